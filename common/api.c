@@ -1,0 +1,4 @@
+/* api.c */
+#include "compat.h"
+
+#include "api.h"

@@ -1,0 +1,60 @@
+/* api.h - the server: its address, the token, paths from segments, and what its answers mean
+ *
+ * Address: --url, else AGENT_RUNTIME_URL, else http://127.0.0.1:4707. "host:port" means http. "unix:/path" is a socket.
+ * A trailing slash is dropped. Token: --token-file, else AGENT_RUNTIME_TOKEN, else CLARITY_RUNTIME_TOKEN; trimmed; empty is none.
+ * Paths are given as segments, each percent-encoded, so that an id with "/" or ".." cannot change the path.
+ */
+#ifndef API_H
+#define API_H
+
+#include "buf.h"
+#include "compat.h"
+#include "http.h"
+
+struct err;
+
+struct api {
+	struct buf base;   /* "http://127.0.0.1:4707", no slash at the end */
+	struct buf given;  /* the address as the user gave it, for messages */
+	struct buf unix_path;
+	struct buf token;
+	const char *url, *token_file; /* options, borrowed */
+	const char *cacert, *cert, *key;
+	int64_t timeout_ms;	   /* of the whole command, 0: none given */
+	int64_t connect_timeout_ms;
+	int64_t deadline;	   /* from timeout_ms, set by api_open() */
+	struct http *http;
+};
+
+#define API_INIT { .base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT, .token = BUF_INIT, .deadline = INT64_MAX }
+#define API_REQUEST_TIMEOUT_MS 30000 /* one ordinary request, when --timeout says nothing */
+
+/* Takes an option of OPT_API. False: not one of them (err->status OK), or a bad value (err filled). */
+bool api_opt(struct api *api, int key, const char *arg, struct err *err) USE_RESULT;
+
+/* After the options: address, token, connection handle. Sends nothing. */
+bool api_open(struct api *api, struct err *err) USE_RESULT;
+void api_release(struct api *api);
+
+/* base + "/" + each segment percent-encoded, NULL-ended. A segment of "." or ".." is encoded too ("%2E%2E"). */
+void api_path(const struct api *api, struct buf *url, const char *const *segments);
+#define API_PATH(api, url, ...) api_path((api), (url), (const char *const[]){ __VA_ARGS__, NULL })
+/* Appends "?name=value" or "&name=value", encoded. */
+void api_query(struct buf *url, const char *name, const char *value);
+
+/* One request. method "GET" or "POST"; json may be NULL; key (Idempotency-Key) may be NULL; accept may be NULL (JSON).
+ * True: 2xx with a JSON body (checked to be one value) in answer->body. False: err says what, where and why, by the table:
+ *   cannot resolve or connect, TLS 3 | 401, 403 4 | deadline, 408, 504 5 | 400, 413, 415, 422 6 | 404 1 | 409 14 | 410 15
+ *   429, 503 75 (retry_at from Retry-After) | other status, HTML, not JSON, cut off 7
+ * `what` is the act, for messages: "post to run 'r1'". answer is filled also on failure and must be released. */
+bool api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
+    struct http_answer *answer, struct err *err) USE_RESULT;
+
+/* The headers for a request of one's own (streams): authorization, accept, extra. NULL-ended; free with api_headers_free(). */
+char **api_headers(const struct api *api, const char *accept, const char *const *extra);
+void api_headers_free(char **headers);
+
+/* What an answer that is not 2xx, or not of the wanted type, means. Always false. */
+bool api_fail(const struct api *api, const struct http_answer *answer, const char *what, struct err *err);
+
+#endif

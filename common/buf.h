@@ -1,0 +1,48 @@
+/* buf.h - a growing byte buffer
+ *
+ * Invariants: s is never NULL and s[len] is NUL, also in a fresh buffer; bytes before it may hold NUL.
+ * Growth dies when memory is out. Pointers into s die with the next call that adds.
+ */
+#ifndef BUF_H
+#define BUF_H
+
+#include "compat.h"
+
+#include <stdarg.h>
+
+struct err;
+
+struct buf {
+	char *s;
+	size_t len; /* bytes in use, without the final NUL */
+	size_t cap; /* bytes allocated; 0 while s is the shared empty string */
+};
+
+extern char buf_empty[];
+#define BUF_INIT { .s = buf_empty }
+
+void buf_init(struct buf *buf);
+void buf_release(struct buf *buf); /* frees, and leaves an empty buffer; accepts NULL */
+void buf_reset(struct buf *buf);   /* length 0, memory kept */
+
+/* You now own the bytes (NUL-ended, free with free()); the buffer is empty again. */
+char *buf_detach(struct buf *buf, size_t *ret_len) USE_RESULT;
+
+void buf_reserve(struct buf *buf, size_t more); /* room for `more` bytes and the NUL */
+void buf_add(struct buf *buf, const void *bytes, size_t n);
+void buf_addstr(struct buf *buf, const char *s);
+void buf_addch(struct buf *buf, char c);
+void buf_addu64(struct buf *buf, uint64_t n); /* decimal, without going through printf */
+void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
+void buf_vaddf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);
+void buf_cut(struct buf *buf, size_t len);     /* shorten to len <= buf->len */
+void buf_consume(struct buf *buf, size_t n);   /* drop n bytes at the front */
+
+/* Appends what fd gives until its end. False: err is filled (STATUS_IO; STATUS_INPUT when it holds more than
+ * max bytes, naming the limit). subject names the file in messages. */
+bool buf_read_fd(struct buf *buf, int fd, size_t max, const char *subject, struct err *err) USE_RESULT;
+
+/* Reads a whole file; "-" is standard input. Errors as buf_read_fd. */
+bool buf_read_file(struct buf *buf, const char *path, size_t max, struct err *err) USE_RESULT;
+
+#endif

@@ -1,0 +1,4 @@
+/* clock.c */
+#include "compat.h"
+
+#include "clock.h"

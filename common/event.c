@@ -1,0 +1,4 @@
+/* event.c */
+#include "compat.h"
+
+#include "event.h"

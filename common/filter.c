@@ -1,0 +1,4 @@
+/* filter.c */
+#include "compat.h"
+
+#include "filter.h"

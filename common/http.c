@@ -1,0 +1,4 @@
+/* http.c */
+#include "compat.h"
+
+#include "http.h"

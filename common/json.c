@@ -1,0 +1,4 @@
+/* json.c */
+#include "compat.h"
+
+#include "json.h"

@@ -1,0 +1,4 @@
+/* jsplit.c */
+#include "compat.h"
+
+#include "jsplit.h"

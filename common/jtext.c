@@ -1,0 +1,4 @@
+/* jtext.c */
+#include "compat.h"
+
+#include "jtext.h"

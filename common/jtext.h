@@ -1,0 +1,76 @@
+/* jtext.h - JSON as text (RFC 8259): check it, find in it, compact it, write it, without ever changing a value
+ *
+ * Records that are only passed on go through here and not through jv: a number keeps its digits, a string its escapes.
+ * Pure; nothing is allocated but what a struct buf grows. Nesting is limited to JTEXT_DEPTH_MAX. Invalid UTF-8 inside
+ * strings is accepted by the scanner (bytes pass through) unless jtext_check() is asked to refuse it.
+ */
+#ifndef JTEXT_H
+#define JTEXT_H
+
+#include "compat.h"
+
+struct buf;
+struct err;
+
+#define JTEXT_DEPTH_MAX 256
+
+/* A borrowed piece of text. In results: one JSON value, without blanks around it. */
+struct span {
+	const char *s;
+	size_t n;
+};
+
+#define SPAN_NONE ((struct span){ NULL, 0 })
+
+enum jtext_type { JTEXT_NULL, JTEXT_FALSE, JTEXT_TRUE, JTEXT_NUMBER, JTEXT_STRING, JTEXT_ARRAY, JTEXT_OBJECT };
+
+/* The text must be one JSON value with at most blanks around it; that value is returned. On failure err (STATUS_INPUT)
+ * says what is wrong and at which byte; the caller prefixes where the text came from. */
+bool jtext_check(const char *s, size_t n, bool utf8, struct span *ret_value, struct err *err) USE_RESULT;
+
+/* The functions below take values that jtext_check() or another of them has returned. */
+
+enum jtext_type jtext_type(struct span value);
+
+/* Walks an object or array: start with pos = 0, which the call moves on. ret_key is the quoted key (SPAN_NONE in arrays). */
+bool jtext_each(struct span container, size_t *pos, struct span *ret_key, struct span *ret_value);
+
+/* The member's value; with duplicates the last one counts. Keys are compared after decoding escapes. False: no such
+ * member, or not an object. */
+bool jtext_get(struct span object, const char *key, struct span *ret_value);
+
+/* The decoded text of a string value; a lone surrogate becomes U+FFFD; \u0000 becomes a NUL byte. Appends. False (and
+ * nothing appended) when the value is not a string. */
+bool jtext_string(struct span value, struct buf *to);
+
+/* jtext_get and jtext_string in one; false when absent or not a string. */
+bool jtext_get_string(struct span object, const char *key, struct buf *to);
+
+bool jtext_is_string(struct span value, const char *text); /* a string that decodes to exactly text */
+
+/* An integer value without fraction or exponent that fits; else false. */
+bool jtext_i64(struct span value, int64_t *ret);
+bool jtext_get_i64(struct span object, const char *key, int64_t *ret);
+
+/* Appends the value without blanks outside strings. The result is one line: JSON strings hold no raw newline. */
+void jtext_compact(struct buf *to, struct span value);
+
+/* Appends the value as JSON.stringify(value, null, 2) lays it out; its outermost line is not indented, further lines are
+ * indented by `indent` spaces more. Empty containers are [] and {}. */
+void jtext_pretty(struct buf *to, struct span value, unsigned indent);
+
+/* Appends text as a JSON string with its quotes, as JSON.stringify does: \" \\ \b \f \n \r \t, \u00xx for other controls;
+ * invalid UTF-8 bytes become U+FFFD. */
+void jtext_quote(struct buf *to, const char *s, size_t n);
+
+/* Appends `"key":` and the quoted text, with a comma before it unless the buffer's last byte is '{' or '['. */
+void jtext_add_string(struct buf *to, const char *key, const char *s, size_t n);
+void jtext_add_raw(struct buf *to, const char *key, const char *s, size_t n); /* s is JSON text already */
+void jtext_add_i64(struct buf *to, const char *key, int64_t n);
+void jtext_add_bool(struct buf *to, const char *key, bool b);
+
+/* Appends object `a` with the members of object `b` that a has not; each keeps its bytes (compacted). Used to pass a
+ * subject's members on beside a result. */
+void jtext_merge(struct buf *to, struct span a, struct span b);
+
+#endif

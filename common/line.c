@@ -1,0 +1,4 @@
+/* line.c */
+#include "compat.h"
+
+#include "line.h"

@@ -1,0 +1,4 @@
+/* num.c */
+#include "compat.h"
+
+#include "num.h"

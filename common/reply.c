@@ -1,0 +1,4 @@
+/* reply.c */
+#include "compat.h"
+
+#include "reply.h"

@@ -1,0 +1,4 @@
+/* sig.c */
+#include "compat.h"
+
+#include "sig.h"

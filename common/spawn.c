@@ -1,0 +1,4 @@
+/* spawn.c */
+#include "compat.h"
+
+#include "spawn.h"

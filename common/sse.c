@@ -1,0 +1,4 @@
+/* sse.c */
+#include "compat.h"
+
+#include "sse.h"

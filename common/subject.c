@@ -1,0 +1,4 @@
+/* subject.c */
+#include "compat.h"
+
+#include "subject.h"

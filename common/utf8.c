@@ -1,0 +1,4 @@
+/* utf8.c */
+#include "compat.h"
+
+#include "utf8.h"

@@ -1,0 +1,98 @@
+# common.bash - what every bats file loads: paths, a private home, and things to wait for
+#
+# AU_SRC and AU_BUILD come from make check; by hand: AU_SRC=. AU_BUILD=build bats tests/agent-send.bats
+bats_require_minimum_version 1.5.0
+
+AU_SRC=${AU_SRC:-$(cd "$BATS_TEST_DIRNAME/.." && pwd)}
+AU_BUILD=${AU_BUILD:-$AU_SRC/build}
+export AU_SRC AU_BUILD
+for dir in /usr/lib/bats /usr/share/bats /usr/lib/node_modules; do
+	if [ -e "$dir/bats-support/load.bash" ]; then
+		load "$dir/bats-support/load.bash"
+		load "$dir/bats-assert/load.bash"
+		break
+	fi
+done
+
+PATH=$AU_BUILD/bin:$PATH
+export PATH
+unset AGENT_RUNTIME_URL AGENT_RUNTIME_TOKEN CLARITY_RUNTIME_TOKEN CLARITYD_AUTH_TOKEN CLARITY_API_TOKEN AGENT_ERRORS
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy NO_PROXY no_proxy NO_COLOR
+export LC_ALL=C.UTF-8 TERM=${TERM:-dumb}
+
+# Gives the test a home of its own; call from setup().
+common_setup() {
+	HOME=$BATS_TEST_TMPDIR/home
+	TMPDIR=$BATS_TEST_TMPDIR
+	XDG_STATE_HOME=$HOME/.local/state XDG_CONFIG_HOME=$HOME/.config XDG_CACHE_HOME=$HOME/.cache XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+	mkdir -p "$HOME" "$XDG_RUNTIME_DIR"
+	chmod 700 "$XDG_RUNTIME_DIR"
+	export HOME TMPDIR XDG_STATE_HOME XDG_CONFIG_HOME XDG_CACHE_HOME XDG_RUNTIME_DIR
+	cd "$BATS_TEST_TMPDIR" || return
+	started=()
+}
+
+# Ends what start() began and waits for it; call from teardown().
+common_teardown() {
+	local pid
+	for pid in "${started[@]}"; do
+		kill "$pid" 2>/dev/null || continue
+		await 10 gone "$pid" || kill -9 "$pid" 2>/dev/null
+	done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# await SECONDS COMMAND...: until the command succeeds; fails loudly when it never does. This is the only waiting loop.
+await() {
+	local limit=$1 end
+	shift
+	end=$((${EPOCHREALTIME/./} + limit * 1000000))
+	until "$@"; do
+		if ((${EPOCHREALTIME/./} > end)); then
+			echo "waited $limit s in vain for: $*" >&2
+			return 1
+		fi
+		read -rt 0.02 <> <(:) || :
+	done
+}
+
+# start NAME COMMAND...: in the background, outputs in NAME.out and NAME.err, pid in $pid
+start() {
+	local name=$1
+	shift
+	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- </dev/null &
+	pid=$!
+	started+=("$pid")
+}
+
+# has_line FILE PATTERN: for await
+has_line() { grep -q -e "$2" "$1" 2>/dev/null; }
+count_lines() { [ "$(grep -c -e "$2" "$1" 2>/dev/null)" -ge "$3" ]; }
+
+# start_gateway [options]: a gateway of our own on a free port; sets $url and $gateway_pid
+start_gateway() {
+	start "gateway${gateway_n:=0}" agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "$@"
+	gateway_pid=$pid
+	gateway_log=$BATS_TEST_TMPDIR/gateway$gateway_n
+	gateway_n=$((gateway_n + 1))
+	await 20 gateway_listens || { cat "$gateway_log.err" >&2; return 1; }
+	url=$(jq -r 'select(.event=="listening").url' "$gateway_log.out")
+	export AGENT_RUNTIME_URL=$url
+}
+gateway_listens() { has_line "$gateway_log.out" '"listening"' || gone_loudly; }
+gone_loudly() {
+	kill -0 "$gateway_pid" 2>/dev/null || { echo "the gateway ended before it listened" >&2; return 0; }
+	return 1
+}
+
+# start_clarity [options]: the stand-in for the Clarity runtime (tests/fake/fake-clarity); sets $url and $clarity_pid
+start_clarity() {
+	start "clarity${clarity_n:=0}" python3 "$AU_SRC/tests/fake/fake-clarity" --port 0 "$@"
+	clarity_pid=$pid
+	clarity_log=$BATS_TEST_TMPDIR/clarity$clarity_n
+	clarity_n=$((clarity_n + 1))
+	await 20 has_line "$clarity_log.out" '^clarityd listening on' || { cat "$clarity_log.err" >&2; return 1; }
+	url=$(sed -n 's/^clarityd listening on //p' "$clarity_log.out")
+	export AGENT_RUNTIME_URL=$url
+}
