@@ -1,0 +1,58 @@
+/* chat.h - the door of chat/: messages of runs, answered one after another per run (Clarity contract sections 6.7, 7 and 8)
+ *
+ * A message is accepted in one change (terminal check, fallbacks, sanitising, event, the run's inbox, idempotency key); its answer is
+ * produced after that has been committed. Different runs go side by side. A restart takes up what was accepted and not begun, and
+ * closes what was begun as an error: it may have had an effect, so it is not repeated.
+ */
+#ifndef CHAT_H
+#define CHAT_H
+
+#include "buf.h"
+#include "compat.h"
+#include "jtext.h"
+
+struct agents;
+struct chat;
+struct err;
+struct event_base;
+struct log;
+
+#define CHAT_MESSAGE_CHARS 2000	     /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
+#define CHAT_COMMANDS_MAX 64	     /* handler processes at once; further messages wait */
+#define CHAT_REPLY_MAX (16u * 1024 * 1024) /* bytes of a handler's line */
+#define CHAT_COMMAND_TIMEOUT_MS 120000
+
+struct chat_settings {
+	const char *default_mode; /* CLARITY_HITL_CHAT_MODE */
+	size_t message_chars;
+	const char *url;	  /* what handlers get as AGENT_RUNTIME_URL */
+};
+
+struct chat *chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings);
+void chat_recover(struct chat *chat); /* once, after the log is open */
+/* Takes no new work; handlers that run get `grace_ms`, then their process groups are killed; cb when all is quiet. */
+void chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload);
+void chat_free(struct chat *chat);
+
+enum chat_channel { CHAT_MESSAGES, CHAT_HITL };
+
+struct chat_message {
+	struct span run, text, role; /* role: user, assistant, system (checked by the caller) */
+	struct span service, agent;  /* as the request gave them, or SPAN_NONE */
+	enum chat_channel channel;
+	struct span kind;	     /* HITL: the event kind to record */
+	struct span key;	     /* idempotency key or SPAN_NONE */
+	uint64_t print;
+};
+
+struct chat_answer {
+	int http;		 /* 200, 409, 503 … */
+	bool replayed;
+	const char *body;	 /* compact JSON, borrowed */
+	size_t body_len;
+	int64_t retry_after_s;	 /* 0: none */
+};
+/* Everything in message is copied. cb runs on the loop when the message is stored or refused. */
+void chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
+
+#endif

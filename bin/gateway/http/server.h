@@ -1,0 +1,110 @@
+/* server.h - the door of http/: listen, take requests, answer them or stream
+ *
+ * HTTP/1.1 (RFC 9110, 9112) over libevent's bufferevents: keep-alive, pipelining (answers in order), chunked request bodies,
+ * Expect: 100-continue, HEAD. The head is parsed by http/parse.h, which is pure and strict: what two readers could
+ * understand differently (two lengths, a length and chunks, a blank in the target, obs-fold) is refused.
+ *
+ * A request is handed over once, when its body is complete or when it cannot be taken (request_problem()). Every request is
+ * answered exactly once, by request_reply() or request_stream(), now or later; when the client has gone in between, the
+ * answer goes nowhere and nothing else changes. All calls on the loop thread.
+ *
+ * Limits and deadlines, each in struct server_settings; one that passes closes the connection, with 408, 413, 431 or 503
+ * and a JSON body {"error":text} where an answer still makes sense. Deadlines count whole phases, not single bytes, so a
+ * client that sends a byte a second gains nothing.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "compat.h"
+#include "jtext.h"
+
+struct buf;
+struct err;
+struct event_base;
+struct server;
+struct request;
+struct stream;
+
+struct server_settings {
+	size_t head_max;    /* bytes of request line and headers; default 32 KiB */
+	size_t headers_max; /* header lines; default 100 */
+	size_t body_max;    /* bytes; default 1 MiB (contract: 1048576) */
+	int64_t head_ms;    /* first byte to end of head; default 10 s */
+	int64_t body_ms;    /* end of head to end of body; default 60 s */
+	int64_t idle_ms;    /* between requests; default 5 s (contract) ... a connection that never sent a byte too */
+	int64_t write_ms;   /* output without progress; default 30 s */
+	size_t output_max;  /* bytes queued on one stream before stream_pending() callers must stop; default 1 MiB */
+	unsigned connections_max; /* further ones get 503 and are closed; default 10000, lowered to the open-files limit */
+	const char *server_header; /* "x-agentutils: 0.1.0", sent with every answer; NULL: none */
+};
+
+void server_settings_init(struct server_settings *settings); /* the defaults */
+
+/* One finished request. */
+typedef void server_request_cb(struct request *request, void *payload);
+
+struct server *server_new(struct event_base *base, const struct server_settings *settings, server_request_cb *cb, void *payload);
+
+/* address: "HOST:PORT" (port 0 picks one; HOST an address, "localhost", or "*"), "[::1]:PORT", "unix:/path" (mode 0600; a stale
+ * socket file is replaced, a live one is an error), or "fd:N" (a listening socket from the service manager). May be called
+ * several times. ret_url: "http://127.0.0.1:41234" or "unix:/path". Errors: STATUS_CONFIG with address and reason. */
+bool server_listen(struct server *server, const char *address, struct buf *ret_url, struct err *err) USE_RESULT;
+
+/* Takes no more connections, ends idle ones, lets requests in progress finish; streams are ended. cb runs when all are gone. */
+void server_drain(struct server *server, void (*cb)(void *payload), void *payload);
+void server_free(struct server *server); /* closes whatever is left; accepts NULL */
+
+unsigned server_connections(const struct server *server);
+
+/* ---- the request; texts are borrowed until it is answered */
+
+enum request_problem {
+	REQUEST_OK,
+	REQUEST_BODY_TOO_LARGE, /* the body was not read; the connection closes after the answer */
+};
+enum request_peer { PEER_REMOTE, PEER_LOOPBACK, PEER_UNIX }; /* loopback: 127.0.0.0/8, ::1, with or without ::ffff: */
+
+enum request_problem request_problem(const struct request *request);
+enum request_peer request_peer(const struct request *request);
+const char *request_peer_text(const struct request *request); /* "127.0.0.1:50314", "unix" */
+const char *request_method(const struct request *request);    /* "GET"; HEAD says "HEAD" and its body is dropped on the way out */
+const char *request_path(const struct request *request);      /* as sent, still percent-encoded, without query; "/" first */
+const char *request_header(const struct request *request, const char *name); /* trimmed; first one; NULL: absent */
+struct span request_body(const struct request *request);
+
+/* The query parameter, decoded as a form does ("+" is a blank; a bad escape stays as it is). First one wins. False: absent. */
+bool request_query(const struct request *request, const char *name, struct buf *to);
+
+/* Decodes one percent-encoded path segment; false for a bad escape. Appends; the result may hold any byte. */
+bool server_decode_segment(const char *s, size_t n, struct buf *to);
+
+/* ---- the answer */
+
+/* headers: NULL-ended list of name, value, name, value, … (lower-case names), or NULL. The body is copied. content_type NULL with an empty
+ * body: none. */
+void request_reply(struct request *request, int status, const char *content_type, const char *const *headers, const void *body, size_t n);
+
+/* The same with {"error":text}, pretty-printed as the contract prints JSON. */
+void request_reply_error(struct request *request, int status, const char *const *headers, const char *fmt, ...) PRINTF(4, 5);
+
+/* Reference-counted bytes that many streams share without a copy. */
+struct shared;
+struct shared *shared_new(const void *bytes, size_t n); /* one reference, yours */
+struct shared *shared_ref(struct shared *shared);
+void shared_unref(struct shared *shared); /* accepts NULL */
+
+struct stream_events {
+	void (*closed)(void *payload);	/* the client has gone or was cut; the stream is freed after this call */
+	void (*drained)(void *payload); /* stream_pending() fell to half of output_max or below after it had been above output_max */
+};
+
+/* Answers 200 with a body that goes on (chunked; head sent at once); cache-control: no-cache and connection: keep-alive as
+ * the contract, plus x-accel-buffering: no. */
+struct stream *request_stream(struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload);
+void stream_write(struct stream *stream, const void *bytes, size_t n);
+void stream_write_shared(struct stream *stream, struct shared *shared);
+size_t stream_pending(const struct stream *stream); /* bytes not yet taken by the kernel */
+bool stream_full(const struct stream *stream);	    /* pending > output_max: stop writing until drained */
+void stream_end(struct stream *stream);		    /* finishes the body; closed() is not called */
+
+#endif

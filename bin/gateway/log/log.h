@@ -1,0 +1,43 @@
+/* log.h - the door of log/: append, read, subscribe from a cursor; and what a run is
+ *
+ * Sits on the store and on the loop. Fan-out follows the commit, in seq order. A subscriber gets every event after its cursor exactly once, in
+ * order: pages are read until one is short, which is the live edge, and from then on events come as they are committed. One that cannot take
+ * more goes back to reading pages when it is resumed: memory stays bounded, nothing is lost.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include "log/run.h"
+#include "store/store.h"
+
+struct event_base;
+struct log;
+struct subscription;
+
+/* where as store_open(). */
+struct log *log_open(struct event_base *base, const char *where, struct err *err);
+void log_close(struct log *log); /* commits what is queued; accepts NULL */
+
+void log_change(struct log *log, struct change *change); /* as store_change(); publishes the events, then runs done() */
+void log_page(struct log *log, struct page *page);
+void log_rows(struct log *log, struct rows *rows);	 /* rows are struct run */
+int64_t log_last_seq(const struct log *log);
+size_t log_queued(const struct log *log);
+
+struct subscription_events {
+	/* One event. Return false to be paused after it: nothing more comes until log_resume(). */
+	bool (*event)(struct event *event, void *payload);
+	/* The replay has reached the live edge (once). May be NULL. */
+	void (*live)(void *payload);
+	/* Reading failed; the subscription is over (call log_unsubscribe()). May be NULL. */
+	void (*failed)(const struct err *err, void *payload);
+};
+
+/* stream empty: everything; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n events first.
+ * Callbacks may unsubscribe from inside. They never come from inside this call. */
+struct subscription *log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n,
+    const struct subscription_events *events, void *payload);
+void log_resume(struct subscription *subscription);
+void log_unsubscribe(struct subscription *subscription); /* accepts NULL */
+
+#endif

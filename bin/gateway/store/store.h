@@ -1,0 +1,166 @@
+/* store.h - the door of store/: the event log and the rows derived from it, on disk
+ *
+ * One thread of its own owns the database. The loop queues operations; the thread takes everything that is queued, runs it in
+ * order, commits once (synchronous=FULL: what was answered survives power loss), and hands the results back in the same
+ * order. While it commits, the next batch gathers. The loop never waits for a disk.
+ *
+ * Order: store_dispatch() gives results in the order in which operations were queued, and seq grows in that order. So a
+ * page that was read before a change was applied is delivered before that change: a short page is the live edge.
+ *
+ * A batch whose commit fails (full disk, I/O error) fails whole: each change in it gets CHANGE_FAILED and nothing of it is
+ * stored; seq numbers are not used up. The store stays usable and tries again with the next batch.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include "buf.h"
+#include "compat.h"
+#include "err.h"
+#include "jtext.h"
+
+struct store;
+
+#define STORE_QUEUE_MAX 65536	/* operations waiting; beyond it store_change() fails at once with STATUS_RETRY */
+#define STORE_PAGE_MAX 500	/* rows of one page */
+#define STORE_PAGE_BYTES (4u * 1024 * 1024) /* payload bytes after which a page ends early (it has at least one row) */
+#define STORE_KEY_DAYS 7	/* how long idempotency keys are remembered */
+
+enum level { LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
+
+/* One event, never changed after its commit. Reference-counted: created on the store's thread, from its delivery on used on the
+ * loop thread only. Spans point into the event itself; SPAN_NONE is "absent". */
+struct event {
+	int64_t seq;	/* from 1, +1 per event over everything */
+	int64_t at_ms;	/* wall clock; never goes back from one seq to the next */
+	enum level level;
+	struct span stream;  /* run or thread id */
+	struct span kind;
+	struct span turn;    /* internal grouping: for chat, seq of the message that is being answered (decimal) */
+	struct span message;
+	struct span service;
+	struct span data;    /* compact JSON object */
+	unsigned refs;
+	struct shared *frame; /* cache of whoever streams it (loop thread); freed by frame_free */
+	void (*frame_free)(struct shared *frame);
+};
+struct event *event_ref(struct event *event);
+void event_unref(struct event *event); /* accepts NULL */
+
+/* ---- derived rows: one per stream, computed by a pure fold over its events, stored in the same transaction. The meaning
+ * belongs to log/; the store keeps them. */
+struct derived_ops {
+	void *(*fresh)(struct span stream);
+	void *(*load)(struct span stream, struct span doc);	/* NULL when doc is not understood: the row is folded again from the events */
+	void (*fold)(void *row, const struct event *event);
+	void (*save)(const void *row, struct buf *doc);
+	/* for the columns that lists select by; each may be "" */
+	const char *(*status)(const void *row);
+	bool (*open)(const void *row);				/* work was accepted and is not finished: found by store_open_rows() */
+	void (*free)(void *row);
+};
+
+/* ---- changes */
+
+enum change_result {
+	CHANGE_DONE,
+	CHANGE_REFUSED,	    /* apply said no; nothing stored; change->err says why */
+	CHANGE_REPLAYED,    /* the key was used for this very request before: answer is the first answer */
+	CHANGE_KEY_REUSED,  /* the key was used for another request */
+	CHANGE_FAILED,	    /* could not be stored: change->err, STATUS_RETRY or STATUS_IO */
+};
+
+struct change_context; /* what apply works with */
+
+struct change {
+	/* set by the caller, who owns the change until done() runs */
+	struct buf stream;   /* id of the stream whose row apply sees; empty: none */
+	struct buf key;	     /* idempotency key with its scope, empty: none */
+	uint64_t print;	     /* fingerprint of the request, compared when the key is known */
+	/* On the store's thread, inside the transaction. Pure: reads row (NULL when the stream is unknown), emits events, may
+	 * fill change->answer. False: refused, with change->err filled; what it emitted is undone. NULL: nothing to apply. */
+	bool (*apply)(struct change *change, const void *row, struct change_context *context);
+	/* On the loop, from store_dispatch(), after the commit. */
+	void (*done)(struct change *change);
+	void *payload;
+	/* results */
+	enum change_result result;
+	struct err err;
+	struct buf answer;   /* kept with the key */
+	struct event **events; /* those emitted, committed; owned by the store until done() returns; take references */
+	size_t n_events;
+	/* private */
+	struct change *next;
+};
+
+struct change *change_new(void (*done)(struct change *change), void *payload);
+void change_free(struct change *change);
+
+/* For apply: the wall clock of this change, and emitting. The new event belongs to the change's stream (or to `stream` when that
+ * is not SPAN_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
+int64_t change_now_ms(const struct change_context *context);
+int64_t change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn, struct span message,
+    struct span service, struct span data);
+const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
+
+/* ---- reads */
+
+struct page {
+	/* set by the caller */
+	struct buf stream;     /* empty: all */
+	const char *prefix;    /* only kinds that start so ("agent."), NULL: all; static storage */
+	int64_t after;	       /* exclusive; ascending from there ... */
+	int limit;	       /* 1..STORE_PAGE_MAX, or up to 2000 for `last` */
+	bool last;	       /* ... or the newest `limit` ones, still ascending */
+	void (*done)(struct page *page);
+	void *payload;
+	/* results */
+	struct event **events; /* as in a change */
+	size_t n_events;
+	bool more;	       /* there are further rows after the last one of this page */
+	int64_t last_seq;      /* seq of the newest event in the whole store at that moment */
+	struct err err;	       /* status OK unless the read failed */
+	struct page *next;
+};
+struct page *page_new(void (*done)(struct page *page), void *payload);
+void page_free(struct page *page);
+
+struct rows {
+	/* set by the caller */
+	struct buf stream;     /* one row; empty: a list, newest change first */
+	int limit;
+	bool open_only;
+	void (*done)(struct rows *rows);
+	void *payload;
+	/* results: docs as derived_ops.load made them; owned by this struct */
+	void **rows;
+	size_t n_rows;
+	struct err err;
+	struct rows *next;
+};
+struct rows *rows_new(void (*done)(struct rows *rows), void *payload);
+void rows_free(struct rows *rows, const struct derived_ops *ops);
+
+/* ---- life cycle */
+
+/* where: "sqlite:/dir/file" or a directory (file agentutils.db in it, created 0700/0600). Opens, checks the version, migrates, takes an
+ * exclusive lock, starts the thread. Errors (STATUS_CONFIG, STATUS_IO) say what and why: read-only directory, a file of a newer version
+ * (named), not a database, in use by another gateway. */
+struct store *store_open(const char *where, const struct derived_ops *ops, struct err *err);
+
+/* Checks the same without changing anything. */
+bool store_check(const char *where, struct err *err) USE_RESULT;
+
+/* All that is queued is finished and committed first; its results are dropped undelivered unless dispatched before. Accepts NULL. */
+void store_close(struct store *store);
+
+/* The store owns these until done(). When the queue is full, result/err are set and done() comes with the next dispatch. */
+void store_change(struct store *store, struct change *change);
+void store_page(struct store *store, struct page *page);
+void store_rows(struct store *store, struct rows *rows);
+
+int store_fd(const struct store *store);	  /* readable when results wait */
+void store_dispatch(struct store *store);	  /* runs done() of everything that is finished, in order */
+int64_t store_last_seq(const struct store *store); /* as of the last dispatch */
+size_t store_queued(const struct store *store);	  /* operations not yet dispatched */
+
+#endif
