@@ -1,4 +1,444 @@
-/* api.c */
+/* api.c - the server: address, token, paths, and what its answers mean */
 #include "compat.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
 #include "api.h"
+#include "clock.h"
+#include "err.h"
+#include "jtext.h"
+#include "num.h"
+#include "opt.h"
+#include "status.h"
+#include "utf8.h"
+#include "xalloc.h"
+
+#define TOKEN_MAX 65536	      /* bytes of a token file */
+#define DEFAULT_URL "http://127.0.0.1:4707"
+#define SHOWN_MAX 80	      /* bytes of an unexpected body that a message shows */
+
+bool
+api_opt(struct api *api, int key, const char *arg, struct err *err)
+{
+	err->status = STATUS_OK;
+	switch (key) {
+	case 'u':
+		api->url = arg;
+		return true;
+	case 't':
+		return num_duration(arg, "--timeout", &api->timeout_ms, err);
+	case OPT_KEY_TOKEN_FILE:
+		api->token_file = arg;
+		return true;
+	case OPT_KEY_CONNECT_TIMEOUT:
+		return num_duration(arg, "--connect-timeout", &api->connect_timeout_ms, err);
+	case OPT_KEY_CACERT:
+		api->cacert = arg;
+		return true;
+	case OPT_KEY_CERT:
+		api->cert = arg;
+		return true;
+	case OPT_KEY_KEY:
+		api->key = arg;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+trim(struct buf *buf)
+{
+	size_t start;
+
+	while (buf->len && strchr(" \t\r\n", buf->s[buf->len - 1]))
+		buf_cut(buf, buf->len - 1);
+	start = strspn(buf->s, " \t\r\n");
+	buf_consume(buf, start);
+}
+
+/* ---- the address */
+
+static bool
+bad_url(const char *url, const char *why, struct err *err)
+{
+	const char *at = strrchr(url, '@'), *scheme = strstr(url, "://");
+
+	/* never show what may be a password */
+	if (at && scheme && at > scheme)
+		return err_set(err, STATUS_USAGE, "unable to use the address '%.*s://...@%s': %s", (int)(scheme - url), url, at + 1, why);
+	return err_set(err, STATUS_USAGE, "unable to use the address '%s': %s", url, why);
+}
+
+static bool
+check_authority(const char *url, const char *s, size_t n, struct err *err)
+{
+	const char *colon = memrchr(s, ':', n), *bracket = memchr(s, ']', n);
+	uint64_t port;
+
+	if (memchr(s, '@', n))
+		return bad_url(url, "a name and password do not belong there; use --token-file", err);
+	if (colon && (!bracket || colon > bracket)) {
+		if (!num_u64(colon + 1, (size_t)(s + n - colon) - 1, &port) || port < 1 || port > 65535)
+			return bad_url(url, "its port is no number from 1 to 65535", err);
+		n = (size_t)(colon - s);
+	}
+	if (!n)
+		return bad_url(url, "it names no host", err);
+	return true;
+}
+
+static bool
+set_url(struct api *api, const char *given, struct err *err)
+{
+	struct buf url = BUF_INIT;
+	const char *rest;
+	bool ok = false;
+	size_t i;
+
+	buf_addstr(&url, given);
+	trim(&url);
+	buf_reset(&api->given);
+	buf_reset(&api->base);
+	buf_reset(&api->unix_path);
+	for (i = 0; i < url.len; i++)
+		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f) {
+			bad_url(url.s, "it holds a blank or a control character", err);
+			goto out;
+		}
+	if (!url.len) {
+		bad_url(url.s, "it is empty", err);
+		goto out;
+	}
+	if (!strncmp(url.s, "unix:", 5)) {
+		const char *path = url.s + 5;
+
+		while (path[0] == '/' && path[1] == '/')
+			path++;
+		if (path[0] != '/') {
+			bad_url(url.s, "a socket's path begins with '/'", err);
+			goto out;
+		}
+		buf_addstr(&api->unix_path, path);
+		buf_addstr(&api->base, "http://localhost");
+		buf_add(&api->given, url.s, url.len);
+		ok = true;
+		goto out;
+	}
+	rest = strstr(url.s, "://");
+	if (!rest) {
+		buf_addstr(&api->base, "http://");
+		rest = url.s;
+	} else if (strncasecmp(url.s, "http://", 7) && strncasecmp(url.s, "https://", 8)) {
+		bad_url(url.s, "expected http, https or unix", err);
+		goto out;
+	} else
+		rest += 3;
+	if (!check_authority(url.s, rest, strcspn(rest, "/?#"), err))
+		goto out;
+	if (strpbrk(rest, "?#")) {
+		bad_url(url.s, "a query or fragment does not belong there", err);
+		goto out;
+	}
+	buf_addstr(&api->base, url.s);
+	while (api->base.s[api->base.len - 1] == '/')
+		buf_cut(&api->base, api->base.len - 1);
+	buf_add(&api->given, api->base.s, api->base.len);
+	ok = true;
+out:
+	buf_release(&url);
+	return ok;
+}
+
+/* ---- the token */
+
+static bool
+check_token(const struct buf *token, const char *where, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < token->len; i++)
+		if ((unsigned char)token->s[i] <= ' ' || (unsigned char)token->s[i] >= 0x7f)
+			return err_set(err, STATUS_CONFIG, "unable to use the token of %s: it holds a blank, a control or a non-ASCII character", where);
+	return true;
+}
+
+static bool
+set_token(struct api *api, struct err *err)
+{
+	const char *name = "AGENT_RUNTIME_TOKEN", *value = getenv(name);
+	struct buf where = BUF_INIT;
+	bool ok;
+
+	if (api->token_file) {
+		if (!buf_read_file(&api->token, api->token_file, TOKEN_MAX, err)) {
+			err->status = STATUS_CONFIG;
+			return err_prefix(err, "unable to take the token");
+		}
+		trim(&api->token);
+		if (!api->token.len)
+			return err_set(err, STATUS_CONFIG, "unable to take the token: '%s' is empty", api->token_file);
+		buf_addf(&where, "'%s'", api->token_file);
+	} else {
+		if (!value) {
+			name = "CLARITY_RUNTIME_TOKEN";
+			value = getenv(name);
+		}
+		if (value)
+			buf_addstr(&api->token, value);
+		trim(&api->token);
+		buf_addstr(&where, name);
+	}
+	ok = check_token(&api->token, where.s, err);
+	buf_release(&where);
+	return ok;
+}
+
+bool
+api_open(struct api *api, struct err *err)
+{
+	struct http_settings settings = { .user_agent = "agentutils/" PACKAGE_VERSION };
+	const char *url = api->url ? api->url : getenv("AGENT_RUNTIME_URL");
+
+	if (!url || !*url)
+		url = DEFAULT_URL;
+	if (!set_url(api, url, err) || !set_token(api, err))
+		return false;
+	settings.unix_path = api->unix_path.len ? api->unix_path.s : NULL;
+	settings.cacert = api->cacert;
+	settings.cert = api->cert;
+	settings.key = api->key;
+	settings.connect_timeout_ms = api->connect_timeout_ms;
+	api->deadline = api->timeout_ms ? deadline_in(api->timeout_ms) : DEADLINE_NONE;
+	api->http = http_new(&settings, !strncasecmp(api->base.s, "https:", 6));
+	return true;
+}
+
+void
+api_release(struct api *api)
+{
+	http_free(api->http);
+	api->http = NULL;
+	buf_release(&api->base);
+	buf_release(&api->given);
+	buf_release(&api->unix_path);
+	buf_release(&api->token);
+}
+
+/* ---- paths */
+
+static void
+encode(struct buf *to, const char *s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c)) {
+			buf_addch(to, (char)c);
+			continue;
+		}
+		buf_addch(to, '%');
+		buf_addch(to, hex[c >> 4]);
+		buf_addch(to, hex[c & 15]);
+	}
+}
+
+void
+api_path(const struct api *api, struct buf *url, const char *const *segments)
+{
+	buf_add(url, api->base.s, api->base.len);
+	for (; *segments; segments++) {
+		buf_addch(url, '/');
+		if (!strcmp(*segments, "."))
+			buf_addstr(url, "%2E");
+		else if (!strcmp(*segments, ".."))
+			buf_addstr(url, "%2E%2E");
+		else
+			encode(url, *segments);
+	}
+}
+
+void
+api_query(struct buf *url, const char *name, const char *value)
+{
+	buf_addch(url, strchr(url->s, '?') ? '&' : '?');
+	encode(url, name);
+	buf_addch(url, '=');
+	encode(url, value);
+}
+
+/* ---- requests */
+
+static void
+add_header(char ***list, size_t *n, const char *name, const char *value)
+{
+	struct buf line = BUF_INIT;
+
+	*list = xrealloc(*list, (*n + 2) * sizeof **list);
+	buf_addf(&line, "%s: %s", name, value);
+	(*list)[(*n)++] = buf_detach(&line, NULL);
+	(*list)[*n] = NULL;
+}
+
+char **
+api_headers(const struct api *api, const char *accept, const char *const *extra)
+{
+	char **list = NULL;
+	size_t n = 0;
+	struct buf bearer = BUF_INIT;
+
+	add_header(&list, &n, "accept", accept);
+	if (api->token.len) {
+		buf_addf(&bearer, "Bearer %s", api->token.s);
+		add_header(&list, &n, "authorization", bearer.s);
+		buf_release(&bearer);
+	}
+	for (; extra && extra[0]; extra += 2)
+		add_header(&list, &n, extra[0], extra[1]);
+	return list;
+}
+
+void
+api_headers_free(char **headers)
+{
+	char **at;
+
+	for (at = headers; at && *at; at++)
+		free(*at);
+	free(headers);
+}
+
+static int
+status_of(int http)
+{
+	switch (http) {
+	case 401:
+	case 403:
+		return STATUS_DENIED;
+	case 404:
+		return STATUS_NO;
+	case 408:
+	case 504:
+		return STATUS_TIMEOUT;
+	case 400:
+	case 413:
+	case 415:
+	case 422:
+		return STATUS_INPUT;
+	case 409:
+		return STATUS_CONFLICT;
+	case 410:
+		return STATUS_GAP;
+	case 429:
+	case 503:
+		return STATUS_RETRY;
+	default:
+		return STATUS_PROTOCOL;
+	}
+}
+
+/* What the body says: {"error":text} (Clarity), {"message":text} (Compass). False when it says nothing of the kind. */
+static bool
+body_reason(const struct http_answer *answer, struct buf *to)
+{
+	struct span body;
+
+	if (!jtext_check(answer->body.s, answer->body.len, false, &body, NULL))
+		return false;
+	return jtext_get_string(body, "error", to) || jtext_get_string(body, "message", to);
+}
+
+static void
+show_body(const struct http_answer *answer, struct buf *to)
+{
+	size_t n = answer->body.len < SHOWN_MAX ? answer->body.len : SHOWN_MAX;
+
+	buf_addf(to, "%s", answer->content_type.len ? answer->content_type.s : "no content type");
+	if (!n)
+		return;
+	buf_addstr(to, ", '");
+	utf8_safe(to, answer->body.s, n, UTF8_SAFE_LINE);
+	buf_addstr(to, n < answer->body.len ? "...'" : "'");
+}
+
+static int64_t
+retry_time(const struct http_answer *answer)
+{
+	uint64_t seconds;
+
+	if (num_u64(answer->retry_after.s, answer->retry_after.len, &seconds) && seconds < 366 * 24 * 3600)
+		return clock_wall_ms() + (int64_t)seconds * 1000;
+	return 0;
+}
+
+bool
+api_fail(const struct api *api, const struct http_answer *answer, const char *what, struct err *err)
+{
+	struct buf reason = BUF_INIT, safe = BUF_INIT;
+	bool ok2xx = answer->status >= 200 && answer->status < 300;
+	bool said = body_reason(answer, &reason);
+
+	utf8_safe(&safe, reason.s, reason.len, UTF8_SAFE_LINE);
+	if (ok2xx || (!said && answer->status != 404 && answer->status != 401 && answer->status != 403 && answer->status != 429 && answer->status != 503)) {
+		buf_reset(&safe);
+		show_body(answer, &safe);
+		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what, api->given.s, answer->status, safe.s);
+		err_hint(err, "is that the address of an agent runtime?");
+	} else if (said)
+		err_set(err, status_of(answer->status), "unable to %s: %s (%d)", what, safe.s, answer->status);
+	else
+		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->given.s, answer->status);
+	err->http = answer->status;
+	err->retry_at_ms = retry_time(answer);
+	if (answer->status == 401)
+		err_hint(err, "%s", api->token.len ? "the server does not take this token" : "give a token with --token-file or AGENT_RUNTIME_TOKEN");
+	buf_release(&reason);
+	buf_release(&safe);
+	return false;
+}
+
+bool
+api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what, struct http_answer *answer,
+    struct err *err)
+{
+	const char *extra[5] = { NULL };
+	struct http_request request = { .method = method, .url = url };
+	struct span value;
+	char **headers;
+	size_t n = 0;
+	bool ok;
+
+	if (json) {
+		extra[n++] = "content-type";
+		extra[n++] = "application/json";
+		request.body = json->s;
+		request.body_len = json->len;
+	}
+	if (key) {
+		extra[n++] = "idempotency-key";
+		extra[n++] = key;
+	}
+	headers = api_headers(api, "application/json", extra);
+	request.headers = (const char *const *)(uintptr_t)headers;
+	request.deadline = deadline_in(API_REQUEST_TIMEOUT_MS);
+	if (api->deadline != DEADLINE_NONE)
+		request.deadline = api->deadline;
+	ok = http_run(api->http, &request, answer, err);
+	api_headers_free(headers);
+	if (!ok) {
+		err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
+		if (err->status == STATUS_PROTOCOL)
+			err_hint(err, "is that the address of an agent runtime?");
+		return false;
+	}
+	if (answer->status < 200 || answer->status > 299)
+		return api_fail(api, answer, what, err);
+	if (!jtext_check(answer->body.s, answer->body.len, false, &value, NULL))
+		return api_fail(api, answer, what, err);
+	return true;
+}

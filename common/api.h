@@ -42,7 +42,7 @@ void api_path(const struct api *api, struct buf *url, const char *const *segment
 /* Appends "?name=value" or "&name=value", encoded. */
 void api_query(struct buf *url, const char *name, const char *value);
 
-/* One request. method "GET" or "POST"; json may be NULL; key (Idempotency-Key) may be NULL; accept may be NULL (JSON).
+/* One request. method "GET" or "POST"; json may be NULL; key (Idempotency-Key) may be NULL;.
  * True: 2xx with a JSON body (checked to be one value) in answer->body. False: err says what, where and why, by the table:
  *   cannot resolve or connect, TLS 3 | 401, 403 4 | deadline, 408, 504 5 | 400, 413, 415, 422 6 | 404 1 | 409 14 | 410 15
  *   429, 503 75 (retry_at from Retry-After) | other status, HTML, not JSON, cut off 7

@@ -1,4 +1,87 @@
-/* event.c */
+/* event.c - the members of an event record that commands look at */
 #include "compat.h"
 
+#include <string.h>
+
 #include "event.h"
+#include "status.h"
+
+void
+event_view_init(struct event_view *view)
+{
+	memset(view, 0, sizeof *view);
+	buf_init(&view->kind);
+	buf_init(&view->run);
+}
+
+void
+event_view_release(struct event_view *view)
+{
+	buf_release(&view->kind);
+	buf_release(&view->run);
+}
+
+static void
+trim(struct buf *buf)
+{
+	size_t start = 0;
+
+	while (buf->len && strchr(" \t\r\n", buf->s[buf->len - 1]))
+		buf_cut(buf, buf->len - 1);
+	while (start < buf->len && strchr(" \t\r\n", buf->s[start]))
+		start++;
+	buf_consume(buf, start);
+}
+
+/* An id may be a number in data: String(data.runId) is what the contract compares. */
+static bool
+get_id(struct span object, const char *key, struct buf *to)
+{
+	struct span value;
+
+	if (!jtext_get(object, key, &value) || jtext_type(value) == JTEXT_NULL)
+		return false;
+	if (!jtext_string(value, to))
+		buf_add(to, value.s, value.n);
+	return true;
+}
+
+bool
+event_view_read(struct event_view *view, struct span record)
+{
+	buf_reset(&view->kind);
+	buf_reset(&view->run);
+	view->whole = record;
+	view->data = SPAN_NONE;
+	view->seq = -1;
+	if (jtext_type(record) != JTEXT_OBJECT)
+		return false;
+	if (!jtext_get_i64(record, "seq", &view->seq) && !jtext_get_i64(record, "cursor", &view->seq))
+		view->seq = -1;
+	if (!jtext_get_string(record, "kind", &view->kind) && !jtext_get_string(record, "method", &view->kind))
+		return false;
+	if (!jtext_get(record, "data", &view->data) && !jtext_get(record, "payload", &view->data))
+		view->data = SPAN_NONE;
+	if (!view->data.s || (!get_id(view->data, "runId", &view->run) && !get_id(view->data, "run_id", &view->run)))
+		get_id(record, "threadId", &view->run);
+	trim(&view->run);
+	return view->kind.len > 0;
+}
+
+int
+event_outcome(const char *kind)
+{
+	if (!strcmp(kind, "agent.run_completed"))
+		return STATUS_OK;
+	if (!strcmp(kind, "agent.run_failed"))
+		return STATUS_FAILED;
+	if (!strcmp(kind, "agent.run_cancelled"))
+		return STATUS_CANCELLED;
+	return -1;
+}
+
+bool
+event_is_terminal(const char *kind)
+{
+	return event_outcome(kind) >= 0;
+}

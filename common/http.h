@@ -25,8 +25,8 @@ struct http_settings {
 	const char *user_agent;
 };
 
-/* A piece of the body as it arrives (only when the status is 2xx; other bodies are held). False ends the request: the caller
- * fills its own error and http reports STATUS_OK with aborted set. */
+/* A piece of the body as it arrives (only when the status is 2xx; other bodies are held). False ends the request
+ * (answer.aborted); the caller knows why. */
 typedef bool http_body_cb(const char *bytes, size_t n, void *payload);
 
 struct http_request {
@@ -56,7 +56,8 @@ struct http *http_new(const struct http_settings *settings, bool tls);
 void http_free(struct http *http); /* accepts NULL; ends calls that still run */
 
 /* True: an answer with any status came. False: err is filled: STATUS_UNREACHABLE (resolve, connect, TLS), STATUS_TIMEOUT,
- * STATUS_PROTOCOL (not HTTP, cut off, too large). Interrupted by a descriptor given to http_wake(): STATUS_OK in err. */
+ * STATUS_PROTOCOL (not HTTP, cut off, too large). err says why only ("connection refused"); the caller says what and where.
+ * A request that body_cb ended is true, with aborted set. */
 bool http_run(struct http *http, const struct http_request *request, struct http_answer *answer, struct err *err) USE_RESULT;
 
 void http_answer_release(struct http_answer *answer);
@@ -66,8 +67,8 @@ void http_answer_release(struct http_answer *answer);
 /* Starts a request; everything in it is copied but body_cb's payload. Never fails: errors come with the end. */
 struct http_call *http_start(struct http *http, const struct http_request *request);
 
-/* Waits until something happened, at most to the deadline, or until one of the extra descriptors is readable; runs body callbacks.
- * extra may be NULL; extra[i].revents is set. */
+/* Waits until something happened, at most to the deadline, or until one of the extra descriptors is readable or
+ * hung up; runs body callbacks. extra may be NULL; extra[i].revents is set. At most 16 descriptors. */
 struct pollfd;
 bool http_wait(struct http *http, struct pollfd *extra, unsigned n_extra, int64_t deadline, struct err *err) USE_RESULT;
 

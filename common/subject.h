@@ -23,7 +23,6 @@ struct subject {
 	/* private */
 	struct line in;
 	bool from_options, given;
-	struct buf text;
 };
 
 void subject_init(struct subject *subject);

@@ -1,0 +1,248 @@
+/*
+ * agent-emit - post events, so that a script can itself be an agent
+ *
+ * reads   event bodies, or run records with --kind, from standard input, unless --run names the run
+ * writes  {"ok":true,"kind"} and the subject's members, one line for each event taken
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "key.h"
+#include "opt.h"
+#include "out.h"
+#include "post.h"
+#include "subject.h"
+
+enum { OPT_KIND = OPT_OWN, OPT_LEVEL, OPT_DATA, OPT_IDEMPOTENCY_KEY };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_RUN, "run", "ID", "the run" },
+	{ OPT_KEY_SERVICE, "service", "ID", "the agent's service" },
+	{ OPT_KEY_AGENT, "agent", "ID", "the agent" },
+	{ OPT_KIND, "kind", "KIND", "what happened, as agent.run_completed; without it each line of standard input is an event" },
+	{ OPT_LEVEL, "level", "LEVEL", "info, warn or error (default info)" },
+	{ 'm', "message", "TEXT", "one line for people (default: made from the kind)" },
+	{ 'd', "data", "JSON", "the event's data, an object" },
+	{ OPT_IDEMPOTENCY_KEY, "idempotency-key", "KEY", "so that asking again posts nothing twice (default: a new one)" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-emit",
+	.synopsis = "[options]",
+	.about = "post events, so that a script can itself be an agent",
+	.example = "  agent-emit --run run_1 --kind agent.run_completed\n"
+		   "  echo '{\"kind\":\"agent.waiting\",\"data\":{\"runId\":\"run_1\",\"reason\":\"lunch\"}}' | agent-emit",
+	.opts = opts,
+};
+
+struct emission {
+	struct api api;
+	struct subject subject, named; /* named: what the options say; it fills in what records lack */
+	struct filter *filter;
+	const char *kind, *level, *message, *key;
+	struct span data;
+	unsigned count;
+};
+
+/* ---- the body (contract section 6.2) */
+
+static void
+add_if(struct buf *to, const char *key, const struct buf *value)
+{
+	if (value->len)
+		jtext_add_string(to, key, value->s, value->len);
+}
+
+/* Members under the names that the wire has for them. */
+static void
+add_subject(struct buf *to, const struct subject *subject)
+{
+	add_if(to, "service_id", &subject->service);
+	add_if(to, "run_id", &subject->run);
+	add_if(to, "agent", &subject->agent);
+}
+
+static void
+from_options(const struct emission *emission, struct buf *to)
+{
+	struct buf ids = BUF_INIT;
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "kind", emission->kind, strlen(emission->kind));
+	jtext_add_string(to, "level", emission->level, strlen(emission->level));
+	if (emission->message)
+		jtext_add_string(to, "message", emission->message, strlen(emission->message));
+	add_subject(to, &emission->subject);
+	/* the data names the run too: that is where readers look */
+	buf_addch(&ids, '{');
+	add_if(&ids, "runId", &emission->subject.run);
+	add_if(&ids, "serviceId", &emission->subject.service);
+	add_if(&ids, "agent", &emission->subject.agent);
+	buf_addch(&ids, '}');
+	buf_addstr(to, ",\"data\":");
+	jtext_merge(to, emission->data, (struct span){ ids.s, ids.len });
+	buf_addch(to, '}');
+	buf_release(&ids);
+}
+
+/* A line that is an event already keeps its bytes; the options fill in what it does not name. */
+static void
+from_record(const struct emission *emission, struct buf *to)
+{
+	struct buf extra = BUF_INIT;
+
+	buf_addch(&extra, '{');
+	if (!emission->subject.service.len)
+		add_if(&extra, "service_id", &emission->named.service);
+	if (!emission->subject.run.len)
+		add_if(&extra, "run_id", &emission->named.run);
+	if (!emission->subject.agent.len)
+		add_if(&extra, "agent", &emission->named.agent);
+	buf_addch(&extra, '}');
+	jtext_merge(to, emission->subject.record, (struct span){ extra.s, extra.len });
+	buf_release(&extra);
+}
+
+static bool
+is_event(struct span record)
+{
+	struct span kind;
+
+	return record.s && jtext_get(record, "kind", &kind) && jtext_type(kind) == JTEXT_STRING;
+}
+
+static bool
+emit(struct emission *emission, struct err *err)
+{
+	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT, result = BUF_INIT, line = BUF_INIT, kind = BUF_INIT;
+	struct err why = ERR_INIT;
+	struct http_answer answer;
+	struct span value;
+	bool ok;
+
+	if (emission->kind)
+		from_options(emission, &body);
+	else if (is_event(emission->subject.record))
+		from_record(emission, &body);
+	else
+		return err_set(err, STATUS_INPUT, "unable to post line %llu of standard input: it has no kind, and no --kind is given",
+		    (unsigned long long)emission->subject.in.count);
+	if (emission->key)
+		buf_addf(&key, emission->count ? "%s-%u" : "%s", emission->key, emission->count);
+	else
+		key_add(&key);
+	emission->count++;
+	if (!jtext_get_string((struct span){ body.s, body.len }, "kind", &kind))
+		buf_addstr(&kind, "agent");
+	API_PATH(&emission->api, &url, "api", "agents", "events");
+	buf_addstr(&line, "post the event");
+	ok = post_json(&emission->api, url.s, &body, key.s, false, line.s, &answer, err);
+	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err) && jtext_type(value) == JTEXT_OBJECT) {
+		jtext_compact(&result, value);
+		buf_cut(&result, result.len - 1);
+		jtext_add_string(&result, "kind", kind.s, kind.len);
+		buf_addch(&result, '}');
+		buf_reset(&line);
+		subject_pass(&emission->subject, (struct span){ result.s, result.len }, &line);
+		if (!filter_run(emission->filter, line.s, line.len, filter_print, NULL, &why))
+			warn_err(&why);
+	}
+	http_answer_release(&answer);
+	buf_release(&url);
+	buf_release(&body);
+	buf_release(&key);
+	buf_release(&result);
+	buf_release(&line);
+	buf_release(&kind);
+	return ok;
+}
+
+static struct span
+check_data(const char *data)
+{
+	struct err err = ERR_INIT;
+	struct span value;
+
+	if (!jtext_check(data, strlen(data), true, &value, &err))
+		die_usage("unable to use --data: %s", err.text);
+	if (jtext_type(value) != JTEXT_OBJECT)
+		die_usage("unable to use --data: not a JSON object");
+	return value;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct emission emission = { .api = API_INIT, .level = "info", .data = { "{}", 2 } };
+	struct err err = ERR_INIT;
+	const char *program = NULL;
+	int key, status = STATUS_OK;
+	enum subject_result next;
+
+	cmd_init(&cmd);
+	subject_init(&emission.subject);
+	subject_init(&emission.named);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_KIND:
+			emission.kind = opt_arg;
+			break;
+		case OPT_LEVEL:
+			if (strcmp(opt_arg, "info") && strcmp(opt_arg, "warn") && strcmp(opt_arg, "error"))
+				die_usage("unable to use --level '%s': expected info, warn or error", opt_arg);
+			emission.level = opt_arg;
+			break;
+		case 'm':
+			emission.message = opt_arg;
+			break;
+		case 'd':
+			emission.data = check_data(opt_arg);
+			break;
+		case OPT_IDEMPOTENCY_KEY:
+			emission.key = opt_arg;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!subject_opt(&emission.named, key, opt_arg, &err) && (err.status || !api_opt(&emission.api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (!emission.kind && emission.message)
+		die_usage("--message needs --kind");
+	emission.filter = filter_new(program, &err);
+	if (!emission.filter || !api_open(&emission.api, &err))
+		die_err(&err);
+
+	/* with a kind and a run everything is said: standard input is not read */
+	if (emission.kind && subject_named(&emission.named)) {
+		struct subject reader = emission.subject;
+
+		emission.subject = emission.named;
+		emission.named = reader;
+	}
+	while ((next = subject_next(&emission.subject, &err)) != SUBJECT_END) {
+		if (next == SUBJECT_BAD || !emit(&emission, &err)) {
+			warn_err(&err);
+			status = status_worse(status, err.status);
+		}
+		out_flush();
+	}
+
+	filter_free(emission.filter);
+	subject_release(&emission.subject);
+	subject_release(&emission.named);
+	api_release(&emission.api);
+	return status_worse(status, out_close());
+}

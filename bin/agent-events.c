@@ -1,0 +1,251 @@
+/*
+ * agent-events - print the stored events of a run
+ *
+ * reads   run records from standard input, unless the run is named
+ * writes  one event a line, oldest first, as the server gives it
+ */
+#include "compat.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "cursor.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "num.h"
+#include "opt.h"
+#include "out.h"
+#include "pages.h"
+#include "subject.h"
+#include "xalloc.h"
+
+#define KINDS_MAX 64 /* --kind options */
+
+enum { OPT_ALL = OPT_OWN, OPT_AFTER, OPT_KIND, OPT_CURSOR_FILE, OPT_SHOW_CURSOR };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_RUN, "run", "ID", "the run" },
+	{ OPT_ALL, "all", NULL, "the events of all runs" },
+	{ OPT_AFTER, "after", "SEQ", "only events after this one" },
+	{ 'n', "limit", "N", "only the last N events" },
+	{ OPT_KIND, "kind", "PATTERN", "only kinds that match, as agent.chat.*; may be given several times" },
+	{ OPT_CURSOR_FILE, "cursor-file", "FILE", "go on after the cursor in FILE, and leave the new one there" },
+	{ OPT_SHOW_CURSOR, "show-cursor", NULL, "say the last event's seq on standard error" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-events",
+	.synopsis = "[options] [RUN]",
+	.about = "print the stored events of a run",
+	.example = "  agent-events run_1 --kind 'agent.chat.*' | jq -r .data.message",
+	.opts = opts,
+};
+
+struct printing {
+	struct filter *filter;
+	const char *kinds[KINDS_MAX];
+	size_t n_kinds;
+	uint64_t seen; /* events that the server gave, whatever their kind */
+	bool failed;
+	/* the last N, as a ring; NULL: all */
+	char **ring;
+	size_t ring_size, ring_next;
+};
+
+static bool
+kind_wanted(const struct printing *printing, struct span event)
+{
+	struct buf kind = BUF_INIT;
+	bool wanted = !printing->n_kinds;
+	size_t i;
+
+	if (wanted)
+		return true;
+	jtext_get_string(event, "kind", &kind);
+	for (i = 0; i < printing->n_kinds && !wanted; i++)
+		wanted = !fnmatch(printing->kinds[i], kind.s, 0);
+	buf_release(&kind);
+	return wanted;
+}
+
+static void
+print_event(struct printing *printing, const char *s, size_t n)
+{
+	struct err err = ERR_INIT;
+
+	if (!filter_run(printing->filter, s, n, filter_print, NULL, &err)) {
+		warn_err(&err);
+		printing->failed = true;
+	}
+}
+
+static bool
+on_event(struct span event, int64_t seq, void *payload)
+{
+	struct printing *printing = payload;
+
+	(void)seq;
+	printing->seen++;
+	if (!kind_wanted(printing, event))
+		return true;
+	if (!printing->ring) {
+		print_event(printing, event.s, event.n);
+		return true;
+	}
+	free(printing->ring[printing->ring_next]);
+	printing->ring[printing->ring_next] = xmemdup0(event.s, event.n);
+	printing->ring_next = (printing->ring_next + 1) % printing->ring_size;
+	return true;
+}
+
+static void
+print_ring(struct printing *printing)
+{
+	size_t i, at;
+
+	for (i = 0; printing->ring && i < printing->ring_size; i++) {
+		at = (printing->ring_next + i) % printing->ring_size;
+		if (!printing->ring[at])
+			continue;
+		print_event(printing, printing->ring[at], strlen(printing->ring[at]));
+		free(printing->ring[at]);
+		printing->ring[at] = NULL;
+	}
+}
+
+/* One run (or all, run NULL). Gives the status. */
+static int
+print_run(struct api *api, struct printing *printing, const char *run, int64_t after, int64_t *ret_last)
+{
+	struct pages pages = { .run = run, .after = after };
+	struct buf what = BUF_INIT;
+	struct err err = ERR_INIT;
+	int status = STATUS_OK;
+
+	if (run)
+		buf_addf(&what, "read the events of run '%s'", run);
+	else
+		buf_addstr(&what, "read the events");
+	printing->seen = 0;
+	if (!pages_read(api, &pages, what.s, on_event, printing, &err)) {
+		warn_err(&err);
+		status = err.status;
+	} else if (after && !pages.paged && pages.oldest > after && !pages.after_seen) {
+		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after, api->given.s, (long long)pages.oldest);
+		warn_err(&err);
+		status = STATUS_GAP;
+	} else if (!printing->seen && !after) {
+		if (run)
+			info("no events of run '%s' at %s", run, api->given.s);
+		status = STATUS_NO;
+	}
+	print_ring(printing);
+	if (pages.last > *ret_last)
+		*ret_last = pages.last;
+	buf_release(&what);
+	return status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct api api = API_INIT;
+	struct subject subject;
+	struct printing printing = { 0 };
+	struct err err = ERR_INIT;
+	const char *program = NULL, *cursor_file = NULL;
+	bool all = false, show_cursor = false;
+	int64_t after = 0, n = 0, last;
+	int key, status = STATUS_OK;
+	enum subject_result next;
+
+	cmd_init(&cmd);
+	subject_init(&subject);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_ALL:
+			all = true;
+			break;
+		case OPT_AFTER:
+			if (!num_in_range(opt_arg, 0, INT64_MAX, "--after", &after, &err))
+				die_usage("%s", err.text);
+			break;
+		case 'n':
+			if (!num_in_range(opt_arg, 1, 1000000, "--limit", &n, &err))
+				die_usage("%s", err.text);
+			break;
+		case OPT_KIND:
+			if (printing.n_kinds == KINDS_MAX)
+				die_usage("more than %d --kind options", KINDS_MAX);
+			printing.kinds[printing.n_kinds++] = opt_arg;
+			break;
+		case OPT_CURSOR_FILE:
+			cursor_file = opt_arg;
+			break;
+		case OPT_SHOW_CURSOR:
+			show_cursor = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0 && !subject.run.len && !all) {
+		if (!subject_set(&subject.run, "RUN", *argv, &err))
+			die_usage("%s", err.text);
+		argc--;
+		argv++;
+	}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (all && subject.run.len)
+		die_usage("--all and a run cannot be given together");
+	printing.filter = filter_new(program, &err);
+	if (!printing.filter || !api_open(&api, &err) || (cursor_file && !cursor_read(cursor_file, &after, &err)))
+		die_err(&err);
+	if (n) {
+		printing.ring_size = (size_t)n;
+		printing.ring = xcalloc(printing.ring_size, sizeof *printing.ring);
+	}
+
+	last = after;
+	if (all)
+		status = print_run(&api, &printing, NULL, after, &last);
+	else {
+		subject_named(&subject);
+		while ((next = subject_next(&subject, &err)) != SUBJECT_END) {
+			if (next == SUBJECT_OK && !subject.run.len) {
+				err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)subject.in.count);
+				next = SUBJECT_BAD;
+			}
+			if (next == SUBJECT_BAD) {
+				warn_err(&err);
+				status = status_worse(status, err.status);
+			} else
+				status = status_worse(status, print_run(&api, &printing, subject.run.s, after, &last));
+			out_flush();
+		}
+	}
+	if (printing.failed)
+		status = status_worse(status, STATUS_INPUT);
+	out_flush(); /* the cursor moves only when the lines are out */
+	if (cursor_file && last > after && !cursor_write(cursor_file, last, &err))
+		die_err(&err);
+	if (show_cursor)
+		info("cursor: %lld", (long long)last);
+
+	free(printing.ring);
+	filter_free(printing.filter);
+	subject_release(&subject);
+	api_release(&api);
+	return status_worse(status, out_close());
+}

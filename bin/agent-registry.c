@@ -1,0 +1,127 @@
+/*
+ * agent-registry - list the agents that a server offers
+ *
+ * reads   nothing
+ * writes  one registry item a line, as the server gives it
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "opt.h"
+#include "out.h"
+#include "records.h"
+
+static const struct opt opts[] = {
+	{ OPT_KEY_SERVICE, "service", "ID", "only the service with this id" },
+	{ OPT_KEY_AGENT, "agent", "ID", "only agents with this id" },
+	{ '0', "null", NULL, "print service ids only, each ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-registry",
+	.synopsis = "[options]",
+	.about = "list the agents that a server offers",
+	.example = "  agent-registry | jq -r .agent.agentId",
+	.opts = opts,
+};
+
+struct listing {
+	const char *service, *agent;
+	bool ids;
+	struct filter *filter;
+	struct err err;
+	size_t count;
+	bool failed;
+};
+
+static bool
+wanted(const struct listing *listing, struct span item)
+{
+	struct span value, agent;
+
+	if (listing->service && (!jtext_get(item, "serviceId", &value) || !jtext_is_string(value, listing->service)))
+		return false;
+	if (listing->agent && (!jtext_get(item, "agent", &agent) || !jtext_get(agent, "agentId", &value) || !jtext_is_string(value, listing->agent)))
+		return false;
+	return true;
+}
+
+static bool
+print_item(struct span item, void *payload)
+{
+	struct listing *listing = payload;
+	struct buf id = BUF_INIT;
+
+	if (!wanted(listing, item))
+		return true;
+	listing->count++;
+	if (listing->ids) {
+		if (jtext_get_string(item, "serviceId", &id))
+			out_write(id.s, id.len + 1);
+		buf_release(&id);
+	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &listing->err)) {
+		warn_err(&listing->err);
+		listing->failed = true;
+	}
+	return true;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct api api = API_INIT;
+	struct listing listing = { .err = ERR_INIT };
+	struct err err = ERR_INIT;
+	struct buf url = BUF_INIT;
+	const char *program = NULL;
+	int key, status = STATUS_OK;
+
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_KEY_SERVICE:
+			listing.service = opt_arg;
+			break;
+		case OPT_KEY_AGENT:
+			listing.agent = opt_arg;
+			break;
+		case '0':
+			listing.ids = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!api_opt(&api, key, opt_arg, &err))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	listing.filter = filter_new(program, &err);
+	if (!listing.filter || !api_open(&api, &err))
+		die_err(&err);
+
+	API_PATH(&api, &url, "api", "agents", "registry");
+	if (!records_get(&api, url.s, "list the agents", print_item, &listing, NULL, &err))
+		die_err(&err);
+	if (!listing.count) {
+		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s", api.given.s);
+		status = STATUS_NO;
+	}
+	if (listing.failed)
+		status = STATUS_INPUT;
+
+	filter_free(listing.filter);
+	buf_release(&url);
+	api_release(&api);
+	return status_worse(status, out_close());
+}

@@ -1,0 +1,324 @@
+/*
+ * agent-run-create - start a run on an agent
+ *
+ * reads   registry items from standard input, unless options name the agent
+ * writes  {"runId","serviceId","agent"} and the item's other members, one line for each run
+ *
+ * The run is opened as every client of the Clarity wire opens one: two events, the second only after the first was taken.
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "key.h"
+#include "opt.h"
+#include "out.h"
+#include "post.h"
+#include "records.h"
+#include "subject.h"
+
+enum { OPT_TRIGGER = OPT_OWN, OPT_CONTEXT, OPT_CALLER, OPT_IDEMPOTENCY_KEY };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_SERVICE, "service", "ID", "the agent's service" },
+	{ OPT_KEY_AGENT, "agent", "ID", "the agent" },
+	{ OPT_KEY_RUN, "run", "ID", "the new run's id (default run_cli_<ms>_<random>)" },
+	{ OPT_TRIGGER, "trigger", "NAME", "what starts it: api, event, timer or a2a (default api)" },
+	{ OPT_CONTEXT, "context", "JSON", "the trigger's context, an object (default: that of a chat from a command line)" },
+	{ OPT_CALLER, "caller", "NAME", "caller in the default context (default clarity-agent-cli)" },
+	{ OPT_IDEMPOTENCY_KEY, "idempotency-key", "KEY", "so that asking again makes no second run (default: a new one)" },
+	{ '0', "null", NULL, "print run ids only, each ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-run-create",
+	.synopsis = "[options]",
+	.about = "start a run on an agent",
+	.example = "  agent-registry --agent echo | agent-run-create | agent-send hello",
+	.opts = opts,
+};
+
+struct creation {
+	struct api api;
+	struct subject subject;
+	struct filter *filter;
+	const char *run, *trigger, *context, *caller, *key;
+	bool ids;
+	unsigned count;
+};
+
+/* ---- who: an agent without its service, or a service without its agent, is looked up */
+
+struct lookup {
+	const struct subject *subject;
+	struct buf service, agent, matches;
+	unsigned found;
+};
+
+static bool
+same(struct span object, const char *key, const struct buf *want)
+{
+	struct span value;
+
+	return !want->len || (jtext_get(object, key, &value) && jtext_is_string(value, want->s));
+}
+
+static bool
+look_at(struct span item, void *payload)
+{
+	struct lookup *lookup = payload;
+	struct span agent;
+
+	if (!same(item, "serviceId", &lookup->subject->service) || !jtext_get(item, "agent", &agent) || !same(agent, "agentId", &lookup->subject->agent))
+		return true;
+	buf_reset(&lookup->service);
+	buf_reset(&lookup->agent);
+	jtext_get_string(item, "serviceId", &lookup->service);
+	if (!jtext_get_string(agent, "agentId", &lookup->agent))
+		jtext_get_string(agent, "name", &lookup->agent);
+	if (lookup->found++)
+		buf_addstr(&lookup->matches, ", ");
+	buf_add(&lookup->matches, lookup->service.s, lookup->service.len);
+	return true;
+}
+
+static bool
+find_agent(struct creation *creation, struct err *err)
+{
+	struct subject *subject = &creation->subject;
+	struct lookup lookup = { .subject = subject, .service = BUF_INIT, .agent = BUF_INIT, .matches = BUF_INIT };
+	const char *who = subject->agent.len ? subject->agent.s : subject->service.s;
+	struct buf url = BUF_INIT;
+	bool ok = false;
+
+	API_PATH(&creation->api, &url, "api", "agents", "registry");
+	if (!records_get(&creation->api, url.s, "look the agent up", look_at, &lookup, NULL, err))
+		goto out;
+	if (!lookup.found)
+		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->api.given.s);
+	else if (lookup.found > 1)
+		err_set(err, STATUS_CONFLICT, "unable to start a run: '%s' is the agent of several services: %s; choose with --service", who, lookup.matches.s);
+	else {
+		buf_reset(&subject->service);
+		buf_reset(&subject->agent);
+		buf_add(&subject->service, lookup.service.s, lookup.service.len);
+		buf_add(&subject->agent, lookup.agent.s, lookup.agent.len);
+		ok = true;
+	}
+out:
+	buf_release(&lookup.service);
+	buf_release(&lookup.agent);
+	buf_release(&lookup.matches);
+	buf_release(&url);
+	return ok;
+}
+
+/* ---- the two events (Clarity contract, section 6.2) */
+
+static void
+add_context(const struct creation *creation, const char *run, struct buf *to)
+{
+	if (creation->context) {
+		struct span context;
+
+		if (jtext_check(creation->context, strlen(creation->context), true, &context, NULL))
+			jtext_compact(to, context);
+		return;
+	}
+	buf_addch(to, '{');
+	jtext_add_string(to, "route", "/cli/runtime-chat", strlen("/cli/runtime-chat"));
+	jtext_add_string(to, "method", "CLI", 3);
+	jtext_add_string(to, "requestId", run, strlen(run));
+	jtext_add_string(to, "caller", creation->caller, strlen(creation->caller));
+	buf_addch(to, '}');
+}
+
+static void
+add_event(const struct creation *creation, const char *kind, const char *run, bool flat, struct buf *to)
+{
+	const struct subject *subject = &creation->subject;
+	struct buf context = BUF_INIT, message = BUF_INIT, data = BUF_INIT;
+
+	add_context(creation, run, &context);
+	buf_addf(&message, "%s (%s)", kind, run);
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "runId", run, strlen(run));
+	jtext_add_string(&data, "serviceId", subject->service.s, subject->service.len);
+	jtext_add_string(&data, "agent", subject->agent.s, subject->agent.len);
+	jtext_add_string(&data, "trigger", creation->trigger, strlen(creation->trigger));
+	jtext_add_raw(&data, "triggerContext", context.s, context.len);
+	buf_addch(&data, '}');
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "kind", kind, strlen(kind));
+	jtext_add_string(to, "level", "info", 4);
+	jtext_add_string(to, "message", message.s, message.len);
+	jtext_add_string(to, "service_id", subject->service.s, subject->service.len);
+	jtext_add_string(to, "run_id", run, strlen(run));
+	jtext_add_string(to, "agent", subject->agent.s, subject->agent.len);
+	if (flat) {
+		buf_addstr(to, ",\"data\":");
+		jtext_merge(to, (struct span){ data.s, data.len }, (struct span){ context.s, context.len });
+	} else
+		jtext_add_raw(to, "data", data.s, data.len);
+	buf_addch(to, '}');
+	buf_release(&context);
+	buf_release(&message);
+	buf_release(&data);
+}
+
+static bool
+post_event(struct creation *creation, const char *kind, const char *run, const char *key, bool flat, struct err *err)
+{
+	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT, full = BUF_INIT;
+	struct http_answer answer;
+	bool ok;
+
+	API_PATH(&creation->api, &url, "api", "agents", "events");
+	add_event(creation, kind, run, flat, &body);
+	buf_addf(&what, "start run '%s'", run);
+	buf_addf(&full, "%s-%s", key, flat ? "created" : "started");
+	ok = post_json(&creation->api, url.s, &body, full.s, false, what.s, &answer, err);
+	http_answer_release(&answer);
+	buf_release(&url);
+	buf_release(&body);
+	buf_release(&what);
+	buf_release(&full);
+	return ok;
+}
+
+static void
+print_run(struct creation *creation, const char *run)
+{
+	struct buf result = BUF_INIT, line = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (creation->ids) {
+		out_write(run, strlen(run) + 1);
+		return;
+	}
+	buf_addch(&result, '{');
+	jtext_add_string(&result, "runId", run, strlen(run));
+	jtext_add_string(&result, "serviceId", creation->subject.service.s, creation->subject.service.len);
+	jtext_add_string(&result, "agent", creation->subject.agent.s, creation->subject.agent.len);
+	buf_addch(&result, '}');
+	subject_pass(&creation->subject, (struct span){ result.s, result.len }, &line);
+	if (!filter_run(creation->filter, line.s, line.len, filter_print, NULL, &err))
+		warn_err(&err);
+	buf_release(&result);
+	buf_release(&line);
+}
+
+static bool
+create(struct creation *creation, struct err *err)
+{
+	struct buf run = BUF_INIT, key = BUF_INIT;
+	bool ok = false;
+
+	if (creation->run && creation->count)
+		return err_set(err, STATUS_USAGE, "unable to start another run '%s': --run names one run only", creation->run);
+	if (!creation->subject.service.len && !creation->subject.agent.len)
+		return err_set(err, STATUS_INPUT, "unable to start a run: the record names no service and no agent");
+	if ((!creation->subject.service.len || !creation->subject.agent.len) && !find_agent(creation, err))
+		return false;
+	if (creation->run)
+		buf_addstr(&run, creation->run);
+	else
+		key_add_run(&run);
+	if (creation->key)
+		buf_addf(&key, creation->count ? "%s-%u" : "%s", creation->key, creation->count);
+	else
+		key_add(&key);
+	creation->count++;
+	if (post_event(creation, "agent.run_created", run.s, key.s, true, err) && post_event(creation, "agent.run_started", run.s, key.s, false, err)) {
+		print_run(creation, run.s);
+		ok = true;
+	}
+	buf_release(&run);
+	buf_release(&key);
+	return ok;
+}
+
+static void
+check_context(const char *context)
+{
+	struct err err = ERR_INIT;
+	struct span value;
+
+	if (!jtext_check(context, strlen(context), true, &value, &err))
+		die_usage("unable to use --context: %s", err.text);
+	if (jtext_type(value) != JTEXT_OBJECT)
+		die_usage("unable to use --context: not a JSON object");
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct creation creation = { .api = API_INIT, .trigger = "api", .caller = "clarity-agent-cli" };
+	struct err err = ERR_INIT;
+	const char *program = NULL;
+	int key, status = STATUS_OK;
+	enum subject_result next;
+
+	cmd_init(&cmd);
+	subject_init(&creation.subject);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_KEY_RUN:
+			if (!opt_arg[strspn(opt_arg, " \t")])
+				die_usage("unable to use --run '%s': it is empty", opt_arg);
+			creation.run = opt_arg;
+			break;
+		case OPT_TRIGGER:
+			creation.trigger = opt_arg;
+			break;
+		case OPT_CONTEXT:
+			check_context(opt_arg);
+			creation.context = opt_arg;
+			break;
+		case OPT_CALLER:
+			creation.caller = opt_arg;
+			break;
+		case OPT_IDEMPOTENCY_KEY:
+			creation.key = opt_arg;
+			break;
+		case '0':
+			creation.ids = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!subject_opt(&creation.subject, key, opt_arg, &err) && (err.status || !api_opt(&creation.api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (strcmp(creation.trigger, "api") && !creation.context)
+		die_usage("--trigger '%s' needs its --context", creation.trigger);
+	creation.filter = filter_new(program, &err);
+	if (!creation.filter || !api_open(&creation.api, &err))
+		die_err(&err);
+	subject_named(&creation.subject);
+
+	while ((next = subject_next(&creation.subject, &err)) != SUBJECT_END) {
+		if (next == SUBJECT_BAD || !create(&creation, &err)) {
+			warn_err(&err);
+			status = status_worse(status, err.status);
+		}
+		out_flush();
+	}
+
+	filter_free(creation.filter);
+	subject_release(&creation.subject);
+	api_release(&creation.api);
+	return status_worse(status, out_close());
+}

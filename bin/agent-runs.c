@@ -1,0 +1,153 @@
+/*
+ * agent-runs - list runs and their state
+ *
+ * reads   its operands
+ * writes  one run summary a line, as the server gives it, newest change first
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "num.h"
+#include "opt.h"
+#include "out.h"
+#include "records.h"
+
+#define LIMIT_MAX 2000 /* what a server gives at most */
+
+enum { OPT_STATUS = OPT_OWN };
+
+static const struct opt opts[] = {
+	{ 'n', "limit", "N", "look at the newest N runs (1 to 2000, default 100; 2000 when RUN is given)" },
+	{ OPT_STATUS, "status", "WORD", "only runs with this status: queued, running, waiting, completed, failed, cancelled" },
+	{ OPT_KEY_AGENT, "agent", "ID", "only runs of this agent" },
+	{ OPT_KEY_SERVICE, "service", "ID", "only runs of this service" },
+	{ '0', "null", NULL, "print run ids only, each ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-runs",
+	.synopsis = "[options] [RUN ...]",
+	.about = "list runs and their state",
+	.example = "  agent-runs --status waiting | jq -r .runId",
+	.opts = opts,
+};
+
+struct listing {
+	const char *status, *agent, *service;
+	char **runs;
+	bool ids, failed;
+	struct filter *filter;
+	size_t count;
+};
+
+static bool
+is_member(struct span item, const char *key, const char *want)
+{
+	struct span value;
+
+	return !want || (jtext_get(item, key, &value) && jtext_is_string(value, want));
+}
+
+static bool
+wanted(const struct listing *listing, struct span item)
+{
+	char **run;
+
+	if (!is_member(item, "status", listing->status) || !is_member(item, "agent", listing->agent) || !is_member(item, "serviceId", listing->service))
+		return false;
+	for (run = listing->runs; *run; run++)
+		if (is_member(item, "runId", *run))
+			return true;
+	return !*listing->runs;
+}
+
+static bool
+print_run(struct span item, void *payload)
+{
+	struct listing *listing = payload;
+	struct buf id = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (!wanted(listing, item))
+		return true;
+	listing->count++;
+	if (listing->ids) {
+		if (jtext_get_string(item, "runId", &id))
+			out_write(id.s, id.len + 1);
+		buf_release(&id);
+	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err)) {
+		warn_err(&err);
+		listing->failed = true;
+	}
+	return true;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct api api = API_INIT;
+	struct listing listing = { 0 };
+	struct err err = ERR_INIT;
+	struct buf url = BUF_INIT, limit = BUF_INIT;
+	const char *program = NULL;
+	int64_t n = 0;
+	int key, status = STATUS_OK;
+
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case 'n':
+			if (!num_in_range(opt_arg, 1, LIMIT_MAX, "--limit", &n, &err))
+				die_usage("%s", err.text);
+			break;
+		case OPT_STATUS:
+			listing.status = opt_arg;
+			break;
+		case OPT_KEY_AGENT:
+			listing.agent = opt_arg;
+			break;
+		case OPT_KEY_SERVICE:
+			listing.service = opt_arg;
+			break;
+		case '0':
+			listing.ids = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!api_opt(&api, key, opt_arg, &err))
+				die_usage("%s", err.text);
+		}
+	listing.runs = argv;
+	listing.filter = filter_new(program, &err);
+	if (!listing.filter || !api_open(&api, &err))
+		die_err(&err);
+
+	API_PATH(&api, &url, "api", "agents", "runs");
+	buf_addf(&limit, "%lld", (long long)(n ? n : argc ? LIMIT_MAX : 100));
+	api_query(&url, "limit", limit.s);
+	if (!records_get(&api, url.s, "list the runs", print_run, &listing, NULL, &err))
+		die_err(&err);
+	if (!listing.count) {
+		info("no such run at %s", api.given.s);
+		status = STATUS_NO;
+	}
+	if (listing.failed)
+		status = STATUS_INPUT;
+
+	filter_free(listing.filter);
+	buf_release(&url);
+	buf_release(&limit);
+	api_release(&api);
+	return status_worse(status, out_close());
+}

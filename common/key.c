@@ -1,0 +1,60 @@
+/* key.c - fresh ids and idempotency keys */
+#include "compat.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#ifdef HAVE_GETRANDOM
+#include <sys/random.h>
+#endif
+
+#include "buf.h"
+#include "clock.h"
+#include "key.h"
+
+#define KEY_BYTES_MAX 64
+
+static bool
+random_bytes(unsigned char *to, size_t n)
+{
+	int fd;
+	ssize_t got;
+
+#ifdef HAVE_GETRANDOM
+	if (getrandom(to, n, 0) == (ssize_t)n)
+		return true;
+#endif
+	fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = read(fd, to, n);
+	close(fd);
+	return got == (ssize_t)n;
+}
+
+void
+key_add_hex(struct buf *to, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char bytes[KEY_BYTES_MAX];
+	size_t i;
+
+	if (n > sizeof bytes || !random_bytes(bytes, n))
+		abort(); /* a key that is not random would make two different requests one */
+	for (i = 0; i < n; i++) {
+		buf_addch(to, hex[bytes[i] >> 4]);
+		buf_addch(to, hex[bytes[i] & 15]);
+	}
+}
+
+void
+key_add(struct buf *to)
+{
+	key_add_hex(to, 16);
+}
+
+void
+key_add_run(struct buf *to)
+{
+	buf_addf(to, "run_cli_%lld_", (long long)clock_wall_ms());
+	key_add_hex(to, 4);
+}

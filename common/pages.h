@@ -1,0 +1,35 @@
+/* pages.h - the stored events of a run, or of all runs, in order: from a gateway page by page, from others what they give
+ *
+ * agent-gateway takes ?after=SEQ and gives pages with "more"; a Clarity runtime ignores it and gives the newest 2000 at most. Either
+ * way the callback gets each event with a seq above `after` once, in order.
+ */
+#ifndef PAGES_H
+#define PAGES_H
+
+#include "compat.h"
+#include "jtext.h"
+
+struct api;
+struct err;
+
+#define PAGES_LIMIT 2000 /* events of one page; more is never given by any server */
+
+/* seq is -1 for an item without one. Return false to stop. */
+typedef bool pages_event_cb(struct span event, int64_t seq, void *payload);
+
+struct pages {
+	/* in */
+	const char *run; /* NULL: agent events of all runs */
+	int64_t after;	 /* exclusive; 0: from the beginning */
+	/* out */
+	bool paged;	   /* the server keeps everything and gave pages: nothing can be missing */
+	int64_t last;	   /* seq of the last event given, or `after` */
+	int64_t oldest;	   /* the smallest seq that the server still showed, -1: none */
+	bool after_seen;   /* the event with seq `after` was still there (not for paged servers) */
+	bool full;	   /* a server without pages gave as many as it gives: older ones may be missing */
+	uint64_t count;	   /* events given */
+};
+
+bool pages_read(struct api *api, struct pages *pages, const char *what, pages_event_cb *cb, void *payload, struct err *err) USE_RESULT;
+
+#endif
