@@ -269,7 +269,14 @@ plain_reason(struct http_call *call, CURLcode code, struct buf *to)
 {
 	const char *text = call->reason[0] ? call->reason : curl_easy_strerror(code);
 	size_t n = strlen(text);
+	long os_error = 0;
 
+	/* the system's word is shorter and says more */
+	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
+	if (code == CURLE_COULDNT_CONNECT && os_error) {
+		text = strerror((int)os_error);
+		n = strlen(text);
+	}
 	while (n && (text[n - 1] == '.' || text[n - 1] == '\n' || text[n - 1] == ' '))
 		n--;
 	buf_add(to, text, n);

@@ -1,9 +1,9 @@
 /* agents.h - the door of agents/: manifests, and the agents they declare
  *
  * One JSON file per agent in a directory (*.json, in name order). Shape and rules: Clarity contract section 12, with the texts of its
- * validator, plus our origins: {"type":"command","command":["./reply.sh"],"mode":"message"|"session","timeoutMs"?,"workingDirectory"?}
- * (an executable that gets the handler's arguments as one JSON line and answers with one; "message" starts it for each message,
- * "session" keeps it running). A relative program or directory is meant from the manifest's own directory.
+ * validator, plus our origins: {"type":"command","command":["./reply.sh"],"mode"?:"message","timeoutMs"?,"workingDirectory"?}
+ * (an executable, started for each message, that gets the handler's arguments as one JSON line and answers with one). A relative program or
+ * directory is meant from the manifest's own directory.
  */
 #ifndef AGENTS_H
 #define AGENTS_H
@@ -16,6 +16,8 @@ struct err;
 
 #define MANIFEST_MAX (1024u * 1024) /* bytes of one file */
 #define AGENTS_MAX 10000	    /* agents of one gateway */
+#define AGENT_ARGV_MAX 64	    /* words of a command */
+#define AGENT_TIMEOUT_MS 120000	    /* a command's answer, when its manifest says nothing */
 
 enum origin { ORIGIN_LOCAL_WASM, ORIGIN_REMOTE_MCP, ORIGIN_COMMAND };
 enum chat_mode { CHAT_AUTO, CHAT_ECHO, CHAT_DISABLED };
@@ -36,7 +38,6 @@ struct agent {
 	/* command origin */
 	char **argv;
 	struct buf directory;
-	bool session;
 	int64_t timeout_ms;
 	struct buf manifest; /* the whole manifest, compact, unknown members kept */
 	struct buf path;     /* its file */

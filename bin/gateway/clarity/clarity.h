@@ -21,9 +21,11 @@ struct clarity_settings {
 	const struct auth *auth;
 	struct event_base *base;
 	int64_t started_ms; /* wall clock */
+	int64_t ping_ms;    /* between two ": ping" of a stream (contract: 15000) */
 };
 
 struct clarity *clarity_new(const struct clarity_settings *settings);
+void clarity_stop(struct clarity *clarity); /* ends its streams: their clients come back to whoever listens then */
 void clarity_free(struct clarity *clarity);
 
 /* Answers it, now or later. False: no such path here (nothing answered). */

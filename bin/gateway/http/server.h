@@ -98,7 +98,8 @@ struct stream_events {
 	void (*drained)(void *payload); /* stream_pending() fell to half of output_max or below after it had been above output_max */
 };
 
-/* Answers 200 with a body that goes on (chunked; head sent at once); cache-control: no-cache and connection: keep-alive as
+/* NULL when there is nobody to stream to (the client has gone, or it was a HEAD): the request is answered then.
+ * Answers 200 with a body that goes on (chunked; head sent at once); cache-control: no-cache and connection: keep-alive as
  * the contract, plus x-accel-buffering: no. */
 struct stream *request_stream(struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload);
 void stream_write(struct stream *stream, const void *bytes, size_t n);

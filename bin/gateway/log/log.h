@@ -21,12 +21,13 @@ void log_close(struct log *log); /* commits what is queued; accepts NULL */
 void log_change(struct log *log, struct change *change); /* as store_change(); publishes the events, then runs done() */
 void log_page(struct log *log, struct page *page);
 void log_rows(struct log *log, struct rows *rows);	 /* rows are struct run */
+const struct derived_ops *log_rows_ops(void);		 /* for rows_free() */
 int64_t log_last_seq(const struct log *log);
 size_t log_queued(const struct log *log);
 
 struct subscription_events {
 	/* One event. Return false to be paused after it: nothing more comes until log_resume(). */
-	bool (*event)(struct event *event, void *payload);
+	bool (*event)(struct entry *event, void *payload);
 	/* The replay has reached the live edge (once). May be NULL. */
 	void (*live)(void *payload);
 	/* Reading failed; the subscription is over (call log_unsubscribe()). May be NULL. */
@@ -34,7 +35,7 @@ struct subscription_events {
 };
 
 /* stream empty: everything; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n events first.
- * Callbacks may unsubscribe from inside. They never come from inside this call. */
+ * A callback may unsubscribe itself. None comes from inside this call. */
 struct subscription *log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n,
     const struct subscription_events *events, void *payload);
 void log_resume(struct subscription *subscription);

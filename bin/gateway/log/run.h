@@ -2,6 +2,9 @@
  *
  * Where the reference forgets or contradicts itself (contract 19.4, 19.5) this does not: an event without agent keeps the known one, a terminal
  * status is final, a step that starts ends the waiting, agent.waiting without a reason has none.
+ *
+ * The inbox: an event whose turn is "open" adds its own seq to the messages that wait for an answer; agent.step_started with turn N says that the
+ * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. Turns are internal to the gateway.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -10,7 +13,7 @@
 #include "compat.h"
 #include "jtext.h"
 
-struct event;
+struct entry;
 
 #define RUN_OPEN_MAX 1000   /* messages of one run accepted and not yet answered */
 #define RUN_STEPS_MAX 4096  /* distinct step ids remembered for stepCount; beyond it each start counts */
@@ -39,7 +42,7 @@ void run_free(struct run *run); /* accepts NULL */
 bool run_terminal(const struct run *run);
 const char *run_status_text(enum run_status status); /* "queued", … */
 
-void run_fold(struct run *run, const struct event *event);
+void run_fold(struct run *run, const struct entry *event);
 
 void run_save(const struct run *run, struct buf *doc);	     /* a compact JSON object, everything in it */
 struct run *run_load(struct span id, struct span doc);	     /* NULL when not understood */

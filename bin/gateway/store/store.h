@@ -20,16 +20,16 @@
 
 struct store;
 
-#define STORE_QUEUE_MAX 65536	/* operations waiting; beyond it store_change() fails at once with STATUS_RETRY */
+#define STORE_QUEUE_MAX 65536	/* operations waiting; beyond it a change fails with STATUS_RETRY */
 #define STORE_PAGE_MAX 500	/* rows of one page */
 #define STORE_PAGE_BYTES (4u * 1024 * 1024) /* payload bytes after which a page ends early (it has at least one row) */
 #define STORE_KEY_DAYS 7	/* how long idempotency keys are remembered */
 
 enum level { LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
-/* One event, never changed after its commit. Reference-counted: created on the store's thread, from its delivery on used on the
+/* One event of the log (libevent has the name struct event), never changed after its commit. Reference-counted: created on the store's thread, from its delivery on used on the
  * loop thread only. Spans point into the event itself; SPAN_NONE is "absent". */
-struct event {
+struct entry {
 	int64_t seq;	/* from 1, +1 per event over everything */
 	int64_t at_ms;	/* wall clock; never goes back from one seq to the next */
 	enum level level;
@@ -43,19 +43,20 @@ struct event {
 	struct shared *frame; /* cache of whoever streams it (loop thread); freed by frame_free */
 	void (*frame_free)(struct shared *frame);
 };
-struct event *event_ref(struct event *event);
-void event_unref(struct event *event); /* accepts NULL */
+struct entry *entry_ref(struct entry *event);
+void entry_unref(struct entry *event); /* accepts NULL */
 
 /* ---- derived rows: one per stream, computed by a pure fold over its events, stored in the same transaction. The meaning
  * belongs to log/; the store keeps them. */
 struct derived_ops {
 	void *(*fresh)(struct span stream);
 	void *(*load)(struct span stream, struct span doc);	/* NULL when doc is not understood: the row is folded again from the events */
-	void (*fold)(void *row, const struct event *event);
+	void (*fold)(void *row, const struct entry *event);
 	void (*save)(const void *row, struct buf *doc);
 	/* for the columns that lists select by; each may be "" */
 	const char *(*status)(const void *row);
-	bool (*open)(const void *row);				/* work was accepted and is not finished: found by store_open_rows() */
+	int64_t (*updated)(const void *row);
+	bool (*open)(const void *row);				/* work was accepted and is not finished (rows.open_only) */
 	void (*free)(void *row);
 };
 
@@ -77,7 +78,7 @@ struct change {
 	struct buf key;	     /* idempotency key with its scope, empty: none */
 	uint64_t print;	     /* fingerprint of the request, compared when the key is known */
 	/* On the store's thread, inside the transaction. Pure: reads row (NULL when the stream is unknown), emits events, may
-	 * fill change->answer. False: refused, with change->err filled; what it emitted is undone. NULL: nothing to apply. */
+	 * fill change->answer. False: refused, with change->err filled; it must not have emitted anything by then. */
 	bool (*apply)(struct change *change, const void *row, struct change_context *context);
 	/* On the loop, from store_dispatch(), after the commit. */
 	void (*done)(struct change *change);
@@ -86,10 +87,11 @@ struct change {
 	enum change_result result;
 	struct err err;
 	struct buf answer;   /* kept with the key */
-	struct event **events; /* those emitted, committed; owned by the store until done() returns; take references */
+	struct entry **events; /* those emitted, committed; owned by the store until done() returns; take references */
 	size_t n_events;
-	/* private */
-	struct change *next;
+	/* log/ puts itself between the store and done() */
+	void *relay;
+	void (*relayed)(struct change *change);
 };
 
 struct change *change_new(void (*done)(struct change *change), void *payload);
@@ -114,12 +116,11 @@ struct page {
 	void (*done)(struct page *page);
 	void *payload;
 	/* results */
-	struct event **events; /* as in a change */
+	struct entry **events; /* as in a change */
 	size_t n_events;
 	bool more;	       /* there are further rows after the last one of this page */
 	int64_t last_seq;      /* seq of the newest event in the whole store at that moment */
 	struct err err;	       /* status OK unless the read failed */
-	struct page *next;
 };
 struct page *page_new(void (*done)(struct page *page), void *payload);
 void page_free(struct page *page);
@@ -135,7 +136,6 @@ struct rows {
 	void **rows;
 	size_t n_rows;
 	struct err err;
-	struct rows *next;
 };
 struct rows *rows_new(void (*done)(struct rows *rows), void *payload);
 void rows_free(struct rows *rows, const struct derived_ops *ops);

@@ -1,0 +1,642 @@
+/* manifest.c - check a manifest by the contract's rules, in its order and with its texts, and read it
+ *
+ * Clarity contract section 12. A rule that fails ends the check; unknown members are kept.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/internal.h"
+#include "err.h"
+#include "num.h"
+#include "sha256.h"
+#include "status.h"
+#include "xalloc.h"
+
+static bool
+wrong(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+static bool
+wrong(struct err *err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	err_vset(err, STATUS_CONFIG, fmt, args);
+	va_end(args);
+	return err_prefix(err, "invalid manifest");
+}
+
+/* ---- small rules. `where` is the path of the object, with its dot. */
+
+static bool
+is_object(struct span object, const char *key, struct span *ret)
+{
+	return jtext_get(object, key, ret) && jtext_type(*ret) == JTEXT_OBJECT;
+}
+
+static bool
+is_filled(struct span value)
+{
+	struct buf text = BUF_INIT;
+	bool filled = jtext_string(value, &text) && text.s[strspn(text.s, " \t\r\n")] && !memchr(text.s, '\0', text.len);
+
+	buf_release(&text);
+	return filled;
+}
+
+static bool
+need_string(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value;
+
+	if (jtext_get(object, key, &value) && is_filled(value))
+		return true;
+	return wrong(err, "%s%s must be a non-empty string", where, key);
+}
+
+static bool
+may_string(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value;
+
+	return !jtext_get(object, key, &value) || need_string(object, where, key, err);
+}
+
+static bool
+is_bool(struct span value)
+{
+	return jtext_type(value) == JTEXT_TRUE || jtext_type(value) == JTEXT_FALSE;
+}
+
+static bool
+may_bool(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value;
+
+	return !jtext_get(object, key, &value) || is_bool(value) || wrong(err, "%s%s must be a boolean", where, key);
+}
+
+static bool
+need_bool(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value;
+
+	return (jtext_get(object, key, &value) && is_bool(value)) || wrong(err, "%s%s must be a boolean", where, key);
+}
+
+static bool
+may_range(struct span object, const char *where, const char *key, int64_t min, int64_t max, struct err *err)
+{
+	struct span value;
+	int64_t n;
+
+	if (!jtext_get(object, key, &value) || (jtext_i64(value, &n) && n >= min && n <= max))
+		return true;
+	return wrong(err, "%s%s must be an integer between %lld and %lld", where, key, (long long)min, (long long)max);
+}
+
+static bool
+is_one_of(struct span value, const char *const *words)
+{
+	for (; *words; words++)
+		if (jtext_is_string(value, *words))
+			return true;
+	return false;
+}
+
+#define ONE_OF(value, ...) is_one_of(value, (const char *const[]){ __VA_ARGS__, NULL })
+
+static bool
+may_strings(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value, item;
+	size_t pos = 0;
+
+	if (!jtext_get(object, key, &value))
+		return true;
+	if (jtext_type(value) != JTEXT_ARRAY)
+		return wrong(err, "%s%s must be an array of strings", where, key);
+	while (jtext_each(value, &pos, NULL, &item))
+		if (jtext_type(item) != JTEXT_STRING)
+			return wrong(err, "%s%s must be an array of strings", where, key);
+	return true;
+}
+
+/* ---- the agent */
+
+static bool
+check_triggers(struct span agent, struct err *err)
+{
+	struct span triggers, item;
+	size_t pos = 0;
+
+	if (!jtext_get(agent, "triggers", &triggers) || jtext_type(triggers) != JTEXT_ARRAY || !jtext_each(triggers, &pos, NULL, &item))
+		return wrong(err, "metadata.agent.triggers must be a non-empty array");
+	for (pos = 0; jtext_each(triggers, &pos, NULL, &item);)
+		if (!ONE_OF(item, "timer", "event", "api", "a2a"))
+			return wrong(err, "metadata.agent.triggers must only include timer|event|api|a2a");
+	return true;
+}
+
+static bool
+has_trigger(struct span agent, const char *name)
+{
+	struct span triggers, item;
+	size_t pos = 0;
+
+	if (!jtext_get(agent, "triggers", &triggers))
+		return false;
+	while (jtext_each(triggers, &pos, NULL, &item))
+		if (jtext_is_string(item, name))
+			return true;
+	return false;
+}
+
+/* "every 5 min": contract section 10 */
+bool
+schedule_period(const char *expr, int64_t *ret_ms)
+{
+	static const struct {
+		const char *names;
+		int64_t ms;
+	} units[] = {
+		{ " ms millisecond milliseconds ", 1 },
+		{ " s sec secs second seconds ", 1000 },
+		{ " m min mins minute minutes ", 60000 },
+		{ " h hr hrs hour hours ", 3600000 },
+	};
+	char word[3][16] = { "", "", "" };
+	struct buf name = BUF_INIT;
+	uint64_t n;
+	size_t i, k;
+	bool ok = false;
+
+	for (i = 0; i < 3; i++) {
+		expr += strspn(expr, " \t");
+		k = strcspn(expr, " \t");
+		if (!k || k >= sizeof word[i])
+			return false;
+		memcpy(word[i], expr, k);
+		expr += k;
+		for (k = 0; word[i][k]; k++)
+			if (word[i][k] >= 'A' && word[i][k] <= 'Z')
+				word[i][k] = (char)(word[i][k] + 'a' - 'A');
+	}
+	if (expr[strspn(expr, " \t")] || strcmp(word[0], "every") || !num_u64(word[1], strlen(word[1]), &n) || !n || n > 1000000000)
+		return false;
+	buf_addf(&name, " %s ", word[2]);
+	for (i = 0; i < ARRAY_LEN(units) && !ok; i++)
+		if (strstr(units[i].names, name.s)) {
+			*ret_ms = (int64_t)n * units[i].ms;
+			ok = true;
+		}
+	buf_release(&name);
+	return ok;
+}
+
+/* Under either of two names. */
+static bool
+get_either(struct span object, const char *a, const char *b, struct span *ret)
+{
+	return jtext_get(object, a, ret) || jtext_get(object, b, ret);
+}
+
+static bool
+check_schedule(struct span item, struct buf *seen, struct err *err)
+{
+	static const char where[] = "metadata.agent.timer.schedules[].";
+	struct span id, expr;
+	struct buf text = BUF_INIT, mark = BUF_INIT;
+	int64_t period;
+	bool ok = false;
+
+	if (jtext_type(item) != JTEXT_OBJECT)
+		return wrong(err, "metadata.agent.timer.schedules must only include objects");
+	if (!get_either(item, "scheduleId", "id", &id) || !is_filled(id))
+		return wrong(err, "%sscheduleId must be a non-empty string", where);
+	if (!get_either(item, "scheduleExpr", "expr", &expr) || !is_filled(expr))
+		return wrong(err, "%sscheduleExpr must be a non-empty string", where);
+	jtext_string(expr, &text);
+	if (!schedule_period(text.s, &period)) {
+		wrong(err, "%sscheduleExpr must look like 'every <n> <unit>'", where);
+		goto out;
+	}
+	/* ids are unique: seen is "\n" id "\n" ... */
+	buf_addch(&mark, '\n');
+	jtext_string(id, &mark);
+	buf_addch(&mark, '\n');
+	if (strstr(seen->s, mark.s)) {
+		wrong(err, "metadata.agent.timer.schedules must have unique scheduleId values");
+		goto out;
+	}
+	buf_add(seen, mark.s, mark.len);
+	ok = may_bool(item, where, "enabled", err);
+out:
+	buf_release(&text);
+	buf_release(&mark);
+	return ok;
+}
+
+static bool
+check_timer(struct span agent, struct err *err)
+{
+	struct span timer, schedules, item;
+	struct buf seen = BUF_INIT;
+	size_t pos = 0;
+	bool ok = true;
+
+	if (!jtext_get(agent, "timer", &timer)) {
+		if (has_trigger(agent, "timer"))
+			return wrong(err, "metadata.agent.timer is required when triggers include timer");
+		return true;
+	}
+	if (jtext_type(timer) != JTEXT_OBJECT)
+		return wrong(err, "metadata.agent.timer must be an object");
+	if (!jtext_get(timer, "schedules", &schedules) || jtext_type(schedules) != JTEXT_ARRAY || !jtext_each(schedules, &pos, NULL, &item))
+		return wrong(err, "metadata.agent.timer.schedules must be a non-empty array");
+	for (pos = 0; ok && jtext_each(schedules, &pos, NULL, &item);)
+		ok = check_schedule(item, &seen, err);
+	buf_release(&seen);
+	return ok && may_bool(timer, "metadata.agent.timer.", "serial", err) && may_string(timer, "metadata.agent.timer.", "handlerTool", err);
+}
+
+static bool
+check_kinds(struct span a2a, const char *key, struct err *err)
+{
+	struct span kinds, item;
+	size_t pos = 0;
+
+	if (!jtext_get(a2a, key, &kinds))
+		return true;
+	if (jtext_type(kinds) != JTEXT_ARRAY)
+		return wrong(err, "metadata.agent.a2a.%s must be an array", key);
+	while (jtext_each(kinds, &pos, NULL, &item))
+		if (!ONE_OF(item, "handoff.request", "handoff.accepted", "handoff.rejected", "handoff.completed"))
+			return wrong(err, "metadata.agent.a2a.%s must only include handoff.request|handoff.accepted|handoff.rejected|handoff.completed", key);
+	return true;
+}
+
+static bool
+check_a2a(struct span agent, struct err *err)
+{
+	struct span a2a;
+
+	if (!jtext_get(agent, "a2a", &a2a)) {
+		if (has_trigger(agent, "a2a"))
+			return wrong(err, "metadata.agent.a2a is required when triggers include a2a");
+		return true;
+	}
+	if (jtext_type(a2a) != JTEXT_OBJECT)
+		return wrong(err, "metadata.agent.a2a must be an object");
+	return need_string(a2a, "metadata.agent.a2a.", "protocol", err) && check_kinds(a2a, "acceptedMessageKinds", err) &&
+	    check_kinds(a2a, "emitsMessageKinds", err) && may_range(a2a, "metadata.agent.a2a.", "maxPayloadBytes", 128, 10485760, err);
+}
+
+static bool
+is_variable_name(struct span value)
+{
+	struct buf name = BUF_INIT;
+	bool ok;
+
+	ok = jtext_string(value, &name) && name.len && !(name.s[0] >= '0' && name.s[0] <= '9') &&
+	    strspn(name.s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == name.len;
+	buf_release(&name);
+	return ok;
+}
+
+static bool
+check_chat(struct span agent, struct err *err)
+{
+	static const char where[] = "metadata.agent.chat.";
+	struct span chat, value;
+
+	if (!jtext_get(agent, "chat", &chat))
+		return true;
+	if (jtext_type(chat) != JTEXT_OBJECT)
+		return wrong(err, "metadata.agent.chat must be an object");
+	if (jtext_get(chat, "mode", &value) && !ONE_OF(value, "auto", "echo", "disabled"))
+		return wrong(err, "metadata.agent.chat.mode must be one of auto|echo|disabled");
+	if (jtext_get(chat, "provider", &value) && !ONE_OF(value, "openai", "anthropic", "echo"))
+		return wrong(err, "metadata.agent.chat.provider must be one of openai|anthropic|echo");
+	if (!may_string(chat, where, "handlerTool", err) || !may_string(chat, where, "handler_tool", err) || !may_string(chat, where, "model", err))
+		return false;
+	if (jtext_get(chat, "apiKeyEnv", &value) && !is_variable_name(value))
+		return wrong(err, "metadata.agent.chat.apiKeyEnv must be an environment variable name");
+	return may_range(chat, where, "timeoutMs", 1000, 120000, err) && may_bool(chat, where, "historyEnabled", err) &&
+	    may_range(chat, where, "historyMaxTurns", 1, 200, err) && may_range(chat, where, "historyMaxChars", 256, 200000, err);
+}
+
+static bool
+check_agent(struct span agent, struct err *err)
+{
+	static const char *const texts[] = { "agentId", "name", "role", "objective" };
+	static const char *const lists[] = { "inputs", "outputs", "dependsOn", "handoffTargets", "allowedMcpTools", "allowedLlmProviders", "llmProviders" };
+	static const char where[] = "metadata.agent.";
+	size_t i;
+
+	if (jtext_type(agent) != JTEXT_OBJECT)
+		return wrong(err, "metadata.agent must be an object");
+	for (i = 0; i < ARRAY_LEN(texts); i++)
+		if (!need_string(agent, where, texts[i], err))
+			return false;
+	if (!check_triggers(agent, err) || !may_bool(agent, where, "hitl", err) || !check_timer(agent, err) || !check_a2a(agent, err))
+		return false;
+	for (i = 0; i < ARRAY_LEN(lists); i++)
+		if (!may_strings(agent, where, lists[i], err))
+			return false;
+	return check_chat(agent, err);
+}
+
+/* ---- where it runs */
+
+static bool
+check_command(struct span origin, struct err *err)
+{
+	struct span argv, item, value;
+	size_t pos = 0, n = 0;
+
+	if (!jtext_get(origin, "command", &argv) || jtext_type(argv) != JTEXT_ARRAY)
+		return wrong(err, "spec.origin.command must be a non-empty array of strings");
+	for (; jtext_each(argv, &pos, NULL, &item); n++)
+		if (jtext_type(item) != JTEXT_STRING || (!n && !is_filled(item)))
+			return wrong(err, "spec.origin.command must be a non-empty array of strings");
+	if (!n || n > AGENT_ARGV_MAX)
+		return wrong(err, "spec.origin.command must have 1 to %d words", AGENT_ARGV_MAX);
+	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message"))
+		return wrong(err, "spec.origin.mode must be 'message'");
+	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) && may_string(origin, "spec.origin.", "workingDirectory", err);
+}
+
+static bool
+check_origin(struct span spec, struct err *err)
+{
+	static const char where[] = "spec.origin.";
+	struct span origin, type, value;
+
+	if (!is_object(spec, "origin", &origin))
+		return wrong(err, "spec.origin is required");
+	if (!jtext_get(origin, "type", &type) || !ONE_OF(type, "local_wasm", "remote_mcp", "command"))
+		return wrong(err, "spec.origin.type must be 'local_wasm', 'remote_mcp' or 'command'");
+	if (jtext_is_string(type, "local_wasm"))
+		return need_string(origin, where, "wasmPath", err) && need_string(origin, where, "entry", err);
+	if (jtext_is_string(type, "command"))
+		return check_command(origin, err);
+	if (!need_string(origin, where, "endpoint", err))
+		return false;
+	if (!jtext_get(origin, "transport", &value) || !ONE_OF(value, "streamable_http", "sse_http"))
+		return wrong(err, "spec.origin.transport must be 'streamable_http' or 'sse_http'");
+	return may_string(origin, where, "authRef", err) && may_range(origin, where, "timeoutMs", 1, 3600000, err) &&
+	    may_strings(origin, where, "allowedTools", err) && may_range(origin, where, "maxPayloadBytes", 1, INT64_C(1) << 30, err) &&
+	    may_range(origin, where, "maxConcurrency", 1, 100000, err);
+}
+
+static bool
+check_spec(struct span manifest, struct err *err)
+{
+	struct span spec, restart, value;
+	int64_t n;
+
+	if (!is_object(manifest, "spec", &spec))
+		return wrong(err, "spec is required");
+	if (!check_origin(spec, err) || !need_bool(spec, "spec.", "enabled", err) || !need_bool(spec, "spec.", "autostart", err))
+		return false;
+	if (!is_object(spec, "restartPolicy", &restart))
+		return wrong(err, "spec.restartPolicy is required");
+	if (!jtext_get(restart, "mode", &value) || !ONE_OF(value, "never", "on-failure", "always"))
+		return wrong(err, "spec.restartPolicy.mode must be one of never|on-failure|always");
+	if (!jtext_get_i64(restart, "maxRestarts", &n) || n < 0)
+		return wrong(err, "spec.restartPolicy.maxRestarts must be >= 0");
+	if (!jtext_get_i64(restart, "windowSeconds", &n) || n <= 0)
+		return wrong(err, "spec.restartPolicy.windowSeconds must be > 0");
+	return need_string(spec, "spec.", "policyRef", err);
+}
+
+static bool
+check_manifest(struct span manifest, struct err *err)
+{
+	struct span metadata, value;
+
+	if (jtext_type(manifest) != JTEXT_OBJECT)
+		return wrong(err, "expected object");
+	if (!jtext_get(manifest, "apiVersion", &value) || !jtext_is_string(value, "clarity.runtime/v1"))
+		return wrong(err, "apiVersion must be 'clarity.runtime/v1'");
+	if (!jtext_get(manifest, "kind", &value) || !jtext_is_string(value, "MCPService"))
+		return wrong(err, "kind must be 'MCPService'");
+	if (!is_object(manifest, "metadata", &metadata))
+		return wrong(err, "metadata is required");
+	if (!need_string(metadata, "metadata.", "sourceFile", err) || !need_string(metadata, "metadata.", "module", err) ||
+	    !may_string(metadata, "metadata.", "serviceId", err) || !may_string(metadata, "metadata.", "displayName", err))
+		return false;
+	if (jtext_get(metadata, "serviceType", &value) && !ONE_OF(value, "mcp", "agent"))
+		return wrong(err, "metadata.serviceType must be 'mcp' or 'agent'");
+	if (jtext_get(metadata, "agent", &value)) {
+		if (!check_agent(value, err))
+			return false;
+	} else if (jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent"))
+		return wrong(err, "metadata.agent is required when serviceType is 'agent'");
+	return check_spec(manifest, err);
+}
+
+/* ---- reading what has been checked */
+
+static void
+read_triggers(struct agent *agent, struct span declared)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} names[] = { { "timer", TRIGGER_TIMER }, { "event", TRIGGER_EVENT }, { "api", TRIGGER_API }, { "a2a", TRIGGER_A2A } };
+	struct span triggers, item;
+	size_t pos = 0, i;
+
+	jtext_get(declared, "triggers", &triggers);
+	while (jtext_each(triggers, &pos, NULL, &item)) {
+		if (agent->triggers_text.len)
+			buf_addstr(&agent->triggers_text, ", ");
+		jtext_string(item, &agent->triggers_text);
+		for (i = 0; i < ARRAY_LEN(names); i++)
+			if (jtext_is_string(item, names[i].name))
+				agent->triggers |= names[i].bit;
+	}
+}
+
+static void
+read_chat(struct agent *agent, struct span declared)
+{
+	struct span chat, value;
+	int64_t n;
+
+	agent->history_enabled = true;
+	agent->history_max_turns = 24;
+	agent->history_max_chars = 12000;
+	if (!jtext_get(declared, "chat", &chat))
+		return;
+	if (jtext_get(chat, "mode", &value)) {
+		agent->chat_mode_set = true;
+		agent->chat_mode = jtext_is_string(value, "echo") ? CHAT_ECHO : jtext_is_string(value, "disabled") ? CHAT_DISABLED : CHAT_AUTO;
+	}
+	if (!jtext_get_string(chat, "handlerTool", &agent->handler_tool))
+		(void)jtext_get_string(chat, "handler_tool", &agent->handler_tool);
+	if (jtext_get(chat, "historyEnabled", &value))
+		agent->history_enabled = jtext_type(value) == JTEXT_TRUE;
+	if (jtext_get_i64(chat, "historyMaxTurns", &n))
+		agent->history_max_turns = (int)n;
+	if (jtext_get_i64(chat, "historyMaxChars", &n))
+		agent->history_max_chars = (int)n;
+	if (jtext_get_i64(chat, "timeoutMs", &n))
+		agent->timeout_ms = n;
+}
+
+/* A relative program with a slash, or directory, is meant from the manifest's own directory. */
+static void
+add_place(struct buf *to, const char *manifest_path, const char *place)
+{
+	const char *slash = strrchr(manifest_path, '/');
+
+	if (place[0] != '/' && slash)
+		buf_add(to, manifest_path, (size_t)(slash - manifest_path) + 1);
+	buf_addstr(to, place);
+}
+
+static void
+read_command(struct agent *agent, struct span origin)
+{
+	struct span argv, item;
+	struct buf text = BUF_INIT, place = BUF_INIT;
+	size_t pos = 0, n = 0;
+	int64_t ms;
+
+	jtext_get(origin, "command", &argv);
+	agent->argv = xcalloc(AGENT_ARGV_MAX + 1, sizeof *agent->argv);
+	while (jtext_each(argv, &pos, NULL, &item)) {
+		buf_reset(&text);
+		buf_reset(&place);
+		jtext_string(item, &text);
+		if (!n && strchr(text.s, '/'))
+			add_place(&place, agent->path.s, text.s);
+		else
+			buf_add(&place, text.s, text.len);
+		agent->argv[n++] = buf_detach(&place, NULL);
+	}
+	buf_reset(&text);
+	if (jtext_get_string(origin, "workingDirectory", &text))
+		add_place(&agent->directory, agent->path.s, text.s);
+	if (jtext_get_i64(origin, "timeoutMs", &ms))
+		agent->timeout_ms = ms;
+	buf_release(&text);
+	buf_release(&place);
+}
+
+/* svc_ and the first 12 hexadecimal digits of SHA-256(sourceFile|module|wasmPath-or-endpoint) */
+static void
+make_service_id(struct agent *agent, struct span origin)
+{
+	unsigned char digest[SHA256_BYTES];
+	struct buf text = BUF_INIT;
+	int i;
+
+	buf_addf(&text, "%s|%s|", agent->source_file.s, agent->module.s);
+	if (agent->origin == ORIGIN_COMMAND)
+		buf_addstr(&text, agent->argv[0]);
+	else
+		(void)jtext_get_string(origin, agent->origin == ORIGIN_REMOTE_MCP ? "endpoint" : "wasmPath", &text);
+	sha256(text.s, text.len, digest);
+	buf_addstr(&agent->service, "svc_");
+	for (i = 0; i < 6; i++)
+		buf_addf(&agent->service, "%02x", digest[i]);
+	buf_release(&text);
+}
+
+static void
+read_manifest(struct agent *agent, struct span manifest)
+{
+	struct span metadata, declared, spec, origin, type, value;
+
+	jtext_get(manifest, "metadata", &metadata);
+	jtext_get(manifest, "spec", &spec);
+	jtext_get(spec, "origin", &origin);
+	jtext_get(origin, "type", &type);
+	jtext_get_string(metadata, "sourceFile", &agent->source_file);
+	jtext_get_string(metadata, "module", &agent->module);
+	jtext_get_string(metadata, "displayName", &agent->display_name);
+	agent->is_agent = jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent");
+	agent->origin = jtext_is_string(type, "command") ? ORIGIN_COMMAND : jtext_is_string(type, "remote_mcp") ? ORIGIN_REMOTE_MCP : ORIGIN_LOCAL_WASM;
+	agent->timeout_ms = AGENT_TIMEOUT_MS;
+	if (jtext_get(metadata, "agent", &declared)) {
+		jtext_get_string(declared, "agentId", &agent->agent_id);
+		jtext_get_string(declared, "name", &agent->name);
+		jtext_get_string(declared, "role", &agent->role);
+		jtext_get_string(declared, "objective", &agent->objective);
+		read_triggers(agent, declared);
+		read_chat(agent, declared);
+	}
+	if (agent->origin == ORIGIN_COMMAND)
+		read_command(agent, origin);
+	if (!agent->handler_tool.len)
+		buf_addstr(&agent->handler_tool, agent->origin == ORIGIN_LOCAL_WASM ? "fn__receive_chat" : "receive_chat");
+	if (!jtext_get_string(metadata, "serviceId", &agent->service))
+		make_service_id(agent, origin);
+	jtext_compact(&agent->manifest, manifest);
+}
+
+static struct buf *const *
+texts_of(struct agent *agent, struct buf *list[16])
+{
+	size_t n = 0;
+
+	list[n++] = &agent->service;
+	list[n++] = &agent->display_name;
+	list[n++] = &agent->source_file;
+	list[n++] = &agent->module;
+	list[n++] = &agent->agent_id;
+	list[n++] = &agent->name;
+	list[n++] = &agent->role;
+	list[n++] = &agent->objective;
+	list[n++] = &agent->triggers_text;
+	list[n++] = &agent->handler_tool;
+	list[n++] = &agent->directory;
+	list[n++] = &agent->manifest;
+	list[n++] = &agent->path;
+	list[n] = NULL;
+	return list;
+}
+
+bool
+agent_parse(const char *json, size_t n, const char *path, struct agent **ret, struct err *err)
+{
+	struct buf *list[16], *const *text;
+	struct agent *agent;
+	struct span manifest;
+
+	if (!jtext_check(json, n, true, &manifest, err)) {
+		err->status = STATUS_CONFIG;
+		return err_prefix(err, "invalid manifest");
+	}
+	if (!check_manifest(manifest, err))
+		return false;
+	agent = xcalloc(1, sizeof *agent);
+	for (text = texts_of(agent, list); *text; text++)
+		buf_init(*text);
+	buf_addstr(&agent->path, path);
+	read_manifest(agent, manifest);
+	*ret = agent;
+	return true;
+}
+
+void
+agent_free(struct agent *agent)
+{
+	struct buf *list[16], *const *text;
+	size_t i;
+
+	if (!agent)
+		return;
+	for (text = texts_of(agent, list); *text; text++)
+		buf_release(*text);
+	for (i = 0; agent->argv && agent->argv[i]; i++)
+		free(agent->argv[i]);
+	free(agent->argv);
+	free(agent);
+}

@@ -1,0 +1,844 @@
+/* chat.c - messages of runs: accepted, queued per run, answered one after another */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "agents/agents.h"
+#include "chat/command.h"
+#include "chat/internal.h"
+#include "chat/sanitize.h"
+#include "clock.h"
+#include "err.h"
+#include "key.h"
+#include "log/log.h"
+#include "status.h"
+#include "xalloc.h"
+
+#define BUCKETS 4096
+#define HISTORY_PAGE 2000	 /* chat events of a run that are looked at */
+#define RECOVER_MAX 100000	 /* runs with unanswered messages that are taken up at the start */
+
+/* The messages of one run that are not answered yet; the first one is being answered. */
+struct conversation {
+	struct buf run;
+	struct job *first, **last;
+	struct conversation *next;
+};
+
+struct chat {
+	struct event_base *base;
+	struct log *log;
+	const struct agents *agents;
+	struct chat_settings settings;
+	struct commands *commands;
+	struct conversation *conversations[BUCKETS];
+	size_t n_conversations;
+	bool draining;
+	void (*drained)(void *payload);
+	void *drained_payload;
+	struct event *grace, *quiet;
+};
+
+static void start_job(struct job *job);
+
+const char *
+chat_default_mode(const struct chat *chat)
+{
+	return chat->settings.default_mode;
+}
+
+void
+job_free(struct job *job)
+{
+	if (!job)
+		return;
+	buf_release(&job->run);
+	buf_release(&job->service);
+	buf_release(&job->agent);
+	buf_release(&job->text);
+	buf_release(&job->step);
+	buf_release(&job->session);
+	buf_release(&job->status_json);
+	buf_release(&job->trigger);
+	buf_release(&job->trigger_context);
+	buf_release(&job->reply);
+	history_release(&job->history);
+	free(job);
+}
+
+static struct job *
+job_new(struct chat *chat, const struct buf *run, int64_t seq)
+{
+	struct job *job = xcalloc(1, sizeof *job);
+
+	job->chat = chat;
+	job->seq = seq;
+	buf_init(&job->run);
+	buf_init(&job->service);
+	buf_init(&job->agent);
+	buf_init(&job->text);
+	buf_init(&job->step);
+	buf_init(&job->session);
+	buf_init(&job->status_json);
+	buf_init(&job->trigger);
+	buf_init(&job->trigger_context);
+	buf_init(&job->reply);
+	buf_add(&job->run, run->s, run->len);
+	return job;
+}
+
+/* ---- conversations */
+
+static struct conversation **
+find(struct chat *chat, const struct buf *run)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	struct conversation **at;
+	size_t i;
+
+	for (i = 0; i < run->len; i++)
+		h = (h ^ (unsigned char)run->s[i]) * UINT64_C(1099511628211);
+	for (at = &chat->conversations[h % BUCKETS]; *at; at = &(*at)->next)
+		if ((*at)->run.len == run->len && !memcmp((*at)->run.s, run->s, run->len))
+			break;
+	return at;
+}
+
+static void
+check_quiet(struct chat *chat)
+{
+	if (chat->draining && !chat->n_conversations && chat->drained)
+		event_active(chat->quiet, EV_TIMEOUT, 1);
+}
+
+static void
+enqueue(struct job *job)
+{
+	struct conversation **at = find(job->chat, &job->run), *conversation = *at;
+	bool idle = !conversation;
+
+	if (job->chat->draining) {
+		job_free(job); /* it stays in the run's inbox, for the next start */
+		return;
+	}
+	if (!conversation) {
+		conversation = *at = xcalloc(1, sizeof *conversation);
+		buf_init(&conversation->run);
+		buf_add(&conversation->run, job->run.s, job->run.len);
+		conversation->last = &conversation->first;
+		job->chat->n_conversations++;
+	}
+	*conversation->last = job;
+	conversation->last = &job->next;
+	if (idle)
+		start_job(job);
+}
+
+static void
+conversation_free(struct chat *chat, struct conversation **at)
+{
+	struct conversation *conversation = *at;
+	struct job *job;
+
+	*at = conversation->next;
+	while ((job = conversation->first)) {
+		conversation->first = job->next;
+		job_free(job);
+	}
+	buf_release(&conversation->run);
+	free(conversation);
+	chat->n_conversations--;
+}
+
+/* The first job of its run is finished: the next one's turn. */
+static void
+finish_job(struct job *job)
+{
+	struct chat *chat = job->chat;
+	struct conversation **at = find(chat, &job->run), *conversation = *at;
+
+	conversation->first = job->next;
+	job_free(job);
+	if (conversation->first && !chat->draining)
+		start_job(conversation->first);
+	else {
+		conversation_free(chat, at);
+		check_quiet(chat);
+	}
+}
+
+/* ---- the answer of one message */
+
+static void
+after_end(struct change *change)
+{
+	struct job *job = change->payload;
+
+	/* could not be stored: the message stays in the inbox, and the next start closes it */
+	change_free(change);
+	finish_job(job);
+}
+
+/* A run that is over in the meantime gets no more events of ours. */
+static bool
+is_over(const void *row, struct change *change)
+{
+	const struct run *run = row;
+
+	if (!run || !run_terminal(run))
+		return false;
+	err_set(&change->err, STATUS_CONFLICT, "the run is over");
+	return true;
+}
+
+static bool
+apply_end(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+
+	if (is_over(row, change))
+		return false;
+	if (job->failed)
+		events_failure(context, job);
+	else
+		events_reply(context, job, false);
+	return true;
+}
+
+static void
+submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
+{
+	struct change *change = change_new(done, job);
+
+	buf_add(&change->stream, job->run.s, job->run.len);
+	change->apply = apply;
+	log_change(job->chat->log, change);
+}
+
+static void
+end_job(struct job *job, bool failed)
+{
+	job->failed = failed;
+	submit(job, apply_end, after_end);
+}
+
+static void
+after_command(bool ok, const struct buf *output, const char *why, void *payload)
+{
+	struct job *job = payload;
+
+	buf_reset(&job->reply);
+	if (ok)
+		end_job(job, !arguments_reply(job, output, &job->reply));
+	else {
+		buf_addstr(&job->reply, why);
+		end_job(job, true);
+	}
+}
+
+static char *
+env_text(const char *name, const struct buf *value)
+{
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "%s=%s", name, value->s);
+	return buf_detach(&text, NULL);
+}
+
+static void
+run_command(struct job *job)
+{
+	const struct agent *agent = job->handler;
+	struct buf input = BUF_INIT, url = BUF_INIT;
+	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv, .dir = agent->directory.len ? agent->directory.s : NULL,
+		.timeout_ms = agent->timeout_ms };
+	char *env[5];
+	size_t i;
+
+	buf_addstr(&url, job->chat->settings.url ? job->chat->settings.url : "");
+	env[0] = env_text("AGENT_RUN_ID", &job->run);
+	env[1] = env_text("AGENT_SERVICE_ID", &agent->service);
+	env[2] = env_text("AGENT_ID", &agent->agent_id);
+	env[3] = env_text("AGENT_RUNTIME_URL", &url);
+	env[4] = NULL;
+	arguments_make(job, &input);
+	request.env = (const char *const *)env;
+	request.input = input.s;
+	request.input_len = input.len;
+	command_start(job->chat->commands, &request, after_command, job);
+	for (i = 0; env[i]; i++)
+		free(env[i]);
+	buf_release(&input);
+	buf_release(&url);
+}
+
+static void
+after_start(struct change *change)
+{
+	struct job *job = change->payload;
+	enum change_result result = change->result;
+
+	change_free(change);
+	if (result != CHANGE_DONE) {
+		finish_job(job); /* over, or not stored */
+		return;
+	}
+	if (job->handler && job->handler->origin == ORIGIN_COMMAND) {
+		run_command(job);
+		return;
+	}
+	if (!job->service.len && !job->handler)
+		buf_addstr(&job->reply, "runtime chat dispatch requires serviceId on run or request");
+	else if (!job->handler)
+		buf_addf(&job->reply, "service not found: %s", job->service.s);
+	else
+		buf_addf(&job->reply, "service is not running: %s", job->handler->service.s);
+	end_job(job, true);
+}
+
+static bool
+is_echo(const struct job *job)
+{
+	return !strcmp(job_mode(job), "echo");
+}
+
+static bool
+is_disabled(const struct job *job)
+{
+	return !strcmp(job_mode(job), "disabled");
+}
+
+/* An echo is known at once: its whole answer is one change. */
+static bool
+apply_echo(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+
+	if (is_over(row, change))
+		return false;
+	events_start(context, job, true, false);
+	events_reply(context, job, true);
+	return true;
+}
+
+static bool
+apply_disabled(struct change *change, const void *row, struct change_context *context)
+{
+	if (is_over(row, change))
+		return false;
+	events_disabled(context, change->payload);
+	return true;
+}
+
+static bool
+apply_start(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+
+	if (is_over(row, change))
+		return false;
+	events_start(context, job, false, job->service.len > 0);
+	return true;
+}
+
+/* stepId: runtime_chat_<ms>_<6 base36> */
+static void
+make_step(struct buf *to)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	struct buf hex = BUF_INIT;
+	size_t i;
+
+	key_add_hex(&hex, 6);
+	buf_addf(to, "runtime_chat_%lld_", (long long)clock_wall_ms());
+	for (i = 0; i < 6; i++) {
+		unsigned high = (unsigned char)hex.s[2 * i], low = (unsigned char)hex.s[2 * i + 1];
+
+		buf_addch(to, digits[(high * 7 + low) % 36]);
+	}
+	buf_release(&hex);
+}
+
+static void
+dispatch(struct job *job)
+{
+	make_step(&job->step);
+	if (is_echo(job)) {
+		buf_addstr(&job->reply, "Echo: ");
+		buf_add(&job->reply, job->text.s, job->text.len);
+		submit(job, apply_echo, after_end);
+	} else
+		submit(job, apply_start, after_start);
+}
+
+static void
+after_history(struct page *page)
+{
+	struct job *job = page->payload;
+	const struct agent *agent = job->handler;
+	bool enabled = !agent || agent->history_enabled;
+
+	history_make(page->events, enabled ? page->n_events : 0, job->seq, agent ? (size_t)agent->history_max_turns : 24,
+	    agent ? (size_t)agent->history_max_chars : 12000, &job->history);
+	page_free(page);
+	dispatch(job);
+}
+
+/* What the run's own record has for the handler. */
+static void
+after_run(struct rows *rows)
+{
+	struct job *job = rows->payload;
+	const struct run *run = rows->n_rows ? rows->rows[0] : NULL;
+	struct span context;
+
+	buf_add(&job->session, job->run.s, job->run.len);
+	if (run) {
+		buf_add(&job->trigger, run->trigger.s, run->trigger.len);
+		buf_add(&job->trigger_context, run->trigger_context.s, run->trigger_context.len);
+		context = (struct span){ job->trigger_context.s, job->trigger_context.len };
+		if (context.n) {
+			struct buf session = BUF_INIT;
+
+			if ((jtext_get_string(context, "sessionId", &session) || jtext_get_string(context, "session_id", &session)) && session.len) {
+				buf_reset(&job->session);
+				buf_add(&job->session, session.s, session.len);
+			}
+			buf_release(&session);
+		}
+		buf_addch(&job->status_json, '{');
+		jtext_add_string(&job->status_json, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
+		if (run->waiting_reason.len)
+			jtext_add_string(&job->status_json, "waitingReason", run->waiting_reason.s, run->waiting_reason.len);
+		jtext_add_i64(&job->status_json, "eventCount", run->events);
+		jtext_add_string(&job->status_json, "lastEventKind", run->last_kind.s, run->last_kind.len);
+		buf_addch(&job->status_json, '}');
+	}
+	rows_free(rows, log_rows_ops());
+}
+
+static const struct agent *
+find_handler(const struct chat *chat, const struct job *job)
+{
+	if (job->service.len)
+		return agents_by_service(chat->agents, (struct span){ job->service.s, job->service.len });
+	return agents_by_name(chat->agents, (struct span){ job->agent.s, job->agent.len });
+}
+
+static void
+start_job(struct job *job)
+{
+	struct chat *chat = job->chat;
+	struct page *page;
+	struct rows *rows;
+
+	job->handler = find_handler(chat, job);
+	if (job->handler && !job->service.len)
+		buf_add(&job->service, job->handler->service.s, job->handler->service.len);
+	if (is_disabled(job)) {
+		submit(job, apply_disabled, after_end);
+		return;
+	}
+	if (!is_echo(job)) {
+		rows = rows_new(after_run, job);
+		buf_add(&rows->stream, job->run.s, job->run.len);
+		rows->limit = 1;
+		log_rows(chat->log, rows);
+	}
+	page = page_new(after_history, job);
+	buf_add(&page->stream, job->run.s, job->run.len);
+	page->prefix = "agent.chat.";
+	page->last = true;
+	page->limit = job->handler ? 2 * job->handler->history_max_turns + 64 : 112;
+	if (page->limit > HISTORY_PAGE)
+		page->limit = HISTORY_PAGE;
+	log_page(chat->log, page);
+}
+
+/* ---- accepting a message */
+
+struct post {
+	struct chat *chat;
+	struct buf role, service, agent, kind;
+	struct sanitized text;
+	enum chat_channel channel;
+	void (*cb)(const struct chat_answer *answer, void *payload);
+	void *payload;
+	/* from the change */
+	int64_t seq;
+};
+
+static void
+post_free(struct post *post)
+{
+	buf_release(&post->role);
+	buf_release(&post->service);
+	buf_release(&post->agent);
+	buf_release(&post->kind);
+	buf_release(&post->text.text);
+	free(post);
+}
+
+static void
+add_buf(struct buf *to, const char *key, const struct buf *text)
+{
+	jtext_add_string(to, key, text->s, text->len);
+}
+
+static void
+refuse(struct change *change, const struct run *run, const char *what)
+{
+	const char *status = run_status_text(run->status);
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "run is terminal and no longer accepts %s: %s", what, run->id.s);
+	buf_addch(&change->answer, '{');
+	add_buf(&change->answer, "error", &text);
+	add_buf(&change->answer, "runId", &run->id);
+	jtext_add_string(&change->answer, "status", status, strlen(status));
+	buf_addch(&change->answer, '}');
+	err_set(&change->err, STATUS_CONFLICT, "%s", text.s);
+	change->err.http = 409;
+	buf_release(&text);
+}
+
+static void
+make_answer(struct change *change, const struct post *post)
+{
+	struct buf *to = &change->answer;
+
+	buf_addstr(to, "{\"ok\":true");
+	add_buf(to, "runId", &change->stream);
+	if (post->channel == CHAT_MESSAGES)
+		add_buf(to, "role", &post->role);
+	add_buf(to, "kind", &post->kind);
+	jtext_add_bool(to, "runtime_chat_execution_queued", post->channel == CHAT_HITL || !strcmp(post->role.s, "user"));
+	jtext_add_bool(to, "message_truncated", post->text.truncated);
+	jtext_add_bool(to, "message_redacted", post->text.redacted);
+	if (post->service.len)
+		add_buf(to, "serviceId", &post->service);
+	if (post->agent.len)
+		add_buf(to, "agent", &post->agent);
+	jtext_add_i64(to, "seq", post->seq);
+	buf_addch(to, '}');
+}
+
+static void
+make_data(const struct change *change, const struct post *post, int64_t now, struct buf *data)
+{
+	struct buf at = BUF_INIT;
+
+	clock_add_iso(&at, now);
+	buf_addch(data, '{');
+	add_buf(data, "runId", &change->stream);
+	if (post->service.len)
+		add_buf(data, "serviceId", &post->service);
+	if (post->agent.len)
+		add_buf(data, "agent", &post->agent);
+	if (post->channel == CHAT_MESSAGES)
+		add_buf(data, "role", &post->role);
+	add_buf(data, "message", &post->text.text);
+	jtext_add_i64(data, "messageOriginalLength", (int64_t)post->text.original_length);
+	jtext_add_i64(data, "messageStoredLength", (int64_t)post->text.stored_length);
+	jtext_add_bool(data, "messageTruncated", post->text.truncated);
+	jtext_add_bool(data, "messageRedacted", post->text.redacted);
+	if (post->channel == CHAT_MESSAGES) {
+		jtext_add_string(data, "source", "runtime_chat", 12);
+		jtext_add_string(data, "channel", "run_messages", 12);
+	} else {
+		jtext_add_string(data, "source", "gateway_ui", 10);
+		jtext_add_string(data, "channel", "virtual_cli", 11);
+	}
+	add_buf(data, "submittedAt", &at);
+	buf_addch(data, '}');
+	buf_release(&at);
+}
+
+static bool
+apply_post(struct change *change, const void *row, struct change_context *context)
+{
+	struct post *post = change->payload;
+	const struct run *run = row;
+	struct buf data = BUF_INIT, message = BUF_INIT;
+	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
+
+	if (run && run_terminal(run)) {
+		refuse(change, run, post->channel == CHAT_HITL ? "HITL input" : "chat messages");
+		return false;
+	}
+	if (run && queue && run->n_open >= RUN_OPEN_MAX) {
+		err_set(&change->err, STATUS_RETRY, "run '%s' has %d unanswered messages already", run->id.s, RUN_OPEN_MAX);
+		change->err.http = 429;
+		return false;
+	}
+	/* what the request does not say, the run knows */
+	if (run && !post->service.len)
+		buf_add(&post->service, run->service.s, run->service.len);
+	if (run && !post->agent.len)
+		buf_add(&post->agent, run->agent.s, run->agent.len);
+	make_data(change, post, change_now_ms(context), &data);
+	if (post->channel == CHAT_HITL)
+		buf_addf(&message, "HITL input received (%s)", change->stream.s);
+	else
+		buf_addf(&message, "%s chat message received (%s)", post->role.s, change->stream.s);
+	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? (struct span){ "open", 4 } : SPAN_NONE,
+	    (struct span){ message.s, message.len }, post->service.len ? (struct span){ post->service.s, post->service.len } : SPAN_NONE,
+	    (struct span){ data.s, data.len });
+	make_answer(change, post);
+	buf_release(&data);
+	buf_release(&message);
+	return true;
+}
+
+static void
+queue_answer(const struct change *change, const struct post *post)
+{
+	struct job *job;
+
+	if (post->channel == CHAT_MESSAGES && strcmp(post->role.s, "user") != 0)
+		return;
+	job = job_new(post->chat, &change->stream, post->seq);
+	buf_add(&job->service, post->service.s, post->service.len);
+	if (strcmp(post->agent.s, "unknown") != 0)
+		buf_add(&job->agent, post->agent.s, post->agent.len);
+	buf_add(&job->text, post->text.text.s, post->text.text.len);
+	job->hitl = post->channel == CHAT_HITL;
+	enqueue(job);
+}
+
+static void
+after_post(struct change *change)
+{
+	struct post *post = change->payload;
+	struct chat_answer answer = { .http = 200, .body = change->answer.s, .body_len = change->answer.len };
+	struct buf body = BUF_INIT;
+
+	switch (change->result) {
+	case CHANGE_DONE:
+		break;
+	case CHANGE_REPLAYED:
+		answer.replayed = true;
+		break;
+	case CHANGE_KEY_REUSED:
+		answer.http = 409;
+		buf_addstr(&body, "{\"error\":\"idempotency key was used for another request\"}");
+		break;
+	case CHANGE_REFUSED:
+	case CHANGE_FAILED:
+		answer.http = change->err.http ? change->err.http : 503;
+		answer.retry_after_s = answer.http == 409 ? 0 : 1;
+		if (change->answer.len)
+			break;
+		buf_addch(&body, '{');
+		jtext_add_string(&body, "error", change->err.text, strlen(change->err.text));
+		buf_addch(&body, '}');
+		break;
+	}
+	if (body.len) {
+		answer.body = body.s;
+		answer.body_len = body.len;
+	}
+	post->cb(&answer, post->payload);
+	if (change->result == CHANGE_DONE)
+		queue_answer(change, post);
+	buf_release(&body);
+	post_free(post);
+	change_free(change);
+}
+
+static void
+copy(struct buf *to, struct span from)
+{
+	buf_init(to);
+	buf_add(to, from.s, from.n);
+}
+
+void
+chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
+{
+	struct post *post = xcalloc(1, sizeof *post);
+	struct change *change = change_new(after_post, post);
+
+	post->chat = chat;
+	post->channel = message->channel;
+	post->cb = cb;
+	post->payload = payload;
+	copy(&post->role, message->role);
+	copy(&post->service, message->service);
+	copy(&post->agent, message->agent);
+	copy(&post->kind, message->kind);
+	if (!post->kind.len)
+		buf_addf(&post->kind, "agent.chat.%s_message", post->role.s);
+	sanitize(message->text.s, message->text.n, chat->settings.message_chars, &post->text);
+	buf_add(&change->stream, message->run.s, message->run.n);
+	if (message->key.n) {
+		buf_addstr(&change->key, "messages ");
+		buf_add(&change->key, message->key.s, message->key.n);
+	}
+	change->print = message->print;
+	change->apply = apply_post;
+	log_change(chat->log, change);
+}
+
+/* ---- a start after an end that came too early */
+
+/* Begun and never finished: it may have had an effect, so it is closed, not repeated. */
+static bool
+apply_interrupted(struct change *change, const void *row, struct change_context *context)
+{
+	struct job *job = change->payload;
+	const struct run *run = row;
+
+	if (is_over(row, change))
+		return false;
+	if (run)
+		buf_add(&job->step, run->current_step.s, run->current_step.len);
+	if (!job->step.len)
+		buf_addstr(&job->step, "runtime_chat");
+	buf_addstr(&job->reply, "the gateway was restarted while this message was being answered");
+	events_failure(context, job);
+	return true;
+}
+
+static void
+after_interrupted(struct change *change)
+{
+	job_free(change->payload);
+	change_free(change);
+}
+
+/* Accepted and not begun: its text is in its event. */
+static void
+after_message(struct page *page)
+{
+	struct job *job = page->payload;
+	const struct entry *event = page->n_events ? page->events[0] : NULL;
+	bool found = event && event->seq == job->seq && event->data.s;
+
+	if (found) {
+		(void)jtext_get_string(event->data, "message", &job->text);
+		buf_add(&job->service, event->service.s, event->service.n);
+		(void)jtext_get_string(event->data, "agent", &job->agent);
+		if (!strcmp(job->agent.s, "unknown"))
+			buf_reset(&job->agent);
+		job->hitl = !strcmp(event->kind.s, "agent.chat.user_message") ? false : true;
+		enqueue(job);
+	} else
+		job_free(job);
+	page_free(page);
+}
+
+static void
+recover_run(struct chat *chat, const struct run *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->n_open; i++) {
+		struct job *job = job_new(chat, &run->id, run->open[i]);
+		struct page *page;
+
+		if (run->open[i] == run->started_open) {
+			buf_add(&job->service, run->service.s, run->service.len);
+			buf_add(&job->agent, run->agent.s, run->agent.len);
+			submit(job, apply_interrupted, after_interrupted);
+			continue;
+		}
+		page = page_new(after_message, job);
+		buf_add(&page->stream, run->id.s, run->id.len);
+		page->after = run->open[i] - 1;
+		page->limit = 1;
+		log_page(chat->log, page);
+	}
+}
+
+static void
+after_open_runs(struct rows *rows)
+{
+	size_t i;
+
+	for (i = 0; i < rows->n_rows; i++)
+		recover_run(rows->payload, rows->rows[i]);
+	rows_free(rows, log_rows_ops());
+}
+
+void
+chat_recover(struct chat *chat)
+{
+	struct rows *rows = rows_new(after_open_runs, chat);
+
+	rows->open_only = true;
+	rows->limit = RECOVER_MAX;
+	log_rows(chat->log, rows);
+}
+
+/* ---- life cycle */
+
+static void
+on_grace(evutil_socket_t fd, short what, void *payload)
+{
+	struct chat *chat = payload;
+
+	(void)fd;
+	(void)what;
+	commands_stop(chat->commands);
+}
+
+static void
+on_quiet(evutil_socket_t fd, short what, void *payload)
+{
+	struct chat *chat = payload;
+	void (*cb)(void *) = chat->drained;
+
+	(void)fd;
+	(void)what;
+	if (!cb || chat->n_conversations)
+		return;
+	chat->drained = NULL;
+	cb(chat->drained_payload);
+}
+
+struct chat *
+chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings)
+{
+	struct chat *chat = xcalloc(1, sizeof *chat);
+
+	chat->base = base;
+	chat->log = log;
+	chat->agents = agents;
+	chat->settings = *settings;
+	chat->commands = commands_new(base, CHAT_REPLY_MAX);
+	chat->grace = event_new(base, -1, 0, on_grace, chat);
+	chat->quiet = event_new(base, -1, 0, on_quiet, chat);
+	return chat;
+}
+
+void
+chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload)
+{
+	struct timeval after = { (time_t)(grace_ms / 1000), (suseconds_t)(grace_ms % 1000 * 1000) };
+
+	chat->draining = true;
+	chat->drained = cb;
+	chat->drained_payload = payload;
+	event_add(chat->grace, &after);
+	check_quiet(chat);
+}
+
+void
+chat_free(struct chat *chat)
+{
+	size_t i;
+
+	if (!chat)
+		return;
+	commands_free(chat->commands);
+	for (i = 0; i < BUCKETS; i++)
+		while (chat->conversations[i])
+			conversation_free(chat, &chat->conversations[i]);
+	event_free(chat->grace);
+	event_free(chat->quiet);
+	free(chat);
+}

@@ -1,0 +1,176 @@
+/* events.c - the events of an answer (Clarity contract section 8), member for member */
+#include "compat.h"
+
+#include <string.h>
+
+#include "agents/agents.h"
+#include "chat/internal.h"
+#include "store/store.h"
+#include "utf8.h"
+
+#define SOURCE "runtime_hitl_executor"
+
+const char *
+job_mode(const struct job *job)
+{
+	static const char *const modes[] = { [CHAT_AUTO] = "auto", [CHAT_ECHO] = "echo", [CHAT_DISABLED] = "disabled" };
+	const char *mode = job->handler && job->handler->chat_mode_set ? modes[job->handler->chat_mode] : chat_default_mode(job->chat);
+
+	/* an operator's input is answered all the same */
+	return job->hitl && !strcmp(mode, "disabled") ? "auto" : mode;
+}
+
+static const char *
+tool_of(const struct job *job)
+{
+	return job->handler ? job->handler->handler_tool.s : "fn__receive_chat";
+}
+
+static const char *
+agent_of(const struct job *job)
+{
+	if (job->agent.len)
+		return job->agent.s;
+	if (job->handler && job->handler->agent_id.len)
+		return job->handler->agent_id.s;
+	return job->handler && job->handler->name.len ? job->handler->name.s : "unknown-agent";
+}
+
+static void
+add(struct buf *to, const char *key, const char *text)
+{
+	jtext_add_string(to, key, text, strlen(text));
+}
+
+/* runId, serviceId?, agent */
+static void
+begin(const struct job *job, struct buf *data)
+{
+	buf_addch(data, '{');
+	jtext_add_string(data, "runId", job->run.s, job->run.len);
+	if (job->service.len)
+		jtext_add_string(data, "serviceId", job->service.s, job->service.len);
+	add(data, "agent", agent_of(job));
+}
+
+static void
+emit(struct change_context *context, const struct job *job, const char *kind, enum level level, const char *message, struct buf *data)
+{
+	struct buf text = BUF_INIT, turn = BUF_INIT;
+
+	buf_addf(&text, "%s (%s)", message, job->run.s);
+	buf_addu64(&turn, (uint64_t)job->seq);
+	buf_addch(data, '}');
+	change_emit(context, SPAN_NONE, kind, level, (struct span){ turn.s, turn.len }, (struct span){ text.s, text.len },
+	    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data->s, data->len });
+	buf_release(&text);
+	buf_release(&turn);
+	buf_reset(data);
+}
+
+static void
+add_history(const struct job *job, struct buf *data)
+{
+	jtext_add_bool(data, "historyEnabled", !job->handler || job->handler->history_enabled);
+	jtext_add_i64(data, "historyMessages", (int64_t)job->history.used);
+}
+
+void
+events_disabled(struct change_context *context, const struct job *job)
+{
+	static const char reason[] = "runtime chat disabled by agent configuration";
+	struct buf data = BUF_INIT;
+
+	begin(job, &data);
+	add(&data, "reason", reason);
+	add(&data, "waitingReason", reason);
+	add(&data, "source", SOURCE);
+	emit(context, job, "agent.waiting", LEVEL_WARN, "Runtime chat disabled for agent", &data);
+	buf_release(&data);
+}
+
+void
+events_start(struct change_context *context, const struct job *job, bool echo, bool tool)
+{
+	struct buf data = BUF_INIT, message = BUF_INIT;
+
+	begin(job, &data);
+	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	add(&data, "mode", job_mode(job));
+	add(&data, "strategy", echo ? "echo" : "agent_tool");
+	add(&data, "handlerTool", tool_of(job));
+	add(&data, "source", SOURCE);
+	jtext_add_i64(&data, "inputLength", (int64_t)utf8_utf16_len(job->text.s, job->text.len));
+	add_history(job, &data);
+	jtext_add_bool(&data, "historyTruncated", job->history.truncated);
+	emit(context, job, "agent.step_started", LEVEL_INFO, "Runtime chat processing started", &data);
+	if (tool) {
+		begin(job, &data);
+		jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+		add(&data, "tool", tool_of(job));
+		jtext_add_string(&data, "sessionId", job->session.s, job->session.len);
+		add_history(job, &data);
+		/* this message names the tool, not the run */
+		buf_addf(&message, "Runtime chat dispatched to agent tool (%s)", tool_of(job));
+		buf_addch(&data, '}');
+		change_emit(context, SPAN_NONE, "agent.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ message.s, message.len },
+		    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data.s, data.len });
+	}
+	buf_release(&data);
+	buf_release(&message);
+}
+
+static void
+add_provider(const struct job *job, bool echo, struct buf *data)
+{
+	add(data, "provider", echo ? "echo" : "agent");
+	if (echo)
+		return;
+	add(data, "handlerTool", tool_of(job));
+	jtext_add_i64(data, "historyUsed", (int64_t)job->history.used);
+}
+
+void
+events_reply(struct change_context *context, const struct job *job, bool echo)
+{
+	static const char reason[] = "awaiting operator input";
+	struct buf data = BUF_INIT;
+
+	begin(job, &data);
+	add(&data, "role", "assistant");
+	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
+	add_provider(job, echo, &data);
+	add(&data, "source", SOURCE);
+	emit(context, job, "agent.chat.assistant_message", LEVEL_INFO, "Assistant message emitted", &data);
+
+	begin(job, &data);
+	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	add_provider(job, echo, &data);
+	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
+	emit(context, job, "agent.step_completed", LEVEL_INFO, "Runtime chat response ready", &data);
+
+	begin(job, &data);
+	add(&data, "reason", reason);
+	add(&data, "waitingReason", reason);
+	add(&data, "source", SOURCE);
+	emit(context, job, "agent.waiting", LEVEL_INFO, "Awaiting next operator input", &data);
+	buf_release(&data);
+}
+
+void
+events_failure(struct change_context *context, const struct job *job)
+{
+	struct buf data = BUF_INIT;
+
+	begin(job, &data);
+	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	jtext_add_string(&data, "error", job->reply.s, job->reply.len);
+	emit(context, job, "agent.step_completed", LEVEL_ERROR, "Runtime chat response failed", &data);
+
+	begin(job, &data);
+	jtext_add_string(&data, "reason", job->reply.s, job->reply.len);
+	jtext_add_string(&data, "waitingReason", job->reply.s, job->reply.len);
+	add(&data, "source", SOURCE);
+	emit(context, job, "agent.waiting", LEVEL_WARN, "Awaiting operator input after response error", &data);
+	buf_release(&data);
+}

@@ -1,0 +1,21 @@
+/* sanitize.h - secrets out of what people type (Clarity contract section 7). Pure. Private to chat/. */
+#ifndef CHAT_SANITIZE_H
+#define CHAT_SANITIZE_H
+
+#include "buf.h"
+#include "compat.h"
+
+struct sanitized {
+	struct buf text;
+	size_t original_length, stored_length; /* UTF-16 code units: after trimming, and as stored */
+	bool redacted, truncated;
+};
+
+/* Trims, redacts, cuts to max_units UTF-16 code units (never inside a character). ret must be zeroed or released. */
+void sanitize(const char *s, size_t n, size_t max_units, struct sanitized *ret);
+
+/* What JavaScript's trim() would leave. */
+struct span;
+void sanitize_trim(const char **s, size_t *n);
+
+#endif

@@ -1,0 +1,54 @@
+/* internal.h - what the files of clarity/ share. Private to clarity/. */
+#ifndef CLARITY_INTERNAL_H
+#define CLARITY_INTERNAL_H
+
+#include "buf.h"
+#include "clarity/clarity.h"
+#include "compat.h"
+#include "jtext.h"
+
+struct entry;
+struct event;
+struct sse_client;
+
+struct clarity {
+	struct clarity_settings settings;
+	struct sse_client *clients; /* open streams */
+	struct event *tick;
+};
+
+/* A request that waits for the store. */
+struct asked {
+	struct clarity *clarity;
+	struct request *request;
+	struct buf run; /* decoded id, "" without */
+	bool paged;	/* ?after= was given */
+	int64_t after;
+	int limit;
+};
+struct asked *asked_new(struct clarity *clarity, struct request *request, const struct buf *run);
+void asked_free(struct asked *asked);
+
+/* shape.c - what things look like on this wire */
+void shape_event(const struct entry *event, struct buf *to);			   /* contract section 4, compact */
+void shape_reply(struct request *request, int status, const char *const *headers, const struct buf *compact); /* pretty, as the contract prints */
+int shape_limit(const struct request *request, int fallback);			   /* contract section 2 */
+/* The cursor of ?after= or Last-Event-ID. True: given; -1 in *ret when it is no cursor. */
+bool shape_after(const struct request *request, bool header_too, int64_t *ret);
+bool shape_key(const struct request *request, struct buf *to); /* Idempotency-Key; false: answered with 400 */
+uint64_t shape_print(const struct request *request);	       /* fingerprint of path and body */
+/* The body must be a JSON object; an empty one is {}. False: answered. */
+bool shape_body(struct request *request, struct span *ret);
+
+/* Handlers; run is the decoded :id. Each answers. */
+typedef void handler_fn(struct clarity *clarity, struct request *request, const struct buf *run);
+handler_fn post_event;	  /* events.c */
+handler_fn list_events, list_runs, list_run_events, list_audit; /* lists.c */
+handler_fn stream_run, stream_all; /* stream.c */
+handler_fn post_message, post_hitl; /* messages.c */
+handler_fn get_registry, get_status; /* status.c */
+
+void streams_tick(struct clarity *clarity);
+void streams_close(struct clarity *clarity);
+
+#endif

@@ -1,0 +1,145 @@
+/* messages.c - chat input (contract sections 6.7 and 6.8) */
+#include "compat.h"
+
+#include <string.h>
+
+#include "chat/chat.h"
+#include "clarity/internal.h"
+#include "http/server.h"
+
+static bool
+is_blank(const struct buf *text)
+{
+	return !text->s[strspn(text->s, " \t\r\n\f\v")] && !memchr(text->s, '\0', text->len);
+}
+
+static void
+trim(struct buf *text)
+{
+	while (text->len && strchr(" \t\r\n\f\v", text->s[text->len - 1]) && text->s[text->len - 1])
+		buf_cut(text, text->len - 1);
+	buf_consume(text, strspn(text->s, " \t\r\n\f\v"));
+}
+
+/* The first of the named members that is a non-empty string, trimmed. */
+static bool
+first_text(struct span body, const char *const *names, struct buf *to)
+{
+	for (; *names; names++) {
+		buf_reset(to);
+		if (jtext_get_string(body, *names, to) && !is_blank(to)) {
+			trim(to);
+			return true;
+		}
+	}
+	buf_reset(to);
+	return false;
+}
+
+#define FIRST_TEXT(body, to, ...) first_text(body, (const char *const[]){ __VA_ARGS__, NULL }, to)
+
+static void
+after_post(const struct chat_answer *answer, void *payload)
+{
+	struct asked *asked = payload;
+	struct buf body = BUF_INIT, seconds = BUF_INIT;
+	const char *headers[5] = { NULL };
+	size_t n = 0;
+
+	buf_add(&body, answer->body, answer->body_len);
+	if (answer->replayed) {
+		headers[n++] = "idempotency-replayed";
+		headers[n++] = "true";
+	}
+	if (answer->retry_after_s) {
+		buf_addf(&seconds, "%lld", (long long)answer->retry_after_s);
+		headers[n++] = "retry-after";
+		headers[n] = seconds.s;
+	}
+	shape_reply(asked->request, answer->http, headers, &body);
+	buf_release(&body);
+	buf_release(&seconds);
+	asked_free(asked);
+}
+
+static void
+lower(struct buf *text)
+{
+	size_t i;
+
+	for (i = 0; i < text->len; i++)
+		if (text->s[i] >= 'A' && text->s[i] <= 'Z')
+			text->s[i] = (char)(text->s[i] + 'a' - 'A');
+}
+
+static struct span
+span(const struct buf *text)
+{
+	return (struct span){ text->s, text->len };
+}
+
+static void
+post(struct clarity *clarity, struct request *request, const struct buf *run, enum chat_channel channel)
+{
+	struct buf text = BUF_INIT, role = BUF_INIT, service = BUF_INIT, agent = BUF_INIT, kind = BUF_INIT, key = BUF_INIT;
+	struct chat_message message = { .channel = channel };
+	struct span body;
+
+	if (is_blank(run)) {
+		request_reply_error(request, 400, NULL, "runId is required");
+		return;
+	}
+	if (!shape_body(request, &body))
+		return;
+	if (!FIRST_TEXT(body, &text, "message", "text", "input")) {
+		request_reply_error(request, 400, NULL, "expected non-empty message (or text/input)");
+		goto out;
+	}
+	if (!FIRST_TEXT(body, &role, "role"))
+		buf_addstr(&role, "user");
+	lower(&role);
+	if (channel == CHAT_MESSAGES && strcmp(role.s, "user") && strcmp(role.s, "assistant") && strcmp(role.s, "system")) {
+		request_reply_error(request, 400, NULL, "expected role to be one of: user, assistant, system");
+		goto out;
+	}
+	if (channel == CHAT_HITL && !FIRST_TEXT(body, &kind, "kind"))
+		buf_addstr(&kind, "agent.hitl_input");
+	if (channel == CHAT_HITL && strncmp(kind.s, "agent.", 6) != 0) {
+		request_reply_error(request, 400, NULL, "expected kind to start with 'agent.'");
+		goto out;
+	}
+	if (!shape_key(request, &key)) {
+		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
+		goto out;
+	}
+	FIRST_TEXT(body, &service, "serviceId", "service_id");
+	FIRST_TEXT(body, &agent, "agent");
+	message.run = span(run);
+	message.text = span(&text);
+	message.role = span(&role);
+	message.service = span(&service);
+	message.agent = span(&agent);
+	message.kind = span(&kind);
+	message.key = span(&key);
+	message.print = shape_print(request);
+	chat_post(clarity->settings.chat, &message, after_post, asked_new(clarity, request, run));
+out:
+	buf_release(&text);
+	buf_release(&role);
+	buf_release(&service);
+	buf_release(&agent);
+	buf_release(&kind);
+	buf_release(&key);
+}
+
+void
+post_message(struct clarity *clarity, struct request *request, const struct buf *run)
+{
+	post(clarity, request, run, CHAT_MESSAGES);
+}
+
+void
+post_hitl(struct clarity *clarity, struct request *request, const struct buf *run)
+{
+	post(clarity, request, run, CHAT_HITL);
+}

@@ -1,0 +1,167 @@
+/* shape.c - what things look like on the Clarity wire (contract sections 2 and 4) */
+#include "compat.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clarity/internal.h"
+#include "clock.h"
+#include "http/server.h"
+#include "num.h"
+#include "store/store.h"
+
+#define LIMIT_MAX 2000
+#define KEY_MAX 255 /* bytes of an idempotency key */
+
+static void
+add_span(struct buf *to, const char *key, struct span text)
+{
+	jtext_add_string(to, key, text.s, text.n);
+}
+
+void
+shape_event(const struct entry *event, struct buf *to)
+{
+	static const char *const levels[] = { [LEVEL_INFO] = "info", [LEVEL_WARN] = "warn", [LEVEL_ERROR] = "error" };
+
+	buf_reserve(to, event->data.n + event->message.n + 256);
+	buf_addstr(to, "{\"seq\":");
+	buf_addu64(to, (uint64_t)event->seq);
+	buf_addstr(to, ",\"at\":\"");
+	clock_add_iso(to, event->at_ms);
+	buf_addch(to, '"');
+	add_span(to, "kind", event->kind);
+	if (event->service.s)
+		add_span(to, "serviceId", event->service);
+	jtext_add_raw(to, "level", event->level == LEVEL_INFO ? "\"info\"" : event->level == LEVEL_WARN ? "\"warn\"" : "\"error\"", strlen(levels[event->level]) + 2);
+	add_span(to, "message", event->message);
+	if (event->data.s)
+		jtext_add_raw(to, "data", event->data.s, event->data.n);
+	buf_addch(to, '}');
+}
+
+void
+shape_reply(struct request *request, int status, const char *const *headers, const struct buf *compact)
+{
+	struct buf pretty = BUF_INIT;
+
+	jtext_pretty(&pretty, (struct span){ compact->s, compact->len }, 0);
+	buf_addch(&pretty, '\n');
+	request_reply(request, status, "application/json; charset=utf-8", headers, pretty.s, pretty.len);
+	buf_release(&pretty);
+}
+
+/* JavaScript's Number(text); NaN when it is none. */
+static double
+js_number(const char *s)
+{
+	size_t n = strlen(s), i;
+	struct buf text = BUF_INIT;
+	double value;
+	char *end;
+
+	while (n && strchr(" \t\r\n\f\v", s[n - 1]))
+		n--;
+	while (n && strchr(" \t\r\n\f\v", *s)) {
+		s++;
+		n--;
+	}
+	if (!n)
+		return 0;
+	/* what strtod takes and JavaScript does not: words, hexadecimal fractions, a sign before 0x */
+	for (i = 0; i < n; i++)
+		if (!strchr("0123456789+-.eE", s[i]) && !(n > 2 && s[0] == '0' && (s[1] | 0x20) == 'x' && strchr("0123456789abcdefABCDEFxX", s[i])))
+			return NAN;
+	buf_add(&text, s, n);
+	value = strtod(text.s, &end);
+	if (*end)
+		value = NAN;
+	buf_release(&text);
+	return value;
+}
+
+int
+shape_limit(const struct request *request, int fallback)
+{
+	struct buf text = BUF_INIT;
+	double n = fallback;
+
+	if (request_query(request, "limit", &text)) {
+		n = js_number(text.s);
+		if (!isfinite(n))
+			n = fallback;
+	}
+	buf_release(&text);
+	n = floor(n);
+	return n < 1 ? 1 : n > LIMIT_MAX ? LIMIT_MAX : (int)n;
+}
+
+bool
+shape_after(const struct request *request, bool header_too, int64_t *ret)
+{
+	const char *header = header_too ? request_header(request, "last-event-id") : NULL;
+	struct buf text = BUF_INIT;
+	bool given = request_query(request, "after", &text);
+
+	/* the header is what a client that lost its connection says by itself: it is the newer one */
+	if (header && *header) {
+		buf_reset(&text);
+		buf_addstr(&text, header);
+		given = true;
+	}
+	if (given && (!num_i64(text.s, text.len, ret) || *ret < 0))
+		*ret = -1;
+	buf_release(&text);
+	return given;
+}
+
+bool
+shape_key(const struct request *request, struct buf *to)
+{
+	const char *key = request_header(request, "idempotency-key");
+	size_t n, i;
+
+	if (!key)
+		return true;
+	n = strlen(key);
+	for (i = 0; i < n; i++)
+		if (key[i] < '!' || key[i] > '~')
+			n = 0;
+	if (!n || n > KEY_MAX)
+		return false;
+	buf_add(to, key, n);
+	return true;
+}
+
+uint64_t
+shape_print(const struct request *request)
+{
+	struct span body = request_body(request);
+	const char *path = request_path(request);
+	uint64_t h = UINT64_C(14695981039346656037);
+	size_t i;
+
+	for (; *path; path++)
+		h = (h ^ (unsigned char)*path) * UINT64_C(1099511628211);
+	for (i = 0; i < body.n; i++)
+		h = (h ^ (unsigned char)body.s[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+bool
+shape_body(struct request *request, struct span *ret)
+{
+	struct span body = request_body(request);
+	size_t i;
+
+	for (i = 0; i < body.n && strchr(" \t\r\n", body.s[i]) && body.s[i]; i++)
+		;
+	if (i == body.n)
+		*ret = (struct span){ "{}", 2 };
+	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) != JTEXT_OBJECT) {
+		request_reply_error(request, 400, NULL, "invalid JSON body");
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,174 @@
+/* stream.c - events as they happen: server-sent events (contract sections 6.6 and 6.9)
+ *
+ * More than the contract: the head goes out at once, each event has its seq as id, a client that comes back with Last-Event-ID or ?after=
+ * gets everything after it, and ": live" tells when the replay is over.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clarity/internal.h"
+#include "clock.h"
+#include "err.h"
+#include "http/server.h"
+#include "log/log.h"
+#include "xalloc.h"
+
+#define GLOBAL_REPLAY 100 /* contract section 6.9 */
+
+struct sse_client {
+	struct clarity *clarity;
+	struct stream *stream;
+	struct subscription *subscription;
+	int64_t next_ping;
+	struct sse_client *next, **prev;
+};
+
+static void
+client_free(struct sse_client *client)
+{
+	log_unsubscribe(client->subscription);
+	*client->prev = client->next;
+	if (client->next)
+		client->next->prev = client->prev;
+	free(client);
+}
+
+/* One frame for all who watch. */
+static struct shared *
+frame_of(struct entry *event)
+{
+	struct buf frame = BUF_INIT;
+
+	if (!event->frame) {
+		buf_addstr(&frame, "id: ");
+		buf_addu64(&frame, (uint64_t)event->seq);
+		buf_addstr(&frame, "\ndata: ");
+		shape_event(event, &frame);
+		buf_addstr(&frame, "\n\n");
+		event->frame = shared_new(frame.s, frame.len);
+		event->frame_free = shared_unref;
+		buf_release(&frame);
+	}
+	return event->frame;
+}
+
+static bool
+on_event(struct entry *event, void *payload)
+{
+	struct sse_client *client = payload;
+
+	stream_write_shared(client->stream, frame_of(event));
+	return !stream_full(client->stream);
+}
+
+static void
+on_live(void *payload)
+{
+	struct sse_client *client = payload;
+
+	stream_write(client->stream, ": live\n\n", 8);
+}
+
+static void
+on_failed(const struct err *err, void *payload)
+{
+	struct sse_client *client = payload;
+	struct stream *stream = client->stream;
+
+	(void)err;
+	/* the client comes back and finds its place */
+	client_free(client);
+	stream_end(stream);
+}
+
+static void
+on_closed(void *payload)
+{
+	client_free(payload);
+}
+
+static void
+on_drained(void *payload)
+{
+	struct sse_client *client = payload;
+
+	log_resume(client->subscription);
+}
+
+static const struct subscription_events log_events = { .event = on_event, .live = on_live, .failed = on_failed };
+static const struct stream_events stream_events = { .closed = on_closed, .drained = on_drained };
+
+static void
+open_stream(struct clarity *clarity, struct request *request, struct span run, const char *prefix, int replay)
+{
+	struct sse_client *client;
+	int64_t after = 0, last = log_last_seq(clarity->settings.log);
+	bool resumed = shape_after(request, true, &after);
+
+	if (resumed && after < 0) {
+		request_reply_error(request, 400, NULL, "expected after or last-event-id to be a cursor (a whole number from 0)");
+		return;
+	}
+	if (resumed && after > last) {
+		request_reply_error(request, 410, NULL, "cursor %lld is ahead of the log (last %lld)", (long long)after, (long long)last);
+		return;
+	}
+	client = xcalloc(1, sizeof *client);
+	client->clarity = clarity;
+	client->stream = request_stream(request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
+	if (!client->stream) {
+		free(client);
+		return;
+	}
+	client->next_ping = clock_monotonic_ms() + clarity->settings.ping_ms;
+	client->next = clarity->clients;
+	client->prev = &clarity->clients;
+	if (client->next)
+		client->next->prev = &client->next;
+	clarity->clients = client;
+	stream_write(client->stream, "retry: 1000\n\n", 13);
+	client->subscription = log_subscribe(clarity->settings.log, run, prefix, after, resumed ? 0 : replay, &log_events, client);
+}
+
+void
+stream_run(struct clarity *clarity, struct request *request, const struct buf *run)
+{
+	if (!run->s[strspn(run->s, " \t\r\n")])
+		request_reply_error(request, 400, NULL, "runId is required");
+	else
+		open_stream(clarity, request, (struct span){ run->s, run->len }, "agent.", shape_limit(request, 200));
+}
+
+void
+stream_all(struct clarity *clarity, struct request *request, const struct buf *run)
+{
+	(void)run;
+	open_stream(clarity, request, SPAN_NONE, NULL, GLOBAL_REPLAY);
+}
+
+void
+streams_tick(struct clarity *clarity)
+{
+	int64_t now = clock_monotonic_ms();
+	struct sse_client *client;
+
+	for (client = clarity->clients; client; client = client->next)
+		if (client->next_ping <= now) {
+			client->next_ping += clarity->settings.ping_ms;
+			if (!stream_full(client->stream))
+				stream_write(client->stream, ": ping\n\n", 8);
+		}
+}
+
+void
+streams_close(struct clarity *clarity)
+{
+	while (clarity->clients) {
+		struct stream *stream = clarity->clients->stream;
+
+		client_free(clarity->clients);
+		stream_end(stream);
+	}
+}

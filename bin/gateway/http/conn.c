@@ -1,0 +1,379 @@
+/* conn.c - the life of a connection */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "clock.h"
+#include "http/conn.h"
+#include "xalloc.h"
+
+static void on_read(struct bufferevent *bev, void *payload);
+static void on_write(struct bufferevent *bev, void *payload);
+static void on_event(struct bufferevent *bev, short what, void *payload);
+
+struct evbuffer *
+conn_output(struct conn *conn)
+{
+	return bufferevent_get_output(conn->bev);
+}
+
+static size_t
+pending(const struct conn *conn)
+{
+	return evbuffer_get_length(bufferevent_get_output(conn->bev));
+}
+
+/* Output was added or taken: remember when it moved, and tell a stream. */
+static void
+on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *payload)
+{
+	struct conn *conn = payload;
+
+	(void)output;
+	if (info->n_deleted || !info->orig_size)
+		conn->progress = clock_monotonic_ms();
+}
+
+void
+conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text)
+{
+	struct conn *conn = xcalloc(1, sizeof *conn);
+
+	conn->server = server;
+	conn->peer = peer;
+	conn->peer_text = peer_text;
+	conn->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!conn->bev)
+		abort();
+	conn->deadline = clock_monotonic_ms() + server->settings.idle_ms;
+	conn->next = server->conns;
+	conn->prev = &server->conns;
+	if (conn->next)
+		conn->next->prev = &conn->next;
+	server->conns = conn;
+	server->n_conns++;
+	evbuffer_add_cb(conn_output(conn), on_output, conn);
+	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, CONN_READ_AHEAD);
+	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+}
+
+void
+conn_free(struct conn *conn)
+{
+	struct stream *stream = conn->stream;
+
+	server_forget(conn);
+	conn->stream = NULL;
+	if (conn->request) {
+		if (conn->state == CONN_WORK)
+			conn->request->conn = NULL; /* freed with its answer */
+		else
+			request_free(conn->request);
+	}
+	bufferevent_free(conn->bev);
+	free(conn->peer_text);
+	free(conn);
+	if (stream)
+		stream_closed(stream);
+}
+
+static void
+enter(struct conn *conn, enum conn_state state, int64_t ms)
+{
+	conn->state = state;
+	conn->deadline = ms < 0 ? DEADLINE_NONE : clock_monotonic_ms() + ms;
+}
+
+/* ---- from bytes to a request */
+
+/* An answer of our own to something that never became a request. */
+static void
+refuse(struct conn *conn, int status, const char *text)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addstr(&body, "{\n  \"error\": ");
+	jtext_quote(&body, text, strlen(text));
+	buf_addstr(&body, "\n}\n");
+	evbuffer_add_printf(conn_output(conn), "HTTP/1.1 %d %s\r\n%s%s%scontent-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n",
+	    status, request_reason(status), server_date(conn->server), conn->server->settings.server_header ? conn->server->settings.server_header : "",
+	    conn->server->settings.server_header ? "\r\n" : "", body.len);
+	evbuffer_add(conn_output(conn), body.s, body.len);
+	buf_release(&body);
+	request_free(conn->request);
+	conn->request = NULL;
+	enter(conn, CONN_CLOSING, conn->server->settings.write_ms);
+}
+
+static void
+hand_over(struct conn *conn)
+{
+	enter(conn, CONN_WORK, -1);
+	conn->server->cb(conn->request, conn->server->payload);
+}
+
+/* The head is there: is there a body to wait for? */
+static void
+begin_body(struct conn *conn)
+{
+	struct request *request = conn->request;
+
+	if (!request->chunked && request->length > conn->server->settings.body_max) {
+		request->problem = REQUEST_BODY_TOO_LARGE;
+		request->keep_alive = false;
+		hand_over(conn);
+		return;
+	}
+	if (!request->chunked && !request->length) {
+		hand_over(conn);
+		return;
+	}
+	if (request->expects && !evbuffer_get_length(bufferevent_get_input(conn->bev)))
+		evbuffer_add_printf(conn_output(conn), "HTTP/1.1 100 Continue\r\n\r\n");
+	memset(&conn->chunks, 0, sizeof conn->chunks);
+	enter(conn, CONN_BODY, conn->server->settings.body_ms);
+}
+
+/* Each of these returns true when it got further, so that it is worth looking again. */
+
+static bool
+read_head(struct conn *conn)
+{
+	const struct server_settings *settings = &conn->server->settings;
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+	size_t n = evbuffer_get_length(input);
+	struct parse_head head = { .names = conn->server->names, .values = conn->server->values, .max_headers = settings->headers_max };
+	struct buf why = BUF_INIT;
+	const char *bytes;
+
+	if (!n)
+		return false;
+	if (conn->state == CONN_IDLE)
+		enter(conn, CONN_HEAD, settings->head_ms);
+	bytes = (const char *)evbuffer_pullup(input, n > settings->head_max ? (ev_ssize_t)settings->head_max : -1);
+	switch (parse_head(bytes, n > settings->head_max ? settings->head_max : n, conn->scanned, &head)) {
+	case PARSE_MORE:
+		conn->scanned = n;
+		if (n < settings->head_max)
+			return false;
+		refuse(conn, 431, "the request's head is too large");
+		return true;
+	case PARSE_TOO_LARGE:
+		refuse(conn, 431, "the request has too many headers");
+		return true;
+	case PARSE_VERSION:
+		refuse(conn, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+		return true;
+	case PARSE_BAD:
+		buf_addf(&why, "bad request: %s", head.wrong);
+		refuse(conn, 400, why.s);
+		buf_release(&why);
+		return true;
+	case PARSE_DONE:
+		break;
+	}
+	conn->scanned = 0;
+	conn->request = request_new(conn, bytes, &head);
+	evbuffer_drain(input, head.size);
+	begin_body(conn);
+	return true;
+}
+
+static bool
+read_sized(struct conn *conn)
+{
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+	struct request *request = conn->request;
+	size_t n = evbuffer_get_length(input), want = (size_t)request->length - request->body.len;
+
+	if (!n)
+		return false;
+	if (n > want)
+		n = want;
+	buf_reserve(&request->body, n);
+	evbuffer_remove(input, request->body.s + request->body.len, n);
+	request->body.len += n;
+	request->body.s[request->body.len] = '\0';
+	if (n == want)
+		hand_over(conn);
+	return true;
+}
+
+static bool
+read_chunked(struct conn *conn)
+{
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+	struct request *request = conn->request;
+	size_t n = evbuffer_get_length(input), used = 0;
+	enum parse_result result;
+
+	if (!n)
+		return false;
+	if (n > 16384)
+		n = 16384;
+	result = parse_chunks(&conn->chunks, (const char *)evbuffer_pullup(input, (ev_ssize_t)n), n, &request->body, &used);
+	evbuffer_drain(input, used);
+	if (request->body.len > conn->server->settings.body_max || conn->chunks.left > conn->server->settings.body_max) {
+		buf_reset(&request->body);
+		request->problem = REQUEST_BODY_TOO_LARGE;
+		request->keep_alive = false;
+		hand_over(conn);
+	} else if (result == PARSE_DONE)
+		hand_over(conn);
+	else if (result != PARSE_MORE)
+		refuse(conn, 400, "bad request: a body whose chunks are broken");
+	return true;
+}
+
+static bool
+step(struct conn *conn)
+{
+	switch (conn->state) {
+	case CONN_IDLE:
+	case CONN_HEAD:
+		return read_head(conn);
+	case CONN_BODY:
+		return conn->request->chunked ? read_chunked(conn) : read_sized(conn);
+	case CONN_STREAM:
+	case CONN_LINGER:
+	case CONN_CLOSING:
+		/* nobody wants it */
+		evbuffer_drain(bufferevent_get_input(conn->bev), evbuffer_get_length(bufferevent_get_input(conn->bev)));
+		return false;
+	case CONN_WORK:
+		break;
+	}
+	return false;
+}
+
+/* All has been said: wait for the client to take it, then close. */
+static void
+finish(struct conn *conn)
+{
+	if (pending(conn))
+		return;
+	if (conn->eof) {
+		conn_free(conn);
+		return;
+	}
+	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
+	enter(conn, CONN_LINGER, CONN_LINGER_MS);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, CONN_READ_AHEAD);
+}
+
+/* The client has finished sending and there is nothing left to do for it. */
+static bool
+is_over(const struct conn *conn)
+{
+	if (!conn->eof)
+		return false;
+	return conn->state == CONN_LINGER || ((conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_BODY) && !pending(conn));
+}
+
+void
+conn_turn(struct conn *conn)
+{
+	int i;
+
+	if (conn->in_turn)
+		return;
+	conn->in_turn = true;
+	for (i = 0; i < CONN_TURN && step(conn); i++)
+		;
+	conn->in_turn = false;
+	if (conn->state == CONN_CLOSING && !pending(conn))
+		finish(conn);
+	else if (is_over(conn))
+		conn_free(conn);
+	else if (i == CONN_TURN)
+		bufferevent_trigger(conn->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS); /* others first */
+}
+
+void
+conn_answered(struct conn *conn, bool keep_alive)
+{
+	request_free(conn->request);
+	conn->request = NULL;
+	if (!keep_alive || conn->server->draining)
+		enter(conn, CONN_CLOSING, conn->server->settings.write_ms);
+	else
+		enter(conn, CONN_IDLE, conn->server->settings.idle_ms);
+	/* a request that was waiting behind this one, or the end; from the loop, so that answering never recurses */
+	if (!conn->in_turn && (evbuffer_get_length(bufferevent_get_input(conn->bev)) || conn->eof || conn->state == CONN_CLOSING))
+		bufferevent_trigger(conn->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+/* ---- what libevent and the clock say */
+
+static void
+on_read(struct bufferevent *bev, void *payload)
+{
+	(void)bev;
+	conn_turn(payload);
+}
+
+static void
+on_write(struct bufferevent *bev, void *payload)
+{
+	struct conn *conn = payload;
+
+	(void)bev;
+	if (conn->stream)
+		stream_moved(conn->stream);
+	else if (conn->state == CONN_CLOSING)
+		finish(conn);
+	else if (is_over(conn))
+		conn_free(conn);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *payload)
+{
+	struct conn *conn = payload;
+
+	(void)bev;
+	/* a client that only finished sending still gets its answer; a stream's client that hangs up is gone */
+	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && (what & BEV_EVENT_READING)) {
+		conn->eof = true;
+		conn_turn(conn);
+		return;
+	}
+	conn_free(conn);
+}
+
+void
+conn_tick(struct conn *conn, int64_t now)
+{
+	if (pending(conn) && now - conn->progress > conn->server->settings.write_ms) {
+		conn_free(conn); /* it takes nothing */
+		return;
+	}
+	if (now < conn->deadline)
+		return;
+	switch (conn->state) {
+	case CONN_IDLE:
+	case CONN_LINGER:
+		if (!pending(conn))
+			conn_free(conn);
+		break;
+	case CONN_CLOSING:
+		conn_free(conn);
+		break;
+	case CONN_HEAD:
+		refuse(conn, 408, "the request's head took too long");
+		break;
+	case CONN_BODY:
+		refuse(conn, 408, "the request's body took too long");
+		break;
+	case CONN_WORK:
+	case CONN_STREAM:
+		break;
+	}
+}

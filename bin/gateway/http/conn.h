@@ -1,0 +1,117 @@
+/* conn.h - one connection, its request and its stream: what the files of http/ share. Private to http/. */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include "buf.h"
+#include "compat.h"
+#include "http/parse.h"
+#include "http/server.h"
+
+struct bufferevent;
+struct evconnlistener;
+struct event;
+struct evbuffer;
+
+#define CONN_READ_AHEAD 65536  /* bytes of further requests taken while one is worked on */
+#define CONN_TURN 16	       /* pipelined requests served before others get a turn */
+#define CONN_LINGER_MS 2000    /* how long what a refused client still sends is thrown away */
+
+/* What happens on a connection; each state but WORK and STREAM has a deadline. */
+enum conn_state {
+	CONN_IDLE,	/* between requests, no byte of the next one yet */
+	CONN_HEAD,	/* a head has begun */
+	CONN_BODY,
+	CONN_WORK,	/* handed over, not answered */
+	CONN_STREAM,
+	CONN_CLOSING,	/* answered for the last time: output goes out, then the end */
+	CONN_LINGER,	/* nothing more to say; the client's bytes are thrown away so that it can read our answer */
+};
+
+struct request {
+	struct conn *conn; /* NULL: the client has gone */
+	struct server *server;
+	struct buf bytes; /* the head as sent; all spans point into it, each ended by NUL */
+	char *method, *path, *query, **names, **values;
+	size_t n_headers;
+	struct buf body;
+	enum request_problem problem;
+	enum request_peer peer;
+	char *peer_text;
+	bool http10, keep_alive;
+	bool chunked, expects;
+	uint64_t length;
+};
+
+struct conn {
+	struct server *server;
+	struct bufferevent *bev;
+	struct conn *next, **prev;
+	struct request *request; /* from the head to the answer */
+	struct stream *stream;
+	struct parse_chunks chunks;
+	int64_t deadline;	 /* DEADLINE_NONE in WORK */
+	int64_t progress;	 /* when output last moved, or began to wait */
+	size_t scanned;		 /* bytes of an incomplete head that were looked at */
+	enum conn_state state;
+	enum request_peer peer;
+	char *peer_text;	 /* NULL for unix */
+	bool eof;		 /* the client has finished sending */
+	bool in_turn;		 /* conn_turn() is running: it looks again itself */
+};
+
+struct stream {
+	struct conn *conn;
+	const struct stream_events *events;
+	void *payload;
+	bool chunked, was_full;
+};
+
+struct listener {
+	struct server *server;
+	struct evconnlistener *ev;
+	struct listener *next;
+	char *unix_path; /* removed at the end; NULL for others */
+	bool is_unix;
+};
+
+struct server {
+	struct event_base *base;
+	struct server_settings settings;
+	server_request_cb *cb;
+	void *payload;
+	struct listener *listeners;
+	struct conn *conns;
+	unsigned n_conns;
+	struct event *tick;
+	bool paused;	  /* out of descriptors: not accepting for a moment */
+	bool draining;
+	void (*drained)(void *payload);
+	void *drained_payload;
+	char date[40];	  /* "date: ...\r\n" of the present second */
+	int64_t date_second;
+	struct span *names, *values; /* scratch for the parser */
+};
+
+/* conn.c */
+void conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text);
+void conn_free(struct conn *conn);	/* tells a stream that it is closed */
+void conn_turn(struct conn *conn);	/* looks at what has been read */
+void conn_answered(struct conn *conn, bool keep_alive); /* the request's answer is written */
+void conn_tick(struct conn *conn, int64_t now);
+struct evbuffer *conn_output(struct conn *conn);
+
+/* request.c */
+struct request *request_new(struct conn *conn, const char *bytes, const struct parse_head *head);
+void request_free(struct request *request);
+void request_head(struct request *request, int status, const char *content_type, const char *const *headers, int64_t length, bool chunked, bool keep_alive);
+const char *request_reason(int status);
+
+/* stream.c */
+void stream_moved(struct stream *stream); /* output was taken */
+void stream_closed(struct stream *stream);
+
+/* server.c */
+void server_forget(struct conn *conn); /* a connection is gone */
+const char *server_date(struct server *server);
+
+#endif

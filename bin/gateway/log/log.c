@@ -1,0 +1,377 @@
+/* log.c - append, read, subscribe from a cursor */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "log/log.h"
+#include "xalloc.h"
+
+#define BUCKETS 1024
+
+/* A subscriber is reading pages (REPLAY), waits for resume (PAUSED), or gets events as they are committed (LIVE). */
+enum phase { REPLAY, PAUSED, LIVE };
+
+struct subscription {
+	struct log *log;
+	struct buf stream;
+	const char *prefix;
+	const struct subscription_events *events;
+	void *payload;
+	enum phase phase;
+	int64_t cursor;	 /* the last event given */
+	int last_n;	 /* the first page is the newest last_n */
+	bool reading;	 /* a page is on its way */
+	bool was_live;
+	bool dead;	 /* unsubscribed while it was used */
+	unsigned busy;	 /* callbacks that are running */
+	struct subscription *next, **prev;
+};
+
+struct log {
+	struct store *store;
+	struct event *wake;
+	/* live fan-out: those of one stream by hash, those of everything apart */
+	struct subscription *of_stream[BUCKETS], *of_all;
+};
+
+/* ---- the rows of this log are runs */
+
+static void *
+ops_fresh(struct span stream)
+{
+	return run_new(stream);
+}
+
+static void *
+ops_load(struct span stream, struct span doc)
+{
+	return run_load(stream, doc);
+}
+
+static void
+ops_fold(void *row, const struct entry *event)
+{
+	run_fold(row, event);
+}
+
+static void
+ops_save(const void *row, struct buf *doc)
+{
+	run_save(row, doc);
+}
+
+static const char *
+ops_status(const void *row)
+{
+	return run_status_text(((const struct run *)row)->status);
+}
+
+static int64_t
+ops_updated(const void *row)
+{
+	return ((const struct run *)row)->updated_ms;
+}
+
+static bool
+ops_open(const void *row)
+{
+	return ((const struct run *)row)->n_open > 0;
+}
+
+static void
+ops_free(void *row)
+{
+	run_free(row);
+}
+
+static const struct derived_ops run_ops = {
+	.fresh = ops_fresh,
+	.load = ops_load,
+	.fold = ops_fold,
+	.save = ops_save,
+	.status = ops_status,
+	.updated = ops_updated,
+	.open = ops_open,
+	.free = ops_free,
+};
+
+const struct derived_ops *
+log_rows_ops(void)
+{
+	return &run_ops;
+}
+
+/* ---- life cycle */
+
+static void
+on_wake(evutil_socket_t fd, short what, void *payload)
+{
+	struct log *log = payload;
+
+	(void)fd;
+	(void)what;
+	store_dispatch(log->store);
+}
+
+struct log *
+log_open(struct event_base *base, const char *where, struct err *err)
+{
+	struct log *log = xcalloc(1, sizeof *log);
+
+	log->store = store_open(where, &run_ops, err);
+	if (!log->store) {
+		free(log);
+		return NULL;
+	}
+	log->wake = event_new(base, store_fd(log->store), EV_READ | EV_PERSIST, on_wake, log);
+	event_add(log->wake, NULL);
+	return log;
+}
+
+static void
+drop_all(struct subscription **list)
+{
+	while (*list) {
+		(*list)->reading = false; /* the store is closed: its page will not come */
+		log_unsubscribe(*list);
+	}
+}
+
+void
+log_close(struct log *log)
+{
+	size_t i;
+
+	if (!log)
+		return;
+	event_free(log->wake);
+	store_close(log->store);
+	for (i = 0; i < BUCKETS; i++)
+		drop_all(&log->of_stream[i]);
+	drop_all(&log->of_all);
+	free(log);
+}
+
+int64_t
+log_last_seq(const struct log *log)
+{
+	return store_last_seq(log->store);
+}
+
+size_t
+log_queued(const struct log *log)
+{
+	return store_queued(log->store);
+}
+
+/* ---- subscriptions */
+
+static size_t
+bucket(struct span stream)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	size_t i;
+
+	for (i = 0; i < stream.n; i++)
+		h = (h ^ (unsigned char)stream.s[i]) * UINT64_C(1099511628211);
+	return (size_t)(h % BUCKETS);
+}
+
+static struct subscription **
+list_of(struct log *log, struct span stream)
+{
+	return stream.n ? &log->of_stream[bucket(stream)] : &log->of_all;
+}
+
+static void
+release(struct subscription *subscription)
+{
+	if (!subscription->dead || subscription->busy || subscription->reading)
+		return;
+	buf_release(&subscription->stream);
+	free(subscription);
+}
+
+void
+log_unsubscribe(struct subscription *subscription)
+{
+	if (!subscription || subscription->dead)
+		return;
+	subscription->dead = true;
+	*subscription->prev = subscription->next;
+	if (subscription->next)
+		subscription->next->prev = subscription->prev;
+	release(subscription);
+}
+
+static bool
+wants(const struct subscription *subscription, const struct entry *event)
+{
+	size_t n;
+
+	if (subscription->stream.len && (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
+		return false;
+	if (!subscription->prefix)
+		return true;
+	n = strlen(subscription->prefix);
+	return event->kind.n >= n && !memcmp(event->kind.s, subscription->prefix, n);
+}
+
+/* Gives one event; false when the subscriber has enough for now or for ever. */
+static bool
+give(struct subscription *subscription, struct entry *event)
+{
+	bool more;
+
+	subscription->cursor = event->seq;
+	subscription->busy++;
+	more = subscription->events->event(event, subscription->payload);
+	subscription->busy--;
+	if (!more && !subscription->dead)
+		subscription->phase = PAUSED;
+	return more && !subscription->dead;
+}
+
+static void on_page(struct page *page);
+
+static void
+read_on(struct subscription *subscription)
+{
+	struct page *page = page_new(on_page, subscription);
+
+	subscription->phase = REPLAY;
+	subscription->reading = true;
+	buf_add(&page->stream, subscription->stream.s, subscription->stream.len);
+	page->prefix = subscription->prefix;
+	page->after = subscription->cursor;
+	if (subscription->last_n) {
+		page->last = true;
+		page->limit = subscription->last_n;
+		subscription->last_n = 0;
+	}
+	store_page(subscription->log->store, page);
+}
+
+/* A page that says "no more" was read at the live edge: every change committed since then is published after this. */
+static void
+on_page(struct page *page)
+{
+	struct subscription *subscription = page->payload;
+	bool at_edge = page->last || !page->more, go_on = true;
+	size_t i;
+
+	subscription->reading = false;
+	subscription->busy++;
+	if (!subscription->dead && page->err.status) {
+		subscription->phase = PAUSED;
+		if (subscription->events->failed)
+			subscription->events->failed(&page->err, subscription->payload);
+		go_on = false;
+	}
+	for (i = 0; go_on && !subscription->dead && i < page->n_events; i++)
+		go_on = give(subscription, page->events[i]);
+	if (go_on && !subscription->dead) {
+		if (!at_edge)
+			read_on(subscription);
+		else {
+			subscription->phase = LIVE;
+			if (!subscription->was_live && subscription->events->live)
+				subscription->events->live(subscription->payload);
+			subscription->was_live = true;
+		}
+	}
+	subscription->busy--;
+	page_free(page);
+	release(subscription);
+}
+
+struct subscription *
+log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
+{
+	struct subscription *subscription = xcalloc(1, sizeof *subscription), **list = list_of(log, stream);
+
+	subscription->log = log;
+	buf_init(&subscription->stream);
+	buf_add(&subscription->stream, stream.s, stream.n);
+	subscription->prefix = prefix;
+	subscription->cursor = after;
+	subscription->last_n = last_n;
+	subscription->events = events;
+	subscription->payload = payload;
+	subscription->next = *list;
+	subscription->prev = list;
+	if (*list)
+		(*list)->prev = &subscription->next;
+	*list = subscription;
+	read_on(subscription);
+	return subscription;
+}
+
+void
+log_resume(struct subscription *subscription)
+{
+	if (!subscription->dead && subscription->phase == PAUSED && !subscription->reading)
+		read_on(subscription);
+}
+
+static void
+publish_to(struct subscription *list, struct entry *event)
+{
+	struct subscription *subscription, *next;
+
+	for (subscription = list; subscription; subscription = next) {
+		subscription->busy++; /* it may unsubscribe itself, but must not vanish before its neighbour is known */
+		if (!subscription->dead && subscription->phase == LIVE && subscription->cursor < event->seq && wants(subscription, event))
+			give(subscription, event);
+		next = subscription->next;
+		subscription->busy--;
+		release(subscription);
+	}
+}
+
+static void
+publish(struct log *log, struct entry *event)
+{
+	if (event->stream.n)
+		publish_to(log->of_stream[bucket(event->stream)], event);
+	publish_to(log->of_all, event);
+}
+
+/* ---- changes and reads */
+
+/* The caller's done() comes after the fan-out. */
+static void
+on_change(struct change *change)
+{
+	struct log *log = change->relay;
+	size_t i;
+
+	if (change->result == CHANGE_DONE)
+		for (i = 0; i < change->n_events; i++)
+			publish(log, change->events[i]);
+	change->relayed(change);
+}
+
+void
+log_change(struct log *log, struct change *change)
+{
+	change->relay = log;
+	change->relayed = change->done;
+	change->done = on_change;
+	store_change(log->store, change);
+}
+
+void
+log_page(struct log *log, struct page *page)
+{
+	store_page(log->store, page);
+}
+
+void
+log_rows(struct log *log, struct rows *rows)
+{
+	store_rows(log->store, rows);
+}

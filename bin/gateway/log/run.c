@@ -1,0 +1,514 @@
+/* run.c - a run as its events tell it */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log/run.h"
+#include "num.h"
+#include "store/store.h"
+#include "xalloc.h"
+
+static const char *const status_texts[] = {
+	[RUN_QUEUED] = "queued",
+	[RUN_RUNNING] = "running",
+	[RUN_WAITING] = "waiting",
+	[RUN_COMPLETED] = "completed",
+	[RUN_FAILED] = "failed",
+	[RUN_CANCELLED] = "cancelled",
+};
+_Static_assert(ARRAY_LEN(status_texts) == RUN_STATUS_COUNT, "a text for each status");
+
+/* The members of a trigger's context that may stand flat in the data (contract section 5). */
+static const char *const trigger_fields[][5] = {
+	{ "timer", "scheduleId", "scheduleExpr", "firedAt", NULL },
+	{ "event", "eventType", "eventId", "correlationId", "producer" },
+	{ "api", "route", "method", "requestId", "caller" },
+	{ "a2a", "parentRunId", "fromAgentId", "handoffReason", NULL },
+};
+
+static struct buf *const *
+texts_of(struct run *run, struct buf *list[16])
+{
+	size_t n = 0;
+
+	list[n++] = &run->id;
+	list[n++] = &run->agent;
+	list[n++] = &run->service;
+	list[n++] = &run->trigger;
+	list[n++] = &run->trigger_context;
+	list[n++] = &run->causation;
+	list[n++] = &run->correlation;
+	list[n++] = &run->parent;
+	list[n++] = &run->from_agent;
+	list[n++] = &run->waiting_reason;
+	list[n++] = &run->failure_reason;
+	list[n++] = &run->current_step;
+	list[n++] = &run->last_kind;
+	list[n++] = &run->last_message;
+	list[n++] = &run->step_ids;
+	list[n] = NULL;
+	return list;
+}
+
+struct run *
+run_new(struct span id)
+{
+	struct run *run = xcalloc(1, sizeof *run);
+	struct buf *list[16], *const *text;
+
+	for (text = texts_of(run, list); *text; text++)
+		buf_init(*text);
+	buf_add(&run->id, id.s, id.n);
+	buf_addstr(&run->agent, "unknown");
+	buf_addstr(&run->trigger, "unknown");
+	return run;
+}
+
+void
+run_free(struct run *run)
+{
+	struct buf *list[16], *const *text;
+
+	if (!run)
+		return;
+	for (text = texts_of(run, list); *text; text++)
+		buf_release(*text);
+	free(run->open);
+	free(run);
+}
+
+bool
+run_terminal(const struct run *run)
+{
+	return run->status >= RUN_COMPLETED;
+}
+
+const char *
+run_status_text(enum run_status status)
+{
+	return status_texts[status];
+}
+
+/* ---- the fold */
+
+static void
+set(struct buf *to, struct span text)
+{
+	buf_reset(to);
+	buf_add(to, text.s, text.n);
+}
+
+static bool
+is_blank(const struct buf *text)
+{
+	size_t i;
+
+	for (i = 0; i < text->len; i++)
+		if (!strchr(" \t\r\n", text->s[i]) || !text->s[i])
+			return false;
+	return true;
+}
+
+/* The first of the named members that is a non-blank string, into `to`. False: none, and `to` is as it was. */
+static bool
+take(struct span data, struct buf *to, const char *const *names)
+{
+	struct buf text = BUF_INIT;
+	bool taken = false;
+
+	for (; !taken && *names; names++) {
+		buf_reset(&text);
+		taken = jtext_get_string(data, *names, &text) && !is_blank(&text);
+	}
+	if (taken)
+		set(to, (struct span){ text.s, text.len });
+	buf_release(&text);
+	return taken;
+}
+
+#define TAKE(data, to, ...) take(data, to, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void
+open_remove(struct run *run, int64_t seq)
+{
+	size_t i;
+
+	for (i = 0; i < run->n_open; i++)
+		if (run->open[i] == seq) {
+			memmove(run->open + i, run->open + i + 1, (run->n_open - i - 1) * sizeof *run->open);
+			run->n_open--;
+			break;
+		}
+	if (run->started_open == seq)
+		run->started_open = 0;
+}
+
+static void
+fold_inbox(struct run *run, const struct entry *event, bool started, bool waiting)
+{
+	int64_t seq;
+
+	if (!event->turn.n)
+		return;
+	if (event->turn.n == 4 && !memcmp(event->turn.s, "open", 4)) {
+		if (run->n_open < RUN_OPEN_MAX) {
+			run->open = xrealloc(run->open, (run->n_open + 1) * sizeof *run->open);
+			run->open[run->n_open++] = event->seq;
+		}
+	} else if (num_i64(event->turn.s, event->turn.n, &seq)) {
+		if (started)
+			run->started_open = seq;
+		else if (waiting)
+			open_remove(run, seq);
+	}
+}
+
+static void
+fold_trigger(struct run *run, struct span data)
+{
+	struct buf name = BUF_INIT, context = BUF_INIT;
+	struct span given, value;
+	size_t i, k;
+
+	if (!TAKE(data, &name, "trigger", "triggerType", "trigger_type", "source"))
+		buf_addstr(&name, "unknown");
+	for (i = 0; i < name.len; i++)
+		if (name.s[i] >= 'A' && name.s[i] <= 'Z')
+			name.s[i] = (char)(name.s[i] + 'a' - 'A');
+	for (i = 0; i < ARRAY_LEN(trigger_fields); i++)
+		if (!strcmp(name.s, trigger_fields[i][0]))
+			break;
+	set(&run->trigger, i < ARRAY_LEN(trigger_fields) ? (struct span){ name.s, name.len } : (struct span){ "unknown", 7 });
+	if ((!jtext_get(data, "triggerContext", &given) && !jtext_get(data, "trigger_context", &given)) || jtext_type(given) != JTEXT_OBJECT)
+		given = (struct span){ "{}", 2 };
+	jtext_compact(&context, given);
+	for (k = 1; i < ARRAY_LEN(trigger_fields) && k < 5 && trigger_fields[i][k]; k++) {
+		struct span there;
+
+		if (jtext_get(given, trigger_fields[i][k], &there) || !jtext_get(data, trigger_fields[i][k], &value))
+			continue;
+		buf_cut(&context, context.len - 1);
+		if (context.len > 1)
+			buf_addch(&context, ',');
+		buf_addf(&context, "\"%s\":", trigger_fields[i][k]);
+		jtext_compact(&context, value);
+		buf_addch(&context, '}');
+	}
+	buf_reset(&run->trigger_context);
+	if (context.len > 2)
+		buf_add(&run->trigger_context, context.s, context.len);
+	buf_release(&name);
+	buf_release(&context);
+}
+
+/* Is this step id new to the run? Remembers it. */
+static bool
+new_step(struct run *run, const struct buf *id)
+{
+	size_t at = 0;
+
+	if (is_blank(id) || memchr(id->s, '\0', id->len))
+		return true;
+	while (at < run->step_ids.len) {
+		size_t n = strlen(run->step_ids.s + at);
+
+		if (n == id->len && !memcmp(run->step_ids.s + at, id->s, n))
+			return false;
+		at += n + 1;
+	}
+	/* ids that the gateway makes are new each time and need no memory */
+	if (run->n_step_ids < RUN_STEPS_MAX && strncmp(id->s, "runtime_chat_", 13) != 0 && strncmp(id->s, "timer_step_", 11) != 0) {
+		buf_add(&run->step_ids, id->s, id->len + 1);
+		run->n_step_ids++;
+	}
+	return true;
+}
+
+static void
+finish(struct run *run, enum run_status status, int64_t at)
+{
+	run->status = status;
+	run->completed_ms = at;
+	buf_reset(&run->current_step);
+	buf_reset(&run->waiting_reason);
+	run->n_open = 0;
+	run->started_open = 0;
+}
+
+static bool
+is_kind(const struct entry *event, const char *kind)
+{
+	return event->kind.n == strlen(kind) && !memcmp(event->kind.s, kind, event->kind.n);
+}
+
+static void
+fold_kind(struct run *run, const struct entry *event)
+{
+	struct span data = event->data;
+	struct buf step = BUF_INIT;
+	bool over = run_terminal(run);
+
+	if (is_kind(event, "agent.run_created")) {
+		if (!over) {
+			fold_trigger(run, data);
+			run->status = RUN_QUEUED;
+		}
+	} else if (is_kind(event, "agent.run_started")) {
+		if (!over) {
+			run->status = RUN_RUNNING;
+			if (!run->started_ms)
+				run->started_ms = event->at_ms;
+			buf_reset(&run->waiting_reason);
+			buf_reset(&run->failure_reason);
+		}
+	} else if (is_kind(event, "agent.waiting")) {
+		if (!over) {
+			run->status = RUN_WAITING;
+			if (!TAKE(data, &run->waiting_reason, "reason", "waitingReason"))
+				buf_reset(&run->waiting_reason);
+			fold_inbox(run, event, false, true);
+		}
+	} else if (is_kind(event, "agent.step_started")) {
+		TAKE(data, &step, "stepId", "step_id");
+		if (new_step(run, &step))
+			run->steps++;
+		set(&run->current_step, (struct span){ step.s, step.len });
+		if (!over) {
+			if (run->status == RUN_WAITING)
+				run->status = RUN_RUNNING;
+			buf_reset(&run->waiting_reason);
+			fold_inbox(run, event, true, false);
+		}
+	} else if (is_kind(event, "agent.step_completed")) {
+		TAKE(data, &step, "stepId", "step_id");
+		if (step.len == run->current_step.len && !memcmp(step.s, run->current_step.s, step.len))
+			buf_reset(&run->current_step);
+	} else if (is_kind(event, "agent.handoff")) {
+		run->handoffs++;
+		if (!strcmp(run->trigger.s, "unknown"))
+			set(&run->trigger, (struct span){ "a2a", 3 });
+	} else if (is_kind(event, "agent.tool_called"))
+		run->tool_calls++;
+	else if (is_kind(event, "agent.llm_called"))
+		run->llm_calls++;
+	else if (is_kind(event, "agent.run_completed")) {
+		if (!over)
+			finish(run, RUN_COMPLETED, event->at_ms);
+	} else if (is_kind(event, "agent.run_failed")) {
+		if (!over) {
+			finish(run, RUN_FAILED, event->at_ms);
+			if (!TAKE(data, &run->failure_reason, "error", "reason"))
+				set(&run->failure_reason, event->message);
+		}
+	} else if (is_kind(event, "agent.run_cancelled")) {
+		if (!over)
+			finish(run, RUN_CANCELLED, event->at_ms);
+	} else if (!over)
+		fold_inbox(run, event, false, false);
+	buf_release(&step);
+}
+
+void
+run_fold(struct run *run, const struct entry *event)
+{
+	struct span data = event->data;
+
+	if (event->kind.n < 6 || memcmp(event->kind.s, "agent.", 6))
+		return;
+	if (!data.s)
+		data = (struct span){ "{}", 2 };
+	TAKE(data, &run->agent, "agent", "agent_name");
+	TAKE(data, &run->causation, "causationId", "causation_id");
+	TAKE(data, &run->correlation, "correlationId", "correlation_id");
+	TAKE(data, &run->parent, "parentRunId", "parent_run_id");
+	TAKE(data, &run->from_agent, "fromAgentId", "from_agent_id", "from");
+	if (event->service.n)
+		set(&run->service, event->service);
+	else
+		TAKE(data, &run->service, "serviceId", "service_id");
+	run->updated_ms = event->at_ms;
+	run->events++;
+	set(&run->last_kind, event->kind);
+	set(&run->last_message, event->message);
+	fold_kind(run, event);
+}
+
+/* ---- to the contract's summary, to a stored document and back */
+
+static void
+add_text(struct buf *to, const char *key, const struct buf *text)
+{
+	if (text->len)
+		jtext_add_string(to, key, text->s, text->len);
+}
+
+static void
+add_time(struct buf *to, const char *key, int64_t ms)
+{
+	struct buf text = BUF_INIT;
+
+	if (!ms)
+		return;
+	clock_add_iso(&text, ms);
+	jtext_add_string(to, key, text.s, text.len);
+	buf_release(&text);
+}
+
+void
+run_summary(const struct run *run, struct buf *to)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "runId", run->id.s, run->id.len);
+	jtext_add_string(to, "agent", run->agent.s, run->agent.len);
+	add_text(to, "serviceId", &run->service);
+	jtext_add_string(to, "trigger", run->trigger.s, run->trigger.len);
+	if (run->trigger_context.len)
+		jtext_add_raw(to, "triggerContext", run->trigger_context.s, run->trigger_context.len);
+	add_text(to, "causationId", &run->causation);
+	add_text(to, "correlationId", &run->correlation);
+	add_text(to, "parentRunId", &run->parent);
+	add_text(to, "fromAgentId", &run->from_agent);
+	jtext_add_string(to, "status", status_texts[run->status], strlen(status_texts[run->status]));
+	add_time(to, "startedAt", run->started_ms);
+	add_time(to, "updatedAt", run->updated_ms);
+	add_time(to, "completedAt", run->completed_ms);
+	add_text(to, "waitingReason", &run->waiting_reason);
+	add_text(to, "failureReason", &run->failure_reason);
+	jtext_add_i64(to, "stepCount", run->steps);
+	jtext_add_i64(to, "handoffCount", run->handoffs);
+	jtext_add_i64(to, "toolCallCount", run->tool_calls);
+	jtext_add_i64(to, "llmCallCount", run->llm_calls);
+	jtext_add_i64(to, "eventCount", run->events);
+	add_text(to, "currentStepId", &run->current_step);
+	jtext_add_string(to, "lastEventKind", run->last_kind.s, run->last_kind.len);
+	jtext_add_string(to, "lastEventMessage", run->last_message.s, run->last_message.len);
+	buf_addch(to, '}');
+}
+
+/* The document is the numbers and texts of struct run under short names; absent means empty. One table for both ways. */
+struct text_field {
+	const char *key;
+	size_t at;
+};
+struct number_field {
+	const char *key;
+	size_t at;
+};
+
+static const struct text_field text_fields[] = {
+	{ "agent", offsetof(struct run, agent) },
+	{ "service", offsetof(struct run, service) },
+	{ "trigger", offsetof(struct run, trigger) },
+	{ "context", offsetof(struct run, trigger_context) },
+	{ "causation", offsetof(struct run, causation) },
+	{ "correlation", offsetof(struct run, correlation) },
+	{ "parent", offsetof(struct run, parent) },
+	{ "from", offsetof(struct run, from_agent) },
+	{ "waiting", offsetof(struct run, waiting_reason) },
+	{ "failure", offsetof(struct run, failure_reason) },
+	{ "step", offsetof(struct run, current_step) },
+	{ "kind", offsetof(struct run, last_kind) },
+	{ "message", offsetof(struct run, last_message) },
+	{ "stepIds", offsetof(struct run, step_ids) },
+};
+
+static const struct number_field number_fields[] = {
+	{ "started", offsetof(struct run, started_ms) },
+	{ "updated", offsetof(struct run, updated_ms) },
+	{ "completed", offsetof(struct run, completed_ms) },
+	{ "steps", offsetof(struct run, steps) },
+	{ "handoffs", offsetof(struct run, handoffs) },
+	{ "tools", offsetof(struct run, tool_calls) },
+	{ "llms", offsetof(struct run, llm_calls) },
+	{ "events", offsetof(struct run, events) },
+	{ "begun", offsetof(struct run, started_open) },
+};
+
+void
+run_save(const struct run *run, struct buf *doc)
+{
+	size_t i;
+
+	buf_addch(doc, '{');
+	jtext_add_i64(doc, "status", run->status);
+	for (i = 0; i < ARRAY_LEN(number_fields); i++) {
+		const int64_t *n = (const int64_t *)(const void *)((const char *)run + number_fields[i].at);
+
+		if (*n)
+			jtext_add_i64(doc, number_fields[i].key, *n);
+	}
+	for (i = 0; i < ARRAY_LEN(text_fields); i++)
+		add_text(doc, text_fields[i].key, (const struct buf *)(const void *)((const char *)run + text_fields[i].at));
+	if (run->n_open) {
+		buf_addstr(doc, ",\"open\":[");
+		for (i = 0; i < run->n_open; i++) {
+			if (i)
+				buf_addch(doc, ',');
+			buf_addu64(doc, (uint64_t)run->open[i]);
+		}
+		buf_addch(doc, ']');
+	}
+	buf_addch(doc, '}');
+}
+
+static bool
+load_open(struct run *run, struct span open)
+{
+	struct span value;
+	size_t pos = 0;
+
+	if (jtext_type(open) != JTEXT_ARRAY)
+		return false;
+	while (jtext_each(open, &pos, NULL, &value)) {
+		int64_t seq;
+
+		if (run->n_open == RUN_OPEN_MAX || !jtext_i64(value, &seq))
+			return false;
+		run->open = xrealloc(run->open, (run->n_open + 1) * sizeof *run->open);
+		run->open[run->n_open++] = seq;
+	}
+	return true;
+}
+
+static size_t
+count_ids(const struct buf *ids)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ids->len; i++)
+		n += !ids->s[i];
+	return n;
+}
+
+struct run *
+run_load(struct span id, struct span doc)
+{
+	struct span checked, value;
+	struct run *run;
+	int64_t status;
+	size_t i;
+	bool ok;
+
+	if (!jtext_check(doc.s, doc.n, true, &checked, NULL) || !jtext_get_i64(checked, "status", &status) || status < 0 || status >= RUN_STATUS_COUNT)
+		return NULL;
+	run = run_new(id);
+	run->status = (enum run_status)status;
+	for (i = 0; i < ARRAY_LEN(number_fields); i++)
+		(void)jtext_get_i64(checked, number_fields[i].key, (int64_t *)(void *)((char *)run + number_fields[i].at));
+	for (i = 0; i < ARRAY_LEN(text_fields); i++) {
+		struct buf *text = (struct buf *)(void *)((char *)run + text_fields[i].at);
+
+		buf_reset(text);
+		(void)jtext_get_string(checked, text_fields[i].key, text);
+	}
+	ok = !jtext_get(checked, "open", &value) || load_open(run, value);
+	/* the context is shown as JSON: it must be some */
+	ok = ok && (!run->trigger_context.len || jtext_check(run->trigger_context.s, run->trigger_context.len, true, &value, NULL));
+	run->n_step_ids = count_ids(&run->step_ids);
+	if (ok)
+		return run;
+	run_free(run);
+	return NULL;
+}

@@ -1,0 +1,487 @@
+/*
+ * agent-gateway - the daemon that puts agents on the network
+ *
+ * reads   manifests of agents; requests over HTTP
+ * writes  {"event":"listening","url":...} for each address once it is ready, then nothing; log lines on standard error
+ *
+ * Starts its rooms in a visible order and stops them backwards.
+ */
+#include "compat.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "agents/agents.h"
+#include "auth/auth.h"
+#include "buf.h"
+#include "chat/chat.h"
+#include "clarity/clarity.h"
+#include "clock.h"
+#include "die.h"
+#include "err.h"
+#include "http/server.h"
+#include "jtext.h"
+#include "log/log.h"
+#include "notify.h"
+#include "num.h"
+#include "opt.h"
+#include "out.h"
+
+#define LISTEN_MAX 16	    /* addresses */
+#define HOSTS_MAX 64	    /* --allow-host */
+#define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
+#define DEFAULT_LISTEN "127.0.0.1:4707"
+
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS };
+
+static const struct opt opts[] = {
+	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
+	{ OPT_STATE, "state", "DIR", "where the log is kept (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
+	{ OPT_STORE, "store", "URL", "sqlite:/path of the log's file, instead of --state" },
+	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
+	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITYD_AUTH_TOKEN)" },
+	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
+	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
+	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
+	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
+	{ OPT_MAX_CONNECTIONS, "max-connections", "N", "connections at once (default 10000, as far as the limit of open files goes)" },
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-gateway",
+	.synopsis = "[options]",
+	.about = "the daemon that puts agents on the network",
+	.example = "  agent-gateway --agents ./agents --state ./state",
+	.opts = opts,
+};
+
+struct gateway {
+	/* configuration */
+	const char *listen[LISTEN_MAX], *state, *store, *agents_dir;
+	size_t n_listen;
+	const char *hosts[HOSTS_MAX + 1];
+	size_t n_hosts;
+	struct auth_settings auth_settings;
+	struct server_settings server_settings;
+	struct chat_settings chat_settings;
+	int64_t ping_ms;
+	int ready_fd;
+	bool check;
+	struct buf where, dir, url;
+	unsigned problems; /* manifests that were left out */
+	/* rooms, in the order in which they start */
+	struct event_base *base;
+	struct auth *auth;
+	struct agents *agents;
+	struct log *log;
+	struct chat *chat;
+	struct clarity *clarity;
+	struct server *server;
+	struct event *signals[3], *watchdog;
+	/* the end */
+	bool stopping, server_quiet, chat_quiet;
+};
+
+/* ---- requests: each surface is asked in turn */
+
+static void
+on_request(struct request *request, void *payload)
+{
+	struct gateway *gateway = payload;
+	static const char healthy[] = "{\n  \"status\": \"ok\"\n}\n";
+	const char *path = request_path(request), *method = request_method(request);
+
+	if (!strcmp(path, "/healthz")) {
+		if (strcmp(method, "GET") && strcmp(method, "HEAD"))
+			request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
+		else
+			request_reply(request, 200, "application/json; charset=utf-8", NULL, healthy, sizeof healthy - 1);
+		return;
+	}
+	if (auth_guards(path) && !auth_admit(gateway->auth, request))
+		return;
+	if (clarity_handle(gateway->clarity, request))
+		return;
+	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
+}
+
+/* ---- configuration */
+
+static void
+find_state(struct gateway *gateway)
+{
+	const char *base = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
+
+	if (gateway->store)
+		buf_addstr(&gateway->where, gateway->store);
+	else if (gateway->state)
+		buf_addstr(&gateway->where, gateway->state);
+	else if (base && *base)
+		buf_add(&gateway->where, base, strcspn(base, ":"));
+	else if ((base = getenv("XDG_STATE_HOME")) && *base == '/')
+		buf_addf(&gateway->where, "%s/agentutils/gateway", base);
+	else if (home && *home == '/')
+		buf_addf(&gateway->where, "%s/.local/state/agentutils/gateway", home);
+	else
+		die(STATUS_CONFIG, "unable to choose a state directory: neither XDG_STATE_HOME nor HOME is set; use --state");
+	if (strstr(gateway->where.s, "://"))
+		die(STATUS_CONFIG, "unable to use the store '%s': this build knows sqlite:/path only", gateway->where.s);
+}
+
+/* The built-in agents lie beside the program: ../share/agentutils/agents, installed or not. */
+static void
+find_agents(struct gateway *gateway)
+{
+	char self[PATH_MAX];
+	ssize_t n;
+	char *slash;
+
+	if (gateway->agents_dir) {
+		buf_addstr(&gateway->dir, gateway->agents_dir);
+		return;
+	}
+	n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n > 0 && (size_t)n < sizeof self - 1) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		buf_addf(&gateway->dir, "%.*s/../share/agentutils/agents", (int)(slash - self), self);
+		if (access(gateway->dir.s, R_OK) == 0)
+			return;
+		buf_reset(&gateway->dir);
+	}
+	buf_addstr(&gateway->dir, AU_PKGDATADIR "/agents");
+}
+
+static void
+on_problem(const struct err *err, void *payload)
+{
+	struct gateway *gateway = payload;
+
+	warn("%s", err->text);
+	gateway->problems++;
+}
+
+static void
+read_environment(struct gateway *gateway)
+{
+	const char *mode = getenv("CLARITY_HITL_CHAT_MODE"), *chars = getenv("CLARITY_HITL_MAX_MESSAGE_CHARS");
+	uint64_t n;
+
+	gateway->chat_settings.default_mode = mode && (!strcmp(mode, "echo") || !strcmp(mode, "disabled")) ? mode : "auto";
+	gateway->chat_settings.message_chars = CHAT_MESSAGE_CHARS;
+	if (chars && num_u64(chars, strlen(chars), &n) && n > 0 && n <= 1048576)
+		gateway->chat_settings.message_chars = (size_t)n;
+}
+
+static void
+take_option(struct gateway *gateway, int key)
+{
+	struct err err = ERR_INIT;
+	int64_t n;
+	bool ok = true;
+
+	switch (key) {
+	case 'l':
+		if (gateway->n_listen == LISTEN_MAX)
+			die_usage("more than %d --listen options", LISTEN_MAX);
+		gateway->listen[gateway->n_listen++] = opt_arg;
+		break;
+	case OPT_STATE:
+		gateway->state = opt_arg;
+		break;
+	case OPT_STORE:
+		gateway->store = opt_arg;
+		break;
+	case 'a':
+		gateway->agents_dir = opt_arg;
+		break;
+	case OPT_KEY_TOKEN_FILE:
+		gateway->auth_settings.token_file = opt_arg;
+		break;
+	case OPT_ALLOW_HOST:
+		if (gateway->n_hosts == HOSTS_MAX)
+			die_usage("more than %d --allow-host options", HOSTS_MAX);
+		gateway->hosts[gateway->n_hosts++] = opt_arg;
+		break;
+	case 'n':
+		gateway->check = true;
+		break;
+	case OPT_READY_FD:
+		ok = num_in_range(opt_arg, 0, 65535, "--ready-fd", &n, &err);
+		gateway->ready_fd = ok ? (int)n : -1;
+		break;
+	case OPT_PING:
+		ok = num_duration(opt_arg, "--ping", &gateway->ping_ms, &err);
+		if (ok && gateway->ping_ms < 500)
+			ok = err_set(&err, STATUS_USAGE, "unable to use --ping '%s': expected 500ms or more", opt_arg);
+		break;
+	case OPT_MAX_CONNECTIONS:
+		ok = num_in_range(opt_arg, 1, 1000000, "--max-connections", &n, &err);
+		gateway->server_settings.connections_max = ok ? (unsigned)n : 0;
+		break;
+	default:
+		break;
+	}
+	if (!ok)
+		die_usage("%s", err.text);
+}
+
+static int
+check_only(struct gateway *gateway)
+{
+	struct err err = ERR_INIT;
+
+	if (!store_check(gateway->where.s, &err))
+		die_err(&err);
+	if (gateway->problems)
+		die(STATUS_CONFIG, "%u of the manifests in '%s' cannot be used", gateway->problems, gateway->dir.s);
+	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
+	auth_free(gateway->auth);
+	agents_free(gateway->agents);
+	return out_close();
+}
+
+/* ---- the end: what is in progress is finished, then everything is closed backwards */
+
+static void
+check_quiet(struct gateway *gateway)
+{
+	if (gateway->server_quiet && gateway->chat_quiet && !log_queued(gateway->log))
+		event_base_loopbreak(gateway->base);
+}
+
+static void
+on_server_quiet(void *payload)
+{
+	struct gateway *gateway = payload;
+
+	gateway->server_quiet = true;
+}
+
+static void
+on_chat_quiet(void *payload)
+{
+	struct gateway *gateway = payload;
+
+	gateway->chat_quiet = true;
+}
+
+static void
+stop(struct gateway *gateway)
+{
+	notify("STOPPING=1");
+	gateway->stopping = true;
+	clarity_stop(gateway->clarity);
+	server_drain(gateway->server, on_server_quiet, gateway);
+	chat_drain(gateway->chat, GRACE_MS / 2, on_chat_quiet, gateway);
+}
+
+static void
+on_signal(evutil_socket_t signo, short what, void *payload)
+{
+	struct gateway *gateway = payload;
+	struct err err = ERR_INIT;
+
+	(void)what;
+	if (signo == SIGHUP) {
+		if (!auth_reload(gateway->auth, &err))
+			warn("%s; the old token stays", err.text);
+		else
+			info("read the token again");
+	} else if (gateway->stopping)
+		event_base_loopbreak(gateway->base); /* asked twice: at once */
+	else
+		stop(gateway);
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *payload)
+{
+	(void)fd;
+	(void)what;
+	(void)payload;
+	notify("WATCHDOG=1");
+}
+
+static void
+run(struct gateway *gateway)
+{
+	int64_t deadline = DEADLINE_NONE;
+
+	while (!event_base_got_break(gateway->base)) {
+		event_base_loop(gateway->base, EVLOOP_ONCE);
+		if (!gateway->stopping)
+			continue;
+		if (deadline == DEADLINE_NONE)
+			deadline = deadline_in(GRACE_MS);
+		if (deadline_left(deadline) == 0)
+			break;
+		check_quiet(gateway);
+	}
+}
+
+/* ---- the beginning */
+
+static void
+catch_signals(struct gateway *gateway)
+{
+	static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	int64_t watchdog = notify_watchdog_ms();
+	struct timeval every = { (time_t)(watchdog / 1000), (suseconds_t)(watchdog % 1000 * 1000) };
+	size_t i;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL); /* a file size limit is an error of the write, not the end */
+	for (i = 0; i < ARRAY_LEN(caught); i++) {
+		gateway->signals[i] = evsignal_new(gateway->base, caught[i], on_signal, gateway);
+		event_add(gateway->signals[i], NULL);
+	}
+	if (watchdog) {
+		gateway->watchdog = event_new(gateway->base, -1, EV_PERSIST, on_watchdog, NULL);
+		event_add(gateway->watchdog, &every);
+	}
+}
+
+static void
+raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void
+listen_on(struct gateway *gateway, const char *address)
+{
+	struct buf url = BUF_INIT, record = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (!server_listen(gateway->server, address, &url, &err))
+		die_err(&err);
+	buf_addstr(&record, "{\"event\":\"listening\"");
+	jtext_add_string(&record, "url", url.s, url.len);
+	buf_addch(&record, '}');
+	out_line(record.s, record.len);
+	if (!gateway->url.len)
+		buf_add(&gateway->url, url.s, url.len);
+	buf_release(&url);
+	buf_release(&record);
+}
+
+static void
+listen_everywhere(struct gateway *gateway)
+{
+	int handed = notify_listen_fds(), i;
+	char address[16];
+	size_t k;
+
+	for (i = 0; i < handed; i++) {
+		snprintf(address, sizeof address, "fd:%d", 3 + i);
+		listen_on(gateway, address);
+	}
+	if (!gateway->n_listen && !handed)
+		gateway->listen[gateway->n_listen++] = DEFAULT_LISTEN;
+	for (k = 0; k < gateway->n_listen; k++)
+		listen_on(gateway, gateway->listen[k]);
+}
+
+static void
+start(struct gateway *gateway)
+{
+	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms };
+	struct err err = ERR_INIT;
+
+	raise_file_limit();
+	gateway->base = event_base_new();
+	if (!gateway->base)
+		die(STATUS_BUG, "unable to start the event loop");
+	catch_signals(gateway);
+	gateway->log = log_open(gateway->base, gateway->where.s, &err);
+	if (!gateway->log)
+		die_err(&err);
+	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
+	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
+	gateway->chat_settings.url = gateway->url.s;
+	gateway->chat = chat_new(gateway->base, gateway->log, gateway->agents, &gateway->chat_settings);
+	clarity.log = gateway->log;
+	clarity.chat = gateway->chat;
+	clarity.agents = gateway->agents;
+	clarity.auth = gateway->auth;
+	clarity.base = gateway->base;
+	gateway->clarity = clarity_new(&clarity);
+	chat_recover(gateway->chat);
+	out_flush();
+	if (!notify_ready_fd(gateway->ready_fd, &err))
+		die_err(&err);
+	notify("READY=1");
+}
+
+static void
+finish(struct gateway *gateway)
+{
+	size_t i;
+
+	server_free(gateway->server);
+	clarity_free(gateway->clarity);
+	chat_free(gateway->chat);
+	log_close(gateway->log);
+	agents_free(gateway->agents);
+	auth_free(gateway->auth);
+	for (i = 0; i < ARRAY_LEN(gateway->signals); i++)
+		event_free(gateway->signals[i]);
+	if (gateway->watchdog)
+		event_free(gateway->watchdog);
+	event_base_free(gateway->base);
+	libevent_global_shutdown();
+	buf_release(&gateway->where);
+	buf_release(&gateway->dir);
+	buf_release(&gateway->url);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .where = BUF_INIT, .dir = BUF_INIT, .url = BUF_INIT };
+	struct err err = ERR_INIT;
+	int key;
+
+	cmd_init(&cmd);
+	server_settings_init(&gateway.server_settings);
+	gateway.server_settings.server_header = "x-agentutils: " PACKAGE_VERSION;
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		take_option(&gateway, key);
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (gateway.state && gateway.store)
+		die_usage("--state and --store cannot be given together");
+	gateway.auth_settings.allow_hosts = gateway.hosts;
+	read_environment(&gateway);
+	find_state(&gateway);
+	find_agents(&gateway);
+	gateway.auth = auth_new(&gateway.auth_settings, &err);
+	if (!gateway.auth)
+		die_err(&err);
+	gateway.agents = agents_load(gateway.dir.s, on_problem, &gateway, &err);
+	if (!gateway.agents)
+		die_err(&err);
+	if (gateway.check)
+		return check_only(&gateway);
+
+	start(&gateway);
+	run(&gateway);
+	finish(&gateway);
+	return out_close();
+}
