@@ -21,19 +21,36 @@ event_view_release(struct event_view *view)
 	buf_release(&view->run);
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static void
 trim(struct buf *buf)
 {
 	size_t start = 0;
 
-	while (buf->len && strchr(" \t\r\n", buf->s[buf->len - 1]))
+	while (buf->len && is_blank(buf->s[buf->len - 1]))
 		buf_cut(buf, buf->len - 1);
-	while (start < buf->len && strchr(" \t\r\n", buf->s[start]))
+	while (start < buf->len && is_blank(buf->s[start]))
 		start++;
 	buf_consume(buf, start);
 }
 
-/* An id may be a number in data: String(data.runId) is what the contract compares. */
+/* Kinds and ids are compared as C strings: a NUL must not make "agent.waiting\0x" look like "agent.waiting". */
+static void
+show_nul(struct buf *buf)
+{
+	size_t i;
+
+	for (i = 0; i < buf->len; i++)
+		if (!buf->s[i])
+			buf->s[i] = '?';
+}
+
+/* An id may be a number in data: the contract compares the text that it makes. */
 static bool
 get_id(struct span object, const char *key, struct buf *to)
 {
@@ -65,6 +82,8 @@ event_view_read(struct event_view *view, struct span record)
 	if (!view->data.s || (!get_id(view->data, "runId", &view->run) && !get_id(view->data, "run_id", &view->run)))
 		get_id(record, "threadId", &view->run);
 	trim(&view->run);
+	show_nul(&view->run);
+	show_nul(&view->kind);
 	return view->kind.len > 0;
 }
 

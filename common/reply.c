@@ -9,7 +9,8 @@
 #include "xalloc.h"
 
 struct reply {
-	int64_t pending[REPLY_PENDING_MAX]; /* a ring: unanswered messages, oldest first */
+	int64_t *pending; /* a ring: unanswered messages, oldest first */
+	size_t size;	  /* of the ring: it doubles, as most runs have one message at a time */
 	size_t first, count;
 	bool waiting; /* the last status that the run gave is that it waits */
 	bool terminal;
@@ -24,17 +25,37 @@ reply_new(void)
 void
 reply_free(struct reply *reply)
 {
+	if (reply)
+		free(reply->pending);
 	free(reply);
+}
+
+static void
+grow(struct reply *reply)
+{
+	size_t size = reply->size ? reply->size * 2 : 4, i;
+	int64_t *ring;
+
+	if (size > REPLY_PENDING_MAX)
+		size = REPLY_PENDING_MAX;
+	ring = xcalloc(size, sizeof *ring);
+	for (i = 0; i < reply->count; i++)
+		ring[i] = reply->pending[(reply->first + i) % reply->size];
+	free(reply->pending);
+	reply->pending = ring;
+	reply->size = size;
+	reply->first = 0;
 }
 
 static void
 push(struct reply *reply, int64_t seq)
 {
 	if (reply->count == REPLY_PENDING_MAX) {
-		reply->first = (reply->first + 1) % REPLY_PENDING_MAX;
+		reply->first = (reply->first + 1) % reply->size;
 		reply->count--;
-	}
-	reply->pending[(reply->first + reply->count++) % REPLY_PENDING_MAX] = seq;
+	} else if (reply->count == reply->size)
+		grow(reply);
+	reply->pending[(reply->first + reply->count++) % reply->size] = seq;
 }
 
 static int64_t
@@ -45,9 +66,22 @@ pop(struct reply *reply)
 	if (!reply->count)
 		return -1;
 	seq = reply->pending[reply->first];
-	reply->first = (reply->first + 1) % REPLY_PENDING_MAX;
+	reply->first = (reply->first + 1) % reply->size;
 	reply->count--;
 	return seq;
+}
+
+/* The run works again: what it said of waiting is past. */
+static bool
+is_work(const char *kind)
+{
+	static const char *const kinds[] = { "agent.run_created", "agent.run_started", "agent.step_started", "agent.tool_called", "agent.llm_called", "agent.handoff" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kind, kinds[i]))
+			return true;
+	return false;
 }
 
 /* agent.waiting at level warn ends an answer that failed or is disabled (contract section 8). */
@@ -66,9 +100,7 @@ reply_event(struct reply *reply, int64_t seq, const char *kind, struct span even
 	if (!strcmp(kind, "agent.chat.user_message") || !strcmp(kind, "agent.hitl_input")) {
 		push(reply, seq);
 		reply->waiting = false;
-	} else if (!strcmp(kind, "agent.step_started")) {
-		reply->waiting = false;
-	} else if (!strcmp(kind, "agent.run_started")) {
+	} else if (is_work(kind)) {
 		reply->waiting = false;
 	} else if (!strcmp(kind, "agent.chat.assistant_message")) {
 		/* an agent that keeps no steps answers the oldest message all the same */
