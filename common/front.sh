@@ -1,1 +1,129 @@
 # front.sh - the front of the shell commands: options from one table, messages, exit statuses
+#
+# A command sets cmd_name, cmd_synopsis, cmd_about, cmd_example and cmd_options (a line for each option: key TAB name TAB argument TAB
+# help, "-" for no short form or no argument), and calls front_parse "$@". Then opt_<name> (with _ for -) holds each option's argument,
+# or 1, and the array operands holds the rest. Grammar, help, messages and statuses are those of the C commands (common/opt.h, die.h).
+@STATUSES@
+front_std='q	quiet	-	say nothing but errors
+v	verbose	-	say more on standard error
+h	help	-	show this help and exit
+V	version	-	show the version and exit
+-	options	-	list the options for programs and exit'
+
+# The commands that this one is made of stand beside it, installed or not, also when it was called through a link.
+front_self=$(readlink -f -- "${BASH_SOURCE[0]}" 2>/dev/null) || front_self=${BASH_SOURCE[0]}
+PATH=$(CDPATH='' cd -- "$(dirname -- "$front_self")" && pwd):$PATH
+export PATH
+
+die() { # STATUS TEXT...
+	local status=$1
+	shift
+	printf '%s: fatal: %s\n' "$cmd_name" "$*" >&2
+	exit "$status"
+}
+die_usage() {
+	printf '%s: %s\n' "$cmd_name" "$*" >&2
+	printf "%s: Try '%s --help'.\n" "$cmd_name" "$cmd_name" >&2
+	exit "$STATUS_USAGE"
+}
+info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$*" >&2; }
+
+# What is printed must arrive: a full disk is an error here too.
+front_print() { printf '%s' "$1" || die "$STATUS_IO" "unable to write to standard output"; }
+
+front_help() {
+	local key name arg help left text
+	text="usage: $cmd_name $cmd_synopsis"$'\n\nexample:\n'"$cmd_example"$'\n\n'"$cmd_about"$'\n\noptions:\n'
+	while IFS=$'\t' read -r key name arg help; do
+		if [ "$key" = - ]; then left="      --$name"; else left="  -$key, --$name"; fi
+		[ "$arg" = - ] || left="$left $arg"
+		if [ ${#left} -gt 26 ]; then
+			text+=$left$'\n'
+			left=
+		fi
+		text+=$(printf '%-28s%s' "$left" "$help")$'\n'
+	done <<<"$cmd_options"
+	front_print "$text"$'\n'"more: man $cmd_name"$'\n'
+}
+
+# front_find KIND WORD: sets found_name and found_arg from the table; KIND is 1 for a short option, 2 for a long one
+front_find() {
+	local key name arg help
+	found_name='' found_arg=''
+	while IFS=$'\t' read -r key name arg help; do
+		if { [ "$1" = 1 ] && [ "$key" = "$2" ] && [ "$key" != - ]; } || { [ "$1" = 2 ] && [ "$name" = "$2" ]; }; then
+			found_name=$name found_arg=$arg
+			return 0
+		fi
+	done <<<"$cmd_options"
+	return 1
+}
+
+front_take() { # VALUE: of the option just found
+	case $found_name in
+	help)
+		front_help
+		exit 0
+		;;
+	version)
+		front_print "$cmd_name (agentutils) @VERSION@"$'\n'
+		exit 0
+		;;
+	options)
+		front_print "$cmd_options"$'\n'
+		exit 0
+		;;
+	*) printf -v "opt_${found_name//-/_}" %s "$1" ;;
+	esac
+}
+
+# shellcheck disable=SC2034 # operands is for the command
+front_parse() {
+	local word rest
+	cmd_options=$cmd_options$'\n'$front_std
+	operands=()
+	while [ $# -gt 0 ]; do
+		word=$1
+		shift
+		case $word in
+		--)
+			operands+=("$@")
+			return
+			;;
+		--*=*)
+			rest=${word%%=*}
+			front_find 2 "${rest#--}" || die_usage "unknown option '$rest'"
+			[ "$found_arg" != - ] || die_usage "unknown option '$word'"
+			front_take "${word#*=}"
+			;;
+		--*)
+			front_find 2 "${word#--}" || die_usage "unknown option '$word'"
+			if [ "$found_arg" = - ]; then
+				front_take 1
+			else
+				[ $# -gt 0 ] || die_usage "option '$word' needs an argument"
+				front_take "$1"
+				shift
+			fi
+			;;
+		-?*)
+			rest=${word#-}
+			while [ -n "$rest" ]; do
+				front_find 1 "${rest:0:1}" || die_usage "unknown option '-${rest:0:1}'"
+				rest=${rest:1}
+				if [ "$found_arg" = - ]; then
+					front_take 1
+				elif [ -n "$rest" ]; then
+					front_take "$rest"
+					rest=
+				else
+					[ $# -gt 0 ] || die_usage "option '$word' needs an argument"
+					front_take "$1"
+					shift
+				fi
+			done
+			;;
+		*) operands+=("$word") ;;
+		esac
+	done
+}
