@@ -10,13 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include <editline/readline.h>
+#include <histedit.h>
 
 #include "buf.h"
 #include "die.h"
@@ -24,6 +24,7 @@
 #include "opt.h"
 #include "out.h"
 #include "sig.h"
+#include "utf8.h"
 
 #define HISTORY_MAX 1000 /* lines kept in the history file */
 
@@ -45,27 +46,20 @@ static const struct cmd cmd = {
 	.opts = opts,
 };
 
-/* libedit's callback carries no pointer */
-static int lines_fd = -1;
-static bool ended;
-static const char *prompt = "> ";
-
-static int tty_fd = -1;
-static struct termios before;
-
-static void
-restore_terminal(void)
-{
-	rl_callback_handler_remove();
-	if (tty_fd >= 0)
-		tcsetattr(tty_fd, TCSADRAIN, &before);
-}
+/* What the terminal, the text and the typed lines share; libedit hands it back as its client data. */
+struct screen {
+	EditLine *edit;
+	int tty, lines, signals;
+	const char *prompt;
+	struct buf held; /* text whose line is not complete yet */
+	bool over;	 /* standard input has ended */
+};
 
 static NORETURN void
-end_by(int signo)
+end_by(struct screen *screen, int signo)
 {
-	restore_terminal();
-	if (write(tty_fd, "\n", 1) < 0)
+	el_end(screen->edit); /* the terminal is as it was */
+	if (write(screen->tty, "\n", 1) < 0)
 		sig_die(signo);
 	sig_die(signo);
 }
@@ -75,105 +69,130 @@ write_all(int fd, const char *bytes, size_t n)
 {
 	while (n) {
 		ssize_t done = write(fd, bytes, n);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done < 0 && errno == EAGAIN) {
-			struct pollfd p = { .fd = fd, .events = POLLOUT };
-
 			(void)poll(&p, 1, -1);
 			continue;
 		}
-		if (done < 0) {
-			restore_terminal();
-			die_errno(STATUS_IO, "unable to write");
-		}
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return; /* nobody is there to be told */
 		bytes += done;
 		n -= (size_t)done;
 	}
 }
 
-static void
-on_line(char *line)
-{
-	struct buf whole = BUF_INIT;
-
-	if (!line) {
-		ended = true;
-		rl_callback_handler_remove();
-		return;
-	}
-	if (*line)
-		add_history(line);
-	buf_addf(&whole, "%s\n", line);
-	write_all(lines_fd, whole.s, whole.len);
-	buf_release(&whole);
-	free(line);
-}
-
 /* The prompt's line goes away, the text comes, the prompt and what was typed come back. A piece without a newline at its end waits for
  * the rest, so that the prompt always has a line of its own. */
 static void
-show_text(struct buf *held, const char *bytes, size_t n)
+show_text(struct screen *screen, const char *bytes, size_t n)
 {
 	char *last;
 	size_t whole;
 
-	buf_add(held, bytes, n);
-	last = memrchr(held->s, '\n', held->len);
+	buf_add(&screen->held, bytes, n);
+	last = memrchr(screen->held.s, '\n', screen->held.len);
 	if (!last)
 		return;
-	whole = (size_t)(last - held->s) + 1;
-	write_all(tty_fd, "\r\033[K", 4);
-	write_all(tty_fd, held->s, whole);
-	buf_consume(held, whole);
-	if (!ended)
-		rl_forced_update_display();
+	whole = (size_t)(last - screen->held.s) + 1;
+	write_all(screen->tty, "\r\033[K", 4);
+	write_all(screen->tty, screen->held.s, whole);
+	buf_consume(&screen->held, whole);
+	el_set(screen->edit, EL_REFRESH);
 }
 
-static bool
-read_text(struct buf *held)
+static void
+read_text(struct screen *screen)
 {
 	char bytes[65536];
 	ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
 
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
 	if (n > 0)
-		show_text(held, bytes, (size_t)n);
-	return n > 0;
+		show_text(screen, bytes, (size_t)n);
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		screen->over = true;
 }
 
-static void
-converse(int signals)
+/* One character of UTF-8 from the terminal. False: it is gone. */
+static bool
+read_key(struct screen *screen, wchar_t *ret)
 {
-	struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = tty_fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
-	struct buf held = BUF_INIT;
+	char bytes[4];
+	size_t n = 0, len;
+	uint32_t point;
 
-	rl_callback_handler_install(prompt, on_line);
-	while (!ended) {
+	do {
+		ssize_t got = read(screen->tty, bytes + n, 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		n++;
+		point = utf8_next(bytes, n, &len);
+	} while (point == UTF8_INVALID && n < sizeof bytes && ((unsigned char)bytes[0] & 0xc0) == 0xc0);
+	*ret = (wchar_t)(point == UTF8_INVALID ? 0xfffd : point);
+	return true;
+}
+
+/* libedit asks for a key: until there is one, text is shown. */
+static int
+get_key(EditLine *edit, wchar_t *ret)
+{
+	struct screen *screen;
+	struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN }, { .events = POLLIN } };
+
+	el_get(edit, EL_CLIENTDATA, &screen);
+	fds[1].fd = screen->tty;
+	fds[2].fd = screen->signals;
+	while (!screen->over) {
 		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
-			break;
+			return -1;
 		if (fds[2].revents) {
 			int signo = sig_take();
 
 			if (signo)
-				end_by(signo);
+				end_by(screen, signo);
 		}
-		if (fds[0].revents && !read_text(&held))
-			break;
-		if (fds[1].revents & (POLLHUP | POLLERR))
-			break;
-		if (fds[1].revents)
-			rl_callback_read_char();
+		if (fds[0].revents)
+			read_text(screen);
+		else if (fds[1].revents)
+			return read_key(screen, ret) ? 1 : 0;
+	}
+	return 0;
+}
+
+static char *
+get_prompt(EditLine *edit)
+{
+	struct screen *screen;
+
+	el_get(edit, EL_CLIENTDATA, &screen);
+	return (char *)(uintptr_t)screen->prompt;
+}
+
+static void
+converse(struct screen *screen, History *past)
+{
+	HistEvent event;
+	const char *line;
+	int n;
+
+	while (!screen->over && (line = el_gets(screen->edit, &n)) && n > 0) {
+		if (screen->over)
+			break; /* half a line: it was not sent off */
+		if (*line != '\n')
+			history(past, &event, H_ENTER, line);
+		write_all(screen->lines, line, (size_t)n);
 	}
 	/* the prompt is not left standing */
-	write_all(tty_fd, "\r\033[K", 4);
-	if (held.len) {
-		write_all(tty_fd, held.s, held.len);
-		write_all(tty_fd, "\n", 1);
+	write_all(screen->tty, "\r\033[K", 4);
+	if (screen->held.len) {
+		write_all(screen->tty, screen->held.s, screen->held.len);
+		write_all(screen->tty, "\n", 1);
 	}
-	buf_release(&held);
 }
 
 static int
@@ -194,29 +213,47 @@ open_lines(const char *where)
 }
 
 static void
-open_terminal(void)
+open_terminal(struct screen *screen, History *past)
 {
 	FILE *in, *out;
 
-	tty_fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	if (tty_fd < 0 || tcgetattr(tty_fd, &before) < 0)
+	screen->tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	if (screen->tty < 0 || !isatty(screen->tty))
 		die_errno(STATUS_CONFIG, "unable to use the terminal");
-	in = fdopen(dup(tty_fd), "r");
-	out = fdopen(dup(tty_fd), "w");
+	in = fdopen(dup(screen->tty), "r");
+	out = fdopen(dup(screen->tty), "w");
 	if (!in || !out)
 		die_errno(STATUS_IO, "unable to use the terminal");
-	setvbuf(in, NULL, _IONBF, 0);
-	rl_instream = in;
-	rl_outstream = out;
-	rl_catch_signals = 0;
-	rl_initialize();
+	screen->edit = el_init(cmd.name, in, out, stderr);
+	if (!screen->edit)
+		die(STATUS_CONFIG, "unable to use the terminal");
+	el_set(screen->edit, EL_CLIENTDATA, screen);
+	el_set(screen->edit, EL_PROMPT, get_prompt);
+	el_set(screen->edit, EL_EDITOR, "emacs");
+	el_set(screen->edit, EL_SIGNAL, 0);
+	el_set(screen->edit, EL_HIST, history, past);
+	el_set(screen->edit, EL_GETCFN, get_key);
+}
+
+static void
+keep_history(History *past, const char *file)
+{
+	HistEvent event;
+	mode_t old = umask(0077);
+
+	if (history(past, &event, H_SAVE, file) < 0)
+		warn("unable to keep the history in '%s'", file);
+	umask(old);
 }
 
 int
 main(int argc, char *argv[])
 {
-	const char *lines = NULL, *history = NULL;
-	int key, signals;
+	struct screen screen = { .prompt = "> ", .held = BUF_INIT };
+	const char *lines = NULL, *file = NULL;
+	History *past;
+	HistEvent event;
+	int key;
 
 	cmd_init(&cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
@@ -225,10 +262,10 @@ main(int argc, char *argv[])
 			lines = opt_arg;
 			break;
 		case OPT_PROMPT:
-			prompt = opt_arg;
+			screen.prompt = opt_arg;
 			break;
 		case OPT_HISTORY:
-			history = opt_arg;
+			file = opt_arg;
 			break;
 		default:
 			break;
@@ -237,24 +274,24 @@ main(int argc, char *argv[])
 		die_usage("unexpected operand '%s'", *argv);
 	if (!lines)
 		die_usage("--lines is missing");
-	signals = sig_catch();
-	lines_fd = open_lines(lines);
-	open_terminal();
-	using_history();
-	stifle_history(HISTORY_MAX);
-	if (history)
-		(void)read_history(history); /* there is none at first */
+	/* libedit needs to know that characters are UTF-8, whatever the user's locale says */
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		setlocale(LC_CTYPE, "");
+	screen.signals = sig_catch();
+	screen.lines = open_lines(lines);
+	past = history_init();
+	history(past, &event, H_SETSIZE, HISTORY_MAX);
+	if (file)
+		history(past, &event, H_LOAD, file); /* there is none at first */
+	open_terminal(&screen, past);
 
-	converse(signals);
+	converse(&screen, past);
 
-	restore_terminal();
-	if (history) {
-		mode_t old = umask(0077);
-
-		if (write_history(history) != 0 && errno)
-			warn("unable to keep the history in '%s': %s", history, strerror(errno));
-		umask(old);
-	}
-	close(lines_fd);
+	el_end(screen.edit);
+	if (file)
+		keep_history(past, file);
+	history_end(past);
+	close(screen.lines);
+	buf_release(&screen.held);
 	return out_close();
 }
