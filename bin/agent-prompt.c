@@ -1,10 +1,10 @@
 /*
  * agent-prompt - show text above a line that is being typed
  *
- * reads   text from standard input, which it prints above the prompt; keys from the controlling terminal
- * writes  the text and the prompt to the terminal; each line that was typed to --lines
+ * reads   text from standard input; keys from the controlling terminal, with line editing and history
+ * writes  the text and the prompt to the terminal; each finished line to standard output or where --lines says
  *
- * Ends when standard input ends, or at Ctrl-D on an empty line.
+ * The text must be fit for a terminal (agent-show sees to that): it is not changed here.
  */
 #include "compat.h"
 
@@ -12,286 +12,661 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include <histedit.h>
 
 #include "buf.h"
 #include "die.h"
+#include "err.h"
 #include "num.h"
 #include "opt.h"
 #include "out.h"
+#include "recall.h"
 #include "sig.h"
 #include "utf8.h"
 
-#define HISTORY_MAX 1000 /* lines kept in the history file */
+#define TEXT_CHUNK 65536 /* bytes of text shown at once, with one redrawing */
+#define PIECE_MAX 512	 /* bytes that a pipe takes without waiting once poll() says it is writable (POSIX: PIPE_BUF >= 512) */
 
-enum { OPT_LINES = OPT_OWN, OPT_HISTORY, OPT_PROMPT };
+#define PASTE_ON "\033[?2004h" /* ask the terminal to bracket what is pasted */
+#define PASTE_OFF "\033[?2004l"
+#define PASTE_BEGINS "\033[200~"
+#define PASTE_ENDS "\033[201~"
+
+enum { OPT_PROMPT = OPT_OWN, OPT_HISTORY, OPT_LINES, OPT_DRAIN };
 
 static const struct opt opts[] = {
-	{ OPT_LINES, "lines", "FILE", "where each finished line goes: a file, a FIFO or a descriptor as fd:N (needed)" },
 	{ OPT_PROMPT, "prompt", "TEXT", "the prompt (default '> ')" },
-	{ OPT_HISTORY, "history", "FILE", "keep what was typed in FILE" },
+	{ OPT_HISTORY, "history", "FILE", "remember the lines in FILE" },
+	{ OPT_LINES, "lines", "TO", "write the lines to TO: a file, a FIFO, or fd:N for an open descriptor (default standard output)" },
+	{ OPT_DRAIN, "drain", NULL, "after the end of the lines go on showing text until it ends" },
 	OPT_STD,
 	OPT_END
 };
 
 static const struct cmd cmd = {
 	.name = "agent-prompt",
-	.synopsis = "[options] --lines FILE",
+	.synopsis = "[options]",
 	.about = "show text above a line that is being typed",
-	.example = "  agent-watch run_1 | agent-show | agent-prompt --lines lines.fifo",
+	.example = "  mkfifo lines\n  agent-watch run_1 | agent-show | agent-prompt --lines lines &\n  while read -r line; do agent-send --run run_1 -- \"$line\"; done <lines",
 	.opts = opts,
 };
 
-/* What the terminal, the text and the typed lines share; libedit hands it back as its client data. */
-struct screen {
-	EditLine *edit;
-	int tty, lines, signals;
-	const char *prompt;
-	struct buf held; /* text whose line is not complete yet */
-	bool over;	 /* standard input has ended */
+enum end { GOING_ON, TYPED_END, TEXT_END, READER_GONE };
+
+struct prompt {
+	EditLine *el;
+	History *history;
+	const char *text, *history_file;
+	int tty, lines;
+	FILE *in, *out;
+	bool dumb; /* the terminal cannot move its cursor */
+	enum end end;
+	struct buf keys;  /* read from the terminal, not yet taken by the editor */
+	bool pasting, after_cr;
+	struct buf queue; /* finished lines, not yet written */
+	bool open;	  /* the text ends in the middle of a line */
+	size_t column;	  /* where that line ends, in columns without wrapping */
 };
 
-static NORETURN void
-end_by(struct screen *screen, int signo)
-{
-	el_end(screen->edit); /* the terminal is as it was */
-	if (write(screen->tty, "\n", 1) < 0)
-		sig_die(signo);
-	sig_die(signo);
-}
+/* ---- the terminal, as it was and as it is while we run */
+
+static struct {
+	int fd; /* -1: nothing to restore */
+	struct termios before, ours;
+	bool brackets;
+} terminal = { .fd = -1 };
 
 static void
-write_all(int fd, const char *bytes, size_t n)
+restore_terminal(void)
 {
-	while (n) {
-		ssize_t done = write(fd, bytes, n);
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-		if (done < 0 && errno == EAGAIN) {
-			(void)poll(&p, 1, -1);
-			continue;
-		}
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return; /* nobody is there to be told */
-		bytes += done;
-		n -= (size_t)done;
-	}
-}
-
-/* The prompt's line goes away, the text comes, the prompt and what was typed come back. A piece without a newline at its end waits for
- * the rest, so that the prompt always has a line of its own. */
-static void
-show_text(struct screen *screen, const char *bytes, size_t n)
-{
-	char *last;
-	size_t whole;
-
-	buf_add(&screen->held, bytes, n);
-	last = memrchr(screen->held.s, '\n', screen->held.len);
-	if (!last)
+	if (terminal.fd < 0)
 		return;
-	whole = (size_t)(last - screen->held.s) + 1;
-	write_all(screen->tty, "\r\033[K", 4);
-	write_all(screen->tty, screen->held.s, whole);
-	buf_consume(&screen->held, whole);
-	el_set(screen->edit, EL_REFRESH);
+	if (terminal.brackets && write(terminal.fd, PASTE_OFF, sizeof PASTE_OFF - 1) < 0)
+		errno = 0; /* there is nothing else to do about it */
+	tcsetattr(terminal.fd, TCSADRAIN, &terminal.before);
 }
 
 static void
-read_text(struct screen *screen)
+leave_terminal(void)
 {
-	char bytes[65536];
+	restore_terminal();
+	terminal.fd = -1;
+}
+
+static void
+resume(struct prompt *prompt)
+{
+	tcsetattr(terminal.fd, TCSADRAIN, &terminal.ours);
+	if (terminal.brackets)
+		fputs(PASTE_ON, prompt->out);
+	el_resize(prompt->el);
+	el_set(prompt->el, EL_REFRESH);
+}
+
+/* Ctrl-Z: the shell gets the terminal as it was. The signal's own action is taken, because only the kernel knows whether there is
+ * a shell that could ever continue us. */
+static void
+suspend(struct prompt *prompt)
+{
+	struct sigaction act = { .sa_handler = SIG_DFL };
+
+	tcgetattr(terminal.fd, &terminal.ours);
+	restore_terminal();
+	sigaction(SIGTSTP, &act, NULL);
+	raise(SIGTSTP);
+	sig_catch_also(SIGTSTP);
+	resume(prompt);
+}
+
+/* ---- where things stand on the screen */
+
+static size_t
+screen_columns(const struct prompt *prompt)
+{
+	struct winsize size;
+
+	if (ioctl(prompt->tty, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		return size.ws_col;
+	return 80;
+}
+
+/* Where the cursor is after one more character, the way the editor draws it: from *at, a column that does not wrap. */
+static void
+advance(size_t *at, wchar_t c, size_t columns)
+{
+	int width = c == L'\t' ? 8 - (int)(*at % columns % 8) : iswprint((wint_t)c) ? wcwidth(c) : c < 0x80 ? 2 : c > 0xffff ? 8 : 7;
+
+	if (width <= 0)
+		return;
+	/* a wide character does not stand on two rows */
+	if (width == 2 && *at % columns == columns - 1)
+		(*at)++;
+	*at += (size_t)width;
+}
+
+static size_t
+cursor_row(const struct prompt *prompt)
+{
+	const LineInfoW *line = el_wline(prompt->el);
+	size_t columns = screen_columns(prompt), at = 0, i, len, n = strlen(prompt->text);
+	const wchar_t *c;
+
+	for (i = 0; i < n; i += len)
+		advance(&at, (wchar_t)utf8_next(prompt->text + i, n - i, &len), columns);
+	for (c = line->buffer; c < line->cursor; c++)
+		advance(&at, *c, columns);
+	return at / columns;
+}
+
+/* Follows text to the place where it ends. Colours (CSI ... m) take no room. */
+static void
+follow_text(struct prompt *prompt, const char *s, size_t n)
+{
+	size_t columns = screen_columns(prompt), i, len;
+
+	for (i = 0; i < n; i += len) {
+		uint32_t c = utf8_next(s + i, n - i, &len);
+
+		if (c == '\n' || c == '\r') {
+			prompt->column = 0;
+		} else if (c == 0x1b && i + 1 < n && s[i + 1] == '[') {
+			for (len = 2; i + len < n && (s[i + len] < '@' || s[i + len] > '~'); len++)
+				;
+			len += i + len < n;
+		} else if (c != UTF8_INVALID)
+			advance(&prompt->column, (wchar_t)c, columns);
+	}
+	prompt->open = n && s[n - 1] != '\n';
+}
+
+/* ---- text above the prompt */
+
+/* Takes the prompt and what is typed off the screen; the cursor is then where text goes on. */
+static void
+erase_prompt(struct prompt *prompt, struct buf *to)
+{
+	size_t row = cursor_row(prompt), columns = screen_columns(prompt);
+
+	if (prompt->dumb) {
+		buf_addch(to, '\n');
+		return;
+	}
+	buf_addch(to, '\r');
+	if (row)
+		buf_addf(to, "\033[%zuA", row);
+	buf_addstr(to, "\033[J");
+	/* an open line was ended to make room for the prompt; one that filled its row exactly had wrapped by itself */
+	if (prompt->open && prompt->column % columns)
+		buf_addf(to, "\033[A\033[%zuC", prompt->column % columns);
+}
+
+static void
+show_text(struct prompt *prompt, const char *s, size_t n)
+{
+	struct buf bytes = BUF_INIT;
+	bool wrapped = prompt->open && prompt->column && prompt->column % screen_columns(prompt) == 0;
+
+	erase_prompt(prompt, &bytes);
+	if (wrapped && *s == '\n') {
+		/* the row is full: the cursor is on the next one already */
+		follow_text(prompt, s, 1);
+		s++;
+		n--;
+	}
+	if (n) {
+		buf_add(&bytes, s, n);
+		follow_text(prompt, s, n);
+	}
+	if (prompt->open)
+		buf_addch(&bytes, '\n');
+	fwrite(bytes.s, 1, bytes.len, prompt->out);
+	fflush(prompt->out);
+	el_set(prompt->el, EL_REFRESH);
+	fflush(prompt->out);
+	buf_release(&bytes);
+}
+
+static void
+read_text(struct prompt *prompt)
+{
+	static char bytes[TEXT_CHUNK];
 	ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
 
 	if (n > 0)
-		show_text(screen, bytes, (size_t)n);
-	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-		screen->over = true;
+		show_text(prompt, bytes, (size_t)n);
+	else if (n == 0)
+		prompt->end = TEXT_END;
+	else if (errno != EINTR && errno != EAGAIN)
+		die_errno(STATUS_IO, "unable to read standard input");
 }
 
-/* One character of UTF-8 from the terminal. False: it is gone. */
-static bool
-read_key(struct screen *screen, wchar_t *ret)
+/* ---- keys */
+
+static void
+read_keys(struct prompt *prompt)
 {
-	char bytes[4];
-	size_t n = 0, len;
-	uint32_t point;
+	char bytes[4096];
+	ssize_t n = read(prompt->tty, bytes, sizeof bytes);
 
-	do {
-		ssize_t got = read(screen->tty, bytes + n, 1);
+	if (n > 0)
+		buf_add(&prompt->keys, bytes, (size_t)n);
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		prompt->end = TYPED_END; /* the terminal is gone */
+}
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		n++;
-		point = utf8_next(bytes, n, &len);
-	} while (point == UTF8_INVALID && n < sizeof bytes && ((unsigned char)bytes[0] & 0xc0) == 0xc0);
-	*ret = (wchar_t)(point == UTF8_INVALID ? 0xfffd : point);
+static bool
+takes(struct prompt *prompt, const char *what)
+{
+	size_t n = strlen(what);
+
+	if (prompt->keys.len < n || memcmp(prompt->keys.s, what, n) != 0)
+		return false;
+	buf_consume(&prompt->keys, n);
 	return true;
 }
 
-/* libedit asks for a key: until there is one, text is shown. */
-static int
-get_key(EditLine *edit, wchar_t *ret)
+/* Is what there is only the beginning of a character? */
+static bool
+is_cut(const struct buf *keys)
 {
-	struct screen *screen;
-	struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN }, { .events = POLLIN } };
+	unsigned char c = (unsigned char)keys->s[0];
+	size_t need = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1, i;
 
-	el_get(edit, EL_CLIENTDATA, &screen);
-	fds[1].fd = screen->tty;
-	fds[2].fd = screen->signals;
-	while (!screen->over) {
-		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
-			return -1;
-		if (fds[2].revents) {
-			int signo = sig_take();
-
-			if (signo)
-				end_by(screen, signo);
-		}
-		if (fds[0].revents)
-			read_text(screen);
-		else if (fds[1].revents)
-			return read_key(screen, ret) ? 1 : 0;
-	}
-	return 0;
+	if (c > 0xf4 || keys->len >= need)
+		return false;
+	for (i = 1; i < keys->len; i++)
+		if (((unsigned char)keys->s[i] & 0xc0) != 0x80)
+			return false;
+	return true;
 }
 
-static char *
-get_prompt(EditLine *edit)
+/* The next character for the editor. What is pasted is text: nothing in it is a command but the ends of lines. */
+static bool
+take_key(struct prompt *prompt, wchar_t *ret)
 {
-	struct screen *screen;
+	uint32_t c;
+	size_t len;
 
-	el_get(edit, EL_CLIENTDATA, &screen);
-	return (char *)(uintptr_t)screen->prompt;
+	for (;;) {
+		if (takes(prompt, PASTE_BEGINS)) {
+			prompt->pasting = true;
+			continue;
+		}
+		if (takes(prompt, PASTE_ENDS)) {
+			prompt->pasting = false;
+			continue;
+		}
+		if (!prompt->keys.len || is_cut(&prompt->keys))
+			return false;
+		if (prompt->pasting && prompt->keys.s[0] == '\033' && prompt->keys.len < sizeof PASTE_ENDS - 1 &&
+		    !memcmp(prompt->keys.s, PASTE_ENDS, prompt->keys.len))
+			return false; /* perhaps the end of the paste: the rest tells */
+		c = utf8_next(prompt->keys.s, prompt->keys.len, &len);
+		buf_consume(&prompt->keys, len);
+		if (c == UTF8_INVALID)
+			c = 0xfffd;
+		if (prompt->pasting && c == '\n' && prompt->after_cr) {
+			prompt->after_cr = false;
+			continue;
+		}
+		prompt->after_cr = c == '\r';
+		if (prompt->pasting && (c < 0x20 || c == 0x7f) && c != '\n' && c != '\r' && c != '\t')
+			continue;
+		*ret = (wchar_t)c;
+		return true;
+	}
+}
+
+/* ---- finished lines */
+
+/* Writes what can be written without waiting; a reader that is slow does not stop the screen. */
+static void
+write_lines(struct prompt *prompt)
+{
+	struct pollfd fd = { .fd = prompt->lines, .events = POLLOUT };
+	ssize_t n;
+
+	while (prompt->queue.len && poll(&fd, 1, 0) == 1) {
+		const char *end = memchr(prompt->queue.s, '\n', prompt->queue.len);
+		size_t piece = (size_t)(end - prompt->queue.s) + 1;
+
+		n = write(prompt->lines, prompt->queue.s, piece < PIECE_MAX ? piece : PIECE_MAX);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			return;
+		if (n < 0 && errno == EPIPE)
+			prompt->end = READER_GONE;
+		else if (n < 0)
+			die_errno(STATUS_IO, "unable to write the line");
+		if (n <= 0)
+			return;
+		buf_consume(&prompt->queue, (size_t)n);
+	}
 }
 
 static void
-converse(struct screen *screen, History *past)
+take_line(struct prompt *prompt, const wchar_t *line, int n)
 {
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
 	HistEvent event;
-	const char *line;
-	int n;
+	int i;
 
-	while (!screen->over && (line = el_gets(screen->edit, &n)) && n > 0) {
-		if (screen->over)
-			break; /* half a line: it was not sent off */
-		if (*line != '\n')
-			history(past, &event, H_ENTER, line);
-		write_all(screen->lines, line, (size_t)n);
+	for (i = 0; i < n && line[i] != L'\n' && line[i] != L'\r'; i++)
+		utf8_add(&text, (uint32_t)line[i]);
+	buf_add(&prompt->queue, text.s, text.len);
+	buf_addch(&prompt->queue, '\n');
+	if (recall_wanted(text.s)) {
+		history(prompt->history, &event, H_ENTER, text.s);
+		if (prompt->history_file && !recall_add(prompt->history_file, text.s, &err)) {
+			warn_err(&err);
+			prompt->history_file = NULL;
+		}
 	}
-	/* the prompt is not left standing */
-	write_all(screen->tty, "\r\033[K", 4);
-	if (screen->held.len) {
-		write_all(screen->tty, screen->held.s, screen->held.len);
-		write_all(screen->tty, "\n", 1);
+	buf_release(&text);
+	write_lines(prompt);
+}
+
+/* ---- waiting */
+
+static void
+take_signal(struct prompt *prompt)
+{
+	int signo = sig_take();
+
+	switch (signo) {
+	case 0:
+		return;
+	case SIGWINCH:
+		el_resize(prompt->el);
+		el_set(prompt->el, EL_REFRESH);
+		return;
+	case SIGTSTP:
+		suspend(prompt);
+		return;
+	case SIGCONT:
+		resume(prompt);
+		return;
+	default:
+		fputc('\n', prompt->out);
+		fflush(prompt->out);
+		leave_terminal();
+		sig_die(signo);
 	}
 }
 
-static int
-open_lines(const char *where)
+static void
+wait_for_something(struct prompt *prompt)
 {
-	uint64_t n;
+	struct pollfd fds[4] = {
+		{ .fd = sig_catch(), .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = prompt->tty, .events = POLLIN },
+		{ .fd = prompt->lines, .events = prompt->queue.len ? POLLOUT : 0 },
+	};
+
+	fflush(prompt->out);
+	if (poll(fds, 4, -1) < 0) {
+		if (errno != EINTR)
+			die_errno(STATUS_IO, "unable to wait");
+		return;
+	}
+	if (fds[0].revents)
+		take_signal(prompt);
+	if (fds[2].revents)
+		read_keys(prompt);
+	if (fds[3].revents & (POLLERR | POLLNVAL))
+		prompt->end = READER_GONE;
+	else if (fds[3].revents)
+		write_lines(prompt);
+	/* the end of the text is the last thing to act on: a line that was typed before it is out by now */
+	if (fds[1].revents)
+		read_text(prompt);
+}
+
+/* libedit asks here for each character. */
+static int
+next_key(EditLine *el, wchar_t *ret)
+{
+	struct prompt *prompt;
+
+	el_get(el, EL_CLIENTDATA, &prompt);
+	for (;;) {
+		if (prompt->end != GOING_ON)
+			return 0;
+		if (take_key(prompt, ret))
+			return 1;
+		wait_for_something(prompt);
+	}
+}
+
+/* ---- setting up */
+
+static char *
+prompt_text(EditLine *el)
+{
+	struct prompt *prompt;
+
+	el_get(el, EL_CLIENTDATA, &prompt);
+	return (char *)(uintptr_t)prompt->text;
+}
+
+static void
+remember(const char *line, void *payload)
+{
+	struct prompt *prompt = payload;
+	HistEvent event;
+
+	history(prompt->history, &event, H_ENTER, line);
+}
+
+static void
+open_terminal(struct prompt *prompt)
+{
+	const char *term = getenv("TERM");
+
+	prompt->dumb = !term || !*term || !strcmp(term, "dumb");
+	prompt->tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (prompt->tty < 0)
+		die_errno(STATUS_IO, "unable to open the terminal '/dev/tty'");
+	prompt->in = fdopen(prompt->tty, "r");
+	prompt->out = fdopen(fcntl(prompt->tty, F_DUPFD_CLOEXEC, 3), "w");
+	if (!prompt->in || !prompt->out || tcgetattr(prompt->tty, &terminal.before) < 0)
+		die_errno(STATUS_IO, "unable to use the terminal '/dev/tty'");
+	terminal.ours = terminal.before;
+	terminal.fd = prompt->tty;
+	terminal.brackets = !prompt->dumb;
+	atexit(leave_terminal);
+}
+
+static void
+bind_keys(EditLine *el)
+{
+	static const char *const keys[][2] = {
+		{ "^I", "ed-insert" }, { "^R", "em-inc-search-prev" }, { "^W", "ed-delete-prev-word" }, { "\\e[3~", "ed-delete-next-char" },
+		{ "\\e[1~", "ed-move-to-beg" }, { "\\e[4~", "ed-move-to-end" }, { "\\e[H", "ed-move-to-beg" }, { "\\e[F", "ed-move-to-end" },
+		{ "\\e[1;5C", "em-next-word" }, { "\\e[1;5D", "ed-prev-word" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(keys); i++)
+		el_set(el, EL_BIND, keys[i][0], keys[i][1], NULL);
+}
+
+static void
+start_editor(struct prompt *prompt)
+{
+	struct err err = ERR_INIT;
+	HistEvent event;
+
+	prompt->el = el_init("agent-prompt", prompt->in, prompt->out, stderr);
+	prompt->history = history_init();
+	if (!prompt->el || !prompt->history)
+		die(STATUS_IO, "unable to use the terminal '/dev/tty': no line editor");
+	history(prompt->history, &event, H_SETSIZE, RECALL_LINES_MAX);
+	history(prompt->history, &event, H_SETUNIQUE, 1);
+	el_set(prompt->el, EL_CLIENTDATA, prompt);
+	el_set(prompt->el, EL_PROMPT, prompt_text);
+	el_set(prompt->el, EL_EDITOR, "emacs");
+	el_set(prompt->el, EL_HIST, history, prompt->history);
+	el_set(prompt->el, EL_GETCFN, next_key);
+	/* between two lines too nothing is echoed: what is pasted comes faster than we read */
+	el_set(prompt->el, EL_SETTY, "-x", "-echo", "-icanon", NULL);
+	bind_keys(prompt->el);
+	el_source(prompt->el, NULL);
+	if (prompt->history_file && !recall_read(prompt->history_file, remember, prompt, &err)) {
+		warn_err(&err);
+		prompt->history_file = NULL;
+	}
+	if (terminal.brackets)
+		fputs(PASTE_ON, prompt->out);
+}
+
+static int
+open_lines(const char *to)
+{
+	uint64_t number;
 	int fd;
 
-	if (!strncmp(where, "fd:", 3)) {
-		if (!num_u64(where + 3, strlen(where + 3), &n) || n > 65535)
-			die_usage("unable to use --lines '%s': expected fd:N", where);
-		return (int)n;
+	if (!to) {
+		if (isatty(STDOUT_FILENO))
+			die_usage("the lines would go to the terminal: say where with --lines, or redirect standard output");
+		return STDOUT_FILENO;
 	}
-	fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (!strncmp(to, "fd:", 3)) {
+		if (!num_u64(to + 3, strlen(to + 3), &number) || number > INT32_MAX || fcntl((int)number, F_GETFD) < 0)
+			die_usage("unable to use --lines '%s': no such open descriptor", to);
+		return (int)number;
+	}
+	fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
 	if (fd < 0)
-		die_errno(STATUS_IO, "unable to open '%s'", where);
+		die_errno(STATUS_IO, "unable to open '%s'", to);
 	return fd;
 }
 
-static void
-open_terminal(struct screen *screen, History *past)
+static bool
+have_utf8(void)
 {
-	FILE *in, *out;
+	return MB_CUR_MAX > 1;
+}
 
-	screen->tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	if (screen->tty < 0 || !isatty(screen->tty))
-		die_errno(STATUS_CONFIG, "unable to use the terminal");
-	in = fdopen(dup(screen->tty), "r");
-	out = fdopen(dup(screen->tty), "w");
-	if (!in || !out)
-		die_errno(STATUS_IO, "unable to use the terminal");
-	screen->edit = el_init(cmd.name, in, out, stderr);
-	if (!screen->edit)
-		die(STATUS_CONFIG, "unable to use the terminal");
-	el_set(screen->edit, EL_CLIENTDATA, screen);
-	el_set(screen->edit, EL_PROMPT, get_prompt);
-	el_set(screen->edit, EL_EDITOR, "emacs");
-	el_set(screen->edit, EL_SIGNAL, 0);
-	el_set(screen->edit, EL_HIST, history, past);
-	el_set(screen->edit, EL_GETCFN, get_key);
+/* ---- the end */
+
+/* After the last line: what is queued goes out, the text goes on as it comes. */
+static void
+drain(struct prompt *prompt, bool text)
+{
+	static char bytes[TEXT_CHUNK];
+	ssize_t n;
+
+	while (prompt->queue.len && prompt->end != READER_GONE) {
+		struct pollfd fd = { .fd = prompt->lines, .events = POLLOUT };
+
+		(void)poll(&fd, 1, -1);
+		write_lines(prompt);
+	}
+	close(prompt->lines);
+	while (text && (n = read(STDIN_FILENO, bytes, sizeof bytes)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			die_errno(STATUS_IO, "unable to read standard input");
+		fwrite(bytes, 1, (size_t)n, prompt->out);
+		fflush(prompt->out);
+	}
 }
 
 static void
-keep_history(History *past, const char *file)
+end_screen(struct prompt *prompt)
 {
-	HistEvent event;
-	mode_t old = umask(0077);
+	struct buf bytes = BUF_INIT;
 
-	if (history(past, &event, H_SAVE, file) < 0)
-		warn("unable to keep the history in '%s'", file);
-	umask(old);
+	/* at the end of the text the prompt goes; a line of text that was left open stays as it is */
+	if (prompt->end == TYPED_END) {
+		buf_addch(&bytes, '\n');
+	} else {
+		erase_prompt(prompt, &bytes);
+		if (prompt->open)
+			buf_addch(&bytes, '\n');
+	}
+	fwrite(bytes.s, 1, bytes.len, prompt->out);
+	fflush(prompt->out);
+	buf_release(&bytes);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct screen screen = { .prompt = "> ", .held = BUF_INIT };
-	const char *lines = NULL, *file = NULL;
-	History *past;
-	HistEvent event;
-	int key;
+	struct prompt prompt = { .text = "> ", .keys = BUF_INIT, .queue = BUF_INIT };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const char *lines = NULL;
+	struct buf text = BUF_INIT;
+	const wchar_t *line;
+	bool draining = false;
+	int key, n;
 
 	cmd_init(&cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
+		case OPT_PROMPT:
+			prompt.text = opt_arg;
+			break;
+		case OPT_HISTORY:
+			prompt.history_file = opt_arg;
+			break;
 		case OPT_LINES:
 			lines = opt_arg;
 			break;
-		case OPT_PROMPT:
-			screen.prompt = opt_arg;
-			break;
-		case OPT_HISTORY:
-			file = opt_arg;
+		case OPT_DRAIN:
+			draining = true;
 			break;
 		default:
 			break;
 		}
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (!lines)
-		die_usage("--lines is missing");
-	/* libedit needs to know that characters are UTF-8, whatever the user's locale says */
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
-		setlocale(LC_CTYPE, "");
-	screen.signals = sig_catch();
-	screen.lines = open_lines(lines);
-	past = history_init();
-	history(past, &event, H_SETSIZE, HISTORY_MAX);
-	if (file)
-		history(past, &event, H_LOAD, file); /* there is none at first */
-	open_terminal(&screen, past);
+	utf8_safe(&text, prompt.text, strlen(prompt.text), UTF8_SAFE_LINE);
+	prompt.text = text.s;
+	/* the editor works with characters; without a locale for them it takes one */
+	if (!setlocale(LC_CTYPE, "") || !have_utf8())
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+	prompt.lines = open_lines(lines);
+	open_terminal(&prompt);
+	sigaction(SIGPIPE, &ignore, NULL);
+	if (sig_catch() < 0)
+		die_errno(STATUS_IO, "unable to wait for signals");
+	sig_catch_also(SIGWINCH);
+	sig_catch_also(SIGTSTP);
+	sig_catch_also(SIGCONT);
+	start_editor(&prompt);
 
-	converse(&screen, past);
+	while (prompt.end == GOING_ON) {
+		line = el_wgets(prompt.el, &n);
+		if (line && n > 0)
+			take_line(&prompt, line, n);
+		else if (prompt.end == GOING_ON)
+			prompt.end = TYPED_END;
+	}
 
-	el_end(screen.edit);
-	if (file)
-		keep_history(past, file);
-	history_end(past);
-	close(screen.lines);
-	buf_release(&screen.held);
-	return out_close();
+	end_screen(&prompt);
+	el_end(prompt.el);
+	history_end(prompt.history);
+	leave_terminal();
+	sig_release();
+	drain(&prompt, draining && prompt.end == TYPED_END);
+	fclose(prompt.in);
+	fclose(prompt.out);
+	buf_release(&prompt.keys);
+	buf_release(&prompt.queue);
+	buf_release(&text);
+	if (prompt.end == READER_GONE)
+		sig_die(SIGPIPE);
+	return STATUS_OK;
 }

@@ -54,6 +54,14 @@ sig_catch(void)
 	return pipe_fds[0];
 }
 
+void
+sig_catch_also(int signo)
+{
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	sigaction(signo, &act, NULL);
+}
+
 int
 sig_take(void)
 {

@@ -11,6 +11,9 @@
 /* Starts catching; returns the descriptor to poll (close-on-exec, non-blocking), or -1 with errno. */
 int sig_catch(void);
 
+/* Catches one more, as SIGWINCH: after sig_catch(). */
+void sig_catch_also(int signo);
+
 /* The signal that came first and was not taken yet, 0 when none. */
 int sig_take(void);
 
