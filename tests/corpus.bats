@@ -1,0 +1,14 @@
+#!/usr/bin/env bats
+# What once broke a parser, or nearly, stays a test: each fuzz target takes its corpus, and every beginning of each file.
+load lib/common
+
+@test "every parser takes its corpus" {
+	local target name
+	for target in "$AU_BUILD"/tests/fuzz/corpus_*; do
+		[ -x "$target" ] || continue
+		case $target in *.o | *-fuzz_* | *-run_*) continue ;; esac
+		name=${target##*/corpus_}
+		run -0 "$target" "$AU_SRC/tests/fuzz/corpus/$name"/*
+		[[ $output == *"ok 1"* ]]
+	done
+}
