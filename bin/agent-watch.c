@@ -176,8 +176,11 @@ on_event(const struct event_view *view, void *payload)
 	struct reply_change change;
 
 	reply_event(watch->reply, view->seq, view->kind.s, view->whole, &change);
-	if (view->seq >= 0 && view->seq <= watch->shown_after)
+	if (view->seq >= 0 && view->seq <= watch->shown_after) {
+		if (change.terminal)
+			watch->outcome = event_outcome(view->kind.s); /* an old end counts as well */
 		return true;
+	}
 	print_event(watch->common, view);
 	return !ends(watch, view, &change);
 }

@@ -6,6 +6,7 @@
 @STATUSES@
 front_std='q	quiet	-	say nothing but errors
 v	verbose	-	say more on standard error
+-	errors	FORM	errors as text or json (default text, or AGENT_ERRORS)
 h	help	-	show this help and exit
 V	version	-	show the version and exit
 -	options	-	list the options for programs and exit'
@@ -15,15 +16,32 @@ front_self=$(readlink -f -- "${BASH_SOURCE[0]}" 2>/dev/null) || front_self=${BAS
 PATH=$(CDPATH='' cd -- "$(dirname -- "$front_self")" && pwd):$PATH
 export PATH
 
+# front_json TEXT: as a JSON string; what has no short form there becomes a blank
+front_json() {
+	local text=$1
+	text=${text//\\/\\\\}
+	text=${text//\"/\\\"}
+	text=${text//$'\n'/\\n}
+	text=${text//$'\t'/\\t}
+	printf '"%s"' "${text//[[:cntrl:]]/ }"
+}
+# front_fail LEVEL STATUS WORD TEXT: one message, as text or as a JSON record
+front_fail() {
+	if [ "${AGENT_ERRORS:-}" = json ]; then
+		printf '{"error":{"code":"%s","status":%d,"message":%s,"retryable":false,"program":"%s"}}\n' "$3" "$2" "$(front_json "$4")" "$cmd_name" >&2
+	else
+		printf '%s: %s%s\n' "$cmd_name" "$1" "${4//[[:cntrl:]]/ }" >&2
+	fi
+}
 die() { # STATUS TEXT...
 	local status=$1
 	shift
-	printf '%s: fatal: %s\n' "$cmd_name" "$*" >&2
+	front_fail 'fatal: ' "$status" "$(status_word "$status")" "$*"
 	exit "$status"
 }
 die_usage() {
-	printf '%s: %s\n' "$cmd_name" "$*" >&2
-	printf "%s: Try '%s --help'.\n" "$cmd_name" "$cmd_name" >&2
+	front_fail '' "$STATUS_USAGE" usage "$*"
+	[ "${AGENT_ERRORS:-}" = json ] || printf "%s: Try '%s --help'.\n" "$cmd_name" "$cmd_name" >&2
 	exit "$STATUS_USAGE"
 }
 info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$*" >&2; }
@@ -48,15 +66,20 @@ front_help() {
 
 # front_find KIND WORD: sets found_name and found_arg from the table; KIND is 1 for a short option, 2 for a long one
 front_find() {
-	local key name arg help
+	local key name arg help count=0
 	found_name='' found_arg=''
 	while IFS=$'\t' read -r key name arg help; do
 		if { [ "$1" = 1 ] && [ "$key" = "$2" ] && [ "$key" != - ]; } || { [ "$1" = 2 ] && [ "$name" = "$2" ]; }; then
 			found_name=$name found_arg=$arg
 			return 0
 		fi
+		# the beginning of a long name will do, when no other begins so
+		if [ "$1" = 2 ] && [ "${name#"$2"}" != "$name" ]; then
+			count=$((count + 1))
+			found_name=$name found_arg=$arg
+		fi
 	done <<<"$cmd_options"
-	return 1
+	[ -n "$2" ] && [ "$count" = 1 ]
 }
 
 front_take() { # VALUE: of the option just found
@@ -72,6 +95,12 @@ front_take() { # VALUE: of the option just found
 	options)
 		front_print "$cmd_options"$'\n'
 		exit 0
+		;;
+	errors)
+		case $1 in
+		json | text) export AGENT_ERRORS=$1 ;;
+		*) die_usage "unable to use --errors '$1': expected text or json" ;;
+		esac
 		;;
 	*) printf -v "opt_${found_name//-/_}" %s "$1" ;;
 	esac
@@ -92,7 +121,7 @@ front_parse() {
 			;;
 		--*=*)
 			rest=${word%%=*}
-			front_find 2 "${rest#--}" || die_usage "unknown option '$rest'"
+			front_find 2 "${rest#--}" || die_usage "unknown option '$word'"
 			[ "$found_arg" != - ] || die_usage "unknown option '$word'"
 			front_take "${word#*=}"
 			;;
