@@ -109,7 +109,7 @@ front_take() { # VALUE: of the option just found
 # shellcheck disable=SC2034 # operands is for the command
 front_parse() {
 	local word rest
-	cmd_options=$cmd_options$'\n'$front_std
+	cmd_options=${cmd_options:+$cmd_options$'\n'}$front_std
 	operands=()
 	while [ $# -gt 0 ]; do
 		word=$1

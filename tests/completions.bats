@@ -1,0 +1,67 @@
+#!/usr/bin/env bats
+# completions.bats - what Tab offers
+load lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# complete_line WORDS...: what bash offers for the last word
+complete_line() {
+	bash --norc -c '
+		. "$AU_BUILD/completions/bash/$1"
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
+		compopt() { :; }
+		"_${1//-/_}"
+		printf "%s\n" "${COMPREPLY[@]}"
+	' bash "$@"
+}
+
+@test "bash: every command completes every option of its table" {
+	for file in "$AU_BUILD"/completions/bash/*; do
+		name=${file##*/}
+		run complete_line "$name" --
+		assert_output "$("$name" --options | cut -f 2 | sed 's/^/--/')"
+	done
+}
+
+@test "zsh and fish: files for the same commands, with every option" {
+	for file in "$AU_BUILD"/completions/bash/*; do
+		name=${file##*/}
+		"$name" --options | cut -f 2 | while IFS= read -r option; do
+			grep -q -e "--$option[]=}[]" "$AU_BUILD/completions/zsh/_$name"
+			grep -q -e " -l $option " "$AU_BUILD/completions/fish/$name.fish"
+		done
+	done
+	! command -v zsh >/dev/null || for file in "$AU_BUILD"/completions/zsh/*; do zsh -n "$file"; done
+	! command -v fish >/dev/null || for file in "$AU_BUILD"/completions/fish/*; do fish -n "$file"; done
+}
+
+@test "bash: a run id, a service and an agent, live; words of an option; after = too" {
+	start_clarity
+	agent-run-create --agent echo-agent --run run_tab_1 >/dev/null
+	run complete_line agent-watch run_t
+	assert_output run_tab_1
+	run complete_line agent-send --run run_t
+	assert_output run_tab_1
+	run complete_line agent-send --run = run_t
+	assert_output run_tab_1
+	run complete_line agent-run-create --service svc_00
+	assert_output svc_00echo
+	run complete_line agent-run-create --agent slow
+	assert_output slow-agent
+	run complete_line runtime-chat --bridge t
+	assert_output ts
+	run complete_line clarity-agent runtime-c
+	assert_output runtime-chat
+	unset AGENT_RUNTIME_URL
+	run complete_line agent-watch --url "$url" run_t
+	assert_output run_tab_1
+}
+
+@test "bash: without a server it is silent and quick" {
+	export AGENT_RUNTIME_URL=http://127.0.0.1:1
+	SECONDS=0
+	run -0 complete_line agent-watch run_
+	assert_output ''
+	assert [ "$SECONDS" -le 3 ]
+}
