@@ -247,6 +247,8 @@ check_only(struct gateway *gateway)
 	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
 	auth_free(gateway->auth);
 	agents_free(gateway->agents);
+	buf_release(&gateway->where);
+	buf_release(&gateway->dir);
 	return out_close();
 }
 

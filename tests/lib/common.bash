@@ -3,7 +3,7 @@
 # AU_SRC and AU_BUILD come from make check; by hand: AU_SRC=. AU_BUILD=build bats tests/agent-send.bats
 bats_require_minimum_version 1.5.0
 
-AU_SRC=${AU_SRC:-$(cd "$BATS_TEST_DIRNAME/.." && pwd)}
+AU_SRC=${AU_SRC:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 AU_BUILD=${AU_BUILD:-$AU_SRC/build}
 export AU_SRC AU_BUILD
 for dir in /usr/lib/bats /usr/share/bats /usr/lib/node_modules; do
@@ -77,7 +77,7 @@ start_gateway() {
 	gateway_log=$BATS_TEST_TMPDIR/gateway$gateway_n
 	gateway_n=$((gateway_n + 1))
 	await 20 gateway_listens || { cat "$gateway_log.err" >&2; return 1; }
-	url=$(jq -r 'select(.event=="listening").url' "$gateway_log.out")
+	url=$(jq -r 'select(.event=="listening").url' "$gateway_log.out" | head -n 1)
 	export AGENT_RUNTIME_URL=$url
 }
 gateway_listens() { has_line "$gateway_log.out" '"listening"' || gone_loudly; }

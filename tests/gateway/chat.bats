@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# Messages and their answers: the executor's events, one message after another, restarts.
+load ../lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# agent NAME COMMAND-JSON [CHAT-JSON]: an agent with a command, in ./agents
+agent() {
+	mkdir -p agents
+	jq --arg id "$1" --argjson command "$2" --argjson chat "${3:-{\}}" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id | .metadata.agent.chat = $chat
+		| .spec.origin.command = $command | .spec.origin.timeoutMs = 2000' "$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
+}
+
+@test "an echo's events are the contract's, member for member and in order" {
+	start_gateway
+	agent-run-create --agent echo --run r | agent-send --wait ' hi ' >/dev/null
+	agent-events r --after 2 --jq 'del(.seq, .at, .data.stepId, .data.submittedAt) | tojson' >got
+	cat >want <<-'T'
+	{"kind":"agent.chat.user_message","serviceId":"svc_echo","level":"info","message":"user chat message received (r)","data":{"runId":"r","serviceId":"svc_echo","agent":"echo","role":"user","message":"hi","messageOriginalLength":2,"messageStoredLength":2,"messageTruncated":false,"messageRedacted":false,"source":"runtime_chat","channel":"run_messages"}}
+	{"kind":"agent.step_started","serviceId":"svc_echo","level":"info","message":"Runtime chat processing started (r)","data":{"runId":"r","serviceId":"svc_echo","agent":"echo","mode":"echo","strategy":"echo","handlerTool":"fn__receive_chat","source":"runtime_hitl_executor","inputLength":2,"historyEnabled":true,"historyMessages":1,"historyTruncated":false}}
+	{"kind":"agent.chat.assistant_message","serviceId":"svc_echo","level":"info","message":"Assistant message emitted (r)","data":{"runId":"r","serviceId":"svc_echo","agent":"echo","role":"assistant","message":"Echo: hi","provider":"echo","source":"runtime_hitl_executor"}}
+	{"kind":"agent.step_completed","serviceId":"svc_echo","level":"info","message":"Runtime chat response ready (r)","data":{"runId":"r","serviceId":"svc_echo","agent":"echo","provider":"echo","message":"Echo: hi"}}
+	{"kind":"agent.waiting","serviceId":"svc_echo","level":"info","message":"Awaiting next operator input (r)","data":{"runId":"r","serviceId":"svc_echo","agent":"echo","reason":"awaiting operator input","waitingReason":"awaiting operator input","source":"runtime_hitl_executor"}}
+	T
+	diff want got
+	agent-events r --jq 'select(.kind=="agent.step_started").data.stepId | test("^runtime_chat_[0-9]+_[0-9a-z]{6}$")' | grep -qx true
+}
+
+@test "a command gets the contract's arguments and its answer is the reply" {
+	cat >save <<-'S'
+	#!/bin/sh
+	tee args >/dev/null; echo "{\"reply\":\"for $AGENT_RUN_ID of $AGENT_ID\"}"
+	S
+	chmod +x save
+	agent saver '["../save"]'
+	start_gateway --agents agents
+	run -0 timeout 20 agent-send --wait "what?" < <(agent-run-create --agent saver --run r)
+	[[ $output == *'"message":"for r of saver"'* ]]
+	[ "$(jq -c keys_unsorted args)" = '["message","sessionId","runId","messages","history","contextVersion","context"]' ]
+	jq -e '.message == "what?" and .messages == [{"role":"user","content":"what?"}] and .history.maxTurns == 24 and .context.version == "context.v1" and .context.policy.strategy == "agent_tool"' args
+	[ "$(agent-events r --jq .kind | tr '\n' ' ')" = "agent.run_created agent.run_started agent.chat.user_message agent.step_started agent.tool_called agent.chat.assistant_message agent.step_completed agent.waiting " ]
+}
+
+@test "every way for a command to fail is an answer that failed, and the run goes on" {
+	agent status '["sh", "-c", "echo first >&2; echo why >&2; exit 3"]'
+	agent silent '["true"]'
+	agent garbage '["echo", "not json"]'
+	agent missing '["./no-such-program"]'
+	agent slow '["sh", "-c", "sleep 60 & wait"]'
+	agent empty '["echo", "{}"]'
+	agent refuses '["echo", "{\"error\":\"no thanks\"}"]'
+	start_gateway --agents agents
+	while IFS='|' read -r name want; do
+		run -10 timeout 30 agent-send --wait x < <(agent-run-create --agent "$name" --run "$name")
+		got=$(agent-runs "$name" --jq .waitingReason)
+		[[ $got == *"$want"* ]] || { echo "$name: $got"; return 1; }
+		[ "$(agent-events "$name" --jq 'select(.kind=="agent.step_completed") | [.level, .message] | tojson')" = "[\"error\",\"Runtime chat response failed ($name)\"]" ]
+	done <<-'T'
+	status|the command ended with status 3: why
+	silent|agent chat tool returned no reply text: receive_chat
+	garbage|the agent's answer is not JSON
+	missing|no-such-program': No such file or directory
+	slow|the command gave no answer within 2000 ms
+	empty|agent chat tool returned no reply text: receive_chat
+	refuses|no thanks
+	T
+	! pgrep -f 'sleep 60' >/dev/null
+}
+
+@test "a disabled agent says so; an operator's input is answered all the same" {
+	agent off '["echo", "{\"reply\":\"yes\"}"]' '{"mode":"disabled"}'
+	start_gateway --agents agents
+	run -10 timeout 20 agent-send --wait x < <(agent-run-create --agent off --run r)
+	[ "$(agent-events r --jq .kind | tail -n 2 | tr '\n' ' ')" = "agent.chat.user_message agent.waiting " ]
+	[ "$(agent-runs r --jq .waitingReason)" = "runtime chat disabled by agent configuration" ]
+	curl -sS -d '{"message":"x"}' "$url/api/agents/runs/r/hitl" >/dev/null
+	replied() { agent-events r | grep -q '"message":"yes"'; }
+	await 10 replied
+}
+
+@test "messages of one run are answered in order, those of different runs side by side" {
+	cat >turn <<-'S'
+	#!/bin/sh
+	n=$(jq -r .message); : >"began-$AGENT_RUN_ID-$n"
+	while [ ! -e "go-$AGENT_RUN_ID" ]; do read -r _ <gate; done
+	echo "{\"reply\":\"$n\"}"
+	S
+	chmod +x turn
+	mkfifo gate
+	exec 7<>gate
+	agent turn '["../turn"]'
+	start_gateway --agents agents
+	for r in a b; do agent-run-create --agent turn --run $r >/dev/null; done
+	for n in 1 2 3; do for r in a b; do agent-send --run $r "$n" >/dev/null; done; done
+	await 10 test -e began-a-1 -a -e began-b-1
+	[ ! -e began-a-2 ]
+	: >go-a
+	: >go-b
+	more() { echo >&7; [ "$(agent-events a b 2>/dev/null | wc -l)" -ge 0 ] && agent-runs --status waiting -0 | tr '\0' '\n' | grep -c . | grep -qx 2 && [ "$(agent-events a --kind agent.waiting | wc -l)" = 3 ] && [ "$(agent-events b --kind agent.waiting | wc -l)" = 3 ]; }
+	await 20 more
+	for r in a b; do [ "$(agent-events $r --jq 'select(.kind=="agent.chat.assistant_message").data.message' | tr '\n' ' ')" = "1 2 3 " ]; done
+	exec 7>&-
+}
+
+@test "a restart answers what was accepted and not begun, and closes what was begun as an error" {
+	cat >hang <<-'S'
+	#!/bin/sh
+	m=$(jq -r .message); echo "$m" >>begun
+	[ "$m" = first ] && [ ! -e second-life ] && read -r _ <never
+	echo "{\"reply\":\"late $m\"}"
+	S
+	chmod +x hang
+	mkfifo never
+	agent hang '["../hang"]'
+	start_gateway --agents agents
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	agent-send --run r second >/dev/null
+	await 10 has_line begun first
+	kill -9 "$gateway_pid"
+	await 10 gone "$gateway_pid"
+	: >second-life
+	start_gateway --agents agents
+	settled() { [ "$(agent-events r --kind agent.waiting | wc -l)" = 2 ]; }
+	await 20 settled
+	agent-events r --jq 'select(.kind=="agent.step_completed" and .level=="error").data.error' | grep -qx 'the gateway was restarted while this message was being answered'
+	[ "$(agent-events r --jq 'select(.kind=="agent.chat.assistant_message").data.message')" = "late second" ]
+	[ "$(sort begun | uniq -c | tr -s ' ' | tr '\n' ';')" = " 1 first; 1 second;" ]
+}
+
+@test "long messages are cut between characters, and secrets are taken out" {
+	start_gateway
+	agent-run-create --agent echo --run r >/dev/null
+	python3 -c 'print("x"*1999 + "\U0001F600")' | agent-send --run r >/dev/null
+	agent-send --run r 'my password: hunter2, Bearer abc.def' >/dev/null
+	[ "$(agent-events r --kind agent.chat.user_message --jq '.data | [.messageOriginalLength, .messageStoredLength, .messageTruncated] | tojson' | head -n 1)" = '[2001,1999,true]' ]
+	[ "$(agent-events r --kind agent.chat.user_message --jq .data.message | tail -n 1)" = 'my password=[REDACTED], Bearer [REDACTED]' ]
+}
