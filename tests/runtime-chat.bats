@@ -248,6 +248,21 @@ echo-agent: Echo: two"
 	refute_output -p 'runtime-chat.'
 }
 
+@test "without a reader it ends as a pipe ends everybody" {
+	start_clarity
+	mkfifo in
+	exec 7<>in
+	set +o pipefail
+	{ timeout 30 runtime-chat "$url" svc_00echo <in 3>&- 7>&- || echo "$?" >status; } | head -n 1 >out &
+	await 10 has_line out 'Started run'
+	for n in 1 2 3 4; do echo "hello $n" >&7; done
+	await 10 test -s status
+	exec 7>&-
+	run cat status
+	assert_output 141
+	assert nobody "$(run_id out)"
+}
+
 # ---- embedded, and our gateway
 
 @test "embedded: a private gateway, gone at the end; two at once do not meet" {
@@ -325,6 +340,44 @@ terminal() { # SCRIPT: an expect script; `spawn`, the texts and the end are its 
 		need {finished (agent.run_completed). Exiting chat.}
 		ended
 	"
+}
+
+@test "on a terminal: a long reply comes whole, and control characters drive nothing" {
+	start_clarity
+	run -0 terminal "
+		spawn runtime-chat $url svc_03big
+		need {you> }
+		send \"go\r\"
+		need { end}
+		send \"/exit\r\"
+		ended
+	"
+	run -0 terminal "
+		spawn runtime-chat $url svc_08control
+		need {you> }
+		send \"go\r\"
+		need {\\x1b[31mtext\\x07}
+		send \"/exit\r\"
+		ended
+	"
+	run ! grep -q "$(printf '\033\[31mtext')" terminal.log
+}
+
+@test "on a terminal: the terminal goes away and nothing stays" {
+	start_clarity
+	terminal "
+		spawn runtime-chat $url svc_00echo
+		expect -re {Started run: (\S+)}
+		set id \$expect_out(1,string)
+		need {you> }
+		set f [open id w]
+		puts \$f \$id
+		close \$f
+		close
+		wait
+		exit 0
+	"
+	await 10 nobody "$(cat id)"
 }
 
 @test "on a terminal: Ctrl-D ends it, Ctrl-C leaves nothing and a sane terminal" {
