@@ -381,12 +381,14 @@ terminal() { # SCRIPT: an expect script; `spawn`, the texts and the end are its 
 }
 
 @test "on a terminal: Ctrl-D ends it, Ctrl-C leaves nothing and a sane terminal" {
-	start_clarity
+	start_clarity --slow-ms 1000
 	run -0 terminal "
-		spawn runtime-chat $url svc_00echo
+		spawn runtime-chat $url svc_02slow
 		need {agent.run_started}
 		need {you> }
-		send \"\004\"
+		send \"wait for me\r\004\"
+		need {slow-agent}
+		need {slow: wait for me}
 		need {Closing runtime chat.}
 		ended
 	"
