@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# agent-show: text for people, and nothing that drives their terminal.
+load lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+event() { jq -cn --arg kind "$1" --argjson data "$2" '{seq: 1, at: "2026-11-21T01:58:24.123Z", kind: $kind, level: "info", message: "the message", data: $data}'; }
+
+@test "events are shown as the contract's chat shows them" {
+	{
+		event agent.chat.user_message '{"message":" hello  you "}'
+		event agent.hitl_input '{"text":"typed"}'
+		event agent.chat.assistant_message '{"agent":"bot","message":"hi"}'
+		event agent.step_completed '{"agent":"bot","message":"hi"}'
+		event agent.step_completed '{"agent":"bot","message":"something else"}'
+		event agent.chat.system_message '{"input":"be kind"}'
+		event agent.waiting '{"agentId":"bot","reason":"lunch"}'
+		event agent.note '{}'
+	} >in
+	run -0 --separate-stderr agent-show --agent me <in
+	[ "$output" = '[01:58:24] you: hello  you
+[01:58:24] you: typed
+[01:58:24] bot: hi
+[01:58:24] bot (agent.step_completed): the message
+[01:58:24] bot (agent.step_completed): something else
+[01:58:24] system: be kind
+[01:58:24] bot (agent.waiting): lunch
+[01:58:24] me (agent.note): the message' ]
+}
+
+@test "line breaks are kept, or folded when asked for" {
+	event agent.chat.assistant_message '{"agent":"b","message":"one\n  two\r\nthree"}' >in
+	[ "$(agent-show --time none <in)" = $'b: one\n      two\n    three' ]
+	[ "$(agent-show --time none --format line <in)" = 'b: one two three' ]
+}
+
+@test "control characters, escapes and direction marks are shown, never sent; --raw sends them" {
+	event agent.chat.assistant_message '{"agent":"b\u001b[2J","message":"\u001b]52;c;x\u0007\u202eabc\u009b31m\u0000"}' >in
+	[ "$(agent-show --time none <in)" = 'b\x1b[2J: \x1b]52;c;x\x07\u202eabc\x9b31m\x00' ]
+	agent-show --raw --time none <in | grep -q $'\033]52'
+}
+
+@test "colour is for terminals, and can be asked for" {
+	event agent.chat.user_message '{"message":"x"}' >in
+	! agent-show <in | grep -q $'\033'
+	agent-show --color always <in | grep -q $'\033'
+	NO_COLOR=1 script -qec 'agent-show' /dev/null <in | grep -q 'you: x'
+}
+
+@test "deltas stream onto one line, and what follows begins a new one" {
+	{
+		printf '{"cursor":1,"threadId":"t","turnId":"u","method":"turn.started","payload":{"text":"go"},"createdAt":"2026-11-21T01:58:24Z"}\n'
+		for t in He llo '\u001b!'; do printf '{"cursor":2,"threadId":"t","turnId":"u","method":"item.delta","payload":{"text":"%s"},"createdAt":"2026-11-21T01:58:24Z"}\n' "$t"; done
+		printf '{"cursor":5,"threadId":"t","turnId":"u","method":"turn.completed","payload":{"status":"completed"},"createdAt":"2026-11-21T01:58:24Z"}\n'
+	} >in
+	[ "$(agent-show --time none <in)" = $'you: go\nagent: Hello\\x1b!\nturn.completed: completed' ]
+}
+
+@test "each event is shown when it comes" {
+	mkfifo in
+	start show agent-show
+	kill "$pid"
+	agent-show --time none <in >out &
+	started+=($!)
+	exec 7>in
+	event agent.note '{"text":"first"}' >&7
+	await 10 has_line out first
+	exec 7>&-
+}
+
+@test "registry items become rows and a table, runs a line, other lines are marked and status 6" {
+	start_gateway
+	[ "$(agent-registry --agent echo | agent-show)" = 'Echo (echo) service=svc_echo triggers=api lifecycle=RUNNING health=HEALTHY' ]
+	[ "$(agent-registry | agent-show --format table)" = 'service_id  agent_id  name   triggers  lifecycle  health 
+----------  --------  -----  --------  ---------  -------
+svc_echo    echo      Echo   api       RUNNING    HEALTHY
+svc_shell   shell     Shell  api       RUNNING    HEALTHY' ]
+	agent-run-create --agent echo --run r >/dev/null
+	[[ $(agent-runs | agent-show) == 'r status=running agent=echo service=svc_echo updated='* ]]
+	run -6 agent-show <<<$'not json \033'
+	[ "$output" = '?? not json \x1b' ]
+}
