@@ -10,8 +10,7 @@ AGENT_RUNTIME_URL=$(jq -r .url "$state/out")
 export AGENT_RUNTIME_URL
 # median NAME COMMAND...: milliseconds, of 51 runs
 median() {
-	local i
-	for i in $(seq 51); do
+	for _ in $(seq 51); do
 		local begin=${EPOCHREALTIME/./}
 		"$@" >/dev/null 2>&1
 		echo $((${EPOCHREALTIME/./} - begin))

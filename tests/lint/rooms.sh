@@ -1,5 +1,6 @@
 #!/bin/sh
 # rooms.sh - who may include whom: nouns of common/ never the front, rooms of the gateway only those below
+# shellcheck disable=SC2013 # names of files here have no blanks
 set -eu
 cd "${1:-.}"
 bad=0
