@@ -324,7 +324,7 @@ take_subjects(struct common *common, struct input *input, int64_t after, struct 
 				err_set(&err, STATUS_INPUT, "unable to watch run '%s': more than %d runs", input->subject.run.s, WATCHES_MAX);
 			else
 				err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)input->subject.in.count);
-			/* fall through */
+			__attribute__((fallthrough));
 		case SUBJECT_BAD:
 			warn_err(&err);
 			common->status = status_worse(common->status, err.status);

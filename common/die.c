@@ -154,7 +154,7 @@ warn_err(const struct err *err)
 	say("error: ", "error", err);
 }
 
-static void
+static void PRINTF(3, 0)
 say_if(bool wanted, const char *level, const char *fmt, va_list args)
 {
 	struct err err = ERR_INIT;

@@ -387,9 +387,11 @@ work(void *payload)
 		pthread_mutex_lock(&store->lock);
 		while (!store->asked.n && !store->quit)
 			pthread_cond_wait(&store->work, &store->lock);
-		while (store->asked.n && batch.n < BATCH_MAX) {
+		while (batch.n < BATCH_MAX) {
 			struct op *op = queue_pop(&store->asked);
 
+			if (!op)
+				break;
 			writes |= op->kind == OP_CHANGE;
 			queue_push(&batch, op);
 		}
