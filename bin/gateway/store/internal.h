@@ -36,6 +36,7 @@ void sqlite_close_db(struct sqlite *db);
 bool sqlite_begin(struct sqlite *db, struct err *err) USE_RESULT;
 bool sqlite_commit(struct sqlite *db, struct err *err) USE_RESULT;
 void sqlite_rollback(struct sqlite *db);
+bool sqlite_in_transaction(const struct sqlite *db);
 bool sqlite_insert_event(struct sqlite *db, const struct entry *event, struct err *err) USE_RESULT;
 bool sqlite_write_row(struct sqlite *db, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
 /* *ret_found tells whether there is one; doc is appended */

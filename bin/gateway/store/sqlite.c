@@ -255,6 +255,12 @@ sqlite_rollback(struct sqlite *s)
 }
 
 bool
+sqlite_in_transaction(const struct sqlite *s)
+{
+	return !sqlite3_get_autocommit(s->db);
+}
+
+bool
 sqlite_insert_event(struct sqlite *s, const struct entry *event, struct err *err)
 {
 	sqlite3_stmt *statement = get(s, INSERT_EVENT);

@@ -259,9 +259,7 @@ add_row(struct span stream, struct span doc, void *payload)
 static bool
 flush_rows(struct store *store)
 {
-	if (!cache_each_dirty(store->cache, write_row, store))
-		return false;
-	return true;
+	return cache_each_dirty(store->cache, write_row, store);
 }
 
 static bool
@@ -275,10 +273,6 @@ run_read(struct store *store, struct op *op, struct err *err)
 	if (op->kind == OP_PAGE) {
 		op->u.page->last_seq = store->last_seq;
 		return sqlite_read_page(store->db, op->u.page);
-	}
-	if (!flush_rows(store)) {
-		*err = store->err;
-		return false;
 	}
 	if (!rows->stream.len)
 		return sqlite_list_rows(store->db, rows->open_only, rows->limit, add_row, both, err);
@@ -324,8 +318,14 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 		if (op->kind == OP_CHANGE) {
 			if (!run_change(store, op->u.change, now))
 				return false;
-		} else
+		} else {
+			if (writes && op->kind == OP_ROWS && !flush_rows(store))
+				return false;
 			run_read_alone(store, op);
+			/* An error may have ended the transaction; what followed would be committed one by one, and its numbers used up. */
+			if (writes && !sqlite_in_transaction(store->db))
+				return err_set(&store->err, STATUS_RETRY, "unable to store: the transaction was ended by a failed read");
+		}
 	if (!writes)
 		return true;
 	if (now > store->next_forget) {
@@ -536,7 +536,7 @@ make_dir(const char *dir, struct err *err)
 	bool ok = true;
 
 	/* its parents too */
-	for (slash = strchr(dir + 1, '/'); ok && *dir; slash = strchr(slash + 1, '/')) {
+	for (slash = *dir ? strchr(dir + 1, '/') : NULL; ok && *dir; slash = strchr(slash + 1, '/')) {
 		buf_reset(&path);
 		buf_add(&path, dir, slash ? (size_t)(slash - dir) : strlen(dir));
 		if (mkdir(path.s, 0700) < 0 && errno != EEXIST)
