@@ -1,0 +1,412 @@
+/* test_store.c - the event log on disk: order, keys, refusals, failures, and what survives a kill */
+#include "compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "log/log.h"
+#include "status.h"
+#include "store/store.h"
+#include "tap.h"
+
+#define WAIT_MS 30000 /* longest wait for one result */
+
+static char dir[] = "/tmp/test_store.XXXXXX";
+static struct buf where = BUF_INIT, file = BUF_INIT;
+static int finished;
+static char big[100000];
+
+static struct span
+span(const char *s)
+{
+	return s ? (struct span){ s, strlen(s) } : SPAN_NONE;
+}
+
+static struct store *
+open_or_die(void)
+{
+	struct err err = ERR_INIT;
+	struct store *store = store_open(where.s, log_rows_ops(), &err);
+
+	if (!store) {
+		printf("Bail out! %s\n", err.text);
+		exit(1);
+	}
+	return store;
+}
+
+/* Dispatches until n results have come in all. */
+static void
+await(struct store *store, int n)
+{
+	while (finished < n) {
+		struct pollfd fd = { .fd = store_fd(store), .events = POLLIN };
+
+		if (poll(&fd, 1, WAIT_MS) <= 0) {
+			printf("Bail out! no result after %d ms\n", WAIT_MS);
+			exit(1);
+		}
+		store_dispatch(store);
+	}
+}
+
+static bool
+apply_one(struct change *change, const void *row, struct change_context *context)
+{
+	const char *data = change->payload;
+
+	(void)row;
+	change_emit(context, SPAN_NONE, "agent.test", LEVEL_INFO, SPAN_NONE, span("m"), SPAN_NONE, span(data));
+	buf_addf(&change->answer, "answer");
+	return true;
+}
+
+static bool
+apply_no(struct change *change, const void *row, struct change_context *context)
+{
+	(void)row;
+	(void)context;
+	return err_set(&change->err, STATUS_CONFLICT, "no");
+}
+
+static void
+on_change(struct change *change)
+{
+	(void)change;
+	finished++;
+}
+
+static void
+on_page(struct page *page)
+{
+	(void)page;
+	finished++;
+}
+
+static void
+on_rows(struct rows *rows)
+{
+	(void)rows;
+	finished++;
+}
+
+static struct change *
+ask_change(struct store *store, const char *stream, const char *key, uint64_t print, const char *data,
+    bool (*apply)(struct change *, const void *, struct change_context *))
+{
+	struct change *change = change_new(on_change, (void *)(uintptr_t)data);
+
+	buf_addstr(&change->stream, stream);
+	if (key)
+		buf_addstr(&change->key, key);
+	change->print = print;
+	change->apply = apply;
+	store_change(store, change);
+	return change;
+}
+
+static struct page *
+ask_page(struct store *store, const char *stream, const char *prefix, int64_t after, int limit, bool last)
+{
+	struct page *page = page_new(on_page, NULL);
+
+	buf_addstr(&page->stream, stream);
+	page->prefix = prefix;
+	page->after = after;
+	page->limit = limit;
+	page->last = last;
+	store_page(store, page);
+	return page;
+}
+
+static struct page *
+read_page(struct store *store, const char *stream, const char *prefix, int64_t after, int limit, bool last)
+{
+	struct page *page = ask_page(store, stream, prefix, after, limit, last);
+
+	await(store, finished + 1);
+	return page;
+}
+
+static void
+is_page(struct page *page, int64_t first, int64_t last, bool more, const char *name)
+{
+	size_t n = (size_t)(last - first + 1), i;
+	bool good = page->n_events == n && page->more == more && !page->err.status;
+
+	for (i = 0; good && i < n; i++)
+		good = page->events[i]->seq == first + (int64_t)i;
+	ok(good, "%s", name);
+	if (!good)
+		printf("# got %zu events, more %d, %s\n", page->n_events, page->more, page->err.text);
+	page_free(page);
+}
+
+static void
+order(void)
+{
+	struct store *store = open_or_die();
+	struct change *changes[100], *refused;
+	struct page *before, *after;
+	struct rows *rows;
+	struct stat st;
+	bool good = true;
+	int i;
+
+	ok(stat(file.s, &st) == 0 && (st.st_mode & 0777) == 0600, "the file is for its owner alone");
+	ok(stat(where.s, &st) == 0 && (st.st_mode & 0777) == 0700, "and so is its directory");
+	finished = 0;
+	before = ask_page(store, "", NULL, 0, 10, false);
+	for (i = 0; i < 100; i++)
+		changes[i] = ask_change(store, i % 2 ? "odd" : "even", NULL, 0, "{}", apply_one);
+	refused = ask_change(store, "odd", NULL, 0, NULL, apply_no);
+	after = ask_page(store, "", NULL, 95, 10, false);
+	rows = rows_new(on_rows, NULL);
+	rows->limit = 10;
+	store_rows(store, rows);
+	is_int(store_queued(store), 104, "what was asked is counted until it is dispatched");
+	await(store, 104);
+	for (i = 0; i < 100; i++) {
+		good = good && changes[i]->result == CHANGE_DONE && changes[i]->n_events == 1 && changes[i]->events[0]->seq == i + 1;
+		change_free(changes[i]);
+	}
+	ok(good, "changes are numbered in the order in which they were asked");
+	ok(refused->result == CHANGE_REFUSED && !refused->n_events && refused->err.status == STATUS_CONFLICT, "a refusal says why and stores nothing");
+	change_free(refused);
+	ok(before->n_events == 0 && before->last_seq == 0, "a page asked before sees none of them");
+	page_free(before);
+	is_page(after, 96, 100, false, "a page asked after sees all of them");
+	ok(rows->n_rows == 2 && !strcmp(((struct run *)rows->rows[0])->id.s, "even") && ((struct run *)rows->rows[0])->events == 50,
+	    "the derived rows too, ties by who was first");
+	rows_free(rows, log_rows_ops());
+	is_int(store_last_seq(store), 100, "the last seq");
+	is_page(read_page(store, "", NULL, 0, 100, false), 1, 100, false, "a page that ends with the log: no more");
+	is_page(read_page(store, "", NULL, 0, 99, false), 1, 99, true, "one row fewer: more");
+	is_page(read_page(store, "", NULL, 100, 10, false), 101, 100, false, "at the end: nothing");
+	is_page(read_page(store, "", NULL, 0, 7, true), 94, 100, true, "the newest seven, ascending");
+	is_page(read_page(store, "", "agent.", 0, 3, false), 1, 3, true, "a prefix that fits");
+	is_page(read_page(store, "", "agent.u", 0, 3, false), 1, 0, false, "a prefix that does not");
+	after = read_page(store, "odd", NULL, 50, 2, false);
+	ok(after->n_events == 2 && after->events[0]->seq == 52 && after->events[1]->seq == 54 && after->more, "a page of one stream");
+	page_free(after);
+	store_close(store);
+}
+
+static void
+keys(void)
+{
+	struct store *store = open_or_die();
+	struct change *first, *again, *other, *later;
+
+	finished = 0;
+	is_page(read_page(store, "", NULL, 0, 200, false), 1, 100, false, "everything is there when it is opened again");
+	first = ask_change(store, "k", "key", 7, "{}", apply_one);
+	again = ask_change(store, "k", "key", 7, "{}", apply_one);
+	other = ask_change(store, "k", "key", 8, "{}", apply_one);
+	await(store, 4);
+	ok(first->result == CHANGE_DONE && first->n_events == 1, "a new key: done");
+	ok(again->result == CHANGE_REPLAYED && again->n_events == 0, "the same request again: replayed");
+	is_buf(&again->answer, "answer", "with the first answer");
+	ok(other->result == CHANGE_KEY_REUSED && other->n_events == 0, "another request under it: told so");
+	change_free(first);
+	change_free(again);
+	change_free(other);
+	store_close(store);
+	store = open_or_die();
+	finished = 0;
+	later = ask_change(store, "k", "key", 7, "{}", apply_one);
+	await(store, 1);
+	ok(later->result == CHANGE_REPLAYED, "a key is known after a restart");
+	change_free(later);
+	is_int(store_last_seq(store), 101, "it was stored once");
+	store_close(store);
+}
+
+static void
+refuses_to_open(void)
+{
+	struct err err = ERR_INIT;
+	struct store *store = open_or_die();
+	struct buf path = BUF_INIT;
+	char pid[32];
+	sqlite3 *db = NULL;
+	int fd;
+
+	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG, "one gateway at a time");
+	snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+	ok(strstr(err.text, pid), "the message names the other: %s", err.text);
+	store_close(store);
+
+	sqlite3_open(file.s, &db);
+	sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL);
+	sqlite3_close(db);
+	err.text[0] = '\0';
+	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") && strstr(err.text, "knows 1"),
+	    "a file of a newer version: %s", err.text);
+	err.text[0] = '\0';
+	ok(!store_check(where.s, &err) && strstr(err.text, "schema 99"), "the check says the same");
+	sqlite3_open(file.s, &db);
+	sqlite3_exec(db, "PRAGMA user_version=1", NULL, NULL, NULL);
+	sqlite3_close(db);
+	ok(store_check(where.s, &err), "put back: the check is content");
+
+	buf_addf(&path, "sqlite:%s/text", dir);
+	fd = open(path.s + 7, O_WRONLY | O_CREAT, 0600);
+	ok(write(fd, big, 8192) == 8192, "a file that is no database ...");
+	close(fd);
+	err.text[0] = '\0';
+	ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "not a database"), "... is refused: %s", err.text);
+	err.text[0] = '\0';
+	ok(!store_open(path.s + 7, log_rows_ops(), &err) && err.status == STATUS_CONFIG, "so is a file in place of the directory: %s", err.text);
+	buf_reset(&path);
+	buf_addf(&path, "%s/ro", dir);
+	mkdir(path.s, 0500);
+	if (geteuid() == 0)
+		ok(true, "read-only directory # SKIP root may write to it");
+	else {
+		err.text[0] = '\0';
+		ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, path.s), "a read-only directory: %s", err.text);
+	}
+	err.text[0] = '\0';
+	ok(!store_open("", log_rows_ops(), &err) && err.text[0], "no place at all: %s", err.text);
+	buf_release(&path);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void
+full_disk(void)
+{
+	struct store *store = open_or_die();
+	struct rlimit old, tight;
+	struct change *changes[200], *small;
+	struct page *page;
+	int64_t last = 101;
+	bool good = true;
+	int i;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	tight = old;
+	tight.rlim_cur = 1024 * 1024;
+	setrlimit(RLIMIT_FSIZE, &tight);
+	finished = 0;
+	for (i = 0; i < 200; i++)
+		changes[i] = ask_change(store, "full", NULL, 0, big, apply_one);
+	page = ask_page(store, "full", NULL, 0, 500, false);
+	await(store, 201);
+	for (i = 0; i < 200; i++) {
+		if (changes[i]->result == CHANGE_DONE)
+			good = good && changes[i]->events[0]->seq == ++last;
+		else
+			good = good && changes[i]->result == CHANGE_FAILED && changes[i]->n_events == 0 && !strncmp(changes[i]->err.text, "unable to store: ", 17) &&
+			    changes[i]->err.status == STATUS_RETRY;
+	}
+	ok(changes[199]->result == CHANGE_FAILED, "a full disk: %s", changes[199]->err.text);
+	ok(good, "each change of the batch is told, none is numbered");
+	ok(!page->err.status && page->n_events == (size_t)(last - 101), "reading goes on, and sees none of them");
+	page_free(page);
+	for (i = 0; i < 200; i++)
+		change_free(changes[i]);
+	setrlimit(RLIMIT_FSIZE, &old);
+	finished = 0;
+	small = ask_change(store, "full", NULL, 0, "{}", apply_one);
+	await(store, 1);
+	ok(small->result == CHANGE_DONE && small->events[0]->seq == last + 1, "room again: the next change is stored under the next number");
+	change_free(small);
+	store_close(store);
+}
+
+static void
+child(int fd)
+{
+	struct store *store = open_or_die();
+	int i;
+
+	for (i = 0;; i++) {
+		struct change *change;
+
+		finished = 0;
+		change = ask_change(store, "killed", NULL, 0, "{}", apply_one);
+		await(store, 1);
+		if (change->result != CHANGE_DONE || write(fd, &change->events[0]->seq, sizeof(int64_t)) != sizeof(int64_t))
+			_exit(1);
+		change_free(change);
+	}
+}
+
+static void
+killed(void)
+{
+	struct store *store;
+	struct page *page;
+	int64_t seqs[1000], after = 0;
+	int pipes[2], n = 0, i = 0, status;
+	bool good = true;
+	pid_t pid;
+
+	if (pipe(pipes) < 0)
+		return;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(pipes[0]);
+		child(pipes[1]);
+	}
+	close(pipes[1]);
+	while (n < 1000 && read(pipes[0], &seqs[n], sizeof seqs[n]) == sizeof seqs[n])
+		n++;
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	close(pipes[0]);
+	is_int(n, 1000, "a thousand changes were answered before the kill");
+	store = open_or_die();
+	finished = 0;
+	for (;;) {
+		size_t k;
+		bool more;
+
+		page = read_page(store, "killed", NULL, after, STORE_PAGE_MAX, false);
+		for (k = 0; k < page->n_events; k++, i++) {
+			after = page->events[k]->seq;
+			good = good && (i >= n || after == seqs[i]);
+		}
+		more = page->more;
+		page_free(page);
+		if (!more)
+			break;
+	}
+	ok(good && i >= n, "all of them are there afterwards, in order");
+	store_close(store);
+}
+
+int
+main(void)
+{
+	struct buf rm = BUF_INIT;
+
+	memset(big, 'x', sizeof big - 1);
+	if (!mkdtemp(dir))
+		return 1;
+	buf_addf(&where, "%s/state", dir);
+	buf_addf(&file, "%s/agentutils.db", where.s);
+	order();
+	keys();
+	refuses_to_open();
+	full_disk();
+	killed();
+	buf_addf(&rm, "rm -rf '%s'", dir);
+	ok(system(rm.s) == 0, "cleared away");
+	buf_release(&rm);
+	buf_release(&where);
+	buf_release(&file);
+	return done();
+}
