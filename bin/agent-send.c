@@ -31,7 +31,6 @@
 #include <poll.h>
 
 #define BODY_MAX 1048576 /* bytes of a request body that servers take (contract section 2) */
-#define LOOK_BACK 20000	 /* events before the message that tell which others are unanswered */
 
 enum { OPT_ROLE = OPT_OWN, OPT_FILE, OPT_WAIT, OPT_IDEMPOTENCY_KEY };
 
@@ -222,6 +221,16 @@ on_event(const struct event_view *view, void *payload)
 	return false;
 }
 
+/* The message itself is among these, and what was unanswered before it. */
+static void
+on_history(const struct event_view *view, void *payload)
+{
+	struct waiting *waiting = payload;
+	struct reply_change change;
+
+	reply_event(waiting->reply, view->seq, view->kind.s, view->whole, &change);
+}
+
 static bool
 on_gap(const struct err *err, void *payload)
 {
@@ -240,15 +249,15 @@ on_notice(const char *text, void *payload)
 static bool
 wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err *err)
 {
-	static const struct follow_events events = { .event = on_event, .gap = on_gap, .notice = on_notice };
+	static const struct follow_events events = { .event = on_event, .history = on_history, .gap = on_gap, .notice = on_notice };
 	struct waiting waiting = { .sending = sending, .seq = seq };
-	struct follow_settings settings = { 0 };
+	struct follow_settings settings = { .history = true };
 	struct pollfd fd = { .fd = sig_catch() };
 	enum follow_result result;
 	struct follow *follow;
 
 	waiting.reply = reply_new();
-	follow = follow_new(&sending->api, sending->subject.run.s, seq > LOOK_BACK ? seq - LOOK_BACK : 0, &settings, &events, &waiting);
+	follow = follow_new(&sending->api, sending->subject.run.s, seq > 0 ? seq : 0, &settings, &events, &waiting);
 	while ((result = follow_step(follow, err)) == FOLLOW_ON) {
 		int signo = sig_take();
 

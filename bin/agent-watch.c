@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -22,19 +21,17 @@
 #include "event.h"
 #include "filter.h"
 #include "follow.h"
+#include "hook.h"
 #include "num.h"
 #include "opt.h"
 #include "out.h"
-#include "reply.h"
 #include "sig.h"
-#include "spawn.h"
 #include "subject.h"
+#include "until.h"
 #include "xalloc.h"
 
-#define WATCHES_MAX 1000    /* runs at once */
-#define UNTIL_MAX 64	    /* --until options */
-#define LOOK_BACK 20000	    /* events before a cursor that are read (not shown) to know which messages are unanswered */
-#define EXEC_TIMEOUT_MS 600000 /* one --exec command */
+#define WATCHES_MAX 1000 /* runs at once */
+#define POLL_MIN_MS 50
 
 enum {
 	OPT_ALL = OPT_OWN,
@@ -81,108 +78,73 @@ struct common {
 	struct api api;
 	struct filter *filter;
 	struct follow_settings follow;
-	const char *until[UNTIL_MAX];
-	size_t n_until;
-	bool until_terminal, until_waiting;
+	struct until_set until;
 	const char *exec, *cursor_file;
 	bool go_on_after_gap, ignore_outcome;
 	int64_t idle_ms, last_event;
-	uint64_t left; /* events to print, UINT64_MAX: no limit */
-	int status;    /* the worst so far */
+	int64_t cursor;	    /* of the last event printed, 0: none since it was written */
+	uint64_t left;	    /* events to print, UINT64_MAX: no limit */
+	int status;	    /* the worst so far */
 };
 
 /* One run (or all of them). */
 struct watch {
 	struct common *common;
 	struct follow *follow;
-	struct reply *reply;
-	char *run;
-	int64_t shown_after; /* older events only tell which messages are unanswered */
-	bool live;	     /* the replay is over */
-	int outcome;	     /* what it ended with */
+	struct until until;
 };
 
-/* ---- events */
-
 static void
-run_command(const struct common *common, const struct event_view *view)
+remember(struct common *common, const struct err *err)
 {
-	const char *argv[] = { "/bin/sh", "-c", common->exec, NULL };
-	struct err err = ERR_INIT;
-	struct buf line = BUF_INIT, seq = BUF_INIT;
-	int ended = 0;
-
-	buf_addf(&seq, "%lld", (long long)view->seq);
-	setenv("AGENT_EVENT_KIND", view->kind.s, 1);
-	setenv("AGENT_EVENT_SEQ", seq.s, 1);
-	setenv("AGENT_RUN_ID", view->run.s, 1);
-	buf_add(&line, view->whole.s, view->whole.n);
-	buf_addch(&line, '\n');
-	if (!spawn_run(argv, NULL, line.s, line.len, deadline_in(EXEC_TIMEOUT_MS), &ended, &err))
-		warn("%s", err.text);
-	else if (WIFSIGNALED(ended))
-		warn("the command for event %s was ended by signal %d", seq.s, WTERMSIG(ended));
-	else if (WEXITSTATUS(ended))
-		warn("the command for event %s ended with status %d", seq.s, WEXITSTATUS(ended));
-	buf_release(&line);
-	buf_release(&seq);
+	out_flush();
+	warn_err(err);
+	common->status = status_worse(common->status, err->status);
 }
 
+/* The lines first: a cursor is written when what it stands for is out. */
 static void
-print_event(struct common *common, const struct event_view *view)
+flush_all(struct common *common)
 {
 	struct err err = ERR_INIT;
 
-	common->last_event = clock_monotonic_ms();
-	if (!filter_run(common->filter, view->whole.s, view->whole.n, filter_print, NULL, &err)) {
-		warn_err(&err);
-		common->status = status_worse(common->status, err.status);
-	}
-	if (common->left != UINT64_MAX)
-		common->left--;
-	if (common->exec || common->cursor_file)
-		out_flush(); /* the line first, then what follows from it */
-	if (common->exec)
-		run_command(common, view);
-	if (common->cursor_file && view->seq >= 0 && !cursor_write(common->cursor_file, view->seq, &err))
+	out_flush();
+	if (common->cursor_file && common->cursor && !cursor_write(common->cursor_file, common->cursor, &err))
 		die_err(&err);
+	common->cursor = 0;
 }
 
-/* Does this event end the watch? Sets the outcome. */
-static bool
-ends(struct watch *watch, const struct event_view *view, const struct reply_change *change)
-{
-	const struct common *common = watch->common;
-	size_t i;
-
-	for (i = 0; i < common->n_until; i++)
-		if (!strcmp(view->kind.s, common->until[i]))
-			return true;
-	if (watch->run && change->terminal && (common->until_terminal || common->until_waiting)) {
-		watch->outcome = event_outcome(view->kind.s);
-		return true;
-	}
-	if (watch->live && watch->run && common->until_waiting && reply_waiting(watch->reply)) {
-		watch->outcome = STATUS_WAITING;
-		return true;
-	}
-	return common->left == 0;
-}
+/* ---- events */
 
 static bool
 on_event(const struct event_view *view, void *payload)
 {
 	struct watch *watch = payload;
-	struct reply_change change;
+	struct common *common = watch->common;
+	struct err err = ERR_INIT;
 
-	reply_event(watch->reply, view->seq, view->kind.s, view->whole, &change);
-	if (view->seq >= 0 && view->seq <= watch->shown_after) {
-		if (change.terminal)
-			watch->outcome = event_outcome(view->kind.s); /* an old end counts as well */
-		return true;
+	common->last_event = clock_monotonic_ms();
+	if (!filter_run(common->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
+		remember(common, &err);
+	if (view->seq > 0)
+		common->cursor = view->seq;
+	if (common->exec) {
+		flush_all(common);
+		if (!hook_run(common->exec, view, &err))
+			remember(common, &err);
+		common->last_event = clock_monotonic_ms();
 	}
-	print_event(watch->common, view);
-	return !ends(watch, view, &change);
+	if (common->left != UINT64_MAX)
+		common->left--;
+	return !until_event(&watch->until, view, follow_behind(watch->follow)) && common->left;
+}
+
+static void
+on_history(const struct event_view *view, void *payload)
+{
+	struct watch *watch = payload;
+
+	until_past(&watch->until, view);
 }
 
 static bool
@@ -190,15 +152,7 @@ on_edge(void *payload)
 {
 	struct watch *watch = payload;
 
-	watch->live = true;
-	/* an old end counts as well: nothing more will come */
-	if (!watch->run)
-		return true;
-	if (watch->common->until_waiting && reply_waiting(watch->reply)) {
-		watch->outcome = STATUS_WAITING;
-		return false;
-	}
-	return !(reply_terminal(watch->reply) && (watch->common->until_terminal || watch->common->until_waiting));
+	return !until_edge(&watch->until);
 }
 
 static bool
@@ -219,7 +173,7 @@ on_notice(const char *text, void *payload)
 	info("%s", text);
 }
 
-static const struct follow_events events = { .event = on_event, .edge = on_edge, .gap = on_gap, .notice = on_notice };
+static const struct follow_events events = { .event = on_event, .history = on_history, .edge = on_edge, .gap = on_gap, .notice = on_notice };
 
 /* ---- watches */
 
@@ -227,14 +181,13 @@ static struct watch *
 watch_new(struct common *common, const char *run, int64_t after)
 {
 	struct watch *watch = xcalloc(1, sizeof *watch);
-	/* which messages are unanswered at the cursor is told by the events before it */
-	int64_t from = after && common->until_waiting && run ? (after > LOOK_BACK ? after - LOOK_BACK : 0) : after;
+	struct follow_settings settings = common->follow;
 
 	watch->common = common;
-	watch->run = run ? xstrdup(run) : NULL;
-	watch->reply = reply_new();
-	watch->shown_after = after;
-	watch->follow = follow_new(&common->api, run, from, &common->follow, &events, watch);
+	until_init(&watch->until, &common->until, run != NULL);
+	/* whether the run waits or is over may have been said before the cursor */
+	settings.history = run && (common->until.waiting || common->until.terminal);
+	watch->follow = follow_new(&common->api, run, after, &settings, &events, watch);
 	return watch;
 }
 
@@ -242,14 +195,27 @@ static void
 watch_free(struct watch *watch)
 {
 	follow_free(watch->follow);
-	reply_free(watch->reply);
-	free(watch->run);
+	until_release(&watch->until);
 	free(watch);
 }
 
-/* One step of each; those that ended are freed. False when none is left. */
+static void
+watch_ended(struct watch *watch, bool failed, const struct err *err)
+{
+	struct common *common = watch->common;
+
+	if (failed)
+		remember(common, err);
+	else if (follow_unreadable(watch->follow))
+		common->status = status_worse(common->status, STATUS_PROTOCOL);
+	else if (!common->ignore_outcome)
+		common->status = status_worse(common->status, watch->until.outcome);
+	watch_free(watch);
+}
+
+/* One step of each; gives how many go on. */
 static size_t
-step_all(struct common *common, struct watch **watches, size_t n)
+step_all(struct watch **watches, size_t n)
 {
 	struct err err = ERR_INIT;
 	size_t i, kept = 0;
@@ -257,17 +223,10 @@ step_all(struct common *common, struct watch **watches, size_t n)
 	for (i = 0; i < n; i++) {
 		enum follow_result result = follow_step(watches[i]->follow, &err);
 
-		if (result == FOLLOW_ON) {
+		if (result == FOLLOW_ON)
 			watches[kept++] = watches[i];
-			continue;
-		}
-		if (result == FOLLOW_FAILED) {
-			out_flush();
-			warn_err(&err);
-			common->status = status_worse(common->status, err.status);
-		} else if (!common->ignore_outcome)
-			common->status = status_worse(common->status, watches[i]->outcome);
-		watch_free(watches[i]);
+		else
+			watch_ended(watches[i], result == FOLLOW_FAILED, &err);
 	}
 	return kept;
 }
@@ -303,31 +262,44 @@ check_time(const struct common *common)
 
 struct input {
 	struct subject subject;
-	bool open;
+	int64_t after; /* --after */
+	bool open, taken;
 };
 
 static void
-take_subjects(struct common *common, struct input *input, int64_t after, struct watch **watches, size_t *n)
+take_subject(struct common *common, struct input *input, struct watch **watches, size_t *n)
+{
+	const struct subject *subject = &input->subject;
+	unsigned long long line = subject->in.count;
+	struct err err = ERR_INIT;
+
+	if (!subject->run.len)
+		err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", line);
+	else if (*n == WATCHES_MAX)
+		err_set(&err, STATUS_INPUT, "unable to watch run '%s': more than %d runs", subject->run.s, WATCHES_MAX);
+	else if (common->cursor_file && input->taken)
+		err_set(&err, STATUS_USAGE, "unable to watch run '%s': one --cursor-file cannot serve two runs", subject->run.s);
+	if (err.status) {
+		remember(common, &err);
+		return;
+	}
+	/* what agent-send gave names the message: what comes after it is its answer */
+	watches[(*n)++] = watch_new(common, subject->run.s, input->after ? input->after : subject->seq > 0 ? subject->seq : 0);
+	input->taken = true;
+}
+
+static void
+take_subjects(struct common *common, struct input *input, struct watch **watches, size_t *n)
 {
 	struct err err = ERR_INIT;
 
 	do {
 		switch (subject_next(&input->subject, &err)) {
 		case SUBJECT_OK:
-			if (input->subject.run.len && *n < WATCHES_MAX) {
-				int64_t seq = input->subject.record.s && input->subject.seq > 0 ? input->subject.seq : 0;
-
-				watches[(*n)++] = watch_new(common, input->subject.run.s, after ? after : seq);
-				break;
-			}
-			if (input->subject.run.len)
-				err_set(&err, STATUS_INPUT, "unable to watch run '%s': more than %d runs", input->subject.run.s, WATCHES_MAX);
-			else
-				err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)input->subject.in.count);
-			__attribute__((fallthrough));
+			take_subject(common, input, watches, n);
+			break;
 		case SUBJECT_BAD:
-			warn_err(&err);
-			common->status = status_worse(common->status, err.status);
+			remember(common, &err);
 			break;
 		case SUBJECT_END:
 			input->open = false;
@@ -337,7 +309,7 @@ take_subjects(struct common *common, struct input *input, int64_t after, struct 
 }
 
 static int
-watch_all(struct common *common, struct input *input, int64_t after, struct watch **watches, size_t n)
+watch_all(struct common *common, struct input *input, struct watch **watches, size_t n)
 {
 	struct pollfd fds[2] = { { .fd = sig_catch() }, { .fd = STDIN_FILENO } };
 	struct err err = ERR_INIT;
@@ -345,20 +317,18 @@ watch_all(struct common *common, struct input *input, int64_t after, struct watc
 
 	common->last_event = clock_monotonic_ms();
 	for (;;) {
-		n = step_all(common, watches, n);
-		out_flush();
+		n = step_all(watches, n);
+		flush_all(common);
 		signo = sig_take();
 		if (signo)
 			sig_die(signo); /* leaving never ends a run */
-		if (!common->left)
-			break;
-		if (!n && !input->open)
+		if (!common->left || (!n && !input->open))
 			break;
 		check_time(common);
 		if (!http_wait(common->api.http, fds, input->open ? 2 : 1, next_deadline(common, watches, n), &err))
 			die_err(&err);
 		if (input->open && fds[1].revents)
-			take_subjects(common, input, after, watches, &n);
+			take_subjects(common, input, watches, &n);
 	}
 	while (n)
 		watch_free(watches[--n]);
@@ -366,22 +336,6 @@ watch_all(struct common *common, struct input *input, int64_t after, struct watc
 }
 
 /* ---- options */
-
-static void
-add_until(struct common *common, const char *what)
-{
-	if (!strcmp(what, "terminal"))
-		common->until_terminal = true;
-	else if (!strcmp(what, "waiting"))
-		common->until_waiting = true;
-	else if (strcmp(what, "never") != 0) {
-		if (common->n_until == UNTIL_MAX)
-			die_usage("more than %d --until options", UNTIL_MAX);
-		if (!strchr(what, '.') && !strchr(what, '/'))
-			die_usage("unable to use --until '%s': expected terminal, waiting, never or an event kind as agent.waiting", what);
-		common->until[common->n_until++] = what;
-	}
-}
 
 static bool
 choice(const char *option, const char *given, const char *yes, const char *no)
@@ -391,16 +345,49 @@ choice(const char *option, const char *given, const char *yes, const char *no)
 	return !strcmp(given, yes);
 }
 
+static bool
+take_poll(struct common *common, const char *text, struct err *err)
+{
+	if (!num_duration(text, "--poll", &common->follow.poll_ms, err))
+		return false;
+	if (common->follow.poll_ms < POLL_MIN_MS)
+		return err_set(err, STATUS_USAGE, "unable to use --poll '%s': expected at least %dms", text, POLL_MIN_MS);
+	return true;
+}
+
+/* Which runs: --all, --run, the operand, or records on standard input. */
+static void
+check_subject(struct common *common, struct input *input, bool all, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+
+	if (argc > 0 && !input->subject.run.len && !all) {
+		if (!subject_set(&input->subject.run, "RUN", *argv, &err))
+			die_usage("%s", err.text);
+		argc--;
+		argv++;
+	}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (all && input->subject.run.len)
+		die_usage("--all and a run cannot be given together");
+	if (all && (common->until.waiting || common->until.terminal))
+		die_usage("--until waiting and --until terminal are about one run: not with --all");
+	if (!common->until.given)
+		common->until.terminal = !all;
+	input->open = !all && !subject_named(&input->subject);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct common common = { .api = API_INIT, .left = UINT64_MAX };
-	struct input input = { .open = false };
+	struct input input = { .after = 0 };
 	struct watch *watches[WATCHES_MAX];
 	struct err err = ERR_INIT;
 	const char *program = NULL;
-	bool all = false, until_given = false;
-	int64_t after = 0, n_events;
+	bool all = false;
+	int64_t n_events;
 	size_t n = 0;
 	int key, status;
 
@@ -414,11 +401,10 @@ main(int argc, char *argv[])
 			all = true;
 			break;
 		case OPT_UNTIL:
-			until_given = true;
-			add_until(&common, opt_arg);
+			ok = until_add(&common.until, opt_arg, &err);
 			break;
 		case OPT_AFTER:
-			ok = num_in_range(opt_arg, 0, INT64_MAX, "--after", &after, &err);
+			ok = num_in_range(opt_arg, 0, INT64_MAX, "--after", &input.after, &err);
 			break;
 		case OPT_CURSOR_FILE:
 			common.cursor_file = opt_arg;
@@ -437,7 +423,7 @@ main(int argc, char *argv[])
 			common.follow.no_stream = true;
 			break;
 		case OPT_POLL:
-			ok = num_duration(opt_arg, "--poll", &common.follow.poll_ms, &err);
+			ok = take_poll(&common, opt_arg, &err);
 			break;
 		case OPT_ON_GAP:
 			common.go_on_after_gap = choice("--on-gap", opt_arg, "continue", "stop");
@@ -454,29 +440,14 @@ main(int argc, char *argv[])
 		if (!ok)
 			die_usage("%s", err.text);
 	}
-	if (argc > 0 && !input.subject.run.len && !all) {
-		if (!subject_set(&input.subject.run, "RUN", *argv, &err))
-			die_usage("%s", err.text);
-		argc--;
-		argv++;
-	}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
-	if (all && input.subject.run.len)
-		die_usage("--all and a run cannot be given together");
-	if (!until_given)
-		common.until_terminal = true;
+	check_subject(&common, &input, all, argc, argv);
 	common.filter = filter_new(program, &err);
-	if (!common.filter || !api_open(&common.api, &err) || (common.cursor_file && !after && !cursor_read(common.cursor_file, &after, &err)))
+	if (!common.filter || !api_open(&common.api, &err) || (common.cursor_file && !input.after && !cursor_read(common.cursor_file, &input.after, &err)))
 		die_err(&err);
 
-	if (all)
-		watches[n++] = watch_new(&common, NULL, after);
-	else if (subject_named(&input.subject))
-		watches[n++] = watch_new(&common, input.subject.run.s, after);
-	else
-		input.open = true;
-	status = watch_all(&common, &input, after, watches, n);
+	if (!input.open)
+		watches[n++] = watch_new(&common, all ? NULL : input.subject.run.s, input.after);
+	status = watch_all(&common, &input, watches, n);
 
 	filter_free(common.filter);
 	subject_release(&input.subject);

@@ -1,13 +1,15 @@
 /* follow.h - follow the events of a run (or of all runs), each once and in order, whatever the network does
  *
- * Catch up by GET, then stream (SSE), then catch up again after whatever goes wrong:
- *   - the run's own stream first; the global one, filtered, when that is missing (404, 405, 501); polling when there is none;
- *   - polling goes on beside a stream that has not proved itself by a byte, or that is late (a proxy that buffers);
- *   - a stream that is silent for FOLLOW_SILENCE_MS is dead (servers ping every 15 s); reconnects back off from FOLLOW_PAUSE_MIN_MS
- *     to FOLLOW_PAUSE_MAX_MS with full jitter, for ever; only the very first contact must succeed;
- *   - duplicates are dropped by seq.
- * After a reconnect the server must still know the last event that was seen, or everything after it (agent-gateway keeps everything);
- * otherwise events may be missing and gap() is told.
+ * Catch up by GET, then stream (SSE), and catch up again after whatever goes wrong:
+ *   - the run's own stream first; the global one, filtered, when that is missing (404, 405, 501, or no event stream); polling when
+ *     there is none. A missing stream is asked for again every FOLLOW_STREAM_RETRY_MS;
+ *   - polling goes on beside a stream that has not brought a byte yet, or that polling overtakes (a proxy that buffers; lead.h);
+ *   - a stream that is silent for FOLLOW_SILENCE_MS is dead (servers ping every 15 s). Tries that fail are repeated for ever, with
+ *     pauses that grow from FOLLOW_PAUSE_MIN_MS to FOLLOW_PAUSE_MAX_MS with full jitter; only the very first contact must succeed;
+ *   - duplicates are dropped by seq; a record of the stream that cannot be read is fetched instead.
+ * After a break the server must still hold the last event that was seen here; otherwise events may be missing and gap() is told: a
+ * Clarity runtime keeps 2000 events in all, and a server may have lost its state. So must it when a cursor was given at the start, unless
+ * its list reaches back behind it, begins with the run's first event, or comes from agent-gateway, which keeps everything.
  * Contract: Clarity sections 6.5, 6.6, 6.9, 19.11; agent-gateway's additions are in agent-gateway(8).
  */
 #ifndef FOLLOW_H
@@ -23,37 +25,47 @@ struct follow;
 #define FOLLOW_SILENCE_MS 45000
 #define FOLLOW_PAUSE_MIN_MS 250
 #define FOLLOW_PAUSE_MAX_MS 15000
-#define FOLLOW_POLL_MS 1200	    /* default time between two polls */
-#define FOLLOW_CHECK_MS 12000	    /* a proven stream that is silent for so long is checked by one poll */
-#define FOLLOW_STREAM_RETRY_MS 15000 /* a missing stream is asked for again */
+#define FOLLOW_POLL_MS 1200	     /* default time between two polls */
+#define FOLLOW_STREAM_RETRY_MS 15000
+#define FOLLOW_STREAM_GOOD_MS 10000 /* a stream that lived so long, or brought news, was a good one: no pause has grown */
+#define FOLLOW_FETCHES 3	     /* times that a record which could not be read is asked for */
 
 struct follow_events {
 	/* One event, borrowed. Return false: enough. */
 	bool (*event)(const struct event_view *event, void *payload);
+	/* An event up to the cursor that was given at the start; only with settings.history, all of them before any other. May be NULL. */
+	void (*history)(const struct event_view *event, void *payload);
 	/* Everything that the server had is delivered; what comes now is new. Called after each catching up. Return false: enough. */
 	bool (*edge)(void *payload);
-	/* Events are certainly missing (err: STATUS_GAP). Return false: stop. */
+	/* Events may be missing (err: STATUS_GAP). Return false, or NULL: stop. */
 	bool (*gap)(const struct err *err, void *payload);
-	/* Something worth saying to a person: a fallback, a reconnect. */
+	/* Something worth saying to a person: a fallback, a reconnect. May be NULL. */
 	void (*notice)(const char *text, void *payload);
 };
 
 struct follow_settings {
 	bool no_stream;	 /* poll only */
+	bool history;	 /* of the newest 2000 events give those up to the cursor to history() */
 	int64_t poll_ms; /* 0: FOLLOW_POLL_MS */
 };
 
-/* run NULL: all runs. after: exclusive. Sends nothing yet. */
+/* run NULL: all runs. after: exclusive; 0: everything. Sends nothing yet. */
 struct follow *follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload);
 void follow_free(struct follow *follow); /* accepts NULL */
 
 enum follow_result { FOLLOW_ON, FOLLOW_DONE, FOLLOW_FAILED };
 
-/* Does what is due: call it at first, then after each http_wait() on api->http and at follow_deadline(). FOLLOW_FAILED: err says
- * why; only a first contact that fails, a refusal (401, 403) and a gap that was not accepted end it so. */
+/* Does what is due; never waits. Call it at first, then after each http_wait() on api->http and at follow_deadline(). FOLLOW_FAILED: err
+ * says why; only a first contact that fails, a refusal (401, 403) and a gap that was not accepted end it so. */
 enum follow_result follow_step(struct follow *follow, struct err *err) USE_RESULT;
 int64_t follow_deadline(const struct follow *follow);
 
 int64_t follow_last(const struct follow *follow); /* the cursor: seq of the last event delivered */
+
+/* Inside event(): more that the server has already is about to come, so that this is not the live edge. */
+bool follow_behind(const struct follow *follow);
+
+/* Records of streams that could not be read and could not be fetched either. */
+uint64_t follow_unreadable(const struct follow *follow);
 
 #endif

@@ -1,29 +1,47 @@
 /* pages.c - the stored events of a run, in order */
 #include "compat.h"
 
+#include <stdlib.h>
+
 #include "api.h"
 #include "buf.h"
+#include "clock.h"
 #include "err.h"
 #include "jtext.h"
 #include "pages.h"
 #include "records.h"
+#include "xalloc.h"
 
-struct reading {
+struct paging {
+	struct api *api;
 	struct pages *pages;
+	struct buf what;
 	pages_event_cb *cb;
 	void *payload;
-	uint64_t items;
+	struct records *records; /* the page that is being read */
+	uint64_t items;		 /* in it */
 	bool stopped;
 };
+
+/* Only agent-gateway gives pages, and says by this header that it is one. */
+static void
+ask_kind(struct paging *paging)
+{
+	struct buf value = BUF_INIT;
+
+	paging->pages->paged = !paging->pages->newest && records_header(paging->records, "x-agentutils", &value);
+	buf_release(&value);
+}
 
 static bool
 on_item(struct span item, void *payload)
 {
-	struct reading *reading = payload;
-	struct pages *pages = reading->pages;
+	struct paging *paging = payload;
+	struct pages *pages = paging->pages;
 	int64_t seq = -1;
 
-	reading->items++;
+	if (!paging->items++)
+		ask_kind(paging);
 	(void)jtext_get_i64(item, "seq", &seq);
 	if (seq >= 0) {
 		if (pages->oldest < 0 || seq < pages->oldest)
@@ -35,54 +53,98 @@ on_item(struct span item, void *payload)
 		pages->last = seq;
 	}
 	pages->count++;
-	reading->stopped = !reading->cb(item, seq, reading->payload);
-	return !reading->stopped;
+	paging->stopped = !paging->cb(item, seq, paging->payload);
+	return !paging->stopped;
 }
 
 static void
-page_url(const struct api *api, const struct pages *pages, struct buf *url)
+start_page(struct paging *paging)
 {
-	struct buf number = BUF_INIT;
+	const struct pages *pages = paging->pages;
+	struct buf url = BUF_INIT, number = BUF_INIT;
 
-	buf_reset(url);
 	if (pages->run)
-		API_PATH(api, url, "api", "agents", "runs", pages->run, "events");
+		API_PATH(paging->api, &url, "api", "agents", "runs", pages->run, "events");
 	else
-		API_PATH(api, url, "api", "agents", "events");
+		API_PATH(paging->api, &url, "api", "agents", "events");
 	buf_addf(&number, "%d", PAGES_LIMIT);
-	api_query(url, "limit", number.s);
-	buf_reset(&number);
-	buf_addf(&number, "%lld", (long long)pages->last);
-	api_query(url, "after", number.s);
+	api_query(&url, "limit", number.s);
+	if (!pages->newest) {
+		buf_reset(&number);
+		buf_addf(&number, "%lld", (long long)pages->last);
+		api_query(&url, "after", number.s);
+	}
+	paging->items = 0;
+	paging->records = records_start(paging->api, url.s, paging->what.s, on_item, paging);
+	buf_release(&url);
 	buf_release(&number);
+}
+
+struct paging *
+paging_start(struct api *api, struct pages *pages, const char *what, pages_event_cb *cb, void *payload)
+{
+	struct paging *paging = xcalloc(1, sizeof *paging);
+
+	paging->api = api;
+	paging->pages = pages;
+	paging->cb = cb;
+	paging->payload = payload;
+	buf_init(&paging->what);
+	buf_addstr(&paging->what, what);
+	pages->last = pages->after;
+	pages->oldest = -1;
+	pages->count = 0;
+	pages->paged = pages->after_seen = pages->full = false;
+	start_page(paging);
+	return paging;
+}
+
+bool
+paging_done(struct paging *paging, bool *ret_ok, struct err *err)
+{
+	struct pages *pages = paging->pages;
+	struct buf rest = BUF_INIT;
+	struct span more = SPAN_NONE;
+	bool again = false;
+
+	if (!paging->stopped) {
+		if (!records_done(paging->records, ret_ok, &rest, err))
+			return false;
+		if (*ret_ok && !paging->items)
+			ask_kind(paging);
+		if (*ret_ok && pages->paged && rest.len && jtext_get((struct span){ rest.s, rest.len }, "more", &more))
+			again = jtext_type(more) == JTEXT_TRUE && paging->items;
+		if (*ret_ok)
+			pages->full = !pages->paged && paging->items >= PAGES_LIMIT;
+		buf_release(&rest);
+	} else
+		*ret_ok = true; /* what else it would give is not wanted */
+	if (!again)
+		return true;
+	records_end(paging->records);
+	start_page(paging);
+	return false;
+}
+
+void
+paging_end(struct paging *paging)
+{
+	if (!paging)
+		return;
+	records_end(paging->records);
+	buf_release(&paging->what);
+	free(paging);
 }
 
 bool
 pages_read(struct api *api, struct pages *pages, const char *what, pages_event_cb *cb, void *payload, struct err *err)
 {
-	struct reading reading = { .pages = pages, .cb = cb, .payload = payload };
-	struct buf url = BUF_INIT, rest = BUF_INIT;
-	struct span more, members;
-	bool ok = true, again = true;
+	struct paging *paging = paging_start(api, pages, what, cb, payload);
+	bool ok = false;
 
-	pages->last = pages->after;
-	pages->oldest = -1;
-	pages->count = 0;
-	pages->paged = pages->after_seen = pages->full = false;
-	while (ok && again && !reading.stopped) {
-		page_url(api, pages, &url);
-		buf_reset(&rest);
-		reading.items = 0;
-		ok = records_get(api, url.s, what, on_item, &reading, &rest, err);
-		again = false;
-		if (!ok || !rest.len || reading.stopped)
+	while (!paging_done(paging, &ok, err))
+		if (!http_wait(api->http, NULL, 0, DEADLINE_NONE, err))
 			break;
-		members = (struct span){ rest.s, rest.len };
-		pages->paged = jtext_get(members, "more", &more);
-		again = pages->paged && jtext_type(more) == JTEXT_TRUE && reading.items;
-		pages->full = !pages->paged && reading.items >= PAGES_LIMIT;
-	}
-	buf_release(&url);
-	buf_release(&rest);
+	paging_end(paging);
 	return ok;
 }

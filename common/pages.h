@@ -19,8 +19,9 @@ typedef bool pages_event_cb(struct span event, int64_t seq, void *payload);
 
 struct pages {
 	/* in */
-	const char *run; /* NULL: agent events of all runs */
+	const char *run; /* NULL: agent events of all runs; borrowed */
 	int64_t after;	 /* exclusive; 0: from the beginning */
+	bool newest;	 /* the newest PAGES_LIMIT at most, as one page, whatever the server keeps */
 	/* out */
 	bool paged;	   /* the server keeps everything and gave pages: nothing can be missing */
 	int64_t last;	   /* seq of the last event given, or `after` */
@@ -31,5 +32,16 @@ struct pages {
 };
 
 bool pages_read(struct api *api, struct pages *pages, const char *what, pages_event_cb *cb, void *payload, struct err *err) USE_RESULT;
+
+/* ---- the same without waiting: drive it with http_wait() on api->http */
+
+struct paging;
+
+/* Starts it; `pages` must live as long as the paging, and pages->paged is known before the first event is given. */
+struct paging *paging_start(struct api *api, struct pages *pages, const char *what, pages_event_cb *cb, void *payload) USE_RESULT;
+
+/* Has it ended? Then *ret_ok and err are as pages_read() gives them. */
+bool paging_done(struct paging *paging, bool *ret_ok, struct err *err) USE_RESULT;
+void paging_end(struct paging *paging); /* ends it when it still runs, and frees it; accepts NULL */
 
 #endif

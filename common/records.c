@@ -1,6 +1,7 @@
 /* records.c - ask a server for a list */
 #include "compat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
@@ -9,9 +10,12 @@
 #include "err.h"
 #include "jsplit.h"
 #include "records.h"
-#include "status.h"
+#include "xalloc.h"
 
-struct list {
+struct records {
+	struct api *api;
+	struct http_call *call;
+	struct buf what;
 	struct jsplit *split;
 	records_item_cb *cb;
 	void *payload;
@@ -23,65 +27,112 @@ struct list {
 static bool
 on_item(const char *json, size_t n, void *payload)
 {
-	struct list *list = payload;
+	struct records *records = payload;
 
-	return list->cb((struct span){ json, n }, list->payload);
+	return records->cb((struct span){ json, n }, records->payload);
 }
 
 static bool
 on_body(const char *bytes, size_t n, void *payload)
 {
-	struct list *list = payload;
+	struct records *records = payload;
 
-	if (list->head.len < 128)
-		buf_add(&list->head, bytes, n < 128 ? n : 128);
-	if (list->broken)
+	if (records->head.len < 128)
+		buf_add(&records->head, bytes, n < 128 ? n : 128);
+	if (records->broken)
 		return false;
-	list->broken = !jsplit_feed(list->split, bytes, n, &list->err);
-	return !list->broken;
+	records->broken = !jsplit_feed(records->split, bytes, n, &records->err);
+	return !records->broken;
+}
+
+struct records *
+records_start(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload)
+{
+	struct records *records = xcalloc(1, sizeof *records);
+	char **headers = api_headers(api, "application/json", NULL);
+	struct http_request request = { .method = "GET", .url = url, .body_cb = on_body, .payload = records };
+
+	records->api = api;
+	records->cb = cb;
+	records->payload = payload;
+	buf_init(&records->head);
+	buf_init(&records->what);
+	buf_addstr(&records->what, what);
+	records->split = jsplit_new("items", RECORD_MAX, on_item, records);
+	request.headers = (const char *const *)(uintptr_t)headers;
+	request.deadline = api->deadline;
+	request.silence_ms = API_REQUEST_TIMEOUT_MS;
+	records->call = http_start(api->http, &request);
+	api_headers_free(headers);
+	return records;
 }
 
 /* An answer that is no list: HTML of a proxy, another kind of server, or JSON that was cut off. */
 static bool
-not_a_list(const struct api *api, struct http_answer *answer, struct list *list, const char *what, struct err *err)
+not_a_list(const struct records *records, const struct http_answer *answer, struct err *err)
 {
+	struct http_answer shown = *answer;
+
 	if (strstr(answer->content_type.s, "json")) {
-		*err = list->err;
-		return err_prefix(err, "unable to %s: %s", what, api->given.s);
+		*err = records->err;
+		return err_prefix(err, "unable to %s: %s", records->what.s, records->api->given.s);
 	}
-	buf_reset(&answer->body);
-	buf_add(&answer->body, list->head.s, list->head.len);
-	return api_fail(api, answer, what, err);
+	/* the body went to the splitter; its beginning is what a person wants to see */
+	shown.body = records->head;
+	return api_fail(records->api, &shown, records->what.s, err);
+}
+
+bool
+records_done(struct records *records, bool *ret_ok, struct buf *rest, struct err *err)
+{
+	const struct http_answer *answer;
+	struct span members;
+	bool ok;
+
+	if (!http_done(records->call, &ok, err))
+		return false;
+	answer = http_call_answer(records->call);
+	if (!ok)
+		err_prefix(err, "unable to %s: unable to reach %s", records->what.s, records->api->given.s);
+	else if (answer->status < 200 || answer->status > 299)
+		ok = api_fail(records->api, answer, records->what.s, err);
+	else if (records->broken || !jsplit_end(records->split, &records->err))
+		ok = not_a_list(records, answer, err);
+	else if (rest) {
+		members = jsplit_rest(records->split);
+		buf_add(rest, members.s, members.n);
+	}
+	*ret_ok = ok;
+	return true;
+}
+
+bool
+records_header(const struct records *records, const char *name, struct buf *to)
+{
+	return http_header(http_call_answer(records->call), name, to);
+}
+
+void
+records_end(struct records *records)
+{
+	if (!records)
+		return;
+	http_end(records->call);
+	jsplit_free(records->split);
+	buf_release(&records->head);
+	buf_release(&records->what);
+	free(records);
 }
 
 bool
 records_get(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload, struct buf *rest, struct err *err)
 {
-	struct list list = { .cb = cb, .payload = payload, .head = BUF_INIT };
-	char **headers = api_headers(api, "application/json", NULL);
-	struct http_request request = { .method = "GET", .url = url, .body_cb = on_body, .payload = &list };
-	struct http_answer answer;
-	bool ok;
+	struct records *records = records_start(api, url, what, cb, payload);
+	bool ok = false;
 
-	list.split = jsplit_new("items", RECORD_MAX, on_item, &list);
-	request.headers = (const char *const *)(uintptr_t)headers;
-	request.deadline = api->deadline;
-	request.silence_ms = API_REQUEST_TIMEOUT_MS;
-	ok = http_run(api->http, &request, &answer, err);
-	api_headers_free(headers);
-	if (!ok)
-		err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
-	else if (answer.status < 200 || answer.status > 299)
-		ok = api_fail(api, &answer, what, err);
-	else if (list.broken || !jsplit_end(list.split, &list.err))
-		ok = not_a_list(api, &answer, &list, what, err);
-	else if (rest) {
-		struct span members = jsplit_rest(list.split);
-
-		buf_add(rest, members.s, members.n);
-	}
-	jsplit_free(list.split);
-	buf_release(&list.head);
-	http_answer_release(&answer);
+	while (!records_done(records, &ok, rest, err))
+		if (!http_wait(api->http, NULL, 0, DEADLINE_NONE, err))
+			break;
+	records_end(records);
 	return ok;
 }
