@@ -159,6 +159,18 @@ is_bad(struct span record)
 	return jtext_get(record, "level", &level) && (jtext_is_string(level, "error") || jtext_is_string(level, "warn"));
 }
 
+/* The step that completes says the reply again, and once is enough. A step of the runtime's executor always does (it names its provider: contract
+ * section 8); others are compared with the reply before them. */
+static bool
+repeats_reply(const struct show *show, const struct event_view *view, const struct buf *text)
+{
+	struct span value;
+
+	if (view->data.s && jtext_get(view->data, "provider", &value) && !is_bad(view->whole))
+		return true;
+	return show->last_reply.len && text->len == show->last_reply.len && !memcmp(text->s, show->last_reply.s, text->len);
+}
+
 static void
 find_text(struct show *show, const struct event_view *view, struct buf *text)
 {
@@ -166,9 +178,7 @@ find_text(struct show *show, const struct event_view *view, struct buf *text)
 
 	if (!FIRST_TEXT(view->data, text, "message", "text", "input", "reason", "waitingReason", "error"))
 		(void)FIRST_TEXT(view->whole, text, "message");
-	/* the step that completes says the reply again: once is enough */
-	if (!strcmp(view->kind.s, "agent.step_completed") && show->last_reply.len && text->len == show->last_reply.len &&
-	    !memcmp(text->s, show->last_reply.s, text->len) && !FIRST_TEXT(view->whole, text, "message"))
+	if (!strcmp(view->kind.s, "agent.step_completed") && repeats_reply(show, view, text) && !FIRST_TEXT(view->whole, text, "message"))
 		buf_addstr(text, "done");
 	buf_reset(&show->last_reply);
 	if (reply)

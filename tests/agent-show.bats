@@ -28,6 +28,11 @@ event() { jq -cn --arg kind "$1" --argjson data "$2" '{seq: 1, at: "2026-11-21T0
 [01:58:24] me (agent.note): the message' ]
 }
 
+@test "the executor's last step never says the reply again, also when the reply was shown by another agent-show" {
+	event agent.step_completed '{"agent":"bot","stepId":"s","provider":"agent","message":"a long reply"}' >in
+	[ "$(agent-show --time none <in)" = 'bot (agent.step_completed): the message' ]
+}
+
 @test "line breaks are kept, or folded when asked for" {
 	event agent.chat.assistant_message '{"agent":"b","message":"one\n  two\r\nthree"}' >in
 	[ "$(agent-show --time none <in)" = $'b: one\n      two\n    three' ]
