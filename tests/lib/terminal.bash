@@ -5,7 +5,8 @@
 # terminal COLUMNS ROWS COMMAND: the command (for bash) on a new screen; how it ended is shown there as "[status N]"
 terminal() {
 	command -v tmux >/dev/null || skip "tmux is not installed"
-	terminal_name=agentutils.$$.$BATS_TEST_NUMBER
+	# a name of its own for each screen: the server of the one before may still be going away
+	terminal_name=agentutils.$$.$BATS_TEST_NUMBER.$((terminal_count = ${terminal_count:-0} + 1))
 	printf '%s\n' "$3" >"$BATS_TEST_TMPDIR/on-screen"
 	# the shell around it survives Ctrl-C, to say how the command ended
 	tmux -L "$terminal_name" -f /dev/null new-session -d -x "$1" -y "$2" \
