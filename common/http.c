@@ -19,6 +19,7 @@
 
 struct http {
 	CURLM *multi;
+	bool moved; /* a callback ran: the caller may have something to do now */
 	struct http_settings settings;
 	struct http_call *calls;
 };
@@ -132,6 +133,7 @@ on_header(char *bytes, size_t size, size_t n, void *payload)
 	long status = 0;
 
 	n *= size;
+	call->http->moved = true;
 	call->last_byte = clock_monotonic_ms();
 	if (n >= 5 && !memcmp(bytes, "HTTP/", 5)) {
 		buf_reset(&call->answer.head); /* 1xx answers and a proxy's CONNECT come before the real one */
@@ -157,6 +159,7 @@ on_body(char *bytes, size_t size, size_t n, void *payload)
 	int status = call->answer.status;
 
 	n *= size;
+	call->http->moved = true;
 	call->last_byte = clock_monotonic_ms();
 	if (call->body_cb && status >= 200 && status < 300) {
 		if (call->body_cb(bytes, n, call->payload))
@@ -378,14 +381,14 @@ check_deadlines(struct http *http)
 	}
 }
 
-/* Lets libcurl work; true when a call ended. */
+/* Lets libcurl work; true when something happened: a call ended, or brought something. */
 static bool
 work(struct http *http)
 {
-	bool ended = false;
 	int running, left;
 	CURLMsg *message;
 
+	http->moved = false;
 	curl_multi_perform(http->multi, &running);
 	while ((message = curl_multi_info_read(http->multi, &left))) {
 		struct http_call *call = NULL;
@@ -394,16 +397,15 @@ work(struct http *http)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
 		finish(call, message->data.result);
-		ended = true;
+		http->moved = true;
 	}
-	return ended;
+	return http->moved;
 }
 
 bool
 http_wait(struct http *http, struct pollfd *extra, unsigned n_extra, int64_t deadline, struct err *err)
 {
 	struct curl_waitfd fds[EXTRA_MAX];
-	int64_t until;
 	int timeout, seen = 0;
 	unsigned i;
 	CURLMcode code;
@@ -412,20 +414,19 @@ http_wait(struct http *http, struct pollfd *extra, unsigned n_extra, int64_t dea
 		return err_set(err, STATUS_BUG, "too many descriptors to wait for: %u", n_extra);
 	for (i = 0; i < n_extra; i++) {
 		fds[i] = (struct curl_waitfd){ .fd = extra[i].fd, .events = CURL_WAIT_POLLIN };
+		extra[i].events = POLLIN;
 		extra[i].revents = 0;
 	}
-	if (work(http))
-		return true;
-	until = earliest(http, deadline);
-	timeout = deadline_poll(until);
-	code = curl_multi_poll(http->multi, fds, n_extra, timeout < 0 ? 3600000 : timeout, &seen);
-	if (code != CURLM_OK)
-		return err_set(err, STATUS_IO, "unable to wait: %s", curl_multi_strerror(code));
+	/* what has happened must not wait for what is yet to happen: the deadline was made before it */
+	if (!work(http)) {
+		timeout = deadline_poll(earliest(http, deadline));
+		code = curl_multi_poll(http->multi, fds, n_extra, timeout < 0 ? 3600000 : timeout, &seen);
+		if (code != CURLM_OK)
+			return err_set(err, STATUS_IO, "unable to wait: %s", curl_multi_strerror(code));
+		work(http);
+	}
 	/* libcurl does not report a hang-up; poll() does */
-	for (i = 0; i < n_extra; i++)
-		extra[i].events = POLLIN;
 	(void)poll(extra, n_extra, 0);
-	work(http);
 	check_deadlines(http);
 	return true;
 }
