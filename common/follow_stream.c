@@ -191,22 +191,23 @@ bool
 follow_stream_ended(struct follow *follow, bool ok, const struct err *why, struct err *err)
 {
 	const struct http_answer *answer = http_call_answer(follow->call);
-	bool good = answer->status >= 200 && answer->status <= 299, sse = is_sse(answer);
+	int status = answer->status;
+	bool good = status >= 200 && status <= 299, sse = is_sse(answer);
 	struct err said = ERR_INIT;
 
-	if (ok && (answer->status == 401 || answer->status == 403))
+	if (ok && (status == 401 || status == 403))
 		return api_fail(follow->api, answer, follow->what.s, err);
-	if (!answer->status || (good && sse)) {
+	if (!status || (good && sse)) {
 		if (!ok)
 			follow_notice(follow, "stream lost: %s; reconnecting", why->text);
 		else if (sse_cut(follow->sse))
 			follow_notice(follow, "stream lost: it ended inside a record; reconnecting");
 		stream_lost(follow);
-	} else if (good || answer->status == 404 || answer->status == 405 || answer->status == 501) {
+	} else if (good || status == 404 || status == 405 || status == 501) {
 		if (good)
-			err_set(&said, STATUS_PROTOCOL, "%d with %s", answer->status, answer->content_type.len ? answer->content_type.s : "no content type");
+			err_set(&said, STATUS_PROTOCOL, "%d with %s", status, answer->content_type.len ? answer->content_type.s : "no content type");
 		else
-			err_set(&said, STATUS_NO, "%d", answer->status);
+			err_set(&said, STATUS_NO, "%d", status);
 		follow_stream_close(follow);
 		fall_back(follow, said.text);
 	} else {
@@ -215,7 +216,7 @@ follow_stream_ended(struct follow *follow, bool ok, const struct err *why, struc
 		follow_notice(follow, "%s; polling", said.text);
 		follow_stream_close(follow);
 		follow->next_open = follow_later(&follow->open_pause, &said);
-		if (answer->status == 410)
+		if (status == 410)
 			follow_get_need(follow, GET_CATCH_UP, clock_monotonic_ms());
 	}
 	return true;
