@@ -59,7 +59,7 @@ static const struct cmd cmd = {
 	.opts = opts,
 };
 
-enum end { GOING_ON, TYPED_END, TEXT_END, READER_GONE };
+enum end { GOING_ON, TYPED_END, TEXT_END, READER_GONE, TERMINAL_GONE };
 
 struct prompt {
 	EditLine *el;
@@ -259,7 +259,7 @@ read_keys(struct prompt *prompt)
 	if (n > 0)
 		buf_add(&prompt->keys, bytes, (size_t)n);
 	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-		prompt->end = TYPED_END; /* the terminal is gone */
+		prompt->end = TERMINAL_GONE;
 }
 
 static bool

@@ -270,6 +270,14 @@ second' ]
 	await 5 terminal_restored
 }
 
+@test "a terminal that is gone is the end of it, also when the hang-up is ignored and text still comes" {
+	terminal 40 12 "trap '' HUP; agent-prompt --prompt 'you> ' --drain --lines lines <text & echo \$! >pid; wait"
+	exec 9>text
+	see_line '^you>'
+	terminal_tmux kill-server
+	await 10 gone "$(cat pid)"
+}
+
 @test "a reader of the lines that is slow does not stop the text" {
 	terminal 40 12 "mkfifo lines; exec 3<>lines; agent-prompt --prompt 'you> ' --lines fd:3 <text"
 	exec 9>text
