@@ -67,9 +67,12 @@ bad_url(const char *url, const char *why, struct err *err)
 {
 	const char *at = strrchr(url, '@'), *scheme = strstr(url, "://");
 
-	/* never show what may be a password */
-	if (at && scheme && at > scheme)
-		return err_set(err, STATUS_USAGE, "unable to use the address '%.*s://...@%s': %s", (int)(scheme - url), url, at + 1, why);
+	/* never show what may be a password, with a scheme or without one */
+	if (at) {
+		int n = scheme && scheme < at ? (int)(scheme - url) + 3 : 0;
+
+		return err_set(err, STATUS_USAGE, "unable to use the address '%.*s...@%s': %s", n, url, at + 1, why);
+	}
 	return err_set(err, STATUS_USAGE, "unable to use the address '%s': %s", url, why);
 }
 

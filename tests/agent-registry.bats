@@ -44,9 +44,11 @@ teardown() { common_teardown; }
 		AGENT_RUNTIME_URL='' run -2 --separate-stderr agent-registry --url "$url" || true
 		[ "$status" = 2 ] || { echo "$url: $status $stderr"; return 1; }
 	done
-	run --separate-stderr agent-registry --url http://me:secret@h/
-	[ "$status" = 2 ]
-	[[ $stderr != *secret* ]]
+	for url in http://me:secret@h/ me:secret@h 'me:secret@h h' ftp://me:secret@h 'http://h?a=me:secret@h'; do
+		run --separate-stderr agent-registry --url "$url"
+		[ "$status" = 2 ]
+		[[ $stderr != *secret* && $stderr == *...@h* ]]
+	done
 }
 
 @test "each refusal has its status" {
