@@ -208,6 +208,8 @@ main(int argc, char *argv[])
 			emission.data = check_data(opt_arg);
 			break;
 		case OPT_IDEMPOTENCY_KEY:
+			if (!key_check(opt_arg, &err))
+				die_usage("%s", err.text);
 			emission.key = opt_arg;
 			break;
 		case OPT_KEY_JQ:

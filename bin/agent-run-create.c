@@ -288,6 +288,8 @@ main(int argc, char *argv[])
 			creation.caller = opt_arg;
 			break;
 		case OPT_IDEMPOTENCY_KEY:
+			if (!key_check(opt_arg, &err))
+				die_usage("%s", err.text);
 			creation.key = opt_arg;
 			break;
 		case '0':

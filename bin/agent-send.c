@@ -346,6 +346,8 @@ main(int argc, char *argv[])
 			sending.wait = true;
 			break;
 		case OPT_IDEMPOTENCY_KEY:
+			if (!key_check(opt_arg, &err))
+				die_usage("%s", err.text);
 			sending.key = opt_arg;
 			break;
 		case OPT_KEY_JQ:

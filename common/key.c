@@ -9,7 +9,9 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "err.h"
 #include "key.h"
+#include "status.h"
 
 #define KEY_BYTES_MAX 64
 
@@ -57,4 +59,17 @@ key_add_run(struct buf *to)
 {
 	buf_addf(to, "run_cli_%lld_", (long long)clock_wall_ms());
 	key_add_hex(to, 4);
+}
+
+bool
+key_check(const char *key, struct err *err)
+{
+	const char *at;
+
+	/* a line break would end the header and begin another one */
+	for (at = key; *at > ' ' && *at < 0x7f; at++)
+		;
+	if (*at || at == key || at - key > KEY_GIVEN_MAX)
+		return err_set(err, STATUS_USAGE, "unable to use --idempotency-key: expected 1 to %d visible ASCII characters", KEY_GIVEN_MAX);
+	return true;
 }

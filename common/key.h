@@ -5,12 +5,18 @@
 #include "compat.h"
 
 struct buf;
+struct err;
+
+#define KEY_GIVEN_MAX 224 /* bytes of a key that is given: servers take 255, and what tells several requests apart is added */
 
 /* Appends n random bytes as lower-case hexadecimal digits. Dies when the system has no randomness to give. */
 void key_add_hex(struct buf *to, size_t n);
 
 /* Appends a new idempotency key: 32 hexadecimal digits. */
 void key_add(struct buf *to);
+
+/* Is this a key that a header can carry: 1 to KEY_GIVEN_MAX visible ASCII characters? False: err has STATUS_USAGE. */
+bool key_check(const char *key, struct err *err) USE_RESULT;
 
 /* Appends a new run id as the Clarity clients make them: run_cli_<Unix ms>_<8 hexadecimal digits>. */
 void key_add_run(struct buf *to);

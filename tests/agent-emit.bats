@@ -40,3 +40,15 @@ teardown() { common_teardown; }
 		run -2 agent-emit --run r $words
 	done
 }
+
+@test "a key that no header can carry is a usage error, before anything is sent" {
+	long=$(printf '%0225d' 0)
+	for key in '' 'a b' $'a\r\nx-other: 1' 'é' "$long"; do
+		for command in 'agent-send --run r' 'agent-emit --run r --kind agent.x' 'agent-run-create --service s --agent a'; do
+			# shellcheck disable=SC2086
+			run -2 --separate-stderr $command --url http://127.0.0.1:1 --idempotency-key "$key"
+			[[ $stderr == *"visible ASCII"* ]]
+		done
+	done
+	run -3 agent-emit --run r --kind agent.x --url http://127.0.0.1:1 --idempotency-key "${long%0}"
+}
