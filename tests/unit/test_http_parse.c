@@ -75,6 +75,7 @@ main(void)
 		more = parse(text, i, &head) == PARSE_MORE;
 	ok(more, "every part of it asks for more");
 	bad("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "two lengths");
+	bad("GET / HTTP/1.1\r\nHost: localhost\r\nhost: evil\r\n\r\n", "two hosts");
 	bad("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", "a length that is no number");
 	bad("GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "a length beside chunks");
 	bad("GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "a transfer coding other than chunked");

@@ -111,6 +111,11 @@ apply_header(struct parse_head *head, struct span name, struct span value)
 		if (!num_u64(value.s, value.n, &head->length))
 			return bad(head, "a length that is no number");
 		head->has_length = true;
+	} else if (is_name(name, "host")) {
+		/* RFC 9112 3.2: the one that was checked must be the only one */
+		if (head->has_host)
+			return bad(head, "two hosts");
+		head->has_host = true;
 	} else if (is_name(name, "transfer-encoding")) {
 		if (head->chunked || !is_name(value, "chunked"))
 			return bad(head, "a transfer coding other than chunked");

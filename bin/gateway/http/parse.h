@@ -1,7 +1,7 @@
 /* parse.h - HTTP/1.1 request heads and chunked bodies (RFC 9112): pure parsers
  *
- * Strict where two readers could understand differently: a bare LF or CR, a blank before the colon, folded lines, two lengths, a
- * length beside chunks, a signed or empty length, a transfer coding other than chunked, control characters anywhere, are refused.
+ * Strict where two readers could understand differently: a bare LF or CR, a blank before the colon, folded lines, two hosts, two
+ * lengths, a length beside chunks, a signed or empty length, a transfer coding other than chunked, control characters anywhere, are refused.
  * Private to http/.
  */
 #ifndef HTTP_PARSE_H
@@ -16,7 +16,7 @@ struct parse_head {
 	struct span method, path, query; /* query without '?', SPAN_NONE when there is none; all point into the bytes given */
 	struct span *names, *values;	 /* the caller's arrays of max_headers each */
 	size_t n_headers, max_headers;
-	bool http10, keep_alive, chunked, has_length, expect_continue;
+	bool http10, keep_alive, chunked, has_length, has_host, expect_continue;
 	uint64_t length;
 	size_t size;		 /* bytes of the head, final empty line included */
 	const char *wrong;	 /* PARSE_BAD: what is wrong; static */
