@@ -136,3 +136,27 @@ agent() {
 	[ "$(agent-events r --kind agent.chat.user_message --jq '.data | [.messageOriginalLength, .messageStoredLength, .messageTruncated] | tojson' | head -n 1)" = '[2001,1999,true]' ]
 	[ "$(agent-events r --kind agent.chat.user_message --jq .data.message | tail -n 1)" = 'my password=[REDACTED], Bearer [REDACTED]' ]
 }
+
+@test "messages that wait behind one push nothing out of its history" {
+	cat >count <<-'S'
+	#!/bin/sh
+	jq -c '[.message, .messages[-1].content, (.messages | length)]' >>seen
+	[ -e go ] || read -r _ <gate
+	echo '{"reply":"ok"}'
+	S
+	chmod +x count
+	mkfifo gate
+	exec 7<>gate
+	agent count '["../count"]' '{"historyMaxTurns":3}'
+	start_gateway --agents agents
+	agent-run-create --agent count --run r >/dev/null
+	for n in $(seq 1 150); do printf 'next\nurl = "%s/api/agents/runs/r/messages"\ndata = "{\\"message\\":\\"m%s\\"}"\nsilent\noutput = "/dev/null"\n' "$url" "$n"; done | tail -n +2 >posts
+	curl -K posts
+	: >go
+	echo >&7
+	all() { [ "$(wc -l <seen)" = 150 ]; }
+	await 60 all
+	for n in $(seq 1 150); do echo "[\"m$n\",\"m$n\",$((n < 2 ? 1 : 3))]"; done >want
+	diff want seen
+	exec 7>&-
+}

@@ -375,14 +375,32 @@ dispatch(struct job *job)
 }
 
 static void
+read_history(struct job *job, int limit, void (*done)(struct page *page))
+{
+	struct page *page = page_new(done, job);
+
+	buf_add(&page->stream, job->run.s, job->run.len);
+	page->prefix = "agent.chat.";
+	page->last = true;
+	page->limit = limit < HISTORY_PAGE ? limit : HISTORY_PAGE;
+	log_page(job->chat->log, page);
+}
+
+static void
 after_history(struct page *page)
 {
 	struct job *job = page->payload;
 	const struct agent *agent = job->handler;
 	bool enabled = !agent || agent->history_enabled;
+	size_t turns = agent ? (size_t)agent->history_max_turns : 24;
 
-	history_make(page->events, enabled ? page->n_events : 0, job->seq, agent ? (size_t)agent->history_max_turns : 24,
-	    agent ? (size_t)agent->history_max_chars : 12000, &job->history);
+	/* many messages that wait behind this one: look further back */
+	if (enabled && page->n_events == (size_t)page->limit && page->limit < HISTORY_PAGE && !history_reaches(page->events, page->n_events, job->seq, turns)) {
+		page_free(page);
+		read_history(job, HISTORY_PAGE, after_history);
+		return;
+	}
+	history_make(page->events, enabled ? page->n_events : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, &job->history);
 	page_free(page);
 	dispatch(job);
 }
@@ -432,7 +450,6 @@ static void
 start_job(struct job *job)
 {
 	struct chat *chat = job->chat;
-	struct page *page;
 	struct rows *rows;
 
 	job->handler = find_handler(chat, job);
@@ -448,14 +465,7 @@ start_job(struct job *job)
 		rows->limit = 1;
 		log_rows(chat->log, rows);
 	}
-	page = page_new(after_history, job);
-	buf_add(&page->stream, job->run.s, job->run.len);
-	page->prefix = "agent.chat.";
-	page->last = true;
-	page->limit = job->handler ? 2 * job->handler->history_max_turns + 64 : 112;
-	if (page->limit > HISTORY_PAGE)
-		page->limit = HISTORY_PAGE;
-	log_page(chat->log, page);
+	read_history(job, job->handler ? 2 * job->handler->history_max_turns + 64 : 112, after_history);
 }
 
 /* ---- accepting a message */

@@ -65,14 +65,36 @@ content_of(const struct entry *event, struct buf *to)
 	return to->len > 0;
 }
 
-static bool
-take(const struct entry *event, int64_t seq, struct said *said)
+/* The message that an event belongs to: a reply stands with its message. */
+static int64_t
+turn_of(const struct entry *event)
 {
 	int64_t turn;
 
-	said->seq = said->turn = event->seq;
-	if (event->turn.n && num_i64(event->turn.s, event->turn.n, &turn))
-		said->turn = turn; /* a reply stands with its message */
+	return event->turn.n && num_i64(event->turn.s, event->turn.n, &turn) ? turn : event->seq;
+}
+
+/* An event that is not among these is older than the first of them, and so is its turn: what has the first one's seq or a later one as its turn is
+ * all here. */
+bool
+history_reaches(struct entry **events, size_t n, int64_t seq, size_t max_turns)
+{
+	size_t count = 0, i;
+	int64_t turn;
+
+	for (i = 0; i < n; i++) {
+		turn = turn_of(events[i]);
+		if (turn >= events[0]->seq && (turn < seq || events[i]->seq == seq))
+			count++;
+	}
+	return count >= max_turns;
+}
+
+static bool
+take(const struct entry *event, int64_t seq, struct said *said)
+{
+	said->seq = event->seq;
+	said->turn = turn_of(event);
 	if (said->turn > seq || (said->turn == seq && said->seq != seq))
 		return false;
 	buf_init(&said->content);

@@ -18,6 +18,10 @@ struct history {
 	bool truncated;
 };
 
+/* Are the newest `n` events of the run enough for max_turns messages before and with seq? Messages that came later may have pushed earlier ones out.
+ * Only asked when there may be older events than these. */
+bool history_reaches(struct entry **events, size_t n, int64_t seq, size_t max_turns);
+
 /* events: agent.chat.* of the run in seq order. seq: the message being answered. */
 void history_make(struct entry **events, size_t n, int64_t seq, size_t max_turns, size_t max_chars, struct history *ret);
 void history_release(struct history *history);
