@@ -1,0 +1,747 @@
+/* hitl.c - questions that wait for a person, as files in a directory */
+#include "compat.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "err.h"
+#include "hitl.h"
+#include "jtext.h"
+#include "status.h"
+#include "utf8.h"
+#include "xalloc.h"
+
+#define QUESTION_END ".question"
+#define ANSWER_END ".answer"
+
+/* ---- keys */
+
+static bool
+is_blank(uint32_t c)
+{
+	return (c >= 9 && c <= 13) || c == 32 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+	    c == 0x205f || c == 0x3000 || c == 0xfeff;
+}
+
+void
+hitl_trim(const char **s, size_t *n)
+{
+	size_t len, at, end = 0;
+	bool begun = false;
+	const char *first = *s;
+
+	for (at = 0; at < *n; at += len)
+		if (!is_blank(utf8_next(*s + at, *n - at, &len))) {
+			if (!begun)
+				first = *s + at;
+			begun = true;
+			end = at + len;
+		}
+	*n = begun ? (size_t)(*s + end - first) : 0;
+	*s = first;
+}
+
+static void
+trim_buf(struct buf *buf)
+{
+	const char *s = buf->s;
+	size_t n = buf->len, front;
+
+	hitl_trim(&s, &n);
+	front = (size_t)(s - buf->s);
+	buf_cut(buf, front + n);
+	buf_consume(buf, front);
+}
+
+void
+hitl_stem(struct buf *to, const char *key, size_t n, enum hitl_rule rule)
+{
+	size_t start = to->len, len;
+
+	if (rule == HITL_BROKER)
+		hitl_trim(&key, &n);
+	for (; n; key += len, n -= len) {
+		uint32_t c = utf8_next(key, n, &len);
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && rule == HITL_BROKER))
+			buf_addch(to, (char)c);
+		else
+			buf_addstr(to, c != UTF8_INVALID && c > 0xffff ? "__" : "_");
+	}
+	if (to->len == start && rule == HITL_BROKER)
+		buf_addstr(to, "question");
+}
+
+static bool
+equal(const struct buf *buf, const char *s, size_t n)
+{
+	return buf->len == n && !memcmp(buf->s, s, n);
+}
+
+/* ---- questions */
+
+void
+hitl_question_init(struct hitl_question *question)
+{
+	*question = (struct hitl_question){ .stem = BUF_INIT, .key = BUF_INIT, .question = BUF_INIT, .pid = -1 };
+}
+
+void
+hitl_question_release(struct hitl_question *question)
+{
+	if (!question)
+		return;
+	buf_release(&question->stem);
+	buf_release(&question->key);
+	buf_release(&question->question);
+}
+
+/* A JSON number as a whole one, rounded down; false when it is none or out of range. */
+static bool
+get_number(struct span object, const char *name, int64_t *ret)
+{
+	struct span value;
+	struct buf text = BUF_INIT;
+	double d;
+
+	if (!jtext_get(object, name, &value) || jtext_type(value) != JTEXT_NUMBER)
+		return false;
+	if (jtext_i64(value, ret))
+		return *ret > -(INT64_C(1) << 53) && *ret < INT64_C(1) << 53;
+	buf_add(&text, value.s, value.n);
+	d = floor(strtod(text.s, NULL));
+	buf_release(&text);
+	if (!(d > -9007199254740992.0 && d < 9007199254740992.0))
+		return false;
+	*ret = (int64_t)d;
+	return true;
+}
+
+/* Is the process that asked no more? Only what was asked on this host can be told. */
+static bool
+asker_gone(struct span object, int64_t pid)
+{
+	char name[256] = "";
+	struct span host;
+
+	if (pid < 1 || pid > INT_MAX || !jtext_get(object, "host", &host) || gethostname(name, sizeof name - 1) < 0 || !jtext_is_string(host, name))
+		return false;
+	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+void
+hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct hitl_question *question)
+{
+	struct buf text = BUF_INIT;
+	struct span value;
+
+	utf8_repair(&text, bytes, n);
+	buf_reset(&question->key);
+	buf_reset(&question->question);
+	question->timestamp = now_ms;
+	question->pid = -1;
+	question->named = question->gone = false;
+	if (jtext_check(text.s, text.len, true, &value, NULL) && jtext_type(value) == JTEXT_OBJECT) {
+		(void)jtext_get_string(value, "key", &question->key);
+		trim_buf(&question->key);
+		(void)jtext_get_string(value, "question", &question->question);
+		if (!get_number(value, "timestamp", &question->timestamp))
+			question->timestamp = now_ms;
+		if (!get_number(value, "pid", &question->pid))
+			question->pid = -1;
+		question->gone = asker_gone(value, question->pid);
+	} else {
+		trim_buf(&text);
+		buf_add(&question->question, text.s, text.len);
+	}
+	question->named = question->key.len > 0;
+	if (!question->named)
+		buf_addstr(&question->key, stem);
+	buf_release(&text);
+}
+
+void
+hitl_record(struct buf *to, const struct hitl_question *question, int64_t now_ms)
+{
+	int64_t age = (now_ms - question->timestamp) / 1000;
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "key", question->key.s, question->key.len);
+	jtext_add_string(to, "question", question->question.s, question->question.len);
+	jtext_add_i64(to, "timestamp", question->timestamp);
+	if (question->pid >= 0)
+		jtext_add_i64(to, "pid", question->pid);
+	jtext_add_i64(to, "ageSeconds", age > 0 ? age : 0);
+	buf_addch(to, '}');
+}
+
+/* ---- the directory */
+
+static bool
+make_dirs(const char *path, struct err *err)
+{
+	struct buf part = BUF_INIT;
+	const char *at = path;
+	bool ok = true;
+
+	while (ok && *at) {
+		at += strspn(at, "/");
+		at += strcspn(at, "/");
+		buf_reset(&part);
+		buf_add(&part, path, (size_t)(at - path));
+		if (mkdir(part.s, 0700) < 0 && errno != EEXIST && errno != EISDIR && !(errno == EROFS && access(part.s, F_OK) == 0))
+			ok = err_errno(err, STATUS_CONFIG, "unable to make the directory '%s'", part.s);
+	}
+	buf_release(&part);
+	return ok;
+}
+
+bool
+hitl_open(struct hitl *hitl, const char *dir, struct err *err)
+{
+	char *full;
+	const char *s = dir ? dir : getenv("CLARITY_HITL_DIR");
+	size_t n = s ? strlen(s) : 0;
+
+	hitl->fd = -1;
+	buf_init(&hitl->path);
+	if (n)
+		hitl_trim(&s, &n);
+	if (dir && !n)
+		return err_set(err, STATUS_USAGE, "unable to use the directory '': it has no name");
+	if (n)
+		buf_add(&hitl->path, s, n);
+	else
+		buf_addstr(&hitl->path, HITL_DIR);
+	hitl->fd = open(hitl->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (hitl->fd < 0 && errno == ENOENT) {
+		if (!make_dirs(hitl->path.s, err))
+			return false;
+		hitl->fd = open(hitl->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (hitl->fd < 0)
+		return err_errno(err, STATUS_CONFIG, "unable to open the directory '%s'", hitl->path.s);
+	full = realpath(hitl->path.s, NULL);
+	if (full) {
+		buf_reset(&hitl->path);
+		buf_addstr(&hitl->path, full);
+		free(full);
+	}
+	return true;
+}
+
+void
+hitl_close(struct hitl *hitl)
+{
+	if (hitl->fd >= 0)
+		close(hitl->fd);
+	hitl->fd = -1;
+	buf_release(&hitl->path);
+}
+
+/* Opens a regular file of bounded size; links are not followed, and a pipe does not block. -1: errno. */
+static int
+open_plain(const struct hitl *hitl, const char *name, struct stat *st)
+{
+	int fd = openat(hitl->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), why;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, st) == 0) {
+		if (S_ISREG(st->st_mode) && st->st_size <= (off_t)HITL_FILE_MAX)
+			return fd;
+		errno = S_ISREG(st->st_mode) ? EFBIG : EINVAL;
+	}
+	why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+static const char *
+file_name(struct buf *to, const char *stem, const char *end)
+{
+	buf_reset(to);
+	buf_addf(to, "%s%s", stem, end);
+	return to->s;
+}
+
+static bool
+exists(const struct hitl *hitl, const char *stem, const char *end)
+{
+	struct buf name = BUF_INIT;
+	struct stat st;
+	bool is = fstatat(hitl->fd, file_name(&name, stem, end), &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+	buf_release(&name);
+	return is;
+}
+
+static int64_t
+mtime_ns(const struct stat *st)
+{
+#ifdef __APPLE__
+	return (int64_t)st->st_mtimespec.tv_sec * 1000000000 + st->st_mtimespec.tv_nsec;
+#else
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+#endif
+}
+
+/* Reads <stem>.question. False: there is none that counts (errno). An empty file is one that is still to be written. */
+static bool
+read_question(const struct hitl *hitl, const char *stem, int64_t now_ms, struct hitl_question *question)
+{
+	struct buf name = BUF_INIT, body = BUF_INIT;
+	struct stat st;
+	int fd = open_plain(hitl, file_name(&name, stem, QUESTION_END), &st);
+	bool ok = fd >= 0 && buf_read_fd(&body, fd, HITL_FILE_MAX, name.s, NULL) && body.len > 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (ok) {
+		buf_reset(&question->stem);
+		buf_addstr(&question->stem, stem);
+		hitl_parse(body.s, body.len, stem, now_ms, question);
+		question->answered = exists(hitl, stem, ANSWER_END);
+		question->mtime_ns = mtime_ns(&st);
+		question->inode = (uint64_t)st.st_ino;
+	}
+	buf_release(&name);
+	buf_release(&body);
+	return ok;
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct hitl_question *x = a, *y = b;
+
+	if (x->timestamp != y->timestamp)
+		return x->timestamp < y->timestamp ? -1 : 1;
+	return strcmp(x->stem.s, y->stem.s);
+}
+
+/* The name's stem in *to; false when it is no question's name. */
+static bool
+stem_of(const char *name, struct buf *to)
+{
+	size_t n = strlen(name), end = sizeof QUESTION_END - 1;
+
+	buf_reset(to);
+	if (n <= end || strcmp(name + n - end, QUESTION_END) || !utf8_valid(name, n))
+		return false;
+	buf_add(to, name, n - end);
+	return true;
+}
+
+bool
+hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
+{
+	int fd = openat(hitl->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct buf stem = BUF_INIT;
+	int64_t now = clock_wall_ms();
+	struct dirent *entry;
+	size_t room = 0;
+
+	*list = (struct hitl_list){ NULL, 0, false };
+	if (!dir) {
+		err_errno(err, STATUS_IO, "unable to read the directory '%s'", hitl->path.s);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while ((entry = readdir(dir))) {
+		if (!stem_of(entry->d_name, &stem))
+			continue;
+		if (list->n == HITL_QUESTIONS_MAX) {
+			list->cut = true;
+			break;
+		}
+		if (list->n == room) {
+			room = room ? room * 2 : 16;
+			list->questions = xrealloc(list->questions, room * sizeof *list->questions);
+		}
+		hitl_question_init(&list->questions[list->n]);
+		if (read_question(hitl, stem.s, now, &list->questions[list->n]))
+			list->n++;
+	}
+	closedir(dir);
+	buf_release(&stem);
+	if (list->n)
+		qsort(list->questions, list->n, sizeof *list->questions, by_time);
+	return true;
+}
+
+void
+hitl_list_release(struct hitl_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		hitl_question_release(&list->questions[i]);
+	free(list->questions);
+	*list = (struct hitl_list){ NULL, 0, false };
+}
+
+/* ---- which question a key names */
+
+static void
+safe_text(struct buf *to, const char *s, size_t n)
+{
+	utf8_safe(to, s, n < 200 ? n : 200, UTF8_SAFE_LINE);
+}
+
+static bool
+by_stem(const struct hitl_question *question, const char *key, size_t n)
+{
+	struct buf broker = BUF_INIT, asker = BUF_INIT;
+	bool is = equal(&question->stem, key, n);
+
+	if (!is && !question->named) {
+		hitl_stem(&broker, key, n, HITL_BROKER);
+		hitl_stem(&asker, key, n, HITL_ASKER);
+		is = equal(&question->stem, broker.s, broker.len) || equal(&question->stem, asker.s, asker.len);
+		buf_release(&broker);
+		buf_release(&asker);
+	}
+	return is;
+}
+
+bool
+hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, struct err *err)
+{
+	struct buf shown = BUF_INIT, names = BUF_INIT;
+	struct hitl_list list;
+	size_t i, found = 0, at = 0;
+	int pass;
+
+	hitl_trim(&key, &n);
+	if (!hitl_list(hitl, &list, err))
+		return false;
+	for (pass = 0; pass < 2 && !found; pass++)
+		for (i = 0; i < list.n; i++) {
+			const struct hitl_question *q = &list.questions[i];
+
+			if (pass ? !by_stem(q, key, n) : !(q->named && equal(&q->key, key, n)))
+				continue;
+			if (found++ < 2)
+				buf_addf(&names, "%s'%s.question'", names.len ? " and " : "", q->stem.s);
+			at = i;
+		}
+	if (found == 1) {
+		hitl_question_release(question);
+		*question = list.questions[at];
+		hitl_question_init(&list.questions[at]);
+	} else {
+		safe_text(&shown, key, n);
+		if (found)
+			err_set(err, STATUS_CONFLICT, "the key '%s' is that of %s%s", shown.s, names.s, found > 2 ? " and more" : "");
+		else
+			err_set(err, STATUS_NO, "question not found: %s", shown.s);
+	}
+	hitl_list_release(&list);
+	buf_release(&shown);
+	buf_release(&names);
+	return found == 1;
+}
+
+/* ---- writing */
+
+/* Writes a file of a name nobody looks at, to be linked or renamed. The name is appended to *temp. */
+static bool
+write_temp(const struct hitl *hitl, const char *bytes, size_t n, struct buf *temp)
+{
+	static unsigned counter;
+	int fd, why;
+	size_t done = 0;
+	bool ok;
+
+	do {
+		buf_reset(temp);
+		buf_addf(temp, ".hitl-%ld-%u-%llx.tmp", (long)getpid(), counter++, (unsigned long long)clock_wall_ms());
+		fd = openat(hitl->fd, temp->s, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	} while (fd < 0 && errno == EEXIST);
+	if (fd < 0)
+		return false;
+	while (done < n) {
+		ssize_t got = write(fd, bytes + done, n - done);
+
+		if (got > 0)
+			done += (size_t)got;
+		else if (errno != EINTR)
+			break;
+	}
+	ok = done == n && fsync(fd) == 0;
+	why = errno;
+	if (close(fd) < 0 && ok) {
+		ok = false;
+		why = errno;
+	}
+	if (!ok)
+		unlinkat(hitl->fd, temp->s, 0);
+	errno = why;
+	return ok;
+}
+
+enum put { PUT_DONE, PUT_TAKEN, PUT_FAILED };
+
+/* replace: takes the place of what is there; else PUT_TAKEN when something is. */
+static enum put
+put_file(const struct hitl *hitl, const char *name, const char *bytes, size_t n, bool replace)
+{
+	struct buf temp = BUF_INIT;
+	enum put put = PUT_FAILED;
+	int why;
+
+	if (write_temp(hitl, bytes, n, &temp)) {
+		if (replace)
+			put = renameat(hitl->fd, temp.s, hitl->fd, name) == 0 ? PUT_DONE : PUT_FAILED;
+		else
+			put = linkat(hitl->fd, temp.s, hitl->fd, name, 0) == 0 ? PUT_DONE : errno == EEXIST ? PUT_TAKEN : PUT_FAILED;
+		why = errno;
+		if (!replace || put == PUT_FAILED)
+			unlinkat(hitl->fd, temp.s, 0);
+		if (put == PUT_DONE)
+			(void)fsync(hitl->fd); /* where directories can be synced */
+		errno = why;
+	}
+	buf_release(&temp);
+	return put;
+}
+
+static bool
+lives(int64_t pid)
+{
+	return pid > 0 && pid <= INT_MAX && pid != (int64_t)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/* May a question of this key take the place of the one that is there? */
+static bool
+may_replace(const struct hitl_asking *asking, const struct hitl_question *there, struct err *err)
+{
+	const char *key = asking->key;
+	size_t n = asking->key_n;
+	struct buf ours = BUF_INIT, theirs = BUF_INIT;
+	bool same, ok = true;
+
+	hitl_trim(&key, &n);
+	same = equal(&there->key, key, n);
+	safe_text(&ours, key, n);
+	safe_text(&theirs, there->key.s, there->key.len);
+	if (!same)
+		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': '%s' is being asked, and both are '%s.question'", ours.s, theirs.s, there->stem.s);
+	else if (!asking->replace && !there->answered && lives(there->pid))
+		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': process %lld is asking it", ours.s, (long long)there->pid);
+	buf_release(&ours);
+	buf_release(&theirs);
+	return ok;
+}
+
+static void
+question_body(struct buf *to, const struct hitl_asking *asking)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "key", asking->key, asking->key_n);
+	jtext_add_string(to, "question", asking->question, asking->question_n);
+	jtext_add_i64(to, "timestamp", asking->timestamp);
+	if (asking->pid >= 0)
+		jtext_add_i64(to, "pid", asking->pid);
+	if (asking->host)
+		jtext_add_string(to, "host", asking->host, strlen(asking->host));
+	buf_addch(to, '}');
+}
+
+/* Puts the question where nothing is, or in the place of one that may be replaced. */
+static bool
+place(const struct hitl *hitl, const struct hitl_asking *asking, const char *stem, const struct buf *body, struct err *err)
+{
+	struct buf name = BUF_INIT, answer = BUF_INIT;
+	struct hitl_question there;
+	enum put put = PUT_TAKEN;
+	bool ok = true, replace = false;
+
+	hitl_question_init(&there);
+	file_name(&name, stem, QUESTION_END);
+	file_name(&answer, stem, ANSWER_END);
+	while (ok && put == PUT_TAKEN) {
+		if (read_question(hitl, stem, clock_wall_ms(), &there)) {
+			ok = may_replace(asking, &there, err);
+			replace = true;
+		} else
+			replace = false;
+		/* an answer of an earlier round answers nothing now */
+		if (ok && unlinkat(hitl->fd, answer.s, 0) < 0 && errno != ENOENT)
+			ok = err_errno(err, STATUS_IO, "unable to remove '%s/%s'", hitl->path.s, answer.s);
+		if (!ok)
+			break;
+		put = put_file(hitl, name.s, body->s, body->len, replace);
+		if (put == PUT_FAILED)
+			ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
+		else if (put == PUT_TAKEN && !read_question(hitl, stem, clock_wall_ms(), &there)) {
+			/* what is there is no question: empty, a link, a pipe, a directory */
+			if (unlinkat(hitl->fd, name.s, 0) < 0 && errno != ENOENT)
+				ok = err_errno(err, STATUS_IO, "unable to replace '%s/%s'", hitl->path.s, name.s);
+		}
+	}
+	hitl_question_release(&there);
+	buf_release(&name);
+	buf_release(&answer);
+	return ok;
+}
+
+bool
+hitl_ask(const struct hitl *hitl, const struct hitl_asking *asking, struct hitl_question *question, struct err *err)
+{
+	struct buf stem = BUF_INIT, body = BUF_INIT;
+	const char *key = asking->key;
+	size_t n = asking->key_n;
+	bool ok = true;
+
+	hitl_trim(&key, &n);
+	hitl_stem(&stem, key, n, HITL_BROKER);
+	question_body(&body, asking);
+	if (!n)
+		ok = err_set(err, STATUS_INPUT, "unable to ask: the key is empty");
+	else if (stem.len > HITL_STEM_MAX)
+		ok = err_set(err, STATUS_INPUT, "unable to ask: the key has more than %d characters", HITL_STEM_MAX);
+	else if (body.len > HITL_FILE_MAX)
+		ok = err_set(err, STATUS_INPUT, "unable to ask: the question has more than %u bytes", HITL_FILE_MAX);
+	ok = ok && place(hitl, asking, stem.s, &body, err);
+	if (ok && !read_question(hitl, stem.s, asking->timestamp, question))
+		ok = err_errno(err, STATUS_IO, "unable to read '%s/%s.question'", hitl->path.s, stem.s);
+	buf_release(&stem);
+	buf_release(&body);
+	return ok;
+}
+
+/* ---- answers */
+
+/* Reads an answer; HITL_PENDING: there is none. */
+static enum hitl_state
+read_answer(const struct hitl *hitl, const char *stem, struct buf *to, struct err *err)
+{
+	struct buf name = BUF_INIT, body = BUF_INIT;
+	enum hitl_state state = HITL_ANSWERED;
+	struct stat st;
+	int64_t age;
+	int fd = open_plain(hitl, file_name(&name, stem, ANSWER_END), &st);
+
+	if (fd < 0 && errno == ENOENT)
+		state = HITL_PENDING;
+	else if (fd < 0) {
+		state = HITL_BAD;
+		if (errno == ELOOP || errno == EINVAL || errno == EMLINK)
+			err_set(err, STATUS_INPUT, "unable to use '%s/%s': not a regular file", hitl->path.s, name.s);
+		else if (errno == EFBIG)
+			err_set(err, STATUS_INPUT, "unable to use '%s/%s': it has more than %u bytes", hitl->path.s, name.s, HITL_FILE_MAX);
+		else
+			err_errno(err, STATUS_IO, "unable to read '%s/%s'", hitl->path.s, name.s);
+	} else {
+		age = clock_wall_ms() - mtime_ns(&st) / 1000000;
+		if (age >= 0 && age < HITL_SETTLE_MS)
+			state = HITL_SETTLING;
+		else if (!buf_read_fd(&body, fd, HITL_FILE_MAX, name.s, err))
+			state = HITL_BAD;
+		else {
+			utf8_repair(to, body.s, body.len);
+			trim_buf(to);
+		}
+		close(fd);
+	}
+	buf_release(&name);
+	buf_release(&body);
+	return state;
+}
+
+enum hitl_state
+hitl_look(const struct hitl *hitl, const struct hitl_question *question, struct buf *answer, struct err *err)
+{
+	struct buf name = BUF_INIT, text = BUF_INIT;
+	struct stat st;
+	enum hitl_state state = read_answer(hitl, question->stem.s, &text, err);
+
+	if (state == HITL_PENDING &&
+	    (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 || (uint64_t)st.st_ino != question->inode))
+		state = HITL_CANCELLED;
+	if (state == HITL_ANSWERED)
+		buf_add(answer, text.s, text.len);
+	buf_release(&name);
+	buf_release(&text);
+	return state;
+}
+
+void
+hitl_done(const struct hitl *hitl, const struct hitl_question *question)
+{
+	struct buf name = BUF_INIT;
+	struct stat st;
+
+	/* the question first: while it is there, people may answer it */
+	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if ((uint64_t)st.st_ino != question->inode) {
+			buf_release(&name);
+			return; /* another asks it now: its answer is not ours */
+		}
+		unlinkat(hitl->fd, name.s, 0);
+	}
+	unlinkat(hitl->fd, file_name(&name, question->stem.s, ANSWER_END), 0);
+	buf_release(&name);
+}
+
+bool
+hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question, struct err *err)
+{
+	struct buf name = BUF_INIT, there = BUF_INIT;
+	enum put put;
+	struct stat st;
+	bool ok = true;
+	int fd;
+
+	if (answer_n > HITL_FILE_MAX)
+		return err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
+	if (!hitl_find(hitl, key, n, question, err))
+		return false;
+	put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, false);
+	if (put == PUT_FAILED)
+		ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
+	else if (put == PUT_TAKEN) {
+		fd = open_plain(hitl, name.s, &st);
+		if (fd < 0 || !buf_read_fd(&there, fd, HITL_FILE_MAX, name.s, NULL) || !equal(&there, answer, answer_n))
+			ok = err_set(err, STATUS_CONFLICT, "question is answered already: %s", question->key.s);
+		if (fd >= 0)
+			close(fd);
+	}
+	question->answered = true;
+	buf_release(&name);
+	buf_release(&there);
+	return ok;
+}
+
+bool
+hitl_cancel(const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err)
+{
+	struct buf name = BUF_INIT;
+	bool ok = true;
+
+	*ret_removed = false;
+	if (!hitl_find(hitl, key, n, question, err))
+		return err->status == STATUS_NO;
+	if (unlinkat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), 0) == 0)
+		*ret_removed = true;
+	else if (errno != ENOENT)
+		ok = err_errno(err, STATUS_IO, "unable to remove '%s/%s'", hitl->path.s, name.s);
+	if (ok)
+		unlinkat(hitl->fd, file_name(&name, question->stem.s, ANSWER_END), 0);
+	buf_release(&name);
+	return ok;
+}
