@@ -1,0 +1,271 @@
+/* runtime.h - the door of runtime/: turns, calls and approvals of a runtime, a program that speaks agent-runtime(7) on its standard input and output
+ *
+ * One struct runtime supervises one command. The program is started when it is first needed, in a process group of its own, greeted
+ * (initialize, initialized), and then serves any number of threads. When it ends, everything that was under way fails at once and says so;
+ * nothing is ever sent twice. The next need starts it again, after a pause that grows while it keeps ending. Each start is a generation;
+ * whatever a child of an earlier generation may still say reaches nobody.
+ *
+ * Turns, calls and approvals are named by numbers that are never 0 and never used again, so a late use of one is harmless: it gives false.
+ * All functions run on the loop's thread. No callback comes from inside the function that asked for it; inside a callback every function
+ * may be called but runtime_free(). Spans and texts in a callback live until it returns. The process must ignore SIGPIPE.
+ * There is no store, no HTTP and no policy here.
+ */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include "buf.h"
+#include "compat.h"
+#include "jtext.h"
+
+#include <sys/types.h>
+
+struct event_base;
+struct runtime;
+
+#define RUNTIME_LINE_MAX (16u * 1024 * 1024)   /* bytes in one line of the child; a longer one ends it */
+#define RUNTIME_UNSENT_MAX (32u * 1024 * 1024) /* bytes the child has not read yet; past it nothing more is sent, RUNTIME_FAULT_BUSY */
+#define RUNTIME_TEXT_MAX (16u * 1024 * 1024)   /* bytes of one turn's answer that runtime_end holds; the rest is in the deltas only */
+#define RUNTIME_GARBAGE_MAX 100		       /* lines in a row that are no messages; one more ends the child */
+#define RUNTIME_TURNS_MAX 256		       /* turns at once, waiting ones included */
+#define RUNTIME_CALLS_MAX 256		       /* calls of runtime_call() at once */
+#define RUNTIME_APPROVALS_MAX 64	       /* open approvals of one turn; further ones are declined */
+#define RUNTIME_ERRORS_MAX 8192		       /* bytes kept of the end of the child's standard error */
+#define RUNTIME_INIT_TIMEOUT_MS 30000
+#define RUNTIME_CALL_TIMEOUT_MS 30000
+#define RUNTIME_INTERRUPT_TIMEOUT_MS 10000
+#define RUNTIME_TERM_GRACE_MS 2000	       /* after closing standard input and SIGTERM, before SIGKILL; always the whole group */
+#define RUNTIME_PAUSE_MIN_MS 100	       /* after an end that was not asked for: the first pause, doubling to ... */
+#define RUNTIME_PAUSE_MAX_MS 30000	       /* ... this; back to the first when a child stayed RUNTIME_STEADY_MS */
+#define RUNTIME_STEADY_MS 10000
+#define RUNTIME_PATIENCE_MS 1000	       /* what is asked during a pause waits for its end if that is this near; else it fails at once */
+
+/* What went wrong, for the surfaces to choose a code by. */
+enum runtime_fault {
+	RUNTIME_FAULT_NONE,
+	RUNTIME_FAULT_START,	    /* the command cannot be started, or ended or was silent before it was ready */
+	RUNTIME_FAULT_PAUSED,	    /* it ended too often; retry_after_ms says when it is tried again */
+	RUNTIME_FAULT_GONE,	    /* the child ended while this was under way */
+	RUNTIME_FAULT_PROTOCOL,	    /* it broke the protocol and was ended, or its answer made no sense */
+	RUNTIME_FAULT_TIMEOUT,	    /* no answer to a call within its deadline */
+	RUNTIME_FAULT_TURN_TIMEOUT, /* the turn took longer than it may */
+	RUNTIME_FAULT_REFUSED,	    /* it answered with an error; rpc_code and message are its own */
+	RUNTIME_FAULT_NO_THREAD,    /* it does not know the thread (any more) */
+	RUNTIME_FAULT_TURN,	    /* the turn ended as failed; info says why */
+	RUNTIME_FAULT_AUTH,	    /* the same, and the reason is the account: not logged in, or unauthorized */
+	RUNTIME_FAULT_BUSY,	    /* a limit of this header, or a turn in progress on that thread */
+	RUNTIME_FAULT_INPUT,	    /* what we were given cannot be sent: no JSON, or not UTF-8 */
+	RUNTIME_FAULT_STOPPING,	    /* runtime_stop() was called */
+};
+/* "start", "gone", "turn-timeout" ... Static storage. */
+const char *runtime_fault_word(enum runtime_fault fault);
+
+enum runtime_state {
+	RUNTIME_IDLE,	  /* not running; the next need starts it */
+	RUNTIME_STARTING, /* started, not greeted yet */
+	RUNTIME_READY,
+	RUNTIME_ENDING,	  /* told to end, or ended and not yet reaped */
+	RUNTIME_PAUSED,	  /* not running, and not started again before the pause is over */
+	RUNTIME_STOPPED,  /* for good */
+};
+const char *runtime_state_word(enum runtime_state state); /* static storage */
+
+/* ---- the runtime itself */
+
+struct runtime_settings {
+	const char *const *argv;       /* NULL-ended; copied, as everything here is */
+	const char *dir;	       /* the child's working directory; NULL: ours */
+	const char *const *env;	       /* NULL-ended "NAME=value", besides PATH, HOME and the like; NULL: none */
+	bool whole_env;		       /* it gets all of our environment, then env */
+	bool keep;		       /* start it now, and again when it ended, without being asked */
+	int64_t idle_ms;	       /* end it when it had nothing to do for this long; 0: never */
+	int64_t init_timeout_ms;       /* these: 0 takes the default above */
+	int64_t call_timeout_ms;       /* thread/start, thread/resume, turn/start and the calls below */
+	int64_t interrupt_timeout_ms;  /* a turn that was told to stop and has not by then: the child is ended, others' turns with it */
+	int64_t approval_timeout_ms;   /* an approval nobody answered is declined; 0: it waits as long as its turn */
+	int64_t pause_min_ms, pause_max_ms;
+	size_t line_max;
+};
+
+struct runtime_gone {
+	uint64_t generation;
+	enum runtime_fault fault; /* NONE: it was asked to (idle, stop) */
+	int exit_status;	  /* -1 when a signal ended it, or it never ran */
+	int signal;		  /* 0 when it ended by itself */
+	const char *message;	  /* one line, safe to show; with the last line of its standard error */
+	int64_t pause_ms;	  /* until it may be started again */
+};
+
+/* Each may be NULL. */
+struct runtime_calls {
+	void (*state)(enum runtime_state state, uint64_t generation, void *payload); /* each change */
+	void (*gone)(const struct runtime_gone *gone, void *payload);		     /* once a generation, after everything that failed by it */
+	/* account/updated, account/login/completed, account/rateLimits/updated, mcpServer/oauthLogin/completed */
+	void (*account)(const char *method, struct span params, void *payload);
+	/* What belongs to no turn of ours: warnings, configWarning, deprecationNotice; and lines of standard error (method "stderr",
+	 * params a JSON string). For logs. */
+	void (*notice)(const char *method, struct span params, void *payload);
+};
+
+/* Never fails; a command that cannot be started shows when it is needed. base, and payload, must outlive it. */
+struct runtime *runtime_new(struct event_base *base, const struct runtime_settings *settings, const struct runtime_calls *calls, void *payload);
+
+/* Takes nothing new; turns are interrupted and get their end (STOPPING) at the latest after grace_ms, then the child's group is ended.
+ * done comes once, when there is no child left; NULL is allowed. */
+void runtime_stop(struct runtime *runtime, int64_t grace_ms, void (*done)(void *payload), void *payload);
+
+/* Kills what is left of the group, and frees. No callback comes any more, also not for what was under way. Accepts NULL. */
+void runtime_free(struct runtime *runtime);
+
+struct runtime_status {
+	enum runtime_state state;
+	pid_t pid;		/* 0: no child */
+	uint64_t generation;	/* starts so far, this one included */
+	uint64_t ends;		/* ends that were not asked for */
+	int64_t ready_ms;	/* wall clock of its readiness, 0: not ready */
+	int64_t pause_ms;	/* still to wait in RUNTIME_PAUSED */
+	size_t turns, calls;	/* under way or waiting */
+	uint64_t garbage, late; /* lines that were no messages; answers to nothing that waited */
+	const char *agent;	/* userAgent of its greeting, "" before; borrowed until the loop runs again, like the next two */
+	const char *last_error; /* message of the last end, "" */
+	const char *errors;	/* the end of its standard error; raw, escape it before showing */
+	size_t errors_len;
+};
+void runtime_status(const struct runtime *runtime, struct runtime_status *ret);
+
+/* While held (calls count), nothing is read from the child and no deadline of ours passes: for a caller whose own queues are full. The
+ * child waits on its pipe and loses nothing. */
+void runtime_hold(struct runtime *runtime);
+void runtime_release(struct runtime *runtime);
+
+/* ---- calls: one request, one answer */
+
+struct runtime_reply {
+	enum runtime_fault fault; /* NONE: result is its answer */
+	struct span result;	  /* JSON; {} when it gave none */
+	int64_t rpc_code;	  /* REFUSED: the code of its error, else 0 */
+	const char *message;	  /* not NONE: one line, safe to show; REFUSED: the child's own words */
+	int64_t retry_after_ms;	  /* PAUSED: when to come again, else 0 */
+};
+typedef void runtime_reply_cb(const struct runtime_reply *reply, void *payload);
+
+/* Starts the child when there is none and answers when it is ready (result: what it said to initialize) or cannot be. */
+uint64_t runtime_ready(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+
+/* Any method; params is JSON text or SPAN_NONE (then {} is sent). timeout_ms 0: call_timeout_ms. The callback comes exactly once, unless
+ * runtime_call_forget() gave true. What was sent before the child ended is not sent again. */
+uint64_t runtime_call(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
+bool runtime_call_forget(struct runtime *runtime, uint64_t call);
+
+uint64_t runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_cb *cb, void *payload);
+/* params: {"type":"chatgpt"}, {"type":"apiKey","apiKey":...} or {"type":"chatgptAuthTokens",...}; sent as given, kept nowhere, wiped after. */
+uint64_t runtime_account_login(struct runtime *runtime, struct span params, runtime_reply_cb *cb, void *payload);
+uint64_t runtime_account_login_cancel(struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
+uint64_t runtime_account_logout(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+uint64_t runtime_account_limits(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+
+/* ---- turns */
+
+struct runtime_turn_request {
+	/* The runtime's own id of the thread, as an earlier RUNTIME_THREAD gave it; SPAN_NONE: a new thread is started. A thread that the
+	 * child of this generation has not loaded is resumed first. */
+	struct span thread;
+	bool new_if_lost;	     /* when it cannot be resumed: start a new one (lost in RUNTIME_THREAD), else the turn fails with NO_THREAD */
+	struct span thread_params;   /* JSON object, SPAN_NONE: further members of thread/start and thread/resume */
+	struct span text;	     /* what the person says: bytes, not JSON; what is not UTF-8 in it becomes U+FFFD */
+	struct span input;	     /* JSON array of UserInput instead of text, or SPAN_NONE */
+	/* Options of turn/start; SPAN_NONE: not sent. They stay with the thread (agent-runtime(7)). */
+	struct span cwd, model, effort, personality; /* text */
+	struct span approval_policy;		     /* text; or JSON when it begins with '{' */
+	struct span sandbox_policy;		     /* JSON; the strings "read-only", "workspace-write" and "danger-full-access" become their objects */
+	int64_t timeout_ms;			     /* of the whole turn; its clock stands while an approval is open; 0: no limit */
+};
+
+enum runtime_event_type {
+	RUNTIME_THREAD,		   /* thread, started (a new one), lost: keep the id, it is what the next turn gives as `thread` */
+	RUNTIME_TURN_STARTED,	   /* turn_id: from now on it has begun and may have effects */
+	RUNTIME_ITEM_STARTED,	   /* item_id, item_type, item */
+	RUNTIME_ITEM_DELTA,	   /* item_id, delta, text */
+	RUNTIME_ITEM_COMPLETED,	   /* item_id, item_type, item; text for an agent message */
+	RUNTIME_USAGE,		   /* params.tokenUsage as `item` */
+	RUNTIME_APPROVAL,	   /* approval, kind, item_id: answer it with runtime_approval_answer() */
+	RUNTIME_APPROVAL_RESOLVED, /* approval, how: once for each RUNTIME_APPROVAL, at the latest before RUNTIME_END */
+	RUNTIME_NOTICE,		   /* anything else about the turn: error with willRetry, turn/diff/updated, turn/plan/updated, warning ... */
+	RUNTIME_END,		   /* end: exactly once, the last one */
+};
+
+enum runtime_delta { RUNTIME_DELTA_MESSAGE, RUNTIME_DELTA_PLAN, RUNTIME_DELTA_REASONING, RUNTIME_DELTA_SUMMARY, RUNTIME_DELTA_COMMAND, RUNTIME_DELTA_FILE, RUNTIME_DELTA_OTHER };
+
+enum runtime_approval_kind {
+	RUNTIME_APPROVE_COMMAND,     /* item/commandExecution/requestApproval; params: command, cwd, reason ... */
+	RUNTIME_APPROVE_FILE,	     /* item/fileChange/requestApproval; the changes are in the ITEM_STARTED with this item_id */
+	RUNTIME_APPROVE_PERMISSIONS, /* item/permissions/requestApproval */
+	RUNTIME_APPROVE_QUESTION,    /* item/tool/requestUserInput: answer with a result {"answers":{ID:{"answers":[TEXT...]}}} */
+	RUNTIME_APPROVE_OTHER,	     /* any other request about the turn: answer with a result, or decline */
+};
+
+enum runtime_decision { RUNTIME_ACCEPT, RUNTIME_ACCEPT_SESSION, RUNTIME_DECLINE, RUNTIME_CANCEL };
+
+enum runtime_resolved {
+	RUNTIME_RESOLVED_ANSWERED,  /* by runtime_approval_answer() */
+	RUNTIME_RESOLVED_TIMEOUT,   /* approval_timeout_ms passed: declined */
+	RUNTIME_RESOLVED_WITHDRAWN, /* the child asks no more, the turn ended or was interrupted, or the child is gone */
+};
+
+enum runtime_outcome { RUNTIME_COMPLETED, RUNTIME_INTERRUPTED, RUNTIME_FAILED };
+
+struct runtime_end {
+	enum runtime_outcome outcome;
+	enum runtime_fault fault; /* NONE unless FAILED */
+	const char *message;	  /* FAILED: one line, safe to show; else "" */
+	const char *info;	  /* codexErrorInfo as a word: "usageLimitExceeded", "contextWindowExceeded" ...; "" when there is none */
+	int64_t http;		  /* the provider's HTTP status inside codexErrorInfo; 0: none */
+	int64_t rpc_code;	  /* REFUSED: its code */
+	int64_t retry_after_ms;	  /* PAUSED: when to come again */
+	bool sent;		  /* turn/start had been sent, so it may have had effects; false: nothing happened, it may be asked again */
+	bool forced;		  /* the child did not say the end itself; we closed the turn */
+	struct span text;	  /* the answer: all agent messages, as bytes, a blank line between two; also the part before a failure */
+	bool text_cut;		  /* longer than RUNTIME_TEXT_MAX */
+	bool streamed;		  /* all of text was in RUNTIME_DELTA_MESSAGE events already, so it must not be repeated as a delta */
+};
+
+struct runtime_event {
+	enum runtime_event_type type;
+	uint64_t turn;		/* our number, as runtime_turn_start() gave it */
+	uint64_t generation;
+	const char *method;	/* the message behind it ("item/agentMessage/delta"), "" when it is our own doing */
+	struct span params;	/* its params, JSON as the child wrote it; SPAN_NONE when our own doing */
+	const char *thread;	/* the runtime's thread id, "" while unknown */
+	const char *turn_id;	/* the runtime's turn id, "" while unknown */
+	const char *item_id;	/* "" when it concerns none */
+	const char *item_type;	/* "agentMessage", "commandExecution", "fileChange", "reasoning" ... */
+	struct span item;	/* JSON */
+	enum runtime_delta delta;
+	struct span text;	/* bytes, decoded */
+	bool started, lost;	/* THREAD: a new thread; although one was asked for */
+	uint64_t approval;
+	enum runtime_approval_kind kind;
+	enum runtime_resolved how;
+	enum runtime_decision decision; /* APPROVAL_RESOLVED, ANSWERED or TIMEOUT */
+	const struct runtime_end *end;	/* END */
+};
+typedef void runtime_event_cb(const struct runtime_event *event, void *payload);
+
+/* Everything in request is copied. Events come until RUNTIME_END, which always comes: after the runtime's own end, a failure, a deadline or
+ * the child's end. At most one turn at once on one thread of the runtime (BUSY). */
+uint64_t runtime_turn_start(struct runtime *runtime, const struct runtime_turn_request *request, runtime_event_cb *cb, void *payload);
+
+/* Reaches the runtime as soon as it can be (before its turn has begun it is remembered). True: the turn ends as INTERRUPTED, whatever the
+ * runtime says from now on, within interrupt_timeout_ms; until then only APPROVAL_RESOLVED and END come. False: it has ended already. */
+bool runtime_turn_interrupt(struct runtime *runtime, uint64_t turn);
+
+/* More text for the turn under way (turn/steer). The reply says whether it was taken. */
+uint64_t runtime_turn_steer(struct runtime *runtime, uint64_t turn, struct span text, runtime_reply_cb *cb, void *payload);
+
+struct runtime_answer {
+	enum runtime_decision decision;
+	struct span result; /* JSON: sent as it is, and decision only reported; SPAN_NONE: made from decision */
+};
+/* False: it is not open (any more), or result is no JSON. True: sent, and RUNTIME_APPROVAL_RESOLVED follows. */
+bool runtime_approval_answer(struct runtime *runtime, uint64_t approval, const struct runtime_answer *answer);
+
+#endif
