@@ -14,7 +14,9 @@
 #include "compat.h"
 
 struct auth;
+struct buf;
 struct err;
+struct principal;
 struct request;
 
 struct auth_settings {
@@ -33,5 +35,51 @@ bool auth_guards(const char *path);
 
 /* True: go on. False: it has been answered. */
 bool auth_admit(const struct auth *auth, struct request *request) USE_RESULT;
+
+/* ---- principals: who asks
+ *
+ * A token of `agent-gateway-token` names a user, workspaces, scopes and an end; the token of --token-file is the user "operator", a
+ * caller who needs no token the user "local", both with every workspace and scope. A cookie session is the principal of the token
+ * that opened it. A principal is a snapshot with a count of references; it stays readable when its token has ended.
+ */
+enum auth_scope { AUTH_READ = 1, AUTH_WRITE = 2, AUTH_ADMIN = 4 };
+
+struct principal *principal_ref(struct principal *principal);
+void principal_unref(struct principal *principal);	      /* accepts NULL */
+const char *principal_user(const struct principal *principal);
+const char *principal_token(const struct principal *principal); /* the token's id, "" for local and operator */
+bool principal_may(const struct principal *principal, unsigned scopes); /* all of them */
+bool principal_member(const struct principal *principal, const char *workspace, size_t n);
+bool principal_everywhere(const struct principal *principal); /* member of every workspace */
+size_t principal_workspaces(const struct principal *principal); /* those that are named */
+const char *principal_workspace(const struct principal *principal, size_t i);
+
+/* False once the token is revoked or past its end, or the session closed or past its: streams look at it with their tick. */
+bool auth_holds(struct auth *auth, const struct principal *principal);
+
+/* Why not, in the words of the Compass contract section 3. */
+struct auth_verdict {
+	int status;	     /* 401, 403 or 429 */
+	const char *code, *message; /* static */
+	unsigned retry_after; /* seconds, 429 only */
+};
+
+/* The caller of a request: a new reference, or NULL and the verdict. In order: peer and names (FORBIDDEN), credential (UNAUTHORIZED,
+ * SESSION_IDLE_TIMEOUT), Origin (CSRF_ORIGIN_REQUIRED, CSRF_ORIGIN_DENIED), rate (RATE_LIMITED), scopes (FORBIDDEN). A cookie counts where no
+ * bearer token is given; with it, whatever changes state, and every WebSocket, must come from an allowed Origin. */
+struct principal *auth_judge(struct auth *auth, struct request *request, unsigned scopes, struct auth_verdict *ret);
+
+/* ---- cookie sessions (`__Host-compass_session`, 8 h, 1 h idle) */
+
+#define AUTH_SESSION_MS (28800 * INT64_C(1000))
+#define AUTH_SESSION_IDLE_MS (3600 * INT64_C(1000))
+#define AUTH_SESSIONS_MAX 10000
+
+/* Appends the value of a Set-Cookie header. False: err says why (too many sessions). */
+bool auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;
+/* The principal of the request's cookie, a new reference, or NULL; *ret_idle: it was there and slept too long. */
+struct principal *auth_session_find(struct auth *auth, const struct request *request, bool *ret_idle);
+/* Ends the request's session, if it has one; appends a Set-Cookie value that removes it. */
+void auth_session_close(struct auth *auth, const struct request *request, struct buf *ret_set_cookie);
 
 #endif
