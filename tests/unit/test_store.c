@@ -152,6 +152,70 @@ is_page(struct page *page, int64_t first, int64_t last, bool more, const char *n
 }
 
 static void
+on_docs(struct docs *docs)
+{
+	(void)docs;
+	finished++;
+}
+
+static bool
+apply_docs(struct change *change, const void *row, struct change_context *context)
+{
+	(void)row;
+	(void)change;
+	change_put(context, span("d/b"), span("1"));
+	change_put(context, span("d/a"), span("2"));
+	change_put(context, span("e/a"), span("3"));
+	change_put(context, span("d/b"), span("4"));
+	change_put(context, span("d/c"), span("5"));
+	change_put(context, span("d/c"), SPAN_NONE);
+	change_emit(context, STREAM_NONE, "service.test", LEVEL_INFO, SPAN_NONE, span("m"), span("svc"), SPAN_NONE);
+	return true;
+}
+
+/* Documents come with their change, and stay in the order in which they were first put. */
+static void
+documents(void)
+{
+	struct store *store = open_or_die();
+	struct change *change = ask_change(store, "run", NULL, 0, "{}", apply_docs);
+	struct docs *docs = docs_new("d/", on_docs, NULL);
+	struct page *page;
+	struct rows *rows;
+
+	finished = 0;
+	store_docs(store, docs);
+	await(store, 2);
+	ok(change->result == CHANGE_DONE && !change->events[0]->stream.s, "an event of no stream");
+	ok(docs->n == 2 && !strcmp(docs->list[0].key.s, "d/b") && !strcmp(docs->list[0].text.s, "4") && !strcmp(docs->list[1].text.s, "2"), "documents, as put last");
+	rows = rows_new(on_rows, NULL);
+	buf_addstr(&rows->stream, "run");
+	rows->limit = 1;
+	store_rows(store, rows);
+	page = page_new(on_page, NULL);
+	buf_addstr(&page->service, "svc");
+	page->last = true;
+	page->limit = 5;
+	store_page(store, page);
+	await(store, 4);
+	is_int(rows->n_rows, 0, "the change's own stream got nothing");
+	ok(page->n_events == 1 && !strcmp(page->events[0]->kind.s, "service.test"), "the events of a service");
+	page_free(page);
+	rows_free(rows, log_rows_ops());
+	docs_free(docs);
+	change_free(change);
+	store_close(store);
+	store = open_or_die();
+	docs = docs_new("d/", on_docs, NULL);
+	finished = 0;
+	store_docs(store, docs);
+	await(store, 1);
+	ok(docs->n == 2 && !strcmp(docs->list[0].key.s, "d/b"), "and after a restart");
+	docs_free(docs);
+	store_close(store);
+}
+
+static void
 order(void)
 {
 	struct store *store = open_or_die();
@@ -250,14 +314,17 @@ refuses_to_open(void)
 	sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL);
 	sqlite3_close(db);
 	err.text[0] = '\0';
-	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") && strstr(err.text, "knows 1"),
+	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") && strstr(err.text, "knows 2"),
 	    "a file of a newer version: %s", err.text);
 	err.text[0] = '\0';
 	ok(!store_check(where.s, &err) && strstr(err.text, "schema 99"), "the check says the same");
 	sqlite3_open(file.s, &db);
-	sqlite3_exec(db, "PRAGMA user_version=1", NULL, NULL, NULL);
+	sqlite3_exec(db, "PRAGMA user_version=1; DROP TABLE docs; DROP INDEX events_service", NULL, NULL, NULL);
 	sqlite3_close(db);
-	ok(store_check(where.s, &err), "put back: the check is content");
+	ok(store_check(where.s, &err), "put back, as an older version left it: the check is content");
+	store = open_or_die();
+	is_int(store_last_seq(store), 101, "a file of an older version is brought up to date, with what is in it");
+	store_close(store);
 
 	buf_addf(&path, "sqlite:%s/text", dir);
 	fd = open(path.s + 7, O_WRONLY | O_CREAT, 0600);
@@ -452,6 +519,7 @@ main(void)
 	full_disk();
 	killed();
 	full_disk_between_lists();
+	documents();
 	buf_addf(&rm, "rm -rf '%s'", dir);
 	ok(system(rm.s) == 0, "cleared away");
 	buf_release(&rm);

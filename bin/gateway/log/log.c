@@ -375,3 +375,9 @@ log_rows(struct log *log, struct rows *rows)
 {
 	store_rows(log->store, rows);
 }
+
+void
+log_docs(struct log *log, struct docs *docs)
+{
+	store_docs(log->store, docs);
+}

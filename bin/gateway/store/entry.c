@@ -118,6 +118,7 @@ page_new(void (*done)(struct page *page), void *payload)
 	page->payload = payload;
 	page->limit = STORE_PAGE_MAX;
 	buf_init(&page->stream);
+	buf_init(&page->service);
 	return page;
 }
 
@@ -128,6 +129,7 @@ page_free(struct page *page)
 		return;
 	events_free(&page->events, &page->n_events);
 	buf_release(&page->stream);
+	buf_release(&page->service);
 	free(page);
 }
 
@@ -154,4 +156,37 @@ rows_free(struct rows *rows, const struct derived_ops *ops)
 	free(rows->rows);
 	buf_release(&rows->stream);
 	free(rows);
+}
+
+struct docs *
+docs_new(const char *prefix, void (*done)(struct docs *docs), void *payload)
+{
+	struct docs *docs = xcalloc(1, sizeof *docs);
+
+	docs->prefix = prefix;
+	docs->done = done;
+	docs->payload = payload;
+	return docs;
+}
+
+void
+docs_clear(struct docs *docs)
+{
+	while (docs->n) {
+		struct doc *doc = &docs->list[--docs->n];
+
+		buf_release(&doc->key);
+		buf_release(&doc->text);
+	}
+	free(docs->list);
+	docs->list = NULL;
+}
+
+void
+docs_free(struct docs *docs)
+{
+	if (!docs)
+		return;
+	docs_clear(docs);
+	free(docs);
 }

@@ -8,6 +8,7 @@
 struct entry *entry_new(const struct entry *like); /* a copy with one reference */
 void events_add(struct entry ***events, size_t *n, struct entry *event);
 void events_free(struct entry ***events, size_t *n);
+void docs_clear(struct docs *docs);
 
 /* cache.c - derived rows in memory, on the store's thread */
 struct cache;
@@ -43,6 +44,8 @@ bool sqlite_write_row(struct sqlite *db, struct span stream, int64_t updated, co
 bool sqlite_read_row(struct sqlite *db, struct span stream, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
 typedef bool sqlite_row_cb(struct span stream, struct span doc, void *payload);
 bool sqlite_list_rows(struct sqlite *db, bool open_only, int limit, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
+bool sqlite_write_doc(struct sqlite *db, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
+bool sqlite_list_docs(struct sqlite *db, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool sqlite_read_page(struct sqlite *db, struct page *page) USE_RESULT;
 bool sqlite_read_key(struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
 bool sqlite_insert_key(struct sqlite *db, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;

@@ -15,10 +15,11 @@
 #include "store/internal.h"
 #include "xalloc.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION ((int)ARRAY_LEN(migrations))
 #define BUSY_MS 5000 /* somebody else (a backup) may hold the file for a moment */
 
-static const char schema[] =
+/* What brings a file of version i to the next one; 0 is an empty file. */
+static const char *const migrations[] = {
     "CREATE TABLE events(seq INTEGER PRIMARY KEY, stream TEXT, kind TEXT NOT NULL, turn TEXT, level INTEGER NOT NULL,"
     " message TEXT NOT NULL, service TEXT, data BLOB, at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX events_stream ON events(stream, seq) WHERE stream IS NOT NULL;"
@@ -27,7 +28,11 @@ static const char schema[] =
     "CREATE INDEX streams_updated ON streams(updated DESC, id);"
     "CREATE INDEX streams_open ON streams(id) WHERE open <> 0;"
     "CREATE TABLE keys(key TEXT PRIMARY KEY, print INTEGER NOT NULL, answer BLOB, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX keys_at ON keys(at);";
+    "CREATE INDEX keys_at ON keys(at);",
+
+    "CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;"
+    "CREATE INDEX events_service ON events(service, seq) WHERE service IS NOT NULL;",
+};
 
 enum statement {
 	BEGIN,
@@ -42,6 +47,11 @@ enum statement {
 	PAGE_ALL_LAST,
 	PAGE_STREAM,
 	PAGE_STREAM_LAST,
+	PAGE_SERVICE,
+	PAGE_SERVICE_LAST,
+	WRITE_DOC,
+	REMOVE_DOC,
+	LIST_DOCS,
 	READ_KEY,
 	INSERT_KEY,
 	FORGET_KEYS,
@@ -67,6 +77,11 @@ static const char *const texts[] = {
 	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
 	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
+	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
+	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
 	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
 	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
 	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
@@ -161,18 +176,24 @@ read_version(sqlite3 *db, const char *file, int *ret, struct err *err)
 static bool
 set_up(sqlite3 *db, const char *file, struct err *err)
 {
-	int version;
+	struct buf set = BUF_INIT;
+	int version, i;
+	bool ok;
 
 	sqlite3_busy_timeout(db, BUSY_MS);
 	if (!read_version(db, file, &version, err))
 		return false;
 	if (!exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY", file, err))
 		return false;
-	if (version)
+	if (version == SCHEMA_VERSION)
 		return true;
-	if (!exec(db, "BEGIN EXCLUSIVE", file, err) || !exec(db, schema, file, err))
-		return false;
-	return exec(db, "PRAGMA user_version=1", file, err) && exec(db, "COMMIT", file, err);
+	ok = exec(db, "BEGIN EXCLUSIVE", file, err);
+	for (i = version; ok && i < SCHEMA_VERSION; i++)
+		ok = exec(db, migrations[i], file, err);
+	buf_addf(&set, "PRAGMA user_version=%d; COMMIT", SCHEMA_VERSION);
+	ok = ok && exec(db, set.s, file, err);
+	buf_release(&set);
+	return ok;
 }
 
 struct sqlite *
@@ -303,6 +324,18 @@ sqlite_insert_key(struct sqlite *s, struct span key, uint64_t print, struct span
 }
 
 bool
+sqlite_write_doc(struct sqlite *s, struct span key, struct span doc, struct err *err)
+{
+	enum statement which = doc.s ? WRITE_DOC : REMOVE_DOC;
+	sqlite3_stmt *statement = get(s, which);
+
+	bind(statement, 1, key);
+	if (doc.s)
+		bind_blob(statement, 2, doc);
+	return run(s, which, "store", err);
+}
+
+bool
 sqlite_forget_keys(struct sqlite *s, int64_t before, struct err *err)
 {
 	sqlite3_bind_int64(get(s, FORGET_KEYS), 1, before);
@@ -343,6 +376,25 @@ sqlite_list_rows(struct sqlite *s, bool open_only, int limit, sqlite_row_cb *cb,
 	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
 }
 
+bool
+sqlite_list_docs(struct sqlite *s, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err)
+{
+	sqlite3_stmt *statement = get(s, LIST_DOCS);
+	struct buf above = BUF_INIT;
+	int code;
+
+	buf_addstr(&above, prefix);
+	above.s[above.len - 1]++;
+	bind(statement, 1, (struct span){ prefix, strlen(prefix) });
+	bind(statement, 2, (struct span){ above.s, above.len });
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+		if (!cb(column(statement, 0), column(statement, 1), payload))
+			break;
+	sqlite3_reset(statement);
+	buf_release(&above);
+	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
+}
+
 static void
 reverse(struct entry **events, size_t n)
 {
@@ -359,7 +411,8 @@ reverse(struct entry **events, size_t n)
 bool
 sqlite_read_page(struct sqlite *s, struct page *page)
 {
-	enum statement which = page->stream.len ? (page->last ? PAGE_STREAM_LAST : PAGE_STREAM) : (page->last ? PAGE_ALL_LAST : PAGE_ALL);
+	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST }, { PAGE_SERVICE, PAGE_SERVICE_LAST } };
+	enum statement which = statements[page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
 	sqlite3_stmt *statement = get(s, which);
 	struct buf above = BUF_INIT;
 	size_t bytes = 0;
@@ -377,6 +430,8 @@ sqlite_read_page(struct sqlite *s, struct page *page)
 	}
 	if (page->stream.len)
 		bind(statement, 5, (struct span){ page->stream.s, page->stream.len });
+	else if (page->service.len)
+		bind(statement, 5, (struct span){ page->service.s, page->service.len });
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct entry like = { .seq = sqlite3_column_int64(statement, 0), .level = (enum level)sqlite3_column_int(statement, 4), .at_ms = sqlite3_column_int64(statement, 8) };
 

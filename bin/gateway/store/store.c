@@ -19,7 +19,7 @@
 #define BATCH_MAX 4096	       /* operations of one transaction */
 #define FORGET_EVERY_MS 600000 /* how often old idempotency keys are removed */
 
-enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS };
+enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS, OP_DOCS };
 
 struct op {
 	enum op_kind kind;
@@ -27,6 +27,7 @@ struct op {
 		struct change *change;
 		struct page *page;
 		struct rows *rows;
+		struct docs *docs;
 	} u;
 	struct op *next;
 };
@@ -162,6 +163,8 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 
 	if (!stream.s && change->stream.len)
 		stream = (struct span){ change->stream.s, change->stream.len };
+	else if (!stream.n)
+		stream = SPAN_NONE;
 	like.seq = ++store->last_seq;
 	like.at_ms = context->now;
 	like.stream = stream;
@@ -181,6 +184,13 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 		store->ops->fold(c->row, event);
 	}
 	return event->seq;
+}
+
+void
+change_put(struct change_context *context, struct span key, struct span doc)
+{
+	if (!context->failed && !sqlite_write_doc(context->store->db, key, doc, &context->store->err))
+		context->failed = true;
 }
 
 /* True: this key was seen before, and the change has its result. */
@@ -255,6 +265,21 @@ add_row(struct span stream, struct span doc, void *payload)
 	return true;
 }
 
+static bool
+add_doc(struct span key, struct span text, void *payload)
+{
+	struct docs *docs = payload;
+	struct doc *doc;
+
+	docs->list = xrealloc(docs->list, (docs->n + 1) * sizeof *docs->list);
+	doc = &docs->list[docs->n++];
+	buf_init(&doc->key);
+	buf_init(&doc->text);
+	buf_add(&doc->key, key.s, key.n);
+	buf_add(&doc->text, text.s, text.n);
+	return true;
+}
+
 /* What this batch has changed must be on record before a list is read. */
 static bool
 flush_rows(struct store *store)
@@ -270,6 +295,8 @@ run_read(struct store *store, struct op *op, struct err *err)
 	struct buf doc = BUF_INIT;
 	bool found = false, ok;
 
+	if (op->kind == OP_DOCS)
+		return sqlite_list_docs(store->db, op->u.docs->prefix, add_doc, op->u.docs, err);
 	if (op->kind == OP_PAGE) {
 		op->u.page->last_seq = store->last_seq;
 		return sqlite_read_page(store->db, op->u.page);
@@ -293,6 +320,12 @@ run_read_alone(struct store *store, struct op *op)
 		op->u.page->more = false;
 		if (!run_read(store, op, &op->u.page->err) && !op->u.page->err.status)
 			op->u.page->err = store->err;
+		return;
+	}
+	if (op->kind == OP_DOCS) {
+		docs_clear(op->u.docs);
+		if (!run_read(store, op, &err))
+			op->u.docs->err = err;
 		return;
 	}
 	while (op->u.rows->n_rows)
@@ -417,8 +450,10 @@ ask(struct store *store, enum op_kind kind, void *what)
 		op->u.change = what;
 	else if (kind == OP_PAGE)
 		op->u.page = what;
-	else
+	else if (kind == OP_ROWS)
 		op->u.rows = what;
+	else
+		op->u.docs = what;
 	store->in_flight++;
 	pthread_mutex_lock(&store->lock);
 	queue_push(&store->asked, op);
@@ -451,6 +486,12 @@ store_rows(struct store *store, struct rows *rows)
 	ask(store, OP_ROWS, rows);
 }
 
+void
+store_docs(struct store *store, struct docs *docs)
+{
+	ask(store, OP_DOCS, docs);
+}
+
 int
 store_fd(const struct store *store)
 {
@@ -469,6 +510,9 @@ finish(struct op *op)
 		break;
 	case OP_ROWS:
 		op->u.rows->done(op->u.rows);
+		break;
+	case OP_DOCS:
+		op->u.docs->done(op->u.docs);
 		break;
 	}
 	free(op);
@@ -667,6 +711,9 @@ drop(const struct store *store, struct op *op)
 		break;
 	case OP_ROWS:
 		rows_free(op->u.rows, store->ops);
+		break;
+	case OP_DOCS:
+		docs_free(op->u.docs);
 		break;
 	}
 	free(op);

@@ -98,17 +98,21 @@ struct change *change_new(void (*done)(struct change *change), void *payload);
 void change_free(struct change *change);
 
 /* For apply: the wall clock of this change, and emitting. The new event belongs to the change's stream (or to `stream` when that
- * is not SPAN_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
+ * is not SPAN_NONE, or to none when that is STREAM_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
+#define STREAM_NONE ((struct span){ "", 0 })
 int64_t change_now_ms(const struct change_context *context);
 int64_t change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn, struct span message,
     struct span service, struct span data);
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
+/* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
+void change_put(struct change_context *context, struct span key, struct span doc);
 
 /* ---- reads */
 
 struct page {
 	/* set by the caller */
 	struct buf stream;     /* empty: all */
+	struct buf service;    /* with an empty stream: only events of this service */
 	const char *prefix;    /* only kinds that start so ("agent."), NULL: all; static storage */
 	int64_t after;	       /* exclusive; ascending from there ... */
 	int limit;	       /* 1..STORE_PAGE_MAX, or up to 2000 for `last` */
@@ -140,6 +144,22 @@ struct rows {
 struct rows *rows_new(void (*done)(struct rows *rows), void *payload);
 void rows_free(struct rows *rows, const struct derived_ops *ops);
 
+/* Documents whose keys begin with prefix, in the order in which the keys were first put. */
+struct docs {
+	/* set by the caller */
+	const char *prefix;    /* not empty; static storage */
+	void (*done)(struct docs *docs);
+	void *payload;
+	/* results */
+	struct doc {
+		struct buf key, text;
+	} *list;
+	size_t n;
+	struct err err;
+};
+struct docs *docs_new(const char *prefix, void (*done)(struct docs *docs), void *payload);
+void docs_free(struct docs *docs);
+
 /* ---- life cycle */
 
 /* where: "sqlite:/dir/file" or a directory (file agentutils.db in it, created 0700/0600). Opens, checks the version, migrates, takes an
@@ -157,6 +177,7 @@ void store_close(struct store *store);
 void store_change(struct store *store, struct change *change);
 void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
+void store_docs(struct store *store, struct docs *docs);
 
 int store_fd(const struct store *store);	  /* readable when results wait */
 void store_dispatch(struct store *store);	  /* runs done() of everything that is finished, in order */
