@@ -9,11 +9,13 @@
 #include "compat.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "api.h"
+#include "cancel.h"
 #include "clock.h"
 #include "cursor.h"
 #include "die.h"
@@ -22,6 +24,7 @@
 #include "filter.h"
 #include "follow.h"
 #include "hook.h"
+#include "key.h"
 #include "num.h"
 #include "opt.h"
 #include "out.h"
@@ -92,6 +95,7 @@ struct watch {
 	struct common *common;
 	struct follow *follow;
 	struct until until;
+	struct buf run; /* "": all */
 };
 
 static void
@@ -184,6 +188,9 @@ watch_new(struct common *common, const char *run, int64_t after)
 	struct follow_settings settings = common->follow;
 
 	watch->common = common;
+	buf_init(&watch->run);
+	if (run)
+		buf_addstr(&watch->run, run);
 	until_init(&watch->until, &common->until, run != NULL);
 	/* whether the run waits or is over may have been said before the cursor */
 	settings.history = run && (common->until.waiting || common->until.terminal);
@@ -196,6 +203,7 @@ watch_free(struct watch *watch)
 {
 	follow_free(watch->follow);
 	until_release(&watch->until);
+	buf_release(&watch->run);
 	free(watch);
 }
 
@@ -308,6 +316,50 @@ take_subjects(struct common *common, struct input *input, struct watch **watches
 	} while (line_ready(&input->subject.in));
 }
 
+/* ---- the first interrupt asks for the end of what is watched */
+
+static bool
+cancel_watched(struct watch *watch)
+{
+	struct buf key = BUF_INIT;
+	struct http_answer answer;
+	struct err err = ERR_INIT;
+	bool ok;
+
+	if (!watch->run.len || watch->until.over >= 0)
+		return false; /* nothing to end */
+	key_add(&key);
+	ok = cancel_run(&watch->common->api, watch->run.s, "interrupted by the operator", key.s, &answer, &err);
+	http_answer_release(&answer);
+	buf_release(&key);
+	/* one that is over already: its last event is on its way here */
+	if (ok || err.status == STATUS_CONFLICT)
+		return true;
+	warn("%s; it goes on", err.text);
+	return false;
+}
+
+/* The runs whose end the server takes on are watched until then; the others are left. Gives how many go on. */
+static size_t
+interrupt_all(struct common *common, struct input *input, struct watch **watches, size_t n)
+{
+	size_t i, kept = 0;
+
+	/* from here on a signal leaves at once, also while the server is asked */
+	sig_release();
+	input->open = false;
+	common->until.terminal = true;
+	for (i = 0; i < n; i++) {
+		if (cancel_watched(watches[i]))
+			watches[kept++] = watches[i];
+		else
+			watch_free(watches[i]);
+	}
+	if (kept)
+		info("asked for the end of %zu run%s; interrupt again to leave without waiting for it", kept, kept == 1 ? "" : "s");
+	return kept;
+}
+
 static int
 watch_all(struct common *common, struct input *input, struct watch **watches, size_t n)
 {
@@ -320,6 +372,12 @@ watch_all(struct common *common, struct input *input, struct watch **watches, si
 		n = step_all(watches, n);
 		flush_all(common);
 		signo = sig_take();
+		if (signo == SIGINT && n) {
+			fds[0].fd = -1;
+			n = interrupt_all(common, input, watches, n);
+			if (n)
+				continue;
+		}
 		if (signo)
 			sig_die(signo); /* leaving never ends a run */
 		if (!common->left || (!n && !input->open))

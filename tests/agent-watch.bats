@@ -192,3 +192,65 @@ once_in_order() { jq -s -e '[.[].seq] as $s | $s == ($s | sort | unique)' "$1" >
 	[ "$status" = 143 ]
 	[ "$(agent-runs r --jq .status)" = queued ]
 }
+
+# watching RUN...: agent-watch as a terminal starts it; started by a script in the background it would ignore the interrupt
+watching() { start watch env --default-signal=INT agent-watch "$@"; }
+
+@test "the first interrupt ends the runs at the server and prints their last events" {
+	start_gateway
+	for r in a b; do agent-run-create --agent echo --run $r; done >runs
+	start watch env --default-signal=INT sh -c 'exec agent-watch <runs'
+	await 10 count_lines watch.out agent.run_started 2
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 11 ]
+	[ "$(grep -c '"kind":"agent.run_cancelled"' watch.out)" = 2 ]
+	[ "$(agent-runs a b --jq .status | sort -u)" = cancelled ]
+	[ "$(cat watch.err)" = 'agent-watch: asked for the end of 2 runs; interrupt again to leave without waiting for it' ]
+	[ "$(agent-events a --kind agent.run_cancelled --jq .data.reason)" = 'interrupted by the operator' ]
+}
+
+@test "a second interrupt leaves, while a handler still holds out" {
+	mkdir agents
+	mkfifo never
+	exec 7<>never
+	jq '.spec.origin.command = ["sh", "-c", "trap \"\" TERM; : >../began; while :; do read -r x <../never; done"] | .spec.origin.workingDirectory = "."' \
+		"$AU_SRC/bin/gateway/builtin/shell.json" >agents/a.json
+	start_gateway --agents agents
+	agent-run-create --agent shell --run r | agent-send x >/dev/null
+	await 10 test -e began
+	watching r --until never
+	await 10 has_line watch.out agent.step_started
+	kill -INT "$pid"
+	await 10 has_line watch.out agent.cancel_requested
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 130 ]
+	exec 7>&-
+}
+
+@test "a server that cannot end runs, and --all, are left at the first interrupt; SIGTERM ends nothing" {
+	start_clarity
+	emit r agent.run_started
+	watching r
+	await 10 has_line watch.out agent.run_started
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 130 ]
+	[ "$(cat watch.err)" = "agent-watch: warning: unable to cancel run 'r': $url has no way to cancel a run; it goes on" ]
+	start_gateway
+	emit r agent.run_started
+	for how in 'INT --all --until never' 'TERM r'; do
+		# shellcheck disable=SC2086 # words
+		watching ${how#* }
+		await 10 has_line watch.out agent.run_started
+		kill "-${how%% *}" "$pid"
+		status=0
+		wait "$pid" || status=$?
+		[ "$status" -gt 128 ]
+		[ "$(agent-runs r --jq .status)" = running ]
+	done
+}

@@ -77,6 +77,24 @@ main(void)
 	ok(!run_load(span("r"), span("[]")) && !run_load(span("r"), span("{\"status\":99}")) && !run_load(span("r"), span("{\"status\":1,\"open\":3}")),
 	    "a document that is none is not taken");
 	run_free(run);
+
+	run = run_new(span("r2"));
+	seq = 0;
+	fold(run, "agent.chat.user_message", "{}", "open");
+	fold(run, "agent.chat.user_message", "{}", "open");
+	fold(run, "agent.step_started", "{\"stepId\":\"x\"}", "1");
+	fold(run, "agent.cancel_requested", "{\"reason\":\"enough\"}", NULL);
+	ok(!run->cancel_asked && run->n_open == 2, "an event of that name that is not the gateway's own asks for nothing");
+	fold(run, "agent.cancel_requested", "{\"reason\":\"enough\"}", "cancel");
+	ok(run->cancel_asked == 5 && run->n_open == 1 && run->open[0] == 1 && !run_terminal(run), "the end is asked for: only the message that is being answered stays");
+	buf_reset(&doc);
+	run_save(run, &doc);
+	copy = run_load(span("r2"), (struct span){ doc.s, doc.len });
+	ok(copy && copy->cancel_asked == 5 && !strcmp(copy->cancel_reason.s, "enough"), "that is kept, with its reason");
+	run_free(copy);
+	fold(run, "agent.run_cancelled", "{}", NULL);
+	ok(run->status == RUN_CANCELLED && !run->n_open && !run->cancel_asked, "cancelled: nothing is open");
+	run_free(run);
 	buf_release(&doc);
 	buf_release(&again);
 	return done();

@@ -44,6 +44,18 @@ struct chat {
 
 static void start_job(struct job *job);
 
+struct log *
+chat_log(const struct chat *chat)
+{
+	return chat->log;
+}
+
+size_t
+chat_message_chars(const struct chat *chat)
+{
+	return chat->settings.message_chars;
+}
+
 const char *
 chat_default_mode(const struct chat *chat)
 {
@@ -69,7 +81,7 @@ job_free(struct job *job)
 	free(job);
 }
 
-static struct job *
+struct job *
 job_new(struct chat *chat, const struct buf *run, int64_t seq)
 {
 	struct job *job = xcalloc(1, sizeof *job);
@@ -138,16 +150,36 @@ enqueue(struct job *job)
 }
 
 static void
+jobs_free(struct job *job)
+{
+	struct job *next;
+
+	for (; job; job = next) {
+		next = job->next;
+		job_free(job);
+	}
+}
+
+struct job *
+chat_keep_first(struct chat *chat, const struct buf *run)
+{
+	struct conversation *conversation = *find(chat, run);
+
+	if (!conversation)
+		return NULL;
+	jobs_free(conversation->first->next);
+	conversation->first->next = NULL;
+	conversation->last = &conversation->first->next;
+	return conversation->first;
+}
+
+static void
 conversation_free(struct chat *chat, struct conversation **at)
 {
 	struct conversation *conversation = *at;
-	struct job *job;
 
 	*at = conversation->next;
-	while ((job = conversation->first)) {
-		conversation->first = job->next;
-		job_free(job);
-	}
+	jobs_free(conversation->first);
 	buf_release(&conversation->run);
 	free(conversation);
 	chat->n_conversations--;
@@ -183,8 +215,8 @@ after_end(struct change *change)
 }
 
 /* A run that is over in the meantime gets no more events of ours. */
-static bool
-is_over(const void *row, struct change *change)
+bool
+job_is_over(const void *row, struct change *change)
 {
 	const struct run *run = row;
 
@@ -198,18 +230,21 @@ static bool
 apply_end(struct change *change, const void *row, struct change_context *context)
 {
 	const struct job *job = change->payload;
+	const struct run *run = row;
 
-	if (is_over(row, change))
+	if (job_is_over(row, change))
 		return false;
-	if (job->failed)
+	if (run && run->cancel_asked)
+		events_cancelled(context, job, run);
+	else if (job->failed)
 		events_failure(context, job);
 	else
 		events_reply(context, job, false);
 	return true;
 }
 
-static void
-submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
+void
+job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
 {
 	struct change *change = change_new(done, job);
 
@@ -222,7 +257,7 @@ static void
 end_job(struct job *job, bool failed)
 {
 	job->failed = failed;
-	submit(job, apply_end, after_end);
+	job_submit(job, apply_end, after_end);
 }
 
 static void
@@ -230,6 +265,7 @@ after_command(bool ok, const struct buf *output, const char *why, void *payload)
 {
 	struct job *job = payload;
 
+	job->call = NULL;
 	buf_reset(&job->reply);
 	if (ok)
 		end_job(job, !arguments_reply(job, output, &job->reply));
@@ -268,7 +304,7 @@ run_command(struct job *job)
 	request.env = (const char *const *)env;
 	request.input = input.s;
 	request.input_len = input.len;
-	command_start(job->chat->commands, &request, after_command, job);
+	job->call = command_start(job->chat->commands, &request, after_command, job);
 	for (i = 0; env[i]; i++)
 		free(env[i]);
 	buf_release(&input);
@@ -317,7 +353,7 @@ apply_echo(struct change *change, const void *row, struct change_context *contex
 {
 	const struct job *job = change->payload;
 
-	if (is_over(row, change))
+	if (job_is_over(row, change))
 		return false;
 	events_start(context, job, true, false);
 	events_reply(context, job, true);
@@ -327,7 +363,7 @@ apply_echo(struct change *change, const void *row, struct change_context *contex
 static bool
 apply_disabled(struct change *change, const void *row, struct change_context *context)
 {
-	if (is_over(row, change))
+	if (job_is_over(row, change))
 		return false;
 	events_disabled(context, change->payload);
 	return true;
@@ -338,7 +374,7 @@ apply_start(struct change *change, const void *row, struct change_context *conte
 {
 	const struct job *job = change->payload;
 
-	if (is_over(row, change))
+	if (job_is_over(row, change))
 		return false;
 	events_start(context, job, false, job->service.len > 0);
 	return true;
@@ -369,9 +405,9 @@ dispatch(struct job *job)
 	if (is_echo(job)) {
 		buf_addstr(&job->reply, "Echo: ");
 		buf_add(&job->reply, job->text.s, job->text.len);
-		submit(job, apply_echo, after_end);
+		job_submit(job, apply_echo, after_end);
 	} else
-		submit(job, apply_start, after_start);
+		job_submit(job, apply_start, after_start);
 }
 
 static void
@@ -456,7 +492,7 @@ start_job(struct job *job)
 	if (job->handler && !job->service.len)
 		buf_add(&job->service, job->handler->service.s, job->handler->service.len);
 	if (is_disabled(job)) {
-		submit(job, apply_disabled, after_end);
+		job_submit(job, apply_disabled, after_end);
 		return;
 	}
 	if (!is_echo(job)) {
@@ -501,7 +537,7 @@ add_buf(struct buf *to, const char *key, const struct buf *text)
 static void
 refuse(struct change *change, const struct run *run, const char *what)
 {
-	const char *status = run_status_text(run->status);
+	const char *status = run_status_text(run->cancel_asked ? RUN_CANCELLED : run->status);
 	struct buf text = BUF_INIT;
 
 	buf_addf(&text, "run is terminal and no longer accepts %s: %s", what, run->id.s);
@@ -575,7 +611,7 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	struct buf data = BUF_INIT, message = BUF_INIT;
 	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
 
-	if (run && run_terminal(run)) {
+	if (run && (run_terminal(run) || run->cancel_asked)) {
 		refuse(change, run, post->channel == CHAT_HITL ? "HITL input" : "chat messages");
 		return false;
 	}
@@ -619,38 +655,45 @@ queue_answer(const struct change *change, const struct post *post)
 	enqueue(job);
 }
 
-static void
-after_post(struct change *change)
+void
+chat_outcome(const struct change *change, int ok, struct chat_answer *answer, struct buf *body)
 {
-	struct post *post = change->payload;
-	struct chat_answer answer = { .http = 200, .body = change->answer.s, .body_len = change->answer.len };
-	struct buf body = BUF_INIT;
-
+	*answer = (struct chat_answer){ .http = ok, .body = change->answer.s, .body_len = change->answer.len };
 	switch (change->result) {
 	case CHANGE_DONE:
 		break;
 	case CHANGE_REPLAYED:
-		answer.replayed = true;
+		answer->replayed = true;
 		break;
 	case CHANGE_KEY_REUSED:
-		answer.http = 409;
-		buf_addstr(&body, "{\"error\":\"idempotency key was used for another request\"}");
+		answer->http = 409;
+		buf_addstr(body, "{\"error\":\"idempotency key was used for another request\"}");
 		break;
 	case CHANGE_REFUSED:
 	case CHANGE_FAILED:
-		answer.http = change->err.http ? change->err.http : 503;
-		answer.retry_after_s = answer.http == 409 ? 0 : 1;
+		answer->http = change->err.http ? change->err.http : 503;
+		answer->retry_after_s = answer->http == 409 || answer->http == 404 ? 0 : 1;
 		if (change->answer.len)
 			break;
-		buf_addch(&body, '{');
-		jtext_add_string(&body, "error", change->err.text, strlen(change->err.text));
-		buf_addch(&body, '}');
+		buf_addch(body, '{');
+		jtext_add_string(body, "error", change->err.text, strlen(change->err.text));
+		buf_addch(body, '}');
 		break;
 	}
-	if (body.len) {
-		answer.body = body.s;
-		answer.body_len = body.len;
+	if (body->len) {
+		answer->body = body->s;
+		answer->body_len = body->len;
 	}
+}
+
+static void
+after_post(struct change *change)
+{
+	struct post *post = change->payload;
+	struct chat_answer answer;
+	struct buf body = BUF_INIT;
+
+	chat_outcome(change, 200, &answer, &body);
 	post->cb(&answer, post->payload);
 	if (change->result == CHANGE_DONE)
 		queue_answer(change, post);
@@ -702,14 +745,18 @@ apply_interrupted(struct change *change, const void *row, struct change_context 
 	struct job *job = change->payload;
 	const struct run *run = row;
 
-	if (is_over(row, change))
+	if (job_is_over(row, change))
 		return false;
 	if (run)
 		buf_add(&job->step, run->current_step.s, run->current_step.len);
 	if (!job->step.len)
 		buf_addstr(&job->step, "runtime_chat");
 	buf_addstr(&job->reply, "the gateway was restarted while this message was being answered");
-	events_failure(context, job);
+	job->failed = true;
+	if (run && run->cancel_asked)
+		events_cancelled(context, job, run);
+	else
+		events_failure(context, job);
 	return true;
 }
 
@@ -753,7 +800,7 @@ recover_run(struct chat *chat, const struct run *run)
 		if (run->open[i] == run->started_open) {
 			buf_add(&job->service, run->service.s, run->service.len);
 			buf_add(&job->agent, run->agent.s, run->agent.len);
-			submit(job, apply_interrupted, after_interrupted);
+			job_submit(job, apply_interrupted, after_interrupted);
 			continue;
 		}
 		page = page_new(after_message, job);

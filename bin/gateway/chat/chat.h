@@ -55,4 +55,13 @@ struct chat_answer {
 /* Everything in message is copied. cb runs on the loop when the message is stored or refused. */
 void chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
 
+/* Ends a run: what is being answered is stopped, what waits gets no answer, agent.run_cancelled is the last event. The answer is 202 once
+ * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. Everything in cancel is copied. */
+struct chat_cancel {
+	struct span run, reason; /* reason: "" or SPAN_NONE without */
+	struct span key;	 /* idempotency key or SPAN_NONE */
+	uint64_t print;
+};
+void chat_cancel(struct chat *chat, const struct chat_cancel *cancel, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
+
 #endif

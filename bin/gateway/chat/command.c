@@ -329,14 +329,14 @@ start(struct command_call *call)
 	set_timer(call, call->timeout_ms);
 }
 
-/* The oldest that waits: the list has the newest first. */
+/* The oldest that waits: the list has the newest first. Of those that were ended before their turn, when `ended`. */
 static struct command_call *
-oldest_waiting(const struct commands *commands)
+oldest_waiting(const struct commands *commands, bool ended)
 {
 	struct command_call *call, *found = NULL;
 
 	for (call = commands->calls; call; call = call->next)
-		if (!call->pid)
+		if (!call->pid && (!ended || call->why.len))
 			found = call;
 	return found;
 }
@@ -349,7 +349,9 @@ start_waiting(evutil_socket_t fd, short what, void *payload)
 
 	(void)fd;
 	(void)what;
-	while ((call = oldest_waiting(commands)) && (commands->stopping || commands->running < CHAT_COMMANDS_MAX)) {
+	while ((call = oldest_waiting(commands, true)))
+		finish(call);
+	while ((call = oldest_waiting(commands, false)) && (commands->stopping || commands->running < CHAT_COMMANDS_MAX)) {
 		if (commands->stopping) {
 			buf_addstr(&call->why, "the gateway is stopping");
 			finish(call);
@@ -384,6 +386,17 @@ command_start(struct commands *commands, const struct command_request *request, 
 	commands->count++;
 	event_active(commands->turn, EV_TIMEOUT, 1);
 	return call;
+}
+
+void
+command_end(struct command_call *call, const char *why)
+{
+	if (call->pid)
+		end_it(call, why);
+	else if (!call->why.len) {
+		buf_addstr(&call->why, why);
+		event_active(call->commands->turn, EV_TIMEOUT, 1);
+	}
 }
 
 void

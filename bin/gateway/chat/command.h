@@ -28,6 +28,8 @@ typedef void command_done_cb(bool ok, const struct buf *output, const char *why,
 
 struct commands *commands_new(struct event_base *base, size_t output_max);
 struct command_call *command_start(struct commands *commands, const struct command_request *request, command_done_cb *done, void *payload);
+/* Ends this one; its done() comes as ever, with this reason. */
+void command_end(struct command_call *call, const char *why);
 /* Ends those that run and answers those that wait; each still gets its done(). */
 void commands_stop(struct commands *commands);
 size_t commands_count(const struct commands *commands); /* running and waiting */

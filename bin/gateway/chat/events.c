@@ -5,6 +5,7 @@
 
 #include "agents/agents.h"
 #include "chat/internal.h"
+#include "log/run.h"
 #include "store/store.h"
 #include "utf8.h"
 
@@ -157,16 +158,44 @@ events_reply(struct change_context *context, const struct job *job, bool echo)
 	buf_release(&data);
 }
 
-void
-events_failure(struct change_context *context, const struct job *job)
+static void
+step_failed(struct change_context *context, const struct job *job, const char *error)
 {
 	struct buf data = BUF_INIT;
 
 	begin(job, &data);
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
-	jtext_add_string(&data, "error", job->reply.s, job->reply.len);
+	add(&data, "error", error);
 	emit(context, job, "agent.step_completed", LEVEL_ERROR, "Runtime chat response failed", &data);
+	buf_release(&data);
+}
 
+void
+events_cancelled(struct change_context *context, const struct job *job, const struct run *run)
+{
+	struct buf data = BUF_INIT, reason = BUF_INIT;
+
+	/* folding what is emitted here changes the run */
+	buf_add(&reason, run->cancel_reason.s, run->cancel_reason.len);
+	if (job->failed)
+		step_failed(context, job, "the run was cancelled");
+	else
+		events_reply(context, job, false);
+	begin(job, &data);
+	if (reason.len)
+		jtext_add_string(&data, "reason", reason.s, reason.len);
+	add(&data, "source", "run_cancel");
+	emit(context, job, "agent.run_cancelled", LEVEL_INFO, "Run cancelled", &data);
+	buf_release(&data);
+	buf_release(&reason);
+}
+
+void
+events_failure(struct change_context *context, const struct job *job)
+{
+	struct buf data = BUF_INIT;
+
+	step_failed(context, job, job->reply.s);
 	begin(job, &data);
 	jtext_add_string(&data, "reason", job->reply.s, job->reply.len);
 	jtext_add_string(&data, "waitingReason", job->reply.s, job->reply.len);

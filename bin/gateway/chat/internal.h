@@ -6,7 +6,9 @@
 #include "chat/history.h"
 
 struct agent;
+struct change;
 struct change_context;
+struct command_call;
 struct run;
 
 /* One message on its way to its answer. */
@@ -21,19 +23,34 @@ struct job {
 	int64_t seq;			/* of the message */
 	bool hitl;
 	const struct agent *handler;	/* NULL: none found */
+	struct command_call *call;	/* the handler at work, or NULL */
 	struct history history;
 	struct buf reply;		/* or, with failed, the error */
 	bool failed;
 	struct job *next;
 };
 
+struct job *job_new(struct chat *chat, const struct buf *run, int64_t seq);
 void job_free(struct job *job);
+/* Queues a change of the job's run, with the job as its payload. */
+void job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+/* A run that is over gets no more events of ours: then true, and the change is refused. */
+bool job_is_over(const void *row, struct change *change);
+
+/* What of the run is in progress, NULL: nothing; what waits behind it is dropped. */
+struct job *chat_keep_first(struct chat *chat, const struct buf *run);
+struct log *chat_log(const struct chat *chat);
+size_t chat_message_chars(const struct chat *chat);
+/* Hands the outcome of a change to who asked; body is built in `body` when the change left no answer. */
+void chat_outcome(const struct change *change, int ok, struct chat_answer *answer, struct buf *body);
 
 /* events.c - the executor's events; all on the store's thread, from a change's apply */
 void events_disabled(struct change_context *context, const struct job *job);
 void events_start(struct change_context *context, const struct job *job, bool echo, bool tool);
 void events_reply(struct change_context *context, const struct job *job, bool echo);
 void events_failure(struct change_context *context, const struct job *job);
+/* The end of a cancelled run: the job's answer, when it came all the same, or its failure; then the run's. */
+void events_cancelled(struct change_context *context, const struct job *job, const struct run *run);
 const char *job_mode(const struct job *job);
 
 /* arguments.c - what a handler is given (contract section 9), and what its answer says */

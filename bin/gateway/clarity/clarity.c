@@ -25,6 +25,7 @@ static const struct route {
 	{ "GET", "/api/agents/runs/:id/events/stream", stream_run },
 	{ "POST", "/api/agents/runs/:id/messages", post_message },
 	{ "POST", "/api/agents/runs/:id/hitl", post_hitl },
+	{ "POST", "/api/agents/runs/:id/cancel", post_cancel },
 	{ "GET", "/api/events", stream_all },
 	{ "GET", "/api/audit", list_audit },
 	{ "GET", "/api/status", get_status },

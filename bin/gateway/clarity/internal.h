@@ -45,7 +45,7 @@ typedef void handler_fn(struct clarity *clarity, struct request *request, const 
 handler_fn post_event;	  /* events.c */
 handler_fn list_events, list_runs, list_run_events, list_audit; /* lists.c */
 handler_fn stream_run, stream_all; /* stream.c */
-handler_fn post_message, post_hitl; /* messages.c */
+handler_fn post_message, post_hitl, post_cancel; /* messages.c */
 handler_fn get_registry, get_status; /* status.c */
 
 void streams_tick(struct clarity *clarity);

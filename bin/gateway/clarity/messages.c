@@ -1,4 +1,4 @@
-/* messages.c - chat input (contract sections 6.7 and 6.8) */
+/* messages.c - chat input (contract sections 6.7 and 6.8), and the end of a run */
 #include "compat.h"
 
 #include <string.h>
@@ -142,4 +142,32 @@ void
 post_hitl(struct clarity *clarity, struct request *request, const struct buf *run)
 {
 	post(clarity, request, run, CHAT_HITL);
+}
+
+/* The end of a run (ours, not the contract's): 202, 404 for a run that nobody knows, 409 for one that is over. */
+void
+post_cancel(struct clarity *clarity, struct request *request, const struct buf *run)
+{
+	struct buf reason = BUF_INIT, key = BUF_INIT;
+	struct chat_cancel cancel;
+	struct span body;
+
+	if (is_blank(run)) {
+		request_reply_error(request, 400, NULL, "runId is required");
+		return;
+	}
+	if (!shape_body(request, &body))
+		return;
+	if (!shape_key(request, &key)) {
+		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
+		return;
+	}
+	FIRST_TEXT(body, &reason, "reason");
+	cancel.run = span(run);
+	cancel.reason = span(&reason);
+	cancel.key = span(&key);
+	cancel.print = shape_print(request);
+	chat_cancel(clarity->settings.chat, &cancel, after_post, asked_new(clarity, request, run));
+	buf_release(&reason);
+	buf_release(&key);
 }

@@ -29,7 +29,7 @@ static const char *const trigger_fields[][5] = {
 };
 
 static struct buf *const *
-texts_of(struct run *run, struct buf *list[16])
+texts_of(struct run *run, struct buf *list[17])
 {
 	size_t n = 0;
 
@@ -48,6 +48,7 @@ texts_of(struct run *run, struct buf *list[16])
 	list[n++] = &run->last_kind;
 	list[n++] = &run->last_message;
 	list[n++] = &run->step_ids;
+	list[n++] = &run->cancel_reason;
 	list[n] = NULL;
 	return list;
 }
@@ -56,7 +57,7 @@ struct run *
 run_new(struct span id)
 {
 	struct run *run = xcalloc(1, sizeof *run);
-	struct buf *list[16], *const *text;
+	struct buf *list[17], *const *text;
 
 	for (text = texts_of(run, list); *text; text++)
 		buf_init(*text);
@@ -69,7 +70,7 @@ run_new(struct span id)
 void
 run_free(struct run *run)
 {
-	struct buf *list[16], *const *text;
+	struct buf *list[17], *const *text;
 
 	if (!run)
 		return;
@@ -235,12 +236,29 @@ finish(struct run *run, enum run_status status, int64_t at)
 	buf_reset(&run->waiting_reason);
 	run->n_open = 0;
 	run->started_open = 0;
+	run->cancel_asked = 0;
+	buf_reset(&run->cancel_reason);
 }
 
 static bool
 is_kind(const struct entry *event, const char *kind)
 {
 	return event->kind.n == strlen(kind) && !memcmp(event->kind.s, kind, event->kind.n);
+}
+
+/* Only the message that is being answered stays in the inbox: its end will be the run's. */
+static void
+fold_cancel(struct run *run, const struct entry *event)
+{
+	size_t i, n = 0;
+
+	run->cancel_asked = event->seq;
+	if (!TAKE(event->data, &run->cancel_reason, "reason"))
+		buf_reset(&run->cancel_reason);
+	for (i = 0; i < run->n_open; i++)
+		if (run->open[i] == run->started_open)
+			run->open[n++] = run->open[i];
+	run->n_open = n;
 }
 
 static void
@@ -305,6 +323,9 @@ fold_kind(struct run *run, const struct entry *event)
 	} else if (is_kind(event, "agent.run_cancelled")) {
 		if (!over)
 			finish(run, RUN_CANCELLED, event->at_ms);
+	} else if (is_kind(event, "agent.cancel_requested") && event->turn.n) {
+		if (!over)
+			fold_cancel(run, event);
 	} else if (!over)
 		fold_inbox(run, event, false, false);
 	buf_release(&step);
@@ -412,6 +433,7 @@ static const struct text_field text_fields[] = {
 	{ "kind", offsetof(struct run, last_kind) },
 	{ "message", offsetof(struct run, last_message) },
 	{ "stepIds", offsetof(struct run, step_ids) },
+	{ "cancelReason", offsetof(struct run, cancel_reason) },
 };
 
 static const struct number_field number_fields[] = {
@@ -424,6 +446,7 @@ static const struct number_field number_fields[] = {
 	{ "llms", offsetof(struct run, llm_calls) },
 	{ "events", offsetof(struct run, events) },
 	{ "begun", offsetof(struct run, started_open) },
+	{ "cancelAsked", offsetof(struct run, cancel_asked) },
 };
 
 void

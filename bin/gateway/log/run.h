@@ -4,7 +4,8 @@
  * status is final, a step that starts ends the waiting, agent.waiting without a reason has none.
  *
  * The inbox: an event whose turn is "open" adds its own seq to the messages that wait for an answer; agent.step_started with turn N says that the
- * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. Turns are internal to the gateway.
+ * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. agent.cancel_requested with turn "cancel" says
+ * that the run ends with the answer that has begun, and that the other messages get none. Turns are internal to the gateway.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -32,6 +33,8 @@ struct run {
 	int64_t *open;
 	size_t n_open;
 	int64_t started_open; /* seq of the open message whose answer has begun, 0: none */
+	int64_t cancel_asked; /* seq of the event that asked for the run's end, which comes when its handler is gone; 0: none */
+	struct buf cancel_reason;
 	/* private */
 	struct buf step_ids; /* NUL-separated */
 	size_t n_step_ids;

@@ -1,0 +1,165 @@
+/*
+ * agent-run-cancel - end runs
+ *
+ * reads   run records from standard input, unless the runs are named
+ * writes  the server's answer and the subject's members, one line for each run whose end was taken on
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "cancel.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "key.h"
+#include "opt.h"
+#include "out.h"
+#include "subject.h"
+
+enum { OPT_REASON = OPT_OWN, OPT_IDEMPOTENCY_KEY };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_RUN, "run", "ID", "the run" },
+	{ OPT_REASON, "reason", "TEXT", "why, for people; it is kept with the run's last event" },
+	{ OPT_IDEMPOTENCY_KEY, "idempotency-key", "KEY", "so that asking again gets the first answer (default: a new one)" },
+	OPT_JQ,
+	OPT_API,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-run-cancel",
+	.synopsis = "[options] [RUN ...]",
+	.about = "end runs: their handlers are stopped, and what waits gets no answer",
+	.example = "  agent-run-cancel --reason 'wrong branch' run_1\n"
+		   "  agent-runs --status running | agent-run-cancel",
+	.opts = opts,
+};
+
+struct cancelling {
+	struct api api;
+	struct subject subject;
+	struct filter *filter;
+	const char *reason, *key;
+	unsigned count;
+};
+
+static bool
+cancel(struct cancelling *cancelling, struct err *err)
+{
+	struct buf key = BUF_INIT, result = BUF_INIT, line = BUF_INIT;
+	struct http_answer answer;
+	struct err why = ERR_INIT;
+	struct span value;
+	bool ok;
+
+	if (!cancelling->subject.run.len)
+		return err_set(err, STATUS_INPUT, "unable to cancel the run of line %llu of standard input: it names none", (unsigned long long)cancelling->subject.in.count);
+	if (cancelling->key)
+		buf_addf(&key, cancelling->count ? "%s-%u" : "%s", cancelling->key, cancelling->count);
+	else
+		key_add(&key);
+	cancelling->count++;
+	ok = cancel_run(&cancelling->api, cancelling->subject.run.s, cancelling->reason, key.s, &answer, err);
+	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err)) {
+		jtext_compact(&result, value);
+		subject_pass(&cancelling->subject, (struct span){ result.s, result.len }, &line);
+		if (!filter_run(cancelling->filter, line.s, line.len, filter_print, NULL, &why))
+			warn_err(&why);
+	}
+	http_answer_release(&answer);
+	buf_release(&key);
+	buf_release(&result);
+	buf_release(&line);
+	return ok;
+}
+
+static int
+try_it(struct cancelling *cancelling)
+{
+	struct err err = ERR_INIT;
+	bool ok = cancel(cancelling, &err);
+
+	out_flush();
+	if (!ok)
+		warn_err(&err);
+	return ok ? STATUS_OK : err.status;
+}
+
+static int
+cancel_named(struct cancelling *cancelling, char **runs)
+{
+	struct err err = ERR_INIT;
+	int status = STATUS_OK;
+
+	for (; *runs; runs++) {
+		buf_reset(&cancelling->subject.run);
+		if (!subject_set(&cancelling->subject.run, "RUN", *runs, &err))
+			die_usage("%s", err.text);
+		status = status_worse(status, try_it(cancelling));
+	}
+	return status;
+}
+
+static int
+cancel_read(struct cancelling *cancelling)
+{
+	struct err err = ERR_INIT;
+	enum subject_result next;
+	int status = STATUS_OK;
+
+	while ((next = subject_next(&cancelling->subject, &err)) != SUBJECT_END) {
+		if (next == SUBJECT_BAD) {
+			warn_err(&err);
+			status = status_worse(status, err.status);
+		} else
+			status = status_worse(status, try_it(cancelling));
+	}
+	return status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct cancelling cancelling = { .api = API_INIT };
+	struct err err = ERR_INIT;
+	const char *program = NULL;
+	bool named;
+	int key, status;
+
+	cmd_init(&cmd);
+	subject_init(&cancelling.subject);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_REASON:
+			cancelling.reason = opt_arg;
+			break;
+		case OPT_IDEMPOTENCY_KEY:
+			if (!key_check(opt_arg, &err))
+				die_usage("%s", err.text);
+			cancelling.key = opt_arg;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!subject_opt(&cancelling.subject, key, opt_arg, &err) && (err.status || !api_opt(&cancelling.api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+	if (argc && cancelling.subject.run.len)
+		die_usage("--run and a run as operand cannot be given together");
+	named = subject_named(&cancelling.subject);
+	cancelling.filter = filter_new(program, &err);
+	if (!cancelling.filter || !api_open(&cancelling.api, &err))
+		die_err(&err);
+
+	status = argc && !named ? cancel_named(&cancelling, argv) : cancel_read(&cancelling);
+
+	filter_free(cancelling.filter);
+	subject_release(&cancelling.subject);
+	api_release(&cancelling.api);
+	return status_worse(status, out_close());
+}

@@ -1,0 +1,232 @@
+/* cancel.c - the end of a run that somebody asks for
+ *
+ * One change decides: what waits is dropped, and when nothing is being answered the run is over at once. Otherwise the handler is stopped, its
+ * whole process group, and the change that closes its answer closes the run: agent.run_cancelled comes after everything the handler did.
+ * A restart in between does the same, because the run's row remembers that its end was asked for.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chat/command.h"
+#include "chat/internal.h"
+#include "chat/sanitize.h"
+#include "err.h"
+#include "log/log.h"
+#include "status.h"
+#include "xalloc.h"
+
+struct cancel {
+	struct chat *chat;
+	struct sanitized reason;
+	bool stop; /* a handler is at work */
+	void (*cb)(const struct chat_answer *answer, void *payload);
+	void *payload;
+};
+
+static void
+add_buf(struct buf *to, const char *key, const struct buf *text)
+{
+	if (text->len)
+		jtext_add_string(to, key, text->s, text->len);
+}
+
+/* ---- the events */
+
+static void
+begin(const struct run *run, struct buf *data)
+{
+	buf_addch(data, '{');
+	add_buf(data, "runId", &run->id);
+	add_buf(data, "serviceId", &run->service);
+	add_buf(data, "agent", &run->agent);
+}
+
+static int64_t
+emit(struct change_context *context, const struct run *run, const char *kind, enum level level, const char *turn, const struct buf *message, struct buf *data)
+{
+	buf_addch(data, '}');
+	return change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, (struct span){ message->s, message->len },
+	    run->service.len ? (struct span){ run->service.s, run->service.len } : SPAN_NONE, (struct span){ data->s, data->len });
+}
+
+/* Which messages get no answer: their seq. */
+static void
+emit_dropped(struct change_context *context, const struct run *run, size_t n)
+{
+	struct buf data = BUF_INIT, message = BUF_INIT;
+	size_t i;
+
+	begin(run, &data);
+	add_buf(&data, "reason", &(struct buf){ .s = (char *)(uintptr_t)"the run was cancelled", .len = 21 });
+	jtext_add_i64(&data, "dropped", (int64_t)n);
+	buf_addstr(&data, ",\"messages\":[");
+	for (i = 0; i < run->n_open; i++)
+		if (run->open[i] != run->started_open)
+			buf_addf(&data, "%s%lld", data.s[data.len - 1] == '[' ? "" : ",", (long long)run->open[i]);
+	buf_addch(&data, ']');
+	buf_addf(&message, "%zu waiting message%s dropped (%s)", n, n == 1 ? "" : "s", run->id.s);
+	(void)emit(context, run, "agent.messages_dropped", LEVEL_WARN, NULL, &message, &data);
+	buf_release(&data);
+	buf_release(&message);
+}
+
+static int64_t
+emit_cancel(struct change_context *context, const struct run *run, const struct cancel *cancel)
+{
+	struct buf data = BUF_INIT, message = BUF_INIT;
+	int64_t seq;
+
+	begin(run, &data);
+	add_buf(&data, "reason", &cancel->reason.text);
+	jtext_add_string(&data, "source", "run_cancel", 10);
+	buf_addf(&message, "%s (%s)", cancel->stop ? "Run cancellation requested" : "Run cancelled", run->id.s);
+	seq = emit(context, run, cancel->stop ? "agent.cancel_requested" : "agent.run_cancelled", LEVEL_INFO, cancel->stop ? "cancel" : NULL, &message, &data);
+	buf_release(&data);
+	buf_release(&message);
+	return seq;
+}
+
+/* ---- the change */
+
+static void
+refuse(struct change *change, int http, const char *text, const struct run *run)
+{
+	const char *status = run ? run_status_text(run->status) : NULL;
+
+	buf_addch(&change->answer, '{');
+	jtext_add_string(&change->answer, "error", text, strlen(text));
+	if (run) {
+		add_buf(&change->answer, "runId", &run->id);
+		jtext_add_string(&change->answer, "status", status, strlen(status));
+	}
+	buf_addch(&change->answer, '}');
+	err_set(&change->err, STATUS_CONFLICT, "%s", text);
+	change->err.http = http;
+}
+
+static void
+make_answer(struct change *change, const struct run *run, const struct cancel *cancel, size_t dropped, int64_t seq)
+{
+	const char *status = cancel->stop ? "cancelling" : "cancelled";
+
+	buf_addstr(&change->answer, "{\"ok\":true");
+	add_buf(&change->answer, "runId", &change->stream);
+	jtext_add_string(&change->answer, "status", status, strlen(status));
+	jtext_add_i64(&change->answer, "dropped", (int64_t)dropped);
+	add_buf(&change->answer, "serviceId", &run->service);
+	add_buf(&change->answer, "agent", &run->agent);
+	jtext_add_i64(&change->answer, "seq", seq);
+	buf_addch(&change->answer, '}');
+}
+
+static bool
+apply_cancel(struct change *change, const void *row, struct change_context *context)
+{
+	struct cancel *cancel = change->payload;
+	const struct run *run = row;
+	struct buf text = BUF_INIT;
+	size_t dropped;
+	int64_t seq;
+
+	if (!run || run_terminal(run)) {
+		if (run)
+			buf_addf(&text, "run is terminal and can no longer be cancelled: %s", run->id.s);
+		else
+			buf_addf(&text, "run not found: %s", change->stream.s);
+		refuse(change, run ? 409 : 404, text.s, run);
+		buf_release(&text);
+		return false;
+	}
+	cancel->stop = run->started_open != 0;
+	if (run->cancel_asked) {
+		/* asked twice: the first one stands */
+		make_answer(change, run, cancel, 0, run->cancel_asked);
+		return true;
+	}
+	dropped = run->n_open - (cancel->stop ? 1 : 0);
+	if (dropped)
+		emit_dropped(context, run, dropped);
+	seq = emit_cancel(context, run, cancel);
+	make_answer(change, run, cancel, dropped, seq);
+	return true;
+}
+
+/* ---- what is being answered */
+
+/* Nothing is at work although the store says so: an end that could not be stored. */
+static bool
+apply_close(struct change *change, const void *row, struct change_context *context)
+{
+	struct job *job = change->payload;
+	const struct run *run = row;
+
+	if (job_is_over(row, change))
+		return false;
+	if (run) {
+		buf_add(&job->service, run->service.s, run->service.len);
+		buf_add(&job->agent, run->agent.s, run->agent.len);
+		buf_add(&job->step, run->current_step.s, run->current_step.len);
+		events_cancelled(context, job, run);
+	}
+	return true;
+}
+
+static void
+after_close(struct change *change)
+{
+	job_free(change->payload);
+	change_free(change);
+}
+
+static void
+stop_handler(const struct cancel *cancel, const struct buf *run)
+{
+	struct job *job = chat_keep_first(cancel->chat, run);
+
+	if (job && job->call)
+		command_end(job->call, "the run was cancelled");
+	else if (!job && cancel->stop) {
+		job = job_new(cancel->chat, run, 0);
+		job->failed = true;
+		job_submit(job, apply_close, after_close);
+	}
+}
+
+static void
+after_cancel(struct change *change)
+{
+	struct cancel *cancel = change->payload;
+	struct chat_answer answer;
+	struct buf body = BUF_INIT;
+
+	chat_outcome(change, 202, &answer, &body);
+	cancel->cb(&answer, cancel->payload);
+	if (change->result == CHANGE_DONE)
+		stop_handler(cancel, &change->stream);
+	buf_release(&body);
+	buf_release(&cancel->reason.text);
+	free(cancel);
+	change_free(change);
+}
+
+void
+chat_cancel(struct chat *chat, const struct chat_cancel *request, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
+{
+	struct cancel *cancel = xcalloc(1, sizeof *cancel);
+	struct change *change = change_new(after_cancel, cancel);
+
+	cancel->chat = chat;
+	cancel->cb = cb;
+	cancel->payload = payload;
+	sanitize(request->reason.s, request->reason.n, chat_message_chars(chat), &cancel->reason);
+	buf_add(&change->stream, request->run.s, request->run.n);
+	if (request->key.n) {
+		buf_addstr(&change->key, "cancel ");
+		buf_add(&change->key, request->key.s, request->key.n);
+	}
+	change->print = request->print;
+	change->apply = apply_cancel;
+	log_change(chat_log(chat), change);
+}

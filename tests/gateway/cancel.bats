@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# The end of a run that somebody asks for: the handler is stopped, what waits is dropped, agent.run_cancelled is the last event.
+load ../lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# agent NAME COMMAND-JSON: an agent with a command, in ./agents
+agent() {
+	mkdir -p agents
+	jq --arg id "$1" --argjson command "$2" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id | .spec.origin.command = $command
+		| .spec.origin.timeoutMs = 60000' "$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
+}
+
+# A handler that hangs with a child of its own; both write their process id.
+hanging() {
+	cat >hang <<-'S'
+	#!/bin/sh
+	sh -c 'echo $$ >child; read -r _ <never' &
+	echo $$ >leader; wait
+	S
+	chmod +x hang
+	mkfifo never
+	exec 7<>never
+	agent hang '["../hang"]'
+}
+
+cancel() { curl -sS -o answer -w '%{http_code}' -X POST "$url/api/agents/runs/$1/cancel" -H 'content-type: application/json' "${@:2}"; }
+kinds() { agent-events "$1" --jq .kind | tr '\n' ' '; }
+# a zombie that nobody has collected yet is dead
+dead() { ! ps -o stat= -p "$1" | grep -q '^[^Z]'; }
+cancelled() { [ "$(agent-runs "$1" --jq .status)" = cancelled ]; }
+
+@test "the handler's whole process group is stopped, what waits is dropped, and run_cancelled is the last event" {
+	hanging
+	start_gateway --agents agents
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	agent-send --run r second >/dev/null
+	agent-send --run r third >/dev/null
+	await 10 test -s leader -a -s child
+	[ "$(cancel r -d '{"reason":"enough, my password: hunter2"}')" = 202 ]
+	jq -e '.ok and .runId == "r" and .status == "cancelling" and .dropped == 2 and .serviceId == "svc_hang" and .agent == "hang" and .seq > 0' answer
+	await 10 cancelled r
+	await 5 dead "$(cat leader)"
+	await 5 dead "$(cat child)"
+	[ "$(kinds r)" = "agent.run_created agent.run_started agent.chat.user_message agent.step_started agent.tool_called agent.chat.user_message agent.chat.user_message agent.messages_dropped agent.cancel_requested agent.step_completed agent.run_cancelled " ]
+	agent-events r --jq 'select(.kind=="agent.messages_dropped") | .message + " " + (.data.messages | tojson)' | grep -qxE '2 waiting messages dropped \(r\) \[[0-9]+,[0-9]+\]'
+	agent-events r --jq 'select(.kind=="agent.run_cancelled") | .data.reason' | grep -qx 'enough, my password=\[REDACTED\]'
+	[ "$(agent-events r --jq 'select(.kind=="agent.step_completed") | .data.error')" = 'the run was cancelled' ]
+	# nothing of it comes later, and nobody is answered any more
+	[ "$(curl -sS -o answer -w '%{http_code}' -d '{"message":"x"}' "$url/api/agents/runs/r/messages")" = 409 ]
+	[ "$(agent-events r --jq .kind | tail -n 1)" = agent.run_cancelled ]
+	exec 7>&-
+}
+
+@test "a handler that ignores SIGTERM is killed" {
+	cat >stubborn <<-'S'
+	#!/bin/sh
+	trap '' TERM
+	echo $$ >leader
+	while :; do read -r _ <never; done
+	S
+	chmod +x stubborn
+	mkfifo never
+	exec 7<>never
+	agent stubborn '["../stubborn"]'
+	start_gateway --agents agents
+	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
+	await 10 test -s leader
+	[ "$(cancel r)" = 202 ]
+	# asked again meanwhile: the same end, not another one; and no message gets in
+	[ "$(cancel r)" = 202 ]
+	jq -e '.status == "cancelling"' answer
+	[ "$(curl -sS -o answer -w '%{http_code}' -d '{"message":"x"}' "$url/api/agents/runs/r/messages")" = 409 ]
+	jq -e '.status == "cancelled" and .runId == "r"' answer
+	await 10 cancelled r
+	await 5 dead "$(cat leader)"
+	[ "$(agent-events r --kind agent.cancel_requested | wc -l)" = 1 ]
+	exec 7>&-
+}
+
+@test "without a handler at work it is over at once; a run that is over is 409, an unknown one 404, a blank one 400" {
+	start_gateway
+	agent-run-create --agent echo --run r | agent-send --wait hi >/dev/null
+	[ "$(cancel r)" = 202 ]
+	jq -e '.status == "cancelled" and .dropped == 0' answer
+	[ "$(agent-events r --jq .kind | tail -n 1)" = agent.run_cancelled ]
+	[ "$(agent-runs r --jq .status)" = cancelled ]
+	[ "$(cancel r)" = 409 ]
+	jq -e '. == {error: "run is terminal and can no longer be cancelled: r", runId: "r", status: "cancelled"}' answer
+	[ "$(cancel nobody)" = 404 ]
+	jq -e '. == {error: "run not found: nobody"}' answer
+	[ "$(cancel %20)" = 400 ]
+	[ "$(cancel r -d '[]')" = 400 ]
+	[ "$(curl -sS -o answer -w '%{http_code}' "$url/api/agents/runs/r/cancel")" = 405 ]
+}
+
+@test "the same request again with its key gets the first answer" {
+	start_gateway
+	agent-run-create --agent echo --run r >/dev/null
+	[ "$(cancel r -H 'idempotency-key: k')" = 202 ]
+	cp answer first
+	[ "$(cancel r -H 'idempotency-key: k' -D head)" = 202 ]
+	cmp answer first
+	grep -qi '^idempotency-replayed: true' head
+	[ "$(cancel r -H 'idempotency-key: k' -d '{"reason":"x"}')" = 409 ]
+}
+
+@test "what a handler says while it is being stopped is no answer any more" {
+	cat >last <<-'S'
+	#!/bin/sh
+	trap 'echo "{\"reply\":\"famous last words\"}"; exit 0' TERM
+	: >ready
+	while :; do read -r _ <never; done
+	S
+	chmod +x last
+	mkfifo never
+	exec 7<>never
+	agent last '["../last"]'
+	start_gateway --agents agents
+	agent-run-create --agent last --run r | agent-send x >/dev/null
+	await 10 test -e ready
+	[ "$(cancel r)" = 202 ]
+	await 10 cancelled r
+	[ "$(agent-events r --jq .kind | tail -n 1)" = agent.run_cancelled ]
+	[ "$(agent-events r --kind agent.chat.assistant_message | wc -l)" = 0 ]
+	exec 7>&-
+}
+
+@test "a restart while the handler is being stopped ends the run all the same" {
+	cat >stubborn <<-'S'
+	#!/bin/sh
+	trap '' TERM
+	echo $$ >leader
+	while :; do read -r _ <never; done
+	S
+	chmod +x stubborn
+	mkfifo never
+	exec 7<>never
+	agent stubborn '["../stubborn"]'
+	start_gateway --agents agents
+	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
+	agent-send --run r y >/dev/null
+	await 10 test -s leader
+	[ "$(cancel r -d '{"reason":"now"}')" = 202 ]
+	kill -9 "$gateway_pid"
+	kill -9 "$(cat leader)" || :
+	await 10 gone "$gateway_pid"
+	start_gateway --agents agents
+	await 10 cancelled r
+	[ "$(agent-events r --jq .kind | tail -n 2 | tr '\n' ' ')" = 'agent.step_completed agent.run_cancelled ' ]
+	[ "$(agent-events r --jq 'select(.kind=="agent.run_cancelled").data.reason')" = now ]
+	exec 7>&-
+}
