@@ -34,14 +34,22 @@ random_bytes(unsigned char *to, size_t n)
 }
 
 void
+key_random(void *to, size_t n)
+{
+	if (n > KEY_BYTES_MAX || !random_bytes(to, n))
+		abort(); /* a key that is not random would make two different requests one, or a token a guess */
+}
+
+void
 key_add_hex(struct buf *to, size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char bytes[KEY_BYTES_MAX];
 	size_t i;
 
-	if (n > sizeof bytes || !random_bytes(bytes, n))
-		abort(); /* a key that is not random would make two different requests one */
+	if (n > sizeof bytes)
+		abort();
+	key_random(bytes, n);
 	for (i = 0; i < n; i++) {
 		buf_addch(to, hex[bytes[i] >> 4]);
 		buf_addch(to, hex[bytes[i] & 15]);

@@ -9,6 +9,9 @@ struct err;
 
 #define KEY_GIVEN_MAX 224 /* bytes of a key that is given: servers take 255, and what tells several requests apart is added */
 
+/* Fills n bytes (at most 64) with randomness. Dies when the system has none to give. */
+void key_random(void *to, size_t n);
+
 /* Appends n random bytes as lower-case hexadecimal digits. Dies when the system has no randomness to give. */
 void key_add_hex(struct buf *to, size_t n);
 
