@@ -37,12 +37,33 @@ dirwatch_close(struct dirwatch *watch)
 }
 
 void
+dirwatch_names(struct dirwatch *watch, void (*cb)(const char *name, void *payload), void *payload)
+{
+#ifdef __linux__
+	union {
+		struct inotify_event event; /* for its alignment */
+		char bytes[4096];
+	} events;
+	const struct inotify_event *event;
+	ssize_t n, at;
+
+	while (watch->fd >= 0 && (n = read(watch->fd, events.bytes, sizeof events.bytes)) > 0)
+		for (at = 0; cb && at < n; at += (ssize_t)(sizeof *event + event->len)) {
+			event = (const struct inotify_event *)(const void *)(events.bytes + at);
+			if (event->len && event->mask & (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO))
+				cb(event->name, payload);
+		}
+#else
+	(void)watch;
+	(void)cb;
+	(void)payload;
+#endif
+}
+
+void
 dirwatch_drain(struct dirwatch *watch)
 {
-	char events[4096];
-
-	while (watch->fd >= 0 && read(watch->fd, events, sizeof events) > 0)
-		;
+	dirwatch_names(watch, NULL, NULL);
 }
 
 int64_t

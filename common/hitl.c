@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 
 #define QUESTION_END ".question"
 #define ANSWER_END ".answer"
+#define ANSWER_MODE 0400 /* nobody writes there any more: it is whole */
 
 /* ---- keys */
 
@@ -105,10 +105,10 @@ hitl_question_release(struct hitl_question *question)
 	buf_release(&question->question);
 }
 
-/* A JSON number as a whole one, rounded down; false when it is none or out of range. */
-static bool
-get_number(struct span object, const char *name, int64_t *ret)
+bool
+hitl_number(struct span object, const char *name, int64_t *ret)
 {
+	const double most = 9007199254740992.0; /* 2^53 */
 	struct span value;
 	struct buf text = BUF_INIT;
 	double d;
@@ -118,11 +118,13 @@ get_number(struct span object, const char *name, int64_t *ret)
 	if (jtext_i64(value, ret))
 		return *ret > -(INT64_C(1) << 53) && *ret < INT64_C(1) << 53;
 	buf_add(&text, value.s, value.n);
-	d = floor(strtod(text.s, NULL));
+	d = strtod(text.s, NULL);
 	buf_release(&text);
-	if (!(d > -9007199254740992.0 && d < 9007199254740992.0))
+	if (!(d > -most && d < most))
 		return false;
 	*ret = (int64_t)d;
+	if ((double)*ret > d)
+		--*ret;
 	return true;
 }
 
@@ -154,9 +156,9 @@ hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct
 		(void)jtext_get_string(value, "key", &question->key);
 		trim_buf(&question->key);
 		(void)jtext_get_string(value, "question", &question->question);
-		if (!get_number(value, "timestamp", &question->timestamp))
+		if (!hitl_number(value, "timestamp", &question->timestamp))
 			question->timestamp = now_ms;
-		if (!get_number(value, "pid", &question->pid))
+		if (!hitl_number(value, "pid", &question->pid))
 			question->pid = -1;
 		question->gone = asker_gone(value, question->pid);
 	} else {
@@ -296,9 +298,10 @@ mtime_ns(const struct stat *st)
 #endif
 }
 
-/* Reads <stem>.question. False: there is none that counts (errno). An empty file is one that is still to be written. */
+/* Reads <stem>.question. False: there is none that counts (errno). An empty file is one that is still to be written. A question that does
+ * not say when it was asked was asked when it was written. */
 static bool
-read_question(const struct hitl *hitl, const char *stem, int64_t now_ms, struct hitl_question *question)
+read_question(const struct hitl *hitl, const char *stem, struct hitl_question *question)
 {
 	struct buf name = BUF_INIT, body = BUF_INIT;
 	struct stat st;
@@ -310,7 +313,7 @@ read_question(const struct hitl *hitl, const char *stem, int64_t now_ms, struct 
 	if (ok) {
 		buf_reset(&question->stem);
 		buf_addstr(&question->stem, stem);
-		hitl_parse(body.s, body.len, stem, now_ms, question);
+		hitl_parse(body.s, body.len, stem, mtime_ns(&st) / 1000000, question);
 		question->answered = exists(hitl, stem, ANSWER_END);
 		question->mtime_ns = mtime_ns(&st);
 		question->inode = (uint64_t)st.st_ino;
@@ -349,7 +352,6 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 	int fd = openat(hitl->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct buf stem = BUF_INIT;
-	int64_t now = clock_wall_ms();
 	struct dirent *entry;
 	size_t room = 0;
 
@@ -372,7 +374,7 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 			list->questions = xrealloc(list->questions, room * sizeof *list->questions);
 		}
 		hitl_question_init(&list->questions[list->n]);
-		if (read_question(hitl, stem.s, now, &list->questions[list->n]))
+		if (read_question(hitl, stem.s, &list->questions[list->n]))
 			list->n++;
 	}
 	closedir(dir);
@@ -459,7 +461,7 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 
 /* Writes a file of a name nobody looks at, to be linked or renamed. The name is appended to *temp. */
 static bool
-write_temp(const struct hitl *hitl, const char *bytes, size_t n, struct buf *temp)
+write_temp(const struct hitl *hitl, const char *bytes, size_t n, mode_t mode, struct buf *temp)
 {
 	static unsigned counter;
 	int fd, why;
@@ -481,7 +483,7 @@ write_temp(const struct hitl *hitl, const char *bytes, size_t n, struct buf *tem
 		else if (errno != EINTR)
 			break;
 	}
-	ok = done == n && fsync(fd) == 0;
+	ok = done == n && fchmod(fd, mode) == 0 && fsync(fd) == 0;
 	why = errno;
 	if (close(fd) < 0 && ok) {
 		ok = false;
@@ -497,13 +499,13 @@ enum put { PUT_DONE, PUT_TAKEN, PUT_FAILED };
 
 /* replace: takes the place of what is there; else PUT_TAKEN when something is. */
 static enum put
-put_file(const struct hitl *hitl, const char *name, const char *bytes, size_t n, bool replace)
+put_file(const struct hitl *hitl, const char *name, const char *bytes, size_t n, mode_t mode, bool replace)
 {
 	struct buf temp = BUF_INIT;
 	enum put put = PUT_FAILED;
 	int why;
 
-	if (write_temp(hitl, bytes, n, &temp)) {
+	if (write_temp(hitl, bytes, n, mode, &temp)) {
 		if (replace)
 			put = renameat(hitl->fd, temp.s, hitl->fd, name) == 0 ? PUT_DONE : PUT_FAILED;
 		else
@@ -574,7 +576,7 @@ place(const struct hitl *hitl, const struct hitl_asking *asking, const char *ste
 	file_name(&name, stem, QUESTION_END);
 	file_name(&answer, stem, ANSWER_END);
 	while (ok && put == PUT_TAKEN) {
-		if (read_question(hitl, stem, clock_wall_ms(), &there)) {
+		if (read_question(hitl, stem, &there)) {
 			ok = may_replace(asking, &there, err);
 			replace = true;
 		} else
@@ -584,10 +586,10 @@ place(const struct hitl *hitl, const struct hitl_asking *asking, const char *ste
 			ok = err_errno(err, STATUS_IO, "unable to remove '%s/%s'", hitl->path.s, answer.s);
 		if (!ok)
 			break;
-		put = put_file(hitl, name.s, body->s, body->len, replace);
+		put = put_file(hitl, name.s, body->s, body->len, 0600, replace);
 		if (put == PUT_FAILED)
 			ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
-		else if (put == PUT_TAKEN && !read_question(hitl, stem, clock_wall_ms(), &there)) {
+		else if (put == PUT_TAKEN && !read_question(hitl, stem, &there)) {
 			/* what is there is no question: empty, a link, a pipe, a directory */
 			if (unlinkat(hitl->fd, name.s, 0) < 0 && errno != ENOENT)
 				ok = err_errno(err, STATUS_IO, "unable to replace '%s/%s'", hitl->path.s, name.s);
@@ -596,6 +598,36 @@ place(const struct hitl *hitl, const struct hitl_asking *asking, const char *ste
 	hitl_question_release(&there);
 	buf_release(&name);
 	buf_release(&answer);
+	return ok;
+}
+
+/* The same key may be asked in a file that the other rule named: then nobody could say whose an answer is. */
+static bool
+no_twin(const struct hitl *hitl, const char *key, size_t n, const char *stem, struct err *err)
+{
+	struct hitl_list list;
+	struct buf shown = BUF_INIT, name = BUF_INIT;
+	size_t i;
+	bool ok = true;
+
+	if (!hitl_list(hitl, &list, err))
+		return false;
+	for (i = 0; ok && i < list.n; i++) {
+		const struct hitl_question *there = &list.questions[i];
+
+		if (!there->named || !equal(&there->key, key, n) || !strcmp(there->stem.s, stem))
+			continue;
+		if (there->gone) {
+			unlinkat(hitl->fd, file_name(&name, there->stem.s, QUESTION_END), 0);
+			unlinkat(hitl->fd, file_name(&name, there->stem.s, ANSWER_END), 0);
+			continue;
+		}
+		safe_text(&shown, key, n);
+		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': it is being asked in '%s.question'", shown.s, there->stem.s);
+	}
+	hitl_list_release(&list);
+	buf_release(&shown);
+	buf_release(&name);
 	return ok;
 }
 
@@ -616,8 +648,8 @@ hitl_ask(const struct hitl *hitl, const struct hitl_asking *asking, struct hitl_
 		ok = err_set(err, STATUS_INPUT, "unable to ask: the key has more than %d characters", HITL_STEM_MAX);
 	else if (body.len > HITL_FILE_MAX)
 		ok = err_set(err, STATUS_INPUT, "unable to ask: the question has more than %u bytes", HITL_FILE_MAX);
-	ok = ok && place(hitl, asking, stem.s, &body, err);
-	if (ok && !read_question(hitl, stem.s, asking->timestamp, question))
+	ok = ok && no_twin(hitl, key, n, stem.s, err) && place(hitl, asking, stem.s, &body, err);
+	if (ok && !read_question(hitl, stem.s, question))
 		ok = err_errno(err, STATUS_IO, "unable to read '%s/%s.question'", hitl->path.s, stem.s);
 	buf_release(&stem);
 	buf_release(&body);
@@ -648,7 +680,7 @@ read_answer(const struct hitl *hitl, const char *stem, struct buf *to, struct er
 			err_errno(err, STATUS_IO, "unable to read '%s/%s'", hitl->path.s, name.s);
 	} else {
 		age = clock_wall_ms() - mtime_ns(&st) / 1000000;
-		if (age >= 0 && age < HITL_SETTLE_MS)
+		if ((st.st_mode & 0222) && age >= 0 && age < HITL_SETTLE_MS)
 			state = HITL_SETTLING;
 		else if (!buf_read_fd(&body, fd, HITL_FILE_MAX, name.s, err))
 			state = HITL_BAD;
@@ -711,7 +743,7 @@ hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answ
 		return err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
 	if (!hitl_find(hitl, key, n, question, err))
 		return false;
-	put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, false);
+	put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
 	if (put == PUT_FAILED)
 		ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
 	else if (put == PUT_TAKEN) {

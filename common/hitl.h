@@ -12,7 +12,8 @@
  * broker would give one the other's answer. The second is refused (STATUS_CONFLICT) with both named.
  *
  * Files come whole (a temporary file, fsync, then link or rename) and are opened without following links; only regular files
- * count. A foreign writer may still be at work on an answer, so one that is younger than HITL_SETTLE_MS is not read yet.
+ * count. An answer of ours is read-only. A foreign writer may still be at work on one that is not, so such an answer is not read before it
+ * is HITL_SETTLE_MS old.
  * Nouns: nothing here waits, prints or exits.
  */
 #ifndef HITL_H
@@ -20,13 +21,14 @@
 
 #include "buf.h"
 #include "compat.h"
+#include "jtext.h"
 
 struct err;
 
 #define HITL_FILE_MAX (1024u * 1024) /* bytes of a question or an answer */
 #define HITL_STEM_MAX 240	     /* bytes; a file name holds 255 and ".question" is one of the ends */
 #define HITL_QUESTIONS_MAX 10000     /* in one directory; further ones are not seen */
-#define HITL_SETTLE_MS 100	     /* age at which an answer is taken to be whole */
+#define HITL_SETTLE_MS 100	     /* age at which an answer that may still be written is taken to be whole */
 #define HITL_DIR ".clarity-hitl"
 
 enum hitl_rule { HITL_BROKER, HITL_ASKER };
@@ -47,6 +49,9 @@ struct hitl_question {
 
 void hitl_question_init(struct hitl_question *question);
 void hitl_question_release(struct hitl_question *question);
+
+/* A member that is a number, as a whole one, rounded down; false when it is none, or not below 2^53 in size. */
+bool hitl_number(struct span object, const char *name, int64_t *ret);
 
 /* What a question file says. Takes any bytes: what is no JSON object is the question itself. */
 void hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct hitl_question *question);

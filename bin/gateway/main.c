@@ -26,6 +26,7 @@
 #include "clock.h"
 #include "die.h"
 #include "err.h"
+#include "hitl/hitl.h"
 #include "http/server.h"
 #include "jtext.h"
 #include "log/log.h"
@@ -39,13 +40,14 @@
 #define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
 	{ OPT_STATE, "state", "DIR", "where the log is kept (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
 	{ OPT_STORE, "store", "URL", "sqlite:/path of the log's file, instead of --state" },
 	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
+	{ OPT_HITL, "hitl", "DIR", "directory of the questions for people (default CLARITY_HITL_DIR, else hitl in the state directory)" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITYD_AUTH_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
 	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
@@ -66,7 +68,7 @@ static const struct cmd cmd = {
 
 struct gateway {
 	/* configuration */
-	const char *listen[LISTEN_MAX], *state, *store, *agents_dir;
+	const char *listen[LISTEN_MAX], *state, *store, *agents_dir, *hitl_dir;
 	size_t n_listen;
 	const char *hosts[HOSTS_MAX + 1];
 	size_t n_hosts;
@@ -76,7 +78,7 @@ struct gateway {
 	int64_t ping_ms;
 	int ready_fd;
 	bool check;
-	struct buf where, dir, url;
+	struct buf where, dir, questions, url;
 	unsigned problems; /* manifests that were left out */
 	/* rooms, in the order in which they start */
 	struct event_base *base;
@@ -85,6 +87,7 @@ struct gateway {
 	struct log *log;
 	struct chat *chat;
 	struct clarity *clarity;
+	struct broker *broker;
 	struct server *server;
 	struct event *signals[3], *watchdog;
 	/* the end */
@@ -109,7 +112,7 @@ on_request(struct request *request, void *payload)
 	}
 	if (auth_guards(path) && !auth_admit(gateway->auth, request))
 		return;
-	if (clarity_handle(gateway->clarity, request))
+	if (clarity_handle(gateway->clarity, request) || broker_handle(gateway->broker, request))
 		return;
 	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
 }
@@ -161,6 +164,22 @@ find_agents(struct gateway *gateway)
 	buf_addstr(&gateway->dir, AU_PKGDATADIR "/agents");
 }
 
+/* Beside the log, wherever that is. */
+static void
+find_questions(struct gateway *gateway)
+{
+	const char *dir = gateway->hitl_dir ? gateway->hitl_dir : getenv("CLARITY_HITL_DIR"), *where = gateway->where.s, *slash;
+
+	if (gateway->hitl_dir || (dir && dir[strspn(dir, " \t")]))
+		buf_addstr(&gateway->questions, dir);
+	else if (gateway->store) {
+		where += !strncmp(where, "sqlite:", 7) ? 7 : 0;
+		slash = strrchr(where, '/');
+		buf_addf(&gateway->questions, "%.*shitl", slash ? (int)(slash + 1 - where) : 0, where);
+	} else
+		buf_addf(&gateway->questions, "%s/hitl", where);
+}
+
 static void
 on_problem(const struct err *err, void *payload)
 {
@@ -203,6 +222,9 @@ take_option(struct gateway *gateway, int key)
 		break;
 	case 'a':
 		gateway->agents_dir = opt_arg;
+		break;
+	case OPT_HITL:
+		gateway->hitl_dir = opt_arg;
 		break;
 	case OPT_KEY_TOKEN_FILE:
 		gateway->auth_settings.token_file = opt_arg;
@@ -249,6 +271,7 @@ check_only(struct gateway *gateway)
 	agents_free(gateway->agents);
 	buf_release(&gateway->where);
 	buf_release(&gateway->dir);
+	buf_release(&gateway->questions);
 	return out_close();
 }
 
@@ -283,6 +306,7 @@ stop(struct gateway *gateway)
 	notify("STOPPING=1");
 	gateway->stopping = true;
 	clarity_stop(gateway->clarity);
+	broker_stop(gateway->broker);
 	server_drain(gateway->server, on_server_quiet, gateway);
 	chat_drain(gateway->chat, GRACE_MS / 2, on_chat_quiet, gateway);
 }
@@ -404,6 +428,7 @@ static void
 start(struct gateway *gateway)
 {
 	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms };
+	struct broker_settings broker = { .dir = gateway->questions.s, .ping_ms = gateway->ping_ms };
 	struct err err = ERR_INIT;
 
 	raise_file_limit();
@@ -424,6 +449,10 @@ start(struct gateway *gateway)
 	clarity.auth = gateway->auth;
 	clarity.base = gateway->base;
 	gateway->clarity = clarity_new(&clarity);
+	broker.base = gateway->base;
+	gateway->broker = broker_new(&broker, &err);
+	if (!gateway->broker)
+		die_err(&err);
 	chat_recover(gateway->chat);
 	out_flush();
 	if (!notify_ready_fd(gateway->ready_fd, &err))
@@ -437,6 +466,7 @@ finish(struct gateway *gateway)
 	size_t i;
 
 	server_free(gateway->server);
+	broker_free(gateway->broker);
 	clarity_free(gateway->clarity);
 	chat_free(gateway->chat);
 	log_close(gateway->log);
@@ -450,13 +480,14 @@ finish(struct gateway *gateway)
 	libevent_global_shutdown();
 	buf_release(&gateway->where);
 	buf_release(&gateway->dir);
+	buf_release(&gateway->questions);
 	buf_release(&gateway->url);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .where = BUF_INIT, .dir = BUF_INIT, .url = BUF_INIT };
+	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .url = BUF_INIT };
 	struct err err = ERR_INIT;
 	int key;
 
@@ -473,6 +504,7 @@ main(int argc, char *argv[])
 	read_environment(&gateway);
 	find_state(&gateway);
 	find_agents(&gateway);
+	find_questions(&gateway);
 	gateway.auth = auth_new(&gateway.auth_settings, &err);
 	if (!gateway.auth)
 		die_err(&err);

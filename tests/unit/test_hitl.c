@@ -56,6 +56,7 @@ test_questions(void)
 	ok(says("42", "stem", "42", 1000, -1), "JSON that is no object: so too");
 	ok(says("{\"question\":\"q\"}", "stem", "q", 1000, -1), "no key: the stem");
 	ok(says("{\"key\":\"\",\"question\":3,\"timestamp\":\"x\",\"pid\":\"y\"}", "stem", "", 1000, -1), "members of a wrong type");
+	ok(says("{\"key\":\"k\",\"question\":\"q\",\"timestamp\":-5.5}", "k", "q", -6, -1), "numbers are rounded down");
 	ok(says("{\"key\":\"k\",\"question\":\"q\",\"timestamp\":1e300}", "k", "q", 1000, -1), "a time that is none");
 }
 
