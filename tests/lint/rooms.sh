@@ -22,14 +22,16 @@ done
 # ---- bin/gateway: from the roof down
 level() {
 	case $1 in
-	main | notify) echo 9 ;;
-	clarity | compass | hitl | console) echo 8 ;;
-	chat) echo 7 ;;
+	main | notify) echo 10 ;;
+	clarity | compass | hitl | console) echo 9 ;;
+	chat) echo 8 ;;
+	services) echo 7 ;;
 	runtime | agents) echo 6 ;;
 	log) echo 5 ;;
 	store) echo 4 ;;
 	auth) echo 3 ;;
-	http) echo 2 ;;
+	http | mcp) echo 2 ;;
+	fetch) echo 1 ;;
 	*) echo 0 ;;
 	esac
 }

@@ -1,0 +1,426 @@
+/* fetch.c - HTTP requests that go out: libcurl's multi interface on the libevent loop */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+#include <event2/event.h>
+
+#include "fetch/fetch.h"
+#include "xalloc.h"
+
+struct fetch {
+	struct fetcher *fetcher;
+	CURL *easy;
+	struct curl_slist *headers;
+	char *body;
+	size_t body_max;
+	struct fetch_answer answer;
+	fetch_body_cb *body_cb;
+	fetch_done_cb *done;
+	void *payload;
+	bool enough;  /* the body callback needs no more */
+	bool ended;   /* taken out of the multi handle; in the list of those to be told */
+	char error[CURL_ERROR_SIZE];
+	struct fetch *next, **prev;
+};
+
+struct fetcher {
+	struct event_base *base;
+	char *user_agent;
+	CURLM *multi; /* NULL until the first request */
+	struct event *timer, *tell;
+	struct fetch *running, *ended, **ended_last;
+};
+
+/* ---- the end of a call */
+
+/* Once, before the body: what it is. */
+static void
+read_type(struct fetch_answer *answer)
+{
+	size_t i;
+
+	if (answer->content_type.len || !fetch_header(answer, "content-type", &answer->content_type))
+		return;
+	for (i = 0; i < answer->content_type.len && !strchr("; \t", answer->content_type.s[i]); i++)
+		if (answer->content_type.s[i] >= 'A' && answer->content_type.s[i] <= 'Z')
+			answer->content_type.s[i] = (char)(answer->content_type.s[i] + 'a' - 'A');
+	buf_cut(&answer->content_type, i);
+}
+
+static void
+fetch_free(struct fetch *fetch)
+{
+	*fetch->prev = fetch->next;
+	if (fetch->next)
+		fetch->next->prev = fetch->prev;
+	else if (fetch->ended)
+		fetch->fetcher->ended_last = fetch->prev;
+	if (!fetch->ended)
+		curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
+	curl_easy_cleanup(fetch->easy);
+	curl_slist_free_all(fetch->headers);
+	free(fetch->body);
+	buf_release(&fetch->answer.content_type);
+	buf_release(&fetch->answer.head);
+	buf_release(&fetch->answer.body);
+	buf_release(&fetch->answer.why);
+	free(fetch);
+}
+
+static enum fetch_result
+result_of(const struct fetch *fetch, CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return FETCH_DONE;
+	case CURLE_WRITE_ERROR:
+		return fetch->enough ? FETCH_DONE : fetch->answer.result;
+	case CURLE_OPERATION_TIMEDOUT:
+		return FETCH_TIMEOUT;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return FETCH_UNREACHABLE;
+	default:
+		return FETCH_BROKEN;
+	}
+}
+
+static void
+add_reason(struct fetch *fetch, CURLcode code)
+{
+	const char *text = *fetch->error ? fetch->error : curl_easy_strerror(code), *colon;
+
+	if (fetch->answer.why.len)
+		return;
+	/* "Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server": the address is the caller's to say */
+	if (!strncmp(text, "Failed to connect to ", 21) && (colon = strstr(text, " ms: ")) != NULL)
+		text = code == CURLE_COULDNT_CONNECT ? "unable to connect" : colon + 5;
+	buf_addstr(&fetch->answer.why, text);
+	if (fetch->answer.why.s[0] >= 'A' && fetch->answer.why.s[0] <= 'Z' && !(fetch->answer.why.s[1] >= 'A' && fetch->answer.why.s[1] <= 'Z'))
+		fetch->answer.why.s[0] = (char)(fetch->answer.why.s[0] + 'a' - 'A');
+}
+
+/* Takes a finished call out of libcurl; its done() comes from the loop, where everything may be called again. */
+static void
+end_call(struct fetch *fetch, CURLcode code)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	curl_off_t at = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
+	fetch->answer.sent = at > 0;
+	fetch->answer.result = result_of(fetch, code);
+	if (fetch->answer.result != FETCH_DONE)
+		add_reason(fetch, code);
+	read_type(&fetch->answer);
+	curl_multi_remove_handle(fetcher->multi, fetch->easy);
+	*fetch->prev = fetch->next;
+	if (fetch->next)
+		fetch->next->prev = fetch->prev;
+	fetch->ended = true;
+	fetch->next = NULL;
+	fetch->prev = fetcher->ended_last;
+	*fetcher->ended_last = fetch;
+	fetcher->ended_last = &fetch->next;
+	event_active(fetcher->tell, EV_TIMEOUT, 1);
+}
+
+static void
+check_ended(struct fetcher *fetcher)
+{
+	struct CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(fetcher->multi, &left))) {
+		void *fetch = NULL;
+		CURLcode code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
+		end_call(fetch, code);
+	}
+}
+
+static void
+on_tell(evutil_socket_t fd, short what, void *payload)
+{
+	struct fetcher *fetcher = payload;
+	struct fetch *fetch = fetcher->ended;
+
+	(void)fd;
+	(void)what;
+	if (!fetch)
+		return;
+	/* one at a time: its done() may cancel others */
+	fetch->done(&fetch->answer, fetch->payload);
+	fetch_free(fetch);
+	if (fetcher->ended)
+		event_active(fetcher->tell, EV_TIMEOUT, 1);
+}
+
+/* ---- libcurl's sockets and its timer */
+
+static void
+on_socket(evutil_socket_t fd, short what, void *payload)
+{
+	struct fetcher *fetcher = payload;
+	int running, action = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+
+	curl_multi_socket_action(fetcher->multi, fd, action, &running);
+	check_ended(fetcher);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *payload)
+{
+	struct fetcher *fetcher = payload;
+	int running;
+
+	(void)fd;
+	(void)what;
+	curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	check_ended(fetcher);
+}
+
+static int
+watch_socket(CURL *easy, curl_socket_t fd, int action, void *payload, void *of_socket)
+{
+	struct fetcher *fetcher = payload;
+	struct event *event = of_socket;
+	short what = (short)((action & CURL_POLL_IN ? EV_READ : 0) | (action & CURL_POLL_OUT ? EV_WRITE : 0) | EV_PERSIST);
+
+	(void)easy;
+	if (event)
+		event_free(event);
+	if (action == CURL_POLL_REMOVE) {
+		curl_multi_assign(fetcher->multi, fd, NULL);
+		return 0;
+	}
+	event = event_new(fetcher->base, fd, what, on_socket, fetcher);
+	event_add(event, NULL);
+	curl_multi_assign(fetcher->multi, fd, event);
+	return 0;
+}
+
+static int
+set_timer(CURLM *multi, long ms, void *payload)
+{
+	struct fetcher *fetcher = payload;
+	struct timeval after = { ms / 1000, ms % 1000 * 1000 };
+
+	(void)multi;
+	if (ms < 0)
+		event_del(fetcher->timer);
+	else
+		event_add(fetcher->timer, &after);
+	return 0;
+}
+
+/* ---- an answer as it comes */
+
+static size_t
+take_header(char *bytes, size_t size, size_t n, void *payload)
+{
+	struct fetch *fetch = payload;
+	struct fetch_answer *answer = &fetch->answer;
+	long status = 0;
+
+	n *= size;
+	if (n > 5 && !strncmp(bytes, "HTTP/", 5)) {
+		buf_reset(&answer->head); /* an interim answer came before it */
+		buf_reset(&answer->content_type);
+	}
+	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->status = (int)status;
+	if (answer->head.len + n > FETCH_HEAD_MAX) {
+		answer->result = FETCH_BROKEN;
+		buf_addstr(&answer->why, "the head of the answer is too long");
+		return 0;
+	}
+	buf_add(&answer->head, bytes, n);
+	return n;
+}
+
+static size_t
+take_body(char *bytes, size_t size, size_t n, void *payload)
+{
+	struct fetch *fetch = payload;
+	struct fetch_answer *answer = &fetch->answer;
+	curl_off_t announced = -1;
+
+	n *= size;
+	if (!answer->size) {
+		read_type(answer);
+		curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+	}
+	answer->size += n;
+	if (announced > 0 && (uint64_t)announced > fetch->body_max)
+		answer->size = (uint64_t)announced;
+	if (answer->size > fetch->body_max) {
+		answer->result = FETCH_TOO_LARGE;
+		buf_addstr(&answer->why, "the answer is too large");
+		return 0;
+	}
+	if (fetch->body_cb && answer->status >= 200 && answer->status < 300) {
+		if (fetch->body_cb(answer, bytes, n, fetch->payload))
+			return n;
+		fetch->enough = true;
+		return 0;
+	}
+	buf_add(&answer->body, bytes, n);
+	return n;
+}
+
+bool
+fetch_header(const struct fetch_answer *answer, const char *name, struct buf *to)
+{
+	const char *line = answer->head.s, *end = line + answer->head.len, *stop;
+	size_t n = strlen(name);
+
+	for (; line < end; line = stop + 1) {
+		const char *value, *last;
+
+		stop = memchr(line, '\n', (size_t)(end - line));
+		if (!stop)
+			return false;
+		if ((size_t)(stop - line) <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
+			continue;
+		value = line + n + 1;
+		last = stop;
+		while (value < last && strchr(" \t\r", *value))
+			value++;
+		while (last > value && strchr(" \t\r", last[-1]))
+			last--;
+		buf_add(to, value, (size_t)(last - value));
+		return true;
+	}
+	return false;
+}
+
+/* ---- a call */
+
+static void
+start_curl(struct fetcher *fetcher)
+{
+	if (fetcher->multi)
+		return;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	fetcher->multi = curl_multi_init();
+	if (!fetcher->multi)
+		abort(); /* memory is out */
+	curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
+	curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
+}
+
+static void
+set_options(struct fetch *fetch, const struct fetch_request *request)
+{
+	CURL *easy = fetch->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+	if (fetch->body) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	}
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+struct fetch *
+fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_cb *done, void *payload)
+{
+	struct fetch *fetch = xcalloc(1, sizeof *fetch);
+	size_t i;
+
+	start_curl(fetcher);
+	fetch->fetcher = fetcher;
+	fetch->body_max = request->body_max;
+	fetch->body_cb = request->body_cb;
+	fetch->done = done;
+	fetch->payload = payload;
+	buf_init(&fetch->answer.content_type);
+	buf_init(&fetch->answer.head);
+	buf_init(&fetch->answer.body);
+	buf_init(&fetch->answer.why);
+	for (i = 0; request->headers && request->headers[i]; i++)
+		fetch->headers = curl_slist_append(fetch->headers, request->headers[i]);
+	fetch->headers = curl_slist_append(fetch->headers, "expect:"); /* the body comes with the head, asked for or not */
+	if (request->body) {
+		fetch->body = xmalloc(request->body_len + 1);
+		memcpy(fetch->body, request->body, request->body_len);
+	}
+	fetch->easy = curl_easy_init();
+	if (!fetch->easy)
+		abort(); /* memory is out */
+	set_options(fetch, request);
+	fetch->next = fetcher->running;
+	fetch->prev = &fetcher->running;
+	if (fetch->next)
+		fetch->next->prev = &fetch->next;
+	fetcher->running = fetch;
+	curl_multi_add_handle(fetcher->multi, fetch->easy);
+	return fetch;
+}
+
+void
+fetch_cancel(struct fetch *fetch)
+{
+	if (fetch)
+		fetch_free(fetch);
+}
+
+struct fetcher *
+fetcher_new(struct event_base *base, const char *user_agent)
+{
+	struct fetcher *fetcher = xcalloc(1, sizeof *fetcher);
+
+	fetcher->base = base;
+	fetcher->user_agent = xstrdup(user_agent);
+	fetcher->timer = event_new(base, -1, 0, on_timer, fetcher);
+	fetcher->tell = event_new(base, -1, 0, on_tell, fetcher);
+	fetcher->ended_last = &fetcher->ended;
+	return fetcher;
+}
+
+void
+fetcher_free(struct fetcher *fetcher)
+{
+	if (!fetcher)
+		return;
+	while (fetcher->running)
+		fetch_free(fetcher->running);
+	while (fetcher->ended)
+		fetch_free(fetcher->ended);
+	if (fetcher->multi) {
+		curl_multi_cleanup(fetcher->multi);
+		curl_global_cleanup();
+	}
+	event_free(fetcher->timer);
+	event_free(fetcher->tell);
+	free(fetcher->user_agent);
+	free(fetcher);
+}
