@@ -171,6 +171,7 @@ struct runtime_turn_request {
 	struct span thread;
 	bool new_if_lost;	     /* when it cannot be resumed: start a new one (lost in RUNTIME_THREAD), else the turn fails with NO_THREAD */
 	struct span thread_params;   /* JSON object, SPAN_NONE: further members of thread/start and thread/resume */
+	struct span turn_params;     /* JSON object, SPAN_NONE: further members of turn/start, as executionHost for agent-runtime-mock */
 	struct span text;	     /* what the person says: bytes, not JSON; what is not UTF-8 in it becomes U+FFFD */
 	struct span input;	     /* JSON array of UserInput instead of text, or SPAN_NONE */
 	/* Options of turn/start; SPAN_NONE: not sent. They stay with the thread (agent-runtime(7)). */
@@ -185,7 +186,7 @@ enum runtime_event_type {
 	RUNTIME_TURN_STARTED,	   /* turn_id: from now on it has begun and may have effects */
 	RUNTIME_ITEM_STARTED,	   /* item_id, item_type, item */
 	RUNTIME_ITEM_DELTA,	   /* item_id, delta, text */
-	RUNTIME_ITEM_COMPLETED,	   /* item_id, item_type, item; text for an agent message */
+	RUNTIME_ITEM_COMPLETED,	   /* item_id, item_type, item */
 	RUNTIME_USAGE,		   /* params.tokenUsage as `item` */
 	RUNTIME_APPROVAL,	   /* approval, kind, item_id: answer it with runtime_approval_answer() */
 	RUNTIME_APPROVAL_RESOLVED, /* approval, how: once for each RUNTIME_APPROVAL, at the latest before RUNTIME_END */
@@ -223,9 +224,10 @@ struct runtime_end {
 	int64_t retry_after_ms;	  /* PAUSED: when to come again */
 	bool sent;		  /* turn/start had been sent, so it may have had effects; false: nothing happened, it may be asked again */
 	bool forced;		  /* the child did not say the end itself; we closed the turn */
-	struct span text;	  /* the answer: all agent messages, as bytes, a blank line between two; also the part before a failure */
-	bool text_cut;		  /* longer than RUNTIME_TEXT_MAX */
-	bool streamed;		  /* all of text was in RUNTIME_DELTA_MESSAGE events already, so it must not be repeated as a delta */
+	/* The answer: all agent messages, as bytes, a blank line between two; also the part before a failure. It is what the texts of the
+	 * RUNTIME_DELTA_MESSAGE events give one after another, so it must not be sent as a delta once more. */
+	struct span text;
+	bool text_cut; /* longer than RUNTIME_TEXT_MAX; the events had all of it */
 };
 
 struct runtime_event {
@@ -240,7 +242,9 @@ struct runtime_event {
 	const char *item_type;	/* "agentMessage", "commandExecution", "fileChange", "reasoning" ... */
 	struct span item;	/* JSON */
 	enum runtime_delta delta;
-	struct span text;	/* bytes, decoded */
+	/* Bytes, decoded. Of a DELTA_MESSAGE: with the blank line that parts it from the message before; a message that came without
+	 * deltas gives one with all of it, ahead of its ITEM_COMPLETED. */
+	struct span text;
 	bool started, lost;	/* THREAD: a new thread; although one was asked for */
 	uint64_t approval;
 	enum runtime_approval_kind kind;
