@@ -8,6 +8,7 @@
  */
 #include "compat.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,7 +18,6 @@
 #include "clock.h"
 #include "desk.h"
 #include "die.h"
-#include "dirwatch.h"
 #include "err.h"
 #include "jtext.h"
 #include "num.h"
@@ -27,8 +27,7 @@
 #include "utf8.h"
 
 #define TIMEOUT_MS 600000 /* contract section 13.1 */
-#define LOOK_MS 500	  /* between two questions to a broker whose stream is not proven */
-#define TROUBLE_MS 2000	  /* between two tries when the broker cannot be reached */
+#define LEAVE_MS 5000	  /* for a broker to take the question away at the end */
 
 enum { OPT_KEY = OPT_OWN, OPT_CHOICES, OPT_DEFAULT, OPT_JSON };
 
@@ -60,9 +59,6 @@ struct ask {
 	int64_t deadline, timeout_ms, began;
 	int signal_fd;
 	struct hitl_question question;
-	/* the broker's stream */
-	struct http_call *stream;
-	bool proven, told;
 };
 
 static void
@@ -180,8 +176,7 @@ put_question(struct ask *ask, const struct buf *refused, bool again, struct err 
 static void
 leave(struct ask *ask)
 {
-	http_end(ask->stream);
-	ask->stream = NULL;
+	ask->desk.api.deadline = deadline_in(LEAVE_MS);
 	desk_done(&ask->desk, &ask->question);
 }
 
@@ -198,66 +193,6 @@ on_signal(struct ask *ask)
 
 /* ---- waiting */
 
-static bool
-on_bytes(const char *bytes, size_t n, void *payload)
-{
-	struct ask *ask = payload;
-
-	(void)bytes;
-	(void)n;
-	ask->proven = ask->told = true;
-	return true;
-}
-
-static void
-open_stream(struct ask *ask)
-{
-	struct http_request request = { .method = "GET", .deadline = DEADLINE_NONE, .silence_ms = 45000, .body_cb = on_bytes, .payload = ask };
-	char **headers = api_headers(&ask->desk.api, "text/event-stream", NULL);
-	struct buf url = BUF_INIT;
-
-	API_PATH(&ask->desk.api, &url, "events");
-	request.url = url.s;
-	request.headers = (const char *const *)(uintptr_t)headers;
-	ask->stream = http_start(ask->desk.api.http, &request);
-	api_headers_free(headers);
-	buf_release(&url);
-}
-
-/* Waits for a reason to look, at most to `look`. */
-static void
-wait_broker(struct ask *ask, int64_t look)
-{
-	struct pollfd fd = { .fd = ask->signal_fd, .events = POLLIN };
-	struct err err = ERR_INIT;
-	bool ok;
-
-	if (!ask->stream)
-		open_stream(ask);
-	ask->told = false;
-	while (!ask->told && deadline_left(look) > 0) {
-		fd.revents = 0;
-		if (!http_wait(ask->desk.api.http, &fd, 1, look, &err))
-			die_err(&err);
-		on_signal(ask);
-		if (ask->stream && http_done(ask->stream, &ok, &err)) {
-			/* gone, or never there: looks alone go on, and a new one is opened with the next */
-			http_end(ask->stream);
-			ask->stream = NULL;
-			ask->proven = false;
-		}
-	}
-}
-
-static void
-wait_dir(struct ask *ask, struct dirwatch *watch, int64_t look)
-{
-	struct pollfd fd = { .fd = ask->signal_fd, .events = POLLIN };
-
-	dirwatch_wait(watch, &fd, 1, look);
-	on_signal(ask);
-}
-
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -269,13 +204,11 @@ static bool
 wait_answer(struct ask *ask, struct buf *answer)
 {
 	struct err err = ERR_INIT;
-	struct dirwatch watch = { .fd = -1 };
+	struct pollfd fd = { .fd = ask->signal_fd, .events = POLLIN };
 	enum hitl_state state = HITL_PENDING;
-	int64_t pause = 0;
+	int64_t deadline;
 	bool unreachable = false;
 
-	if (!ask->desk.remote)
-		dirwatch_open(&watch, ask->desk.hitl.path.s);
 	for (;;) {
 		buf_reset(answer);
 		state = desk_look(&ask->desk, &ask->question, answer, &err);
@@ -290,10 +223,10 @@ wait_answer(struct ask *ask, struct buf *answer)
 			continue;
 		}
 		if (state == HITL_CANCELLED) {
-			http_end(ask->stream);
+			desk_close(&ask->desk);
 			die(STATUS_CANCELLED, "the question '%s' was cancelled", ask->question.key.s);
 		}
-		if (state == HITL_BAD && (!ask->desk.remote || (err.status != STATUS_UNREACHABLE && err.status != STATUS_TIMEOUT && err.status != STATUS_RETRY))) {
+		if (state == HITL_BAD && !desk_is_trouble(&ask->desk, &err)) {
 			leave(ask);
 			die_err(&err);
 		}
@@ -302,13 +235,15 @@ wait_answer(struct ask *ask, struct buf *answer)
 		unreachable = state == HITL_BAD;
 		if (deadline_left(ask->deadline) == 0)
 			break;
-		pause = state == HITL_SETTLING ? HITL_SETTLE_MS : unreachable ? TROUBLE_MS : ask->proven ? 10 * LOOK_MS : LOOK_MS;
-		if (ask->desk.remote)
-			wait_broker(ask, earlier(deadline_in(pause), ask->deadline));
-		else
-			wait_dir(ask, &watch, state == HITL_SETTLING ? earlier(deadline_in(pause), ask->deadline) : ask->deadline);
+		deadline = ask->deadline;
+		if (state == HITL_SETTLING)
+			deadline = earlier(deadline_in(HITL_SETTLE_MS), deadline);
+		if (!desk_wait(&ask->desk, &fd, 1, unreachable ? DESK_TROUBLE_MS : 0, deadline, &err)) {
+			leave(ask);
+			die_err(&err);
+		}
+		on_signal(ask);
 	}
-	dirwatch_close(&watch);
 	return state == HITL_ANSWERED;
 }
 
@@ -427,6 +362,7 @@ main(int argc, char *argv[])
 		die_errno(STATUS_IO, "unable to catch signals");
 	ask.began = clock_monotonic_ms();
 	ask.deadline = deadline_in(ask.timeout_ms);
+	ask.desk.api.deadline = ask.deadline;
 	if (!put_question(&ask, NULL, false, &err))
 		die_err(&err);
 	debug("asked '%s' in %s", ask.question.key.s, ask.desk.remote ? ask.desk.api.given.s : ask.desk.hitl.path.s);

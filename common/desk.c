@@ -1,6 +1,7 @@
 /* desk.c - where questions lie: a directory or a broker */
 #include "compat.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,8 +68,11 @@ desk_open(struct desk *desk, bool use_environment, struct err *err)
 void
 desk_close(struct desk *desk)
 {
+	http_end(desk->stream);
+	desk->stream = NULL;
 	if (desk->remote)
 		api_release(&desk->api);
+	dirwatch_close(&desk->watch);
 	hitl_close(&desk->hitl);
 }
 
@@ -211,10 +215,124 @@ desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *e
 	return ok;
 }
 
+/* ---- waiting */
+
+static bool
+on_bytes(const char *bytes, size_t n, void *payload)
+{
+	static const char live[] = ": live\n";
+	struct desk *desk = payload;
+	size_t i;
+
+	/* a broker that says when its stream is complete tells of everything at once; others look themselves, and late */
+	for (i = 0; !desk->proven && i + sizeof live - 1 <= n; i++)
+		desk->proven = !memcmp(bytes + i, live, sizeof live - 1);
+	desk->told = true;
+	return true;
+}
+
+static void
+open_stream(struct desk *desk)
+{
+	struct http_request request = { .method = "GET", .deadline = DEADLINE_NONE, .silence_ms = 45000, .body_cb = on_bytes, .payload = desk };
+	char **headers = api_headers(&desk->api, "text/event-stream", NULL);
+	struct buf url = BUF_INIT;
+
+	API_PATH(&desk->api, &url, "events");
+	request.url = url.s;
+	request.headers = (const char *const *)(uintptr_t)headers;
+	desk->stream = http_start(desk->api.http, &request);
+	desk->proven = false;
+	desk->stream_not_before = deadline_in(DESK_TROUBLE_MS);
+	api_headers_free(headers);
+	buf_release(&url);
+}
+
+static bool
+any_ready(const struct pollfd *fds, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (fds[i].revents)
+			return true;
+	return false;
+}
+
+static bool
+wait_broker(struct desk *desk, struct pollfd *others, unsigned n, int64_t look, struct err *err)
+{
+	struct err why = ERR_INIT;
+	bool ok;
+
+	if (!desk->stream && deadline_left(desk->stream_not_before) == 0)
+		open_stream(desk);
+	desk->told = false;
+	while (!desk->told && deadline_left(look) > 0 && !any_ready(others, n)) {
+		if (!http_wait(desk->api.http, others, n, look, err))
+			return false;
+		if (desk->stream && http_done(desk->stream, &ok, &why)) {
+			/* gone, or never there: looks alone go on, and a new one is opened later */
+			http_end(desk->stream);
+			desk->stream = NULL;
+			desk->told = desk->proven;
+			desk->proven = false;
+		}
+	}
+	return true;
+}
+
+bool
+desk_wait(struct desk *desk, struct pollfd *others, unsigned n, int64_t look_ms, int64_t deadline, struct err *err)
+{
+	int64_t look = deadline_in(desk->proven ? DESK_TOLD_MS : look_ms ? look_ms : DESK_LOOK_MS);
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		others[i].revents = 0;
+	if (desk->remote)
+		return wait_broker(desk, others, n, look < deadline ? look : deadline, err);
+	if (!desk->watching)
+		dirwatch_open(&desk->watch, desk->hitl.path.s);
+	/* what happened before somebody watched is seen by a look right after */
+	if (desk->watching)
+		dirwatch_wait(&desk->watch, others, n, deadline);
+	desk->watching = true;
+	return true;
+}
+
+bool
+desk_is_trouble(const struct desk *desk, const struct err *err)
+{
+	return desk->remote && (err->status == STATUS_UNREACHABLE || err->status == STATUS_TIMEOUT || err->status == STATUS_RETRY);
+}
+
 /* ---- the asking side */
 
+/* Is what the broker says about this question, and not about another one of that key or file? */
+static bool
+is_ours(struct span value, const struct hitl_question *question)
+{
+	struct buf key = BUF_INIT;
+	int64_t timestamp;
+	bool ours = true;
+
+	if (jtext_get_string(value, "key", &key)) {
+		const char *s = key.s;
+		size_t n = key.len;
+
+		hitl_trim(&s, &n);
+		ours = n == question->key.len && !memcmp(s, question->key.s, n);
+	}
+	if (ours && question->timestamp >= 0 && hitl_number(value, "timestamp", &timestamp))
+		ours = timestamp == question->timestamp;
+	buf_release(&key);
+	return ours;
+}
+
+/* HITL_BAD with STATUS_CONFLICT: what is there is another question. */
 static enum hitl_state
-remote_look(struct desk *desk, const struct hitl_question *question, struct buf *text, struct err *err)
+ask_broker(struct desk *desk, const struct hitl_question *question, struct buf *text, struct err *err)
 {
 	struct buf url = BUF_INIT, word = BUF_INIT;
 	struct http_answer answer;
@@ -228,10 +346,12 @@ remote_look(struct desk *desk, const struct hitl_question *question, struct buf 
 		explain(desk, err);
 	else if (!jtext_check(answer.body.s, answer.body.len, false, &value, err) || !jtext_get_string(value, "status", &word))
 		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with no status", desk->api.given.s);
-	else if (!strcmp(word.s, "pending"))
-		state = HITL_PENDING;
 	else if (!strcmp(word.s, "missing"))
 		state = HITL_CANCELLED;
+	else if (!is_ours(value, question))
+		err_set(err, STATUS_CONFLICT, "unable to ask '%s': the broker has another question there", question->key.s);
+	else if (!strcmp(word.s, "pending"))
+		state = HITL_PENDING;
 	else if (!strcmp(word.s, "answered")) {
 		state = HITL_ANSWERED;
 		buf_reset(&word);
@@ -248,28 +368,79 @@ remote_look(struct desk *desk, const struct hitl_question *question, struct buf 
 	return state;
 }
 
-/* A broker may keep an old answer and so hand it to a new question: it must be gone before. */
+static enum hitl_state
+remote_look(struct desk *desk, const struct hitl_question *question, struct buf *text, struct err *err)
+{
+	enum hitl_state state = ask_broker(desk, question, text, err);
+
+	/* ours was replaced */
+	return state == HITL_BAD && err->status == STATUS_CONFLICT && err->http == 0 ? HITL_CANCELLED : state;
+}
+
+/* The question's own file, and no other's; only a broker that knows times looks at the second. */
 static bool
-clear_old(struct desk *desk, const struct hitl_question *question, struct err *err)
+remote_withdraw(struct desk *desk, const struct hitl_question *question, struct err *err)
+{
+	struct buf body = BUF_INIT;
+	struct http_answer answer;
+	bool ok;
+
+	buf_addch(&body, '{');
+	jtext_add_string(&body, "key", question->key.s, question->key.len);
+	if (question->timestamp >= 0)
+		jtext_add_i64(&body, "timestamp", question->timestamp);
+	buf_addch(&body, '}');
+	ok = post(desk, "cancel", &body, "cancel", &answer, err);
+	http_answer_release(&answer);
+	buf_release(&body);
+	return ok;
+}
+
+/* A broker may keep an old answer and so hand it to a new question: it must be gone before. Another key's question must not be replaced. */
+static bool
+clear_old(struct desk *desk, struct hitl_question *question, struct err *err)
 {
 	struct buf old = BUF_INIT;
-	bool removed, ok = true;
-	enum hitl_state state = remote_look(desk, question, &old, err);
+	enum hitl_state state;
+	bool ok;
 
+	question->timestamp = -1;
+	state = ask_broker(desk, question, &old, err);
+	ok = state != HITL_BAD;
 	if (state == HITL_ANSWERED) {
-		if (!desk_cancel(desk, question->key.s, &removed, err))
-			ok = false;
-		else
-			state = remote_look(desk, question, &old, err);
-		if (ok && state == HITL_ANSWERED)
+		ok = remote_withdraw(desk, question, err);
+		state = ok ? ask_broker(desk, question, &old, err) : HITL_BAD;
+		ok = state != HITL_BAD;
+		if (state == HITL_ANSWERED)
 			ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': the broker keeps an old answer to it", question->key.s);
 	}
 	buf_release(&old);
-	return ok && state != HITL_BAD;
+	return ok;
 }
 
-bool
-desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_question *question, struct err *err)
+/* A broker that does not say that the question is fresh may have given it an answer that it kept. */
+static bool
+is_fresh(struct desk *desk, const struct hitl_question *question, const struct buf *body, struct err *err)
+{
+	struct buf old = BUF_INIT;
+	struct span value, fresh;
+	enum hitl_state state;
+
+	if (jtext_check(body->s, body->len, false, &value, NULL) && jtext_get(value, "fresh", &fresh) && jtext_type(fresh) == JTEXT_TRUE)
+		return true;
+	state = ask_broker(desk, question, &old, err);
+	buf_release(&old);
+	if (state == HITL_ANSWERED) {
+		struct err ignored = ERR_INIT;
+
+		(void)!remote_withdraw(desk, question, &ignored);
+		return err_set(err, STATUS_CONFLICT, "unable to ask '%s': the broker keeps an old answer to it", question->key.s);
+	}
+	return state != HITL_BAD;
+}
+
+static bool
+remote_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_question *question, struct err *err)
 {
 	struct buf body = BUF_INIT;
 	struct http_answer answer;
@@ -277,8 +448,6 @@ desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_questi
 	size_t n = asking->key_n;
 	bool ok;
 
-	if (!desk->remote)
-		return hitl_ask(&desk->hitl, asking, question, err);
 	hitl_trim(&key, &n);
 	if (!n)
 		return err_set(err, STATUS_INPUT, "unable to ask: the key is empty");
@@ -286,6 +455,7 @@ desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_questi
 	buf_add(&question->key, key, n);
 	if (!clear_old(desk, question, err))
 		return false;
+	question->timestamp = asking->timestamp;
 	buf_addch(&body, '{');
 	jtext_add_string(&body, "key", key, n);
 	jtext_add_string(&body, "question", asking->question, asking->question_n);
@@ -296,9 +466,16 @@ desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_questi
 	ok = post(desk, "questions", &body, "ask", &answer, err);
 	if (!ok)
 		explain(desk, err);
+	ok = ok && is_fresh(desk, question, &answer.body, err);
 	http_answer_release(&answer);
 	buf_release(&body);
 	return ok;
+}
+
+bool
+desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_question *question, struct err *err)
+{
+	return desk->remote ? remote_ask(desk, asking, question, err) : hitl_ask(&desk->hitl, asking, question, err);
 }
 
 enum hitl_state
@@ -311,10 +488,11 @@ void
 desk_done(struct desk *desk, const struct hitl_question *question)
 {
 	struct err err = ERR_INIT;
-	bool removed;
 
+	http_end(desk->stream);
+	desk->stream = NULL;
 	if (!desk->remote)
 		hitl_done(&desk->hitl, question);
 	else
-		(void)!desk_cancel(desk, question->key.s, &removed, &err);
+		(void)!remote_withdraw(desk, question, &err);
 }

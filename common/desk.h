@@ -7,9 +7,16 @@
 
 #include "api.h"
 #include "compat.h"
+#include "dirwatch.h"
 #include "hitl.h"
 
 struct err;
+struct http_call;
+struct pollfd;
+
+#define DESK_LOOK_MS 500   /* between two looks at a broker that does not tell of what happens (contract section 13.1) */
+#define DESK_TOLD_MS 5000  /* and at one that does */
+#define DESK_TROUBLE_MS 2000 /* between two tries when a broker cannot be reached */
 
 enum { DESK_KEY_DIR = 400, DESK_KEY_BROKER };
 
@@ -27,9 +34,15 @@ struct desk {
 	bool remote;
 	struct hitl hitl;
 	struct api api;
+	/* who tells that something happened */
+	struct dirwatch watch;
+	bool watching;
+	struct http_call *stream;
+	bool proven, told;
+	int64_t stream_not_before;
 };
 
-#define DESK_INIT { .hitl = { .fd = -1, .path = BUF_INIT }, .api = API_INIT }
+#define DESK_INIT { .hitl = { .fd = -1, .path = BUF_INIT }, .api = API_INIT, .watch = { .fd = -1 } }
 
 /* As api_opt(). */
 bool desk_opt(struct desk *desk, int key, const char *arg, struct err *err) USE_RESULT;
@@ -42,7 +55,14 @@ bool desk_list(struct desk *desk, struct hitl_list *list, struct err *err) USE_R
 bool desk_answer(struct desk *desk, const char *key, const char *answer, size_t n, struct err *err) USE_RESULT;
 bool desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *err) USE_RESULT;
 
-/* Asks; question is filled for desk_look() and desk_done(). */
+/* Waits until something may have happened to a question, one of the other descriptors is ready (at most 4; revents is set), or the deadline.
+ * Without anybody who tells, look_ms (0: DESK_LOOK_MS) is the time between two looks at a broker. The caller looks for itself. */
+bool desk_wait(struct desk *desk, struct pollfd *others, unsigned n, int64_t look_ms, int64_t deadline, struct err *err) USE_RESULT;
+/* No answer from a broker, but there may be one later? */
+bool desk_is_trouble(const struct desk *desk, const struct err *err);
+
+/* Asks; question is filled for desk_look() and desk_done(). With a broker a key that is being asked already is asked anew, and its earlier asker
+ * sees its question as cancelled. */
 bool desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_question *question, struct err *err) USE_RESULT;
 /* As hitl_look(); HITL_BAD also for a broker that cannot be asked now. */
 enum hitl_state desk_look(struct desk *desk, const struct hitl_question *question, struct buf *answer, struct err *err);
