@@ -17,10 +17,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct err err;
 
 	if (agent_parse((const char *)bytes, n, "/d/f.json", &agent, &err)) {
-		agent_item(agent, 0, 1000, &item);
+		agent_item(agent, 1000, &item);
 		if (!jtext_check(item.s, item.len, true, &value, NULL))
 			abort();
-		agent_free(agent);
+		agent_unref(agent);
 	}
 	buf_release(&item);
 	return 0;

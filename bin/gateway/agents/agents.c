@@ -26,9 +26,31 @@ agents_free(struct agents *agents)
 	if (!agents)
 		return;
 	for (i = 0; i < agents->n; i++)
-		agent_free(agents->list[i]);
+		agent_unref(agents->list[i]);
 	free(agents->list);
 	free(agents);
+}
+
+static struct agent **
+find(const struct agents *agents, struct span service)
+{
+	size_t i;
+
+	for (i = 0; i < agents->n; i++)
+		if (agents->list[i]->service.len == service.n && !memcmp(agents->list[i]->service.s, service.s, service.n))
+			return &agents->list[i];
+	return NULL;
+}
+
+/* A declared agent that needs no start is there as long as the gateway is. */
+static void
+set_first_state(struct agent *agent)
+{
+	bool runs = agent->enabled && (agent->origin == ORIGIN_COMMAND || agent->chat_mode == CHAT_ECHO);
+
+	agent->state.lifecycle = runs ? LIFE_RUNNING : LIFE_REGISTERED;
+	agent->state.health = runs ? HEALTH_HEALTHY : HEALTH_UNKNOWN;
+	agent->state.since_ms = agent->created_ms;
 }
 
 static bool
@@ -45,18 +67,58 @@ load_file(struct agents *agents, const char *path, struct err *err)
 		return err_prefix(err, "unable to use '%s'", path);
 	}
 	other = agents_by_service(agents, (struct span){ agent->service.s, agent->service.len });
+	agent->created_ms = agent->updated_ms = clock_wall_ms();
+	set_first_state(agent);
 	if (other)
 		ok = err_set(err, STATUS_CONFIG, "unable to use '%s': '%s' has the serviceId '%s' already", path, other->path.s, agent->service.s);
-	else if (agents->n == AGENTS_MAX)
+	else if (!agents_put(agents, agent))
 		ok = err_set(err, STATUS_CONFIG, "unable to use '%s': more than %d agents", path, AGENTS_MAX);
-	if (!ok) {
-		agent_free(agent);
-		return false;
+	if (!ok)
+		agent_unref(agent);
+	return ok;
+}
+
+bool
+agents_put(struct agents *agents, struct agent *agent)
+{
+	struct agent **at = find(agents, (struct span){ agent->service.s, agent->service.len });
+
+	if (at) {
+		struct agent_state fresh = agent->state;
+
+		/* what it was doing it goes on doing; only the words about it are new */
+		agent->created_ms = (*at)->created_ms;
+		agent->state = (*at)->state;
+		(*at)->state = fresh;
+		agent_unref(*at);
+		*at = agent;
+		return true;
 	}
-	agent->created_ms = agent->updated_ms = clock_wall_ms();
+	if (agents->n == AGENTS_MAX)
+		return false;
 	agents->list = xrealloc(agents->list, (agents->n + 1) * sizeof *agents->list);
 	agents->list[agents->n++] = agent;
 	return true;
+}
+
+void
+agents_remove(struct agents *agents, struct span service)
+{
+	struct agent **at = find(agents, service);
+
+	if (!at)
+		return;
+	agent_unref(*at);
+	memmove(at, at + 1, (size_t)(agents->list + agents->n - (at + 1)) * sizeof *at);
+	agents->n--;
+}
+
+struct agent_state *
+agents_state(struct agents *agents, struct span service)
+{
+	struct agent **at = find(agents, service);
+
+	return at ? &(*at)->state : NULL;
 }
 
 static int
@@ -108,12 +170,9 @@ agents_at(const struct agents *agents, size_t i)
 const struct agent *
 agents_by_service(const struct agents *agents, struct span service)
 {
-	size_t i;
+	struct agent **at = find(agents, service);
 
-	for (i = 0; i < agents->n; i++)
-		if (agents->list[i]->service.len == service.n && !memcmp(agents->list[i]->service.s, service.s, service.n))
-			return agents->list[i];
-	return NULL;
+	return at ? *at : NULL;
 }
 
 static bool
@@ -122,18 +181,74 @@ same_name(const struct buf *name, struct span want)
 	return name->len == want.n && want.n && !strncasecmp(name->s, want.s, want.n);
 }
 
+/* One that runs is preferred. */
 const struct agent *
 agents_by_name(const struct agents *agents, struct span want)
 {
+	const struct agent *found = NULL;
 	size_t i;
 
 	for (i = 0; i < agents->n; i++) {
 		const struct agent *agent = agents->list[i];
 
-		if (agent->is_agent && (same_name(&agent->agent_id, want) || same_name(&agent->name, want) || same_name(&agent->module, want)))
+		if (!agent->is_agent || !(same_name(&agent->agent_id, want) || same_name(&agent->name, want) || same_name(&agent->module, want)))
+			continue;
+		if (agent->state.lifecycle == LIFE_RUNNING)
 			return agent;
+		if (!found)
+			found = agent;
 	}
-	return NULL;
+	return found;
+}
+
+/* ---- words */
+
+const char *
+lifecycle_text(enum lifecycle lifecycle)
+{
+	static const char *const texts[] = { [LIFE_REGISTERED] = "REGISTERED", [LIFE_STARTING] = "STARTING", [LIFE_RUNNING] = "RUNNING", [LIFE_STOPPING] = "STOPPING",
+		[LIFE_STOPPED] = "STOPPED", [LIFE_CRASHED] = "CRASHED", [LIFE_QUARANTINED] = "QUARANTINED" };
+	_Static_assert(ARRAY_LEN(texts) == LIFE_COUNT, "a word for each");
+
+	return texts[lifecycle];
+}
+
+const char *
+health_text(enum health health)
+{
+	static const char *const texts[] = { [HEALTH_UNKNOWN] = "UNKNOWN", [HEALTH_HEALTHY] = "HEALTHY", [HEALTH_DEGRADED] = "DEGRADED" };
+	_Static_assert(ARRAY_LEN(texts) == HEALTH_COUNT, "a word for each");
+
+	return texts[health];
+}
+
+const char *
+agent_origin_text(const struct agent *agent)
+{
+	static const char *const texts[] = { [ORIGIN_LOCAL_WASM] = "local_wasm", [ORIGIN_REMOTE_MCP] = "remote_mcp", [ORIGIN_COMMAND] = "command" };
+
+	return texts[agent->origin];
+}
+
+int64_t
+agent_uptime_s(const struct agent *agent, int64_t now_ms)
+{
+	return agent->state.lifecycle == LIFE_RUNNING && now_ms > agent->state.since_ms ? (now_ms - agent->state.since_ms) / 1000 : 0;
+}
+
+bool
+agent_allows_tool(const struct agent *agent, const char *tool)
+{
+	struct span manifest = { agent->manifest.s, agent->manifest.len }, spec, origin, tools, item;
+	size_t pos = 0;
+	bool any = false;
+
+	if (!jtext_get(manifest, "spec", &spec) || !jtext_get(spec, "origin", &origin) || !jtext_get(origin, "allowedTools", &tools))
+		return true;
+	for (; jtext_each(tools, &pos, NULL, &item); any = true)
+		if (jtext_is_string(item, tool))
+			return true;
+	return !any;
 }
 
 /* ---- the registry item (contract section 6.1) */
@@ -266,13 +381,49 @@ add_agent(struct buf *to, const struct agent *agent, struct span metadata)
 	buf_addch(to, '}');
 }
 
-void
-agent_item(const struct agent *agent, int64_t started_ms, int64_t now_ms, struct buf *to)
+static int64_t
+count(struct span snapshot, const char *key)
 {
-	static const char *const origins[] = { [ORIGIN_LOCAL_WASM] = "local_wasm", [ORIGIN_REMOTE_MCP] = "remote_mcp", [ORIGIN_COMMAND] = "command" };
+	struct span list, item;
+	size_t pos = 0;
+	int64_t n = 0;
+
+	if (jtext_get(snapshot, key, &list))
+		while (jtext_each(list, &pos, NULL, &item))
+			n++;
+	return n;
+}
+
+void
+agent_add_interface_counts(const struct agent *agent, struct buf *to)
+{
+	struct span snapshot = { agent->state.interface.s, agent->state.interface.len }, value;
+
+	if (!snapshot.n) {
+		jtext_add_raw(to, "interface", "null", 4);
+		return;
+	}
+	jtext_add_raw(to, "interface", "{", 1);
+	if (jtext_get(snapshot, "interfaceRevision", &value))
+		add_value(to, "interfaceRevision", value);
+	if (jtext_get(snapshot, "introspectedAt", &value))
+		add_value(to, "introspectedAt", value);
+	jtext_add_i64(to, "tools", count(snapshot, "tools"));
+	jtext_add_i64(to, "resources", count(snapshot, "resources"));
+	jtext_add_i64(to, "prompts", count(snapshot, "prompts"));
+	buf_addch(to, '}');
+}
+
+static void
+add_text(struct buf *to, const char *key, const char *text)
+{
+	jtext_add_string(to, key, text, strlen(text));
+}
+
+void
+agent_item(const struct agent *agent, int64_t now_ms, struct buf *to)
+{
 	struct span manifest = { agent->manifest.s, agent->manifest.len }, metadata, spec, value;
-	/* what needs no start is there as long as the gateway is */
-	bool runs = agent->origin == ORIGIN_COMMAND || agent->chat_mode == CHAT_ECHO;
 
 	jtext_get(manifest, "metadata", &metadata);
 	jtext_get(manifest, "spec", &spec);
@@ -282,22 +433,21 @@ agent_item(const struct agent *agent, int64_t started_ms, int64_t now_ms, struct
 		add_buf(to, "displayName", &agent->display_name);
 	add_buf(to, "sourceFile", &agent->source_file);
 	add_buf(to, "module", &agent->module);
-	jtext_add_string(to, "serviceType", agent->is_agent ? "agent" : "mcp", agent->is_agent ? 5 : 3);
-	jtext_add_string(to, "originType", origins[agent->origin], strlen(origins[agent->origin]));
-	jtext_add_string(to, "lifecycle", runs ? "RUNNING" : "REGISTERED", runs ? 7 : 10);
-	jtext_add_string(to, "health", runs ? "HEALTHY" : "UNKNOWN", 7);
-	jtext_get(spec, "enabled", &value);
-	add_value(to, "enabled", value);
-	jtext_get(spec, "autostart", &value);
-	add_value(to, "autostart", value);
-	jtext_add_i64(to, "uptimeSeconds", runs ? (now_ms - started_ms) / 1000 : 0);
-	jtext_add_i64(to, "restartCount", 0);
+	add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
+	add_text(to, "originType", agent_origin_text(agent));
+	add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
+	add_text(to, "health", health_text(agent->state.health));
+	jtext_add_bool(to, "enabled", agent->enabled);
+	jtext_add_bool(to, "autostart", agent->autostart);
+	jtext_add_i64(to, "uptimeSeconds", agent_uptime_s(agent, now_ms));
+	jtext_add_i64(to, "restartCount", agent->state.restarts);
 	add_time(to, "createdAt", agent->created_ms);
 	add_time(to, "updatedAt", agent->updated_ms);
 	jtext_get(spec, "restartPolicy", &value);
 	buf_addstr(to, ",\"policy\":{");
 	add_value(to, "restart", value);
-	buf_addstr(to, "},\"interface\":null");
+	buf_addch(to, '}');
+	agent_add_interface_counts(agent, to);
 	if (jtext_get(metadata, "agent", &value))
 		add_agent(to, agent, metadata);
 	buf_addch(to, '}');

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agents/internal.h"
 #include "err.h"
@@ -61,7 +62,7 @@ may_string(struct span object, const char *where, const char *key, struct err *e
 {
 	struct span value;
 
-	return !jtext_get(object, key, &value) || need_string(object, where, key, err);
+	return !jtext_get(object, key, &value) || is_filled(value) || wrong(err, "%s%s must be a non-empty string when provided", where, key);
 }
 
 static bool
@@ -75,15 +76,7 @@ may_bool(struct span object, const char *where, const char *key, struct err *err
 {
 	struct span value;
 
-	return !jtext_get(object, key, &value) || is_bool(value) || wrong(err, "%s%s must be a boolean", where, key);
-}
-
-static bool
-need_bool(struct span object, const char *where, const char *key, struct err *err)
-{
-	struct span value;
-
-	return (jtext_get(object, key, &value) && is_bool(value)) || wrong(err, "%s%s must be a boolean", where, key);
+	return !jtext_get(object, key, &value) || is_bool(value) || wrong(err, "%s%s must be a boolean when provided", where, key);
 }
 
 static bool
@@ -94,7 +87,7 @@ may_range(struct span object, const char *where, const char *key, int64_t min, i
 
 	if (!jtext_get(object, key, &value) || (jtext_i64(value, &n) && n >= min && n <= max))
 		return true;
-	return wrong(err, "%s%s must be an integer between %lld and %lld", where, key, (long long)min, (long long)max);
+	return wrong(err, "%s%s must be an integer between %lld and %lld when provided", where, key, (long long)min, (long long)max);
 }
 
 static bool
@@ -113,15 +106,23 @@ may_strings(struct span object, const char *where, const char *key, struct err *
 {
 	struct span value, item;
 	size_t pos = 0;
+	bool ok;
 
 	if (!jtext_get(object, key, &value))
 		return true;
-	if (jtext_type(value) != JTEXT_ARRAY)
-		return wrong(err, "%s%s must be an array of strings", where, key);
-	while (jtext_each(value, &pos, NULL, &item))
-		if (jtext_type(item) != JTEXT_STRING)
-			return wrong(err, "%s%s must be an array of strings", where, key);
-	return true;
+	ok = jtext_type(value) == JTEXT_ARRAY;
+	while (ok && jtext_each(value, &pos, NULL, &item))
+		ok = is_filled(item);
+	return ok || wrong(err, "%s%s must be an array of strings when provided", where, key);
+}
+
+static bool
+may_positive(struct span object, const char *where, const char *key, struct err *err)
+{
+	struct span value;
+	int64_t n;
+
+	return !jtext_get(object, key, &value) || (jtext_i64(value, &n) && n > 0) || wrong(err, "%s%s must be a positive integer when provided", where, key);
 }
 
 /* ---- the agent */
@@ -249,7 +250,7 @@ check_timer(struct span agent, struct err *err)
 
 	if (!jtext_get(agent, "timer", &timer)) {
 		if (has_trigger(agent, "timer"))
-			return wrong(err, "metadata.agent.timer is required when triggers include timer");
+			return wrong(err, "metadata.agent.timer is required when metadata.agent.triggers includes 'timer'");
 		return true;
 	}
 	if (jtext_type(timer) != JTEXT_OBJECT)
@@ -270,27 +271,31 @@ check_kinds(struct span a2a, const char *key, struct err *err)
 
 	if (!jtext_get(a2a, key, &kinds))
 		return true;
-	if (jtext_type(kinds) != JTEXT_ARRAY)
-		return wrong(err, "metadata.agent.a2a.%s must be an array", key);
-	while (jtext_each(kinds, &pos, NULL, &item))
-		if (!ONE_OF(item, "handoff.request", "handoff.accepted", "handoff.rejected", "handoff.completed"))
-			return wrong(err, "metadata.agent.a2a.%s must only include handoff.request|handoff.accepted|handoff.rejected|handoff.completed", key);
+	if (jtext_type(kinds) != JTEXT_ARRAY || !jtext_each(kinds, &pos, NULL, &item))
+		return wrong(err, "metadata.agent.a2a.%s must be a non-empty array of strings when provided", key);
+	for (pos = 0; jtext_each(kinds, &pos, NULL, &item);)
+		if (jtext_type(item) != JTEXT_STRING)
+			return wrong(err, "metadata.agent.a2a.%s must be a non-empty array of strings when provided", key);
+		else if (!ONE_OF(item, "handoff.request", "handoff.accepted", "handoff.rejected", "handoff.completed"))
+			return wrong(err, "metadata.agent.a2a message kinds must be handoff.request|handoff.accepted|handoff.rejected|handoff.completed");
 	return true;
 }
 
 static bool
 check_a2a(struct span agent, struct err *err)
 {
-	struct span a2a;
+	struct span a2a, value;
 
 	if (!jtext_get(agent, "a2a", &a2a)) {
 		if (has_trigger(agent, "a2a"))
-			return wrong(err, "metadata.agent.a2a is required when triggers include a2a");
+			return wrong(err, "metadata.agent.a2a is required when metadata.agent.triggers includes 'a2a'");
 		return true;
 	}
 	if (jtext_type(a2a) != JTEXT_OBJECT)
 		return wrong(err, "metadata.agent.a2a must be an object");
-	return need_string(a2a, "metadata.agent.a2a.", "protocol", err) && check_kinds(a2a, "acceptedMessageKinds", err) &&
+	if (!jtext_get(a2a, "protocol", &value) || !jtext_is_string(value, "clarity.a2a.v1"))
+		return wrong(err, "metadata.agent.a2a.protocol must be 'clarity.a2a.v1'");
+	return check_kinds(a2a, "acceptedMessageKinds", err) &&
 	    check_kinds(a2a, "emitsMessageKinds", err) && may_range(a2a, "metadata.agent.a2a.", "maxPayloadBytes", 128, 10485760, err);
 }
 
@@ -346,7 +351,7 @@ check_agent(struct span agent, struct err *err)
 	for (i = 0; i < ARRAY_LEN(lists); i++)
 		if (!may_strings(agent, where, lists[i], err))
 			return false;
-	return check_chat(agent, err);
+	return may_string(agent, where, "version", err) && check_chat(agent, err);
 }
 
 /* ---- where it runs */
@@ -364,59 +369,117 @@ check_command(struct span origin, struct err *err)
 			return wrong(err, "spec.origin.command must be a non-empty array of strings");
 	if (!n || n > AGENT_ARGV_MAX)
 		return wrong(err, "spec.origin.command must have 1 to %d words", AGENT_ARGV_MAX);
-	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message"))
-		return wrong(err, "spec.origin.mode must be 'message'");
+	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message", "long-lived"))
+		return wrong(err, "spec.origin.mode must be 'message' or 'long-lived'");
 	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) && may_string(origin, "spec.origin.", "workingDirectory", err);
+}
+
+/* An http(s) URL that every reader understands alike: visible ASCII, a host of letters, digits, dots and hyphens or an address in brackets, a port.
+ * No user in it: secrets are referred to by authRef. The host goes to ret. */
+static bool
+read_endpoint(const char *url, struct buf *ret)
+{
+	const char *at = url, *end;
+	uint64_t port;
+	size_t n;
+
+	for (; *at; at++)
+		if (*at < '!' || *at > '~' || strchr("\\\"<>^`{|}#", *at))
+			return false;
+	at = !strncasecmp(url, "http://", 7) ? url + 7 : !strncasecmp(url, "https://", 8) ? url + 8 : "";
+	if (*at == '[')
+		n = strspn(at + 1, "0123456789abcdefABCDEF:.") + 2;
+	else
+		n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+	if (!n || n > 255 || (*at == '[' && (n < 4 || at[n - 1] != ']')))
+		return false;
+	end = at + n;
+	buf_add(ret, at, n);
+	for (n = 0; n < ret->len; n++)
+		if (ret->s[n] >= 'A' && ret->s[n] <= 'Z')
+			ret->s[n] = (char)(ret->s[n] + 'a' - 'A');
+	if (*end == ':') {
+		n = strspn(++end, "0123456789");
+		if (!num_u64(end, n, &port) || !port || port > 65535)
+			return false;
+		end += n;
+	}
+	return !*end || *end == '/' || *end == '?';
+}
+
+static bool
+check_remote(struct span origin, struct err *err)
+{
+	static const char where[] = "remote_mcp ";
+	struct buf url = BUF_INIT, host = BUF_INIT;
+	struct span value;
+	bool ok;
+
+	if (!jtext_get(origin, "endpoint", &value) || !is_filled(value))
+		return wrong(err, "remote_mcp origin requires endpoint");
+	jtext_string(value, &url);
+	ok = read_endpoint(url.s, &host);
+	buf_release(&url);
+	buf_release(&host);
+	if (!ok)
+		return wrong(err, "remote_mcp endpoint must be a valid http(s) URL");
+	if (!jtext_get(origin, "transport", &value) || !ONE_OF(value, "streamable_http", "sse_http"))
+		return wrong(err, "remote_mcp transport must be streamable_http | sse_http");
+	return may_string(origin, where, "authRef", err) && may_positive(origin, where, "timeoutMs", err) && may_positive(origin, where, "maxPayloadBytes", err) &&
+	    may_positive(origin, where, "maxConcurrency", err) && may_strings(origin, where, "allowedTools", err);
 }
 
 static bool
 check_origin(struct span spec, struct err *err)
 {
-	static const char where[] = "spec.origin.";
 	struct span origin, type, value;
 
 	if (!is_object(spec, "origin", &origin))
 		return wrong(err, "spec.origin is required");
 	if (!jtext_get(origin, "type", &type) || !ONE_OF(type, "local_wasm", "remote_mcp", "command"))
 		return wrong(err, "spec.origin.type must be 'local_wasm', 'remote_mcp' or 'command'");
-	if (jtext_is_string(type, "local_wasm"))
-		return need_string(origin, where, "wasmPath", err) && need_string(origin, where, "entry", err);
 	if (jtext_is_string(type, "command"))
 		return check_command(origin, err);
-	if (!need_string(origin, where, "endpoint", err))
-		return false;
-	if (!jtext_get(origin, "transport", &value) || !ONE_OF(value, "streamable_http", "sse_http"))
-		return wrong(err, "spec.origin.transport must be 'streamable_http' or 'sse_http'");
-	return may_string(origin, where, "authRef", err) && may_range(origin, where, "timeoutMs", 1, 3600000, err) &&
-	    may_strings(origin, where, "allowedTools", err) && may_range(origin, where, "maxPayloadBytes", 1, INT64_C(1) << 30, err) &&
-	    may_range(origin, where, "maxConcurrency", 1, 100000, err);
+	if (jtext_is_string(type, "remote_mcp"))
+		return check_remote(origin, err);
+	if (!jtext_get(origin, "wasmPath", &value) || !is_filled(value) || !jtext_get(origin, "entry", &value) || !is_filled(value))
+		return wrong(err, "local_wasm origin requires wasmPath and entry");
+	return true;
+}
+
+static bool
+check_restart(struct span spec, struct err *err)
+{
+	struct span restart, value;
+	int64_t n;
+
+	if (!is_object(spec, "restartPolicy", &restart))
+		return wrong(err, "spec.restartPolicy is required");
+	if (!jtext_get(restart, "mode", &value) || !ONE_OF(value, "never", "on-failure", "always"))
+		return wrong(err, "restartPolicy.mode must be never | on-failure | always");
+	if (!jtext_get_i64(restart, "maxRestarts", &n) || n < 0)
+		return wrong(err, "restartPolicy.maxRestarts must be an integer >= 0");
+	if (!jtext_get_i64(restart, "windowSeconds", &n) || n <= 0)
+		return wrong(err, "restartPolicy.windowSeconds must be a positive integer");
+	return true;
 }
 
 static bool
 check_spec(struct span manifest, struct err *err)
 {
-	struct span spec, restart, value;
-	int64_t n;
+	struct span spec, enabled, autostart;
 
 	if (!is_object(manifest, "spec", &spec))
 		return wrong(err, "spec is required");
-	if (!check_origin(spec, err) || !need_bool(spec, "spec.", "enabled", err) || !need_bool(spec, "spec.", "autostart", err))
-		return false;
-	if (!is_object(spec, "restartPolicy", &restart))
-		return wrong(err, "spec.restartPolicy is required");
-	if (!jtext_get(restart, "mode", &value) || !ONE_OF(value, "never", "on-failure", "always"))
-		return wrong(err, "spec.restartPolicy.mode must be one of never|on-failure|always");
-	if (!jtext_get_i64(restart, "maxRestarts", &n) || n < 0)
-		return wrong(err, "spec.restartPolicy.maxRestarts must be >= 0");
-	if (!jtext_get_i64(restart, "windowSeconds", &n) || n <= 0)
-		return wrong(err, "spec.restartPolicy.windowSeconds must be > 0");
-	return need_string(spec, "spec.", "policyRef", err);
+	if (!jtext_get(spec, "enabled", &enabled) || !is_bool(enabled) || !jtext_get(spec, "autostart", &autostart) || !is_bool(autostart))
+		return wrong(err, "spec.enabled and spec.autostart must be booleans");
+	return need_string(spec, "spec.", "policyRef", err) && may_string(spec, "spec.", "toolNamespace", err) && check_restart(spec, err) && check_origin(spec, err);
 }
 
 static bool
 check_manifest(struct span manifest, struct err *err)
 {
-	struct span metadata, value;
+	struct span metadata, value, agent;
 
 	if (jtext_type(manifest) != JTEXT_OBJECT)
 		return wrong(err, "expected object");
@@ -429,13 +492,13 @@ check_manifest(struct span manifest, struct err *err)
 	if (!need_string(metadata, "metadata.", "sourceFile", err) || !need_string(metadata, "metadata.", "module", err) ||
 	    !may_string(metadata, "metadata.", "serviceId", err) || !may_string(metadata, "metadata.", "displayName", err))
 		return false;
-	if (jtext_get(metadata, "serviceType", &value) && !ONE_OF(value, "mcp", "agent"))
+	if (!jtext_get(metadata, "serviceType", &value) || !ONE_OF(value, "mcp", "agent"))
 		return wrong(err, "metadata.serviceType must be 'mcp' or 'agent'");
-	if (jtext_get(metadata, "agent", &value)) {
-		if (!check_agent(value, err))
+	if (jtext_get(metadata, "agent", &agent)) {
+		if (!check_agent(agent, err))
 			return false;
-	} else if (jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent"))
-		return wrong(err, "metadata.agent is required when serviceType is 'agent'");
+	} else if (jtext_is_string(value, "agent"))
+		return wrong(err, "metadata.agent must be an object");
 	return check_spec(manifest, err);
 }
 
@@ -523,10 +586,100 @@ read_command(struct agent *agent, struct span origin)
 	buf_reset(&text);
 	if (jtext_get_string(origin, "workingDirectory", &text))
 		add_place(&agent->directory, agent->path.s, text.s);
-	if (jtext_get_i64(origin, "timeoutMs", &ms))
-		agent->timeout_ms = ms;
+	agent->timeout_ms = jtext_get_i64(origin, "timeoutMs", &ms) ? ms : agent->timeout_ms ? agent->timeout_ms : AGENT_TIMEOUT_MS;
+	agent->long_lived = jtext_get(origin, "mode", &item) && jtext_is_string(item, "long-lived");
 	buf_release(&text);
 	buf_release(&place);
+}
+
+static void
+read_remote(struct agent *agent, struct span origin)
+{
+	jtext_get_string(origin, "endpoint", &agent->endpoint);
+	(void)read_endpoint(agent->endpoint.s, &agent->host);
+	(void)jtext_get_string(origin, "authRef", &agent->auth_ref);
+	(void)jtext_get_i64(origin, "timeoutMs", &agent->remote_timeout_ms);
+	(void)jtext_get_i64(origin, "maxPayloadBytes", &agent->payload_max);
+	(void)jtext_get_i64(origin, "maxConcurrency", &agent->concurrency);
+}
+
+/* The object with one member put in: in the place of the one there is, or last. */
+static void
+with_member(struct buf *to, struct span object, const char *key, struct span member)
+{
+	struct span name, value;
+	size_t pos = 0;
+	bool done = false;
+
+	buf_addch(to, '{');
+	while (jtext_each(object, &pos, &name, &value)) {
+		bool is_it = jtext_is_string(name, key);
+
+		if (is_it && done)
+			continue;
+		if (to->s[to->len - 1] != '{')
+			buf_addch(to, ',');
+		buf_add(to, name.s, name.n);
+		buf_addch(to, ':');
+		jtext_compact(to, is_it ? member : value);
+		done |= is_it;
+	}
+	if (!done)
+		jtext_add_raw(to, key, member.s, member.n);
+	buf_addch(to, '}');
+}
+
+/* Lower-cased module, what is no letter or digit an underscore. */
+static void
+make_namespace(const struct agent *agent, struct span spec, struct buf *to)
+{
+	struct buf text = BUF_INIT;
+	size_t i;
+
+	if (!jtext_get_string(spec, "toolNamespace", &text))
+		buf_add(&text, agent->module.s, agent->module.len);
+	for (i = 0; i < text.len; i++) {
+		char c = text.s[i];
+
+		text.s[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ? c : '_';
+	}
+	jtext_quote(to, text.s, text.len);
+	buf_release(&text);
+}
+
+/* The manifest with what was left to be filled in. */
+static void
+fill_in(struct agent *agent, struct span manifest, struct span metadata, struct span spec)
+{
+	struct buf value = BUF_INIT, inner = BUF_INIT, half = BUF_INIT;
+
+	jtext_quote(&value, agent->service.s, agent->service.len);
+	with_member(&inner, metadata, "serviceId", (struct span){ value.s, value.len });
+	with_member(&half, manifest, "metadata", (struct span){ inner.s, inner.len });
+	buf_reset(&value);
+	buf_reset(&inner);
+	make_namespace(agent, spec, &value);
+	with_member(&inner, spec, "toolNamespace", (struct span){ value.s, value.len });
+	with_member(&agent->manifest, (struct span){ half.s, half.len }, "spec", (struct span){ inner.s, inner.len });
+	buf_release(&value);
+	buf_release(&inner);
+	buf_release(&half);
+}
+
+static void
+read_spec(struct agent *agent, struct span spec)
+{
+	struct span value, restart;
+
+	jtext_get(spec, "enabled", &value);
+	agent->enabled = jtext_type(value) == JTEXT_TRUE;
+	jtext_get(spec, "autostart", &value);
+	agent->autostart = jtext_type(value) == JTEXT_TRUE;
+	jtext_get(spec, "restartPolicy", &restart);
+	jtext_get(restart, "mode", &value);
+	agent->restarts = !jtext_is_string(value, "never");
+	jtext_get_i64(restart, "maxRestarts", &agent->max_restarts);
+	jtext_get_i64(restart, "windowSeconds", &agent->window_s);
 }
 
 /* svc_ and the first 12 hexadecimal digits of SHA-256(sourceFile|module|wasmPath-or-endpoint) */
@@ -563,7 +716,6 @@ read_manifest(struct agent *agent, struct span manifest)
 	jtext_get_string(metadata, "displayName", &agent->display_name);
 	agent->is_agent = jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent");
 	agent->origin = jtext_is_string(type, "command") ? ORIGIN_COMMAND : jtext_is_string(type, "remote_mcp") ? ORIGIN_REMOTE_MCP : ORIGIN_LOCAL_WASM;
-	agent->timeout_ms = AGENT_TIMEOUT_MS;
 	if (jtext_get(metadata, "agent", &declared)) {
 		jtext_get_string(declared, "agentId", &agent->agent_id);
 		jtext_get_string(declared, "name", &agent->name);
@@ -572,17 +724,24 @@ read_manifest(struct agent *agent, struct span manifest)
 		read_triggers(agent, declared);
 		read_chat(agent, declared);
 	}
+	read_spec(agent, spec);
 	if (agent->origin == ORIGIN_COMMAND)
 		read_command(agent, origin);
+	else if (agent->origin == ORIGIN_REMOTE_MCP)
+		read_remote(agent, origin);
+	else
+		(void)jtext_get_string(origin, "wasmPath", &agent->wasm);
 	if (!agent->handler_tool.len)
 		buf_addstr(&agent->handler_tool, agent->origin == ORIGIN_LOCAL_WASM ? "fn__receive_chat" : "receive_chat");
 	if (!jtext_get_string(metadata, "serviceId", &agent->service))
 		make_service_id(agent, origin);
-	jtext_compact(&agent->manifest, manifest);
+	fill_in(agent, manifest, metadata, spec);
 }
 
+#define AGENT_TEXTS 19 /* buffers of an agent */
+
 static struct buf *const *
-texts_of(struct agent *agent, struct buf *list[16])
+texts_of(struct agent *agent, struct buf *list[AGENT_TEXTS + 1])
 {
 	size_t n = 0;
 
@@ -599,6 +758,12 @@ texts_of(struct agent *agent, struct buf *list[16])
 	list[n++] = &agent->directory;
 	list[n++] = &agent->manifest;
 	list[n++] = &agent->path;
+	list[n++] = &agent->endpoint;
+	list[n++] = &agent->host;
+	list[n++] = &agent->auth_ref;
+	list[n++] = &agent->wasm;
+	list[n++] = &agent->state.last_error;
+	list[n++] = &agent->state.interface;
 	list[n] = NULL;
 	return list;
 }
@@ -606,7 +771,7 @@ texts_of(struct agent *agent, struct buf *list[16])
 bool
 agent_parse(const char *json, size_t n, const char *path, struct agent **ret, struct err *err)
 {
-	struct buf *list[16], *const *text;
+	struct buf *list[AGENT_TEXTS + 1], *const *text;
 	struct agent *agent;
 	struct span manifest;
 
@@ -617,6 +782,7 @@ agent_parse(const char *json, size_t n, const char *path, struct agent **ret, st
 	if (!check_manifest(manifest, err))
 		return false;
 	agent = xcalloc(1, sizeof *agent);
+	agent->refs = 1;
 	for (text = texts_of(agent, list); *text; text++)
 		buf_init(*text);
 	buf_addstr(&agent->path, path);
@@ -625,18 +791,32 @@ agent_parse(const char *json, size_t n, const char *path, struct agent **ret, st
 	return true;
 }
 
-void
+const struct agent *
+agent_ref(const struct agent *agent)
+{
+	((struct agent *)(uintptr_t)agent)->refs++;
+	return agent;
+}
+
+static void
 agent_free(struct agent *agent)
 {
-	struct buf *list[16], *const *text;
+	struct buf *list[AGENT_TEXTS + 1], *const *text;
 	size_t i;
 
-	if (!agent)
-		return;
 	for (text = texts_of(agent, list); *text; text++)
 		buf_release(*text);
 	for (i = 0; agent->argv && agent->argv[i]; i++)
 		free(agent->argv[i]);
 	free(agent->argv);
 	free(agent);
+}
+
+void
+agent_unref(const struct agent *agent)
+{
+	struct agent *mine = (struct agent *)(uintptr_t)agent;
+
+	if (mine && !--mine->refs)
+		agent_free(mine);
 }

@@ -77,6 +77,7 @@ job_free(struct job *job)
 	buf_release(&job->trigger);
 	buf_release(&job->trigger_context);
 	buf_release(&job->reply);
+	agent_unref(job->handler);
 	history_release(&job->history);
 	free(job);
 }
@@ -489,6 +490,8 @@ start_job(struct job *job)
 	struct rows *rows;
 
 	job->handler = find_handler(chat, job);
+	if (job->handler)
+		agent_ref(job->handler);
 	if (job->handler && !job->service.len)
 		buf_add(&job->service, job->handler->service.s, job->handler->service.len);
 	if (is_disabled(job)) {

@@ -36,7 +36,7 @@ get_registry(struct clarity *clarity, struct request *request, const struct buf 
 			continue;
 		if (count++)
 			buf_addch(&items, ',');
-		agent_item(agents_at(agents, i), clarity->settings.started_ms, clock_wall_ms(), &items);
+		agent_item(agents_at(agents, i), clock_wall_ms(), &items);
 	}
 	buf_addch(&answer, '{');
 	jtext_add_i64(&answer, "count", count);
@@ -60,7 +60,7 @@ count_services(const struct agents *agents, struct counts *counts)
 
 	for (i = 0; i < agents_count(agents); i++) {
 		const struct agent *agent = agents_at(agents, i);
-		bool remote = agent->origin == ORIGIN_REMOTE_MCP, runs = agent->origin == ORIGIN_COMMAND || agent->chat_mode == CHAT_ECHO;
+		bool remote = agent->origin == ORIGIN_REMOTE_MCP, runs = agent->state.lifecycle == LIFE_RUNNING;
 
 		counts->all++;
 		counts->running += runs;
@@ -139,7 +139,7 @@ after_rows(struct rows *rows)
 	for (i = 0; i < agents_count(settings->agents); i++) {
 		if (i)
 			buf_addch(&answer, ',');
-		agent_item(agents_at(settings->agents, i), settings->started_ms, clock_wall_ms(), &answer);
+		agent_item(agents_at(settings->agents, i), clock_wall_ms(), &answer);
 	}
 	buf_addch(&answer, ']');
 	add_now(&answer);
