@@ -69,8 +69,10 @@ auth_reload(struct auth *auth, struct err *err)
 			memset(text.s, 0, text.cap);
 		buf_release(&text);
 	} else {
+		if (auth->settings.variable)
+			name = auth->settings.variable;
 		value = getenv(name);
-		if (!value) {
+		if (!value && !auth->settings.variable) {
 			name = "CLARITY_API_TOKEN";
 			value = getenv(name);
 		}
@@ -138,7 +140,7 @@ bearer(const char *header, struct buf *to)
 }
 
 static bool
-candidate(const struct request *request, struct buf *to)
+candidate(const struct auth *auth, const struct request *request, struct buf *to)
 {
 	const char *header, *path = request_path(request);
 	size_t n;
@@ -153,6 +155,8 @@ candidate(const struct request *request, struct buf *to)
 		if (n)
 			return true;
 	}
+	if (auth->settings.query_token)
+		return request_query(request, "token", to);
 	return request_peer(request) != PEER_REMOTE && (!strcmp(path, "/events") || !strcmp(path, "/api/events")) && request_query(request, "token", to);
 }
 
@@ -163,7 +167,7 @@ token_fits(const struct auth *auth, const struct request *request)
 	struct buf token = BUF_INIT;
 	bool fits = false;
 
-	if (candidate(request, &token)) {
+	if (candidate(auth, request, &token)) {
 		sha256(token.s, token.len, digest);
 		fits = sha256_equal(digest, auth->digest);
 	}

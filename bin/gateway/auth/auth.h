@@ -21,6 +21,8 @@ struct request;
 
 struct auth_settings {
 	const char *token_file;		 /* NULL: CLARITYD_AUTH_TOKEN, else CLARITY_API_TOKEN (contract: an empty first one ends the search) */
+	const char *variable;		 /* instead of those two */
+	bool query_token;		 /* ?token= counts on every path, from anywhere */
 	const char *const *allow_hosts;	 /* NULL-ended; NULL: none */
 };
 
