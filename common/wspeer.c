@@ -23,6 +23,7 @@ struct wspeer {
 	wslay_event_context_ptr ctx;
 	const struct wspeer_events *events;
 	void *payload;
+	struct buf out;		 /* frames that are being made */
 	const unsigned char *in; /* what wspeer_feed() was given and wslay has not taken */
 	size_t left;
 	unsigned fragments;	/* of the present message */
@@ -58,7 +59,7 @@ give_output(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int fla
 
 	(void)ctx;
 	(void)flags;
-	peer->events->output(bytes, n, peer->payload);
+	buf_add(&peer->out, bytes, n);
 	return (ssize_t)n;
 }
 
@@ -71,6 +72,15 @@ make_mask(wslay_event_context_ptr ctx, uint8_t *to, size_t n, void *payload)
 	return 0;
 }
 
+/* wslay gives a frame in pieces; it goes on as one. */
+static void
+emit(struct wspeer *peer)
+{
+	if (peer->out.len)
+		peer->events->output(peer->out.s, peer->out.len, peer->payload);
+	buf_reset(&peer->out);
+}
+
 /* What wslay has queued goes out at once, so that frames made elsewhere never land inside one of its. */
 static void
 flush(struct wspeer *peer)
@@ -78,6 +88,7 @@ flush(struct wspeer *peer)
 	while (!peer->broken && wslay_event_want_write(peer->ctx))
 		if (wslay_event_send(peer->ctx) < 0)
 			abort(); /* giving output cannot fail */
+	emit(peer);
 }
 
 static void
@@ -139,6 +150,7 @@ wspeer_new(enum wspeer_role role, size_t message_max, const struct wspeer_events
 	struct wspeer *peer = xcalloc(1, sizeof *peer);
 	int failed;
 
+	buf_init(&peer->out);
 	peer->role = role;
 	peer->events = events;
 	peer->payload = payload;
@@ -159,6 +171,7 @@ wspeer_free(struct wspeer *peer)
 	if (!peer)
 		return;
 	wslay_event_context_free(peer->ctx);
+	buf_release(&peer->out);
 	free(peer);
 }
 
@@ -225,8 +238,9 @@ wspeer_text(struct wspeer *peer, const void *s, size_t n)
 	if (wspeer_state(peer) != WSPEER_OPEN)
 		return;
 	if (peer->role == WSPEER_SERVER) {
-		peer->events->output(head, wspeer_text_head(head, n), peer->payload);
-		peer->events->output(s, n, peer->payload);
+		buf_add(&peer->out, head, wspeer_text_head(head, n));
+		buf_add(&peer->out, s, n);
+		emit(peer);
 	} else {
 		wslay_event_queue_msg(peer->ctx, &message);
 		flush(peer);

@@ -36,6 +36,8 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *pa
 	struct conn *conn = payload;
 
 	(void)output;
+	if (conn->ws && info->n_deleted)
+		ws_taken(conn->ws, info->n_deleted);
 	if (info->n_deleted || !info->orig_size)
 		conn->progress = clock_monotonic_ms();
 }
@@ -68,9 +70,11 @@ void
 conn_free(struct conn *conn)
 {
 	struct stream *stream = conn->stream;
+	struct ws *ws = conn->ws;
 
 	server_forget(conn);
 	conn->stream = NULL;
+	conn->ws = NULL;
 	if (conn->request) {
 		if (conn->state == CONN_WORK)
 			conn->request->conn = NULL; /* freed with its answer */
@@ -82,6 +86,8 @@ conn_free(struct conn *conn)
 	free(conn);
 	if (stream)
 		stream_closed(stream);
+	if (ws)
+		ws_gone(ws);
 }
 
 static void
@@ -241,6 +247,8 @@ step(struct conn *conn)
 		return read_head(conn);
 	case CONN_BODY:
 		return conn->request->chunked ? read_chunked(conn) : read_sized(conn);
+	case CONN_WS:
+		return ws_read(conn->ws);
 	case CONN_STREAM:
 	case CONN_LINGER:
 	case CONN_CLOSING:
@@ -305,9 +313,23 @@ conn_answered(struct conn *conn, bool keep_alive)
 		enter(conn, CONN_CLOSING, conn->server->settings.write_ms);
 	else
 		enter(conn, CONN_IDLE, conn->server->settings.idle_ms);
-	/* a request that was waiting behind this one, or the end; from the loop, so that answering never recurses */
+	/* a request that was waiting behind this one, or the end */
+	conn_look_again(conn);
+}
+
+/* From the loop, so that answering never recurses. */
+void
+conn_look_again(struct conn *conn)
+{
 	if (!conn->in_turn && (evbuffer_get_length(bufferevent_get_input(conn->bev)) || conn->eof || conn->state == CONN_CLOSING))
 		bufferevent_trigger(conn->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+void
+conn_part(struct conn *conn, int64_t ms)
+{
+	enter(conn, CONN_CLOSING, ms);
+	conn_look_again(conn);
 }
 
 /* ---- what libevent and the clock say */
@@ -327,6 +349,8 @@ on_write(struct bufferevent *bev, void *payload)
 	(void)bev;
 	if (conn->stream)
 		stream_moved(conn->stream);
+	else if (conn->ws)
+		ws_moved(conn->ws);
 	else if (conn->state == CONN_CLOSING)
 		finish(conn);
 	else if (is_over(conn))
@@ -339,8 +363,8 @@ on_event(struct bufferevent *bev, short what, void *payload)
 	struct conn *conn = payload;
 
 	(void)bev;
-	/* a client that only finished sending still gets its answer; a stream's client that hangs up is gone */
-	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && (what & BEV_EVENT_READING)) {
+	/* a client that only finished sending still gets its answer; a stream's or a WebSocket's client that hangs up is gone */
+	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && conn->state != CONN_WS && (what & BEV_EVENT_READING)) {
 		conn->eof = true;
 		conn_turn(conn);
 		return;
@@ -351,6 +375,10 @@ on_event(struct bufferevent *bev, short what, void *payload)
 void
 conn_tick(struct conn *conn, int64_t now)
 {
+	if (conn->ws) {
+		ws_tick(conn->ws, now);
+		return;
+	}
 	if (pending(conn) && now - conn->progress > conn->server->settings.write_ms) {
 		conn_free(conn); /* it takes nothing */
 		return;
@@ -374,6 +402,7 @@ conn_tick(struct conn *conn, int64_t now)
 		break;
 	case CONN_WORK:
 	case CONN_STREAM:
+	case CONN_WS:
 		break;
 	}
 }

@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 struct bufferevent;
+struct ws;
 struct evconnlistener;
 struct event;
 struct evbuffer;
@@ -16,13 +17,14 @@ struct evbuffer;
 #define CONN_TURN 16	       /* pipelined requests served before others get a turn */
 #define CONN_LINGER_MS 2000    /* how long what a refused client still sends is thrown away */
 
-/* What happens on a connection; each state but WORK and STREAM has a deadline. */
+/* What happens on a connection; each state but WORK, STREAM and WS has a deadline. */
 enum conn_state {
 	CONN_IDLE,	/* between requests, no byte of the next one yet */
 	CONN_HEAD,	/* a head has begun */
 	CONN_BODY,
 	CONN_WORK,	/* handed over, not answered */
 	CONN_STREAM,
+	CONN_WS,	/* a WebSocket; a deadline once we have said goodbye */
 	CONN_CLOSING,	/* answered for the last time: output goes out, then the end */
 	CONN_LINGER,	/* nothing more to say; the client's bytes are thrown away so that it can read our answer */
 };
@@ -48,6 +50,7 @@ struct conn {
 	struct conn *next, **prev;
 	struct request *request; /* from the head to the answer */
 	struct stream *stream;
+	struct ws *ws;
 	struct parse_chunks chunks;
 	int64_t deadline;	 /* DEADLINE_NONE in WORK */
 	int64_t progress;	 /* when output last moved, or began to wait */
@@ -97,6 +100,8 @@ void conn_open(struct server *server, int fd, enum request_peer peer, char *peer
 void conn_free(struct conn *conn);	/* tells a stream that it is closed */
 void conn_turn(struct conn *conn);	/* looks at what has been read */
 void conn_answered(struct conn *conn, bool keep_alive); /* the request's answer is written */
+void conn_look_again(struct conn *conn); /* from the loop: there may be something to read that was left */
+void conn_part(struct conn *conn, int64_t ms); /* output goes out within ms, then the end */
 void conn_tick(struct conn *conn, int64_t now);
 struct evbuffer *conn_output(struct conn *conn);
 
@@ -109,6 +114,14 @@ const char *request_reason(int status);
 /* stream.c */
 void stream_moved(struct stream *stream); /* output was taken */
 void stream_closed(struct stream *stream);
+
+/* ws.c */
+bool ws_read(struct ws *ws); /* as the steps of conn.c */
+void ws_moved(struct ws *ws); /* output was taken */
+void ws_taken(struct ws *ws, size_t n); /* so many bytes of it */
+void ws_tick(struct ws *ws, int64_t now);
+void ws_cut(struct ws *ws, int code, const char *reason); /* says goodbye and tells the owner */
+void ws_gone(struct ws *ws); /* tells the owner, and frees it */
 
 /* server.c */
 void server_forget(struct conn *conn); /* a connection is gone */

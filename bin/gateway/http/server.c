@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "err.h"
 #include "http/conn.h"
+#include "http/ws.h"
 #include "num.h"
 #include "status.h"
 #include "xalloc.h"
@@ -359,6 +360,8 @@ server_drain(struct server *server, void (*cb)(void *payload), void *payload)
 		next = conn->next;
 		if (conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_LINGER)
 			conn_free(conn);
+		else if (conn->state == CONN_WS)
+			ws_cut(conn->ws, WS_GOING_AWAY, "the gateway stops");
 	}
 	/* cb comes with the next tick, never from inside this call */
 }

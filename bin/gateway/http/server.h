@@ -50,7 +50,7 @@ struct server *server_new(struct event_base *base, const struct server_settings 
  * several times. ret_url: "http://127.0.0.1:41234" or "unix:/path". Errors: STATUS_CONFIG with address and reason. */
 bool server_listen(struct server *server, const char *address, struct buf *ret_url, struct err *err) USE_RESULT;
 
-/* Takes no more connections, ends idle ones, lets requests in progress finish; streams are ended. cb runs when all are gone. */
+/* Takes no more connections, ends idle ones, lets requests in progress finish; streams are ended, WebSockets closed with 1001. cb runs when all are gone. */
 void server_drain(struct server *server, void (*cb)(void *payload), void *payload);
 void server_free(struct server *server); /* closes whatever is left; accepts NULL */
 
