@@ -34,13 +34,14 @@
 #include "num.h"
 #include "opt.h"
 #include "out.h"
+#include "secrets.h"
 
 #define LISTEN_MAX 16	    /* addresses */
 #define HOSTS_MAX 64	    /* --allow-host */
 #define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
@@ -50,6 +51,7 @@ static const struct opt opts[] = {
 	{ OPT_HITL, "hitl", "DIR", "directory of the questions for people (default CLARITY_HITL_DIR, else hitl in the state directory)" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITYD_AUTH_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
+	{ OPT_SECRETS, "secrets", "FILE", "names and patterns of secrets that are never stored, besides the built-in ones" },
 	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
@@ -72,6 +74,7 @@ struct gateway {
 	size_t n_listen;
 	const char *hosts[HOSTS_MAX + 1];
 	size_t n_hosts;
+	const char *secrets_file;
 	struct auth_settings auth_settings;
 	struct server_settings server_settings;
 	struct chat_settings chat_settings;
@@ -82,6 +85,7 @@ struct gateway {
 	unsigned problems; /* manifests that were left out */
 	/* rooms, in the order in which they start */
 	struct event_base *base;
+	struct secrets *secrets;
 	struct auth *auth;
 	struct agents *agents;
 	struct log *log;
@@ -250,6 +254,9 @@ take_option(struct gateway *gateway, int key)
 		ok = num_in_range(opt_arg, 1, 1000000, "--max-connections", &n, &err);
 		gateway->server_settings.connections_max = ok ? (unsigned)n : 0;
 		break;
+	case OPT_SECRETS:
+		gateway->secrets_file = opt_arg;
+		break;
 	default:
 		break;
 	}
@@ -268,6 +275,7 @@ check_only(struct gateway *gateway)
 		die(STATUS_CONFIG, "%u of the manifests in '%s' cannot be used", gateway->problems, gateway->dir.s);
 	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
 	auth_free(gateway->auth);
+	secrets_free(gateway->secrets);
 	agents_free(gateway->agents);
 	buf_release(&gateway->where);
 	buf_release(&gateway->dir);
@@ -439,9 +447,11 @@ start(struct gateway *gateway)
 	gateway->log = log_open(gateway->base, gateway->where.s, &err);
 	if (!gateway->log)
 		die_err(&err);
+	log_secrets(gateway->log, gateway->secrets);
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
 	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
 	gateway->chat_settings.url = gateway->url.s;
+	gateway->chat_settings.secrets = gateway->secrets;
 	gateway->chat = chat_new(gateway->base, gateway->log, gateway->agents, &gateway->chat_settings);
 	clarity.log = gateway->log;
 	clarity.chat = gateway->chat;
@@ -472,6 +482,7 @@ finish(struct gateway *gateway)
 	log_close(gateway->log);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);
+	secrets_free(gateway->secrets);
 	for (i = 0; i < ARRAY_LEN(gateway->signals); i++)
 		event_free(gateway->signals[i]);
 	if (gateway->watchdog)
@@ -505,6 +516,8 @@ main(int argc, char *argv[])
 	find_state(&gateway);
 	find_agents(&gateway);
 	find_questions(&gateway);
+	if (gateway.secrets_file && !(gateway.secrets = secrets_read(gateway.secrets_file, &err)))
+		die_err(&err);
 	gateway.auth = auth_new(&gateway.auth_settings, &err);
 	if (!gateway.auth)
 		die_err(&err);

@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct sanitized out;
 	bool valid = utf8_valid((const char *)bytes, n);
 
-	sanitize((const char *)bytes, n, 64, &out);
+	sanitize(NULL, (const char *)bytes, n, 64, &out);
 	if (valid && !utf8_valid(out.text.s, out.text.len))
 		abort();
 	if (out.stored_length > 64 || out.stored_length != utf8_utf16_len(out.text.s, out.text.len))

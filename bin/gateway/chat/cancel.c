@@ -220,7 +220,7 @@ chat_cancel(struct chat *chat, const struct chat_cancel *request, void (*cb)(con
 	cancel->chat = chat;
 	cancel->cb = cb;
 	cancel->payload = payload;
-	sanitize(request->reason.s, request->reason.n, chat_message_chars(chat), &cancel->reason);
+	sanitize(chat_secrets(chat), request->reason.s, request->reason.n, chat_message_chars(chat), &cancel->reason);
 	buf_add(&change->stream, request->run.s, request->run.n);
 	if (request->key.n) {
 		buf_addstr(&change->key, "cancel ");

@@ -50,6 +50,12 @@ chat_log(const struct chat *chat)
 	return chat->log;
 }
 
+const struct secrets *
+chat_secrets(const struct chat *chat)
+{
+	return chat->settings.secrets;
+}
+
 size_t
 chat_message_chars(const struct chat *chat)
 {
@@ -728,7 +734,7 @@ chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(cons
 	copy(&post->kind, message->kind);
 	if (!post->kind.len)
 		buf_addf(&post->kind, "agent.chat.%s_message", post->role.s);
-	sanitize(message->text.s, message->text.n, chat->settings.message_chars, &post->text);
+	sanitize(chat->settings.secrets, message->text.s, message->text.n, chat->settings.message_chars, &post->text);
 	buf_add(&change->stream, message->run.s, message->run.n);
 	if (message->key.n) {
 		buf_addstr(&change->key, "messages ");

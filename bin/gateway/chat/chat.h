@@ -26,6 +26,7 @@ struct chat_settings {
 	const char *default_mode; /* CLARITY_HITL_CHAT_MODE */
 	size_t message_chars;
 	const char *url;	  /* what handlers get as AGENT_RUNTIME_URL */
+	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };
 
 struct chat *chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings);

@@ -1,9 +1,11 @@
-/* sanitize.h - secrets out of what people type (Clarity contract section 7). Pure. Private to chat/. */
+/* sanitize.h - what people type, as it is kept: trimmed, without secrets, not too long (Clarity contract section 7). Pure. Private to chat/. */
 #ifndef CHAT_SANITIZE_H
 #define CHAT_SANITIZE_H
 
 #include "buf.h"
 #include "compat.h"
+
+struct secrets;
 
 struct sanitized {
 	struct buf text;
@@ -12,7 +14,7 @@ struct sanitized {
 };
 
 /* Trims, redacts, cuts to max_units UTF-16 code units (never inside a character). ret must be zeroed or released. */
-void sanitize(const char *s, size_t n, size_t max_units, struct sanitized *ret);
+void sanitize(const struct secrets *secrets, const char *s, size_t n, size_t max_units, struct sanitized *ret);
 
 /* What JavaScript's trim() would leave. */
 struct span;

@@ -131,6 +131,12 @@ log_open(struct event_base *base, const char *where, struct err *err)
 	return log;
 }
 
+void
+log_secrets(struct log *log, const struct secrets *secrets)
+{
+	store_secrets(log->store, secrets);
+}
+
 static void
 drop_all(struct subscription **list)
 {

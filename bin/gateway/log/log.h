@@ -16,6 +16,7 @@ struct subscription;
 
 /* where as store_open(). */
 struct log *log_open(struct event_base *base, const char *where, struct err *err);
+void log_secrets(struct log *log, const struct secrets *secrets); /* as store_secrets() */
 void log_close(struct log *log); /* commits what is queued; accepts NULL */
 
 void log_change(struct log *log, struct change *change); /* as store_change(); publishes the events, then runs done() */

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "status.h"
+#include "secrets.h"
 #include "store/internal.h"
 #include "xalloc.h"
 
@@ -39,6 +40,7 @@ struct queue {
 
 struct store {
 	const struct derived_ops *ops;
+	const struct secrets *secrets; /* set before the first change */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards asked, finished, quit, last_seq_done */
 	pthread_cond_t work;
@@ -158,6 +160,7 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	struct store *store = context->store;
 	struct change *change = context->change;
 	struct entry like = { .level = level, .turn = turn, .message = message, .service = service, .data = data };
+	struct buf clean_message = BUF_INIT, clean_data = BUF_INIT;
 	struct entry *event;
 	struct cached *c = NULL;
 
@@ -169,7 +172,14 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	like.at_ms = context->now;
 	like.stream = stream;
 	like.kind = (struct span){ kind, strlen(kind) };
+	/* every event comes by here, and none with a secret goes further */
+	if (message.s && secrets_text(store->secrets, message.s, message.n, &clean_message))
+		like.message = (struct span){ clean_message.s, clean_message.len };
+	if (data.s && secrets_json(store->secrets, data, &clean_data))
+		like.data = (struct span){ clean_data.s, clean_data.len };
 	event = entry_new(&like);
+	buf_release(&clean_message);
+	buf_release(&clean_data);
 	events_add(&change->events, &change->n_events, event);
 	if (context->failed)
 		return event->seq;
@@ -639,6 +649,12 @@ start_thread(struct store *store, struct err *err)
 		return true;
 	errno = error;
 	return err_errno(err, STATUS_IO, "unable to start the store's thread");
+}
+
+void
+store_secrets(struct store *store, const struct secrets *secrets)
+{
+	store->secrets = secrets;
 }
 
 struct store *

@@ -7,6 +7,8 @@
  * Order: store_dispatch() gives results in the order in which operations were queued, and seq grows in that order. So a
  * page that was read before a change was applied is delivered before that change: a short page is the live edge.
  *
+ * Secrets are taken out of each event's message and data (secrets.h) before it is stored or seen by anybody: change_emit() is the one way in.
+ *
  * A batch whose commit fails (full disk, I/O error) fails whole: each change in it gets CHANGE_FAILED and nothing of it is
  * stored; seq numbers are not used up. The store stays usable and tries again with the next batch.
  */
@@ -18,6 +20,7 @@
 #include "err.h"
 #include "jtext.h"
 
+struct secrets;
 struct store;
 
 #define STORE_QUEUE_MAX 65536	/* operations waiting; beyond it a change fails with STATUS_RETRY */
@@ -166,6 +169,9 @@ void docs_free(struct docs *docs);
  * exclusive lock, starts the thread. Errors (STATUS_CONFIG, STATUS_IO) say what and why: read-only directory, a file of a newer version
  * (named), not a database, in use by another gateway. */
 struct store *store_open(const char *where, const struct derived_ops *ops, struct err *err);
+
+/* The operator's rules for secrets, besides the built-in ones; borrowed. Before the first change. */
+void store_secrets(struct store *store, const struct secrets *secrets);
 
 /* Checks the same without changing anything. */
 bool store_check(const char *where, struct err *err) USE_RESULT;
