@@ -142,6 +142,7 @@ bool
 desk_list(struct desk *desk, struct hitl_list *list, struct err *err)
 {
 	size_t i, kept = 0;
+	bool reopened;
 
 	if (desk->remote) {
 		if (remote_list(desk, list, err))
@@ -149,8 +150,13 @@ desk_list(struct desk *desk, struct hitl_list *list, struct err *err)
 		explain(desk, err);
 		return false;
 	}
-	if (!hitl_list(&desk->hitl, list, err))
+	*list = (struct hitl_list){ NULL, 0, false };
+	if (!hitl_check(&desk->hitl, &reopened, err) || !hitl_list(&desk->hitl, list, err))
 		return false;
+	if (reopened) {
+		dirwatch_close(&desk->watch);
+		desk->watching = false;
+	}
 	for (i = 0; i < list->n; i++)
 		if (list->questions[i].answered)
 			hitl_question_release(&list->questions[i]);
@@ -160,30 +166,48 @@ desk_list(struct desk *desk, struct hitl_list *list, struct err *err)
 	return true;
 }
 
-bool
-desk_answer(struct desk *desk, const char *key, const char *text, size_t n, struct err *err)
+/* timestamp -1: any */
+static bool
+remote_answer(struct desk *desk, const char *key, size_t key_n, int64_t timestamp, const char *text, size_t n, struct err *err)
 {
 	struct buf body = BUF_INIT;
-	struct hitl_question question;
 	struct http_answer answer;
 	bool ok;
 
-	if (desk->remote) {
-		buf_addch(&body, '{');
-		jtext_add_string(&body, "key", key, strlen(key));
-		jtext_add_string(&body, "response", text, n);
-		buf_addch(&body, '}');
-		ok = post(desk, "answer", &body, "answer", &answer, err);
-		if (!ok)
-			explain(desk, err);
-		http_answer_release(&answer);
-		buf_release(&body);
-		return ok;
-	}
+	buf_addch(&body, '{');
+	jtext_add_string(&body, "key", key, key_n);
+	jtext_add_string(&body, "response", text, n);
+	if (timestamp >= 0)
+		jtext_add_i64(&body, "timestamp", timestamp);
+	buf_addch(&body, '}');
+	ok = post(desk, "answer", &body, "answer", &answer, err);
+	if (!ok)
+		explain(desk, err);
+	http_answer_release(&answer);
+	buf_release(&body);
+	return ok;
+}
+
+bool
+desk_answer(struct desk *desk, const char *key, const char *text, size_t n, struct err *err)
+{
+	struct hitl_question question;
+	bool ok;
+
+	if (desk->remote)
+		return remote_answer(desk, key, strlen(key), -1, text, n, err);
 	hitl_question_init(&question);
 	ok = hitl_answer(&desk->hitl, key, strlen(key), text, n, &question, err);
 	hitl_question_release(&question);
 	return ok;
+}
+
+bool
+desk_reply(struct desk *desk, struct hitl_question *question, const char *text, size_t n, struct err *err)
+{
+	if (desk->remote)
+		return remote_answer(desk, question->key.s, question->key.len, question->timestamp, text, n, err);
+	return hitl_reply(&desk->hitl, question, text, n, err);
 }
 
 bool

@@ -53,6 +53,8 @@ void desk_close(struct desk *desk);
 /* Pending questions only, oldest first. */
 bool desk_list(struct desk *desk, struct hitl_list *list, struct err *err) USE_RESULT;
 bool desk_answer(struct desk *desk, const char *key, const char *answer, size_t n, struct err *err) USE_RESULT;
+/* The very question that was listed: STATUS_NO or STATUS_CONFLICT when it is gone, answered, or another one has its place. */
+bool desk_reply(struct desk *desk, struct hitl_question *question, const char *answer, size_t n, struct err *err) USE_RESULT;
 bool desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *err) USE_RESULT;
 
 /* Waits until something may have happened to a question, one of the other descriptors is ready (at most 4; revents is set), or the deadline.

@@ -241,6 +241,24 @@ hitl_open(struct hitl *hitl, const char *dir, struct err *err)
 	return true;
 }
 
+bool
+hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err)
+{
+	struct stat ours, there;
+	struct buf path = BUF_INIT;
+	bool ok;
+
+	*ret_reopened = false;
+	if (hitl->fd >= 0 && fstat(hitl->fd, &ours) == 0 && stat(hitl->path.s, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		return true;
+	buf_add(&path, hitl->path.s, hitl->path.len);
+	hitl_close(hitl);
+	*ret_reopened = true;
+	ok = hitl_open(hitl, path.s, err);
+	buf_release(&path);
+	return ok;
+}
+
 void
 hitl_close(struct hitl *hitl)
 {
@@ -731,32 +749,41 @@ hitl_done(const struct hitl *hitl, const struct hitl_question *question)
 }
 
 bool
-hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question, struct err *err)
+hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *answer, size_t answer_n, struct err *err)
 {
-	struct buf name = BUF_INIT, there = BUF_INIT;
-	enum put put;
+	struct buf name = BUF_INIT, there = BUF_INIT, shown = BUF_INIT;
+	enum put put = PUT_TAKEN;
 	struct stat st;
 	bool ok = true;
 	int fd;
 
 	if (answer_n > HITL_FILE_MAX)
 		return err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
-	if (!hitl_find(hitl, key, n, question, err))
-		return false;
-	put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
-	if (put == PUT_FAILED)
+	safe_text(&shown, question->key.s, question->key.len);
+	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 || (uint64_t)st.st_ino != question->inode)
+		ok = err_set(err, STATUS_NO, "question not found: %s", shown.s);
+	if (ok)
+		put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
+	if (ok && put == PUT_FAILED)
 		ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
-	else if (put == PUT_TAKEN) {
+	else if (ok && put == PUT_TAKEN) {
 		fd = open_plain(hitl, name.s, &st);
 		if (fd < 0 || !buf_read_fd(&there, fd, HITL_FILE_MAX, name.s, NULL) || !equal(&there, answer, answer_n))
-			ok = err_set(err, STATUS_CONFLICT, "question is answered already: %s", question->key.s);
+			ok = err_set(err, STATUS_CONFLICT, "question is answered already: %s", shown.s);
 		if (fd >= 0)
 			close(fd);
 	}
 	question->answered = true;
 	buf_release(&name);
 	buf_release(&there);
+	buf_release(&shown);
 	return ok;
+}
+
+bool
+hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question, struct err *err)
+{
+	return hitl_find(hitl, key, n, question, err) && hitl_reply(hitl, question, answer, answer_n, err);
 }
 
 bool

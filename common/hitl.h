@@ -72,6 +72,8 @@ struct hitl_list {
 
 /* dir NULL: CLARITY_HITL_DIR, else .clarity-hitl. Made with mode 0700 when it is not there. Errors: STATUS_CONFIG. */
 bool hitl_open(struct hitl *hitl, const char *dir, struct err *err) USE_RESULT;
+/* The directory may have been removed or replaced since: then it is opened, or made, anew. */
+bool hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err) USE_RESULT;
 void hitl_close(struct hitl *hitl); /* also after a failed hitl_open(), and twice */
 
 /* All questions, answered ones too. */
@@ -111,6 +113,9 @@ void hitl_done(const struct hitl *hitl, const struct hitl_question *question);
  * STATUS_INPUT, STATUS_IO. question is filled. */
 bool hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question,
     struct err *err) USE_RESULT;
+
+/* The same for the very question that was found or listed: STATUS_NO when it is gone or another one has its place. */
+bool hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *answer, size_t answer_n, struct err *err) USE_RESULT;
 
 /* Removes the question, and an answer that nobody took. *ret_removed false: there was none. STATUS_CONFLICT as hitl_find(). */
 bool hitl_cancel(const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err) USE_RESULT;

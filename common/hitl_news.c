@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hitl_news.h"
+#include "xalloc.h"
 
 static int
 compare(const struct hitl_question *x, const struct hitl_question *y)
@@ -50,13 +51,11 @@ is_same(const struct hitl_question *x, const struct hitl_question *y)
 	return x->timestamp == y->timestamp && x->inode == y->inode && x->mtime_ns == y->mtime_ns;
 }
 
-enum pass { GONE, CAME };
-
-/* Both lists side by side. */
-static void
-walk(enum pass pass, struct hitl_list *known, struct hitl_list *fresh, hitl_news_cb *cb, void *payload)
+/* Both lists side by side: what is gone is told, what came is collected. */
+static size_t
+walk(struct hitl_list *known, struct hitl_list *fresh, struct hitl_question **came, hitl_news_cb *cb, void *payload)
 {
-	size_t i = 0, k = 0;
+	size_t i = 0, k = 0, n = 0;
 
 	while (i < known->n || k < fresh->n) {
 		struct hitl_question *old = i < known->n ? &known->questions[i] : NULL, *now = k < fresh->n ? &fresh->questions[k] : NULL;
@@ -65,27 +64,38 @@ walk(enum pass pass, struct hitl_list *known, struct hitl_list *fresh, hitl_news
 
 		i += order <= 0;
 		k += order >= 0;
-		if (pass == GONE && order <= 0 && !same && !old->answered)
+		if (order <= 0 && !same && !old->answered)
 			cb(HITL_NEWS_GONE, old, payload);
-		if (pass == CAME && order >= 0 && !same && !now->answered)
-			cb(HITL_NEWS_ASKED, now, payload);
-		/* asked and answered between two looks: both are told */
-		if (pass == CAME && order >= 0 && now->answered && !(same && old->answered)) {
-			if (!same)
-				cb(HITL_NEWS_ASKED, now, payload);
+		if (order >= 0 && !same)
+			came[n++] = now;
+		else if (order >= 0 && now->answered && !old->answered)
 			cb(HITL_NEWS_ANSWERED, now, payload);
-		}
 	}
+	return n;
+}
+
+static int
+came_by_time(const void *a, const void *b)
+{
+	return by_time(*(struct hitl_question *const *)a, *(struct hitl_question *const *)b);
 }
 
 void
 hitl_news(struct hitl_list *known, struct hitl_list *fresh, hitl_news_cb *cb, void *payload)
 {
+	struct hitl_question **came = xcalloc(fresh->n + 1, sizeof(struct hitl_question *));
 	struct hitl_list old = *known;
+	size_t i, n;
 
 	sort(fresh, by_name);
-	walk(GONE, &old, fresh, cb, payload);
-	walk(CAME, &old, fresh, cb, payload);
+	n = walk(&old, fresh, came, cb, payload);
+	qsort(came, n, sizeof *came, came_by_time);
+	for (i = 0; i < n; i++) {
+		cb(HITL_NEWS_ASKED, came[i], payload);
+		if (came[i]->answered) /* asked and answered between two looks: both are told */
+			cb(HITL_NEWS_ANSWERED, came[i], payload);
+	}
+	free(came);
 	*known = *fresh;
 	*fresh = (struct hitl_list){ NULL, 0, false };
 	hitl_list_release(&old);

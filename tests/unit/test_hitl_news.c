@@ -57,7 +57,7 @@ main(void)
 	struct hitl_list known = { NULL, 0, false };
 
 	step(&known, "", "");
-	step(&known, "c1 a2", "+a +c ");
+	step(&known, "c1 a2", "+c +a ");
 	step(&known, "a2 c1", "");
 	step(&known, "c1 b3 a2", "+b ");
 	ok(hitl_news_find(&known, "b") != NULL && hitl_news_find(&known, "d") == NULL, "a stem is found, or not");

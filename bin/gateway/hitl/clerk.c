@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -85,20 +84,6 @@ fail(struct errand *errand, const struct err *err)
 	buf_addch(&errand->body, '{');
 	jtext_add_string(&errand->body, "error", err->text, strlen(err->text));
 	buf_addch(&errand->body, '}');
-}
-
-/* The directory may have been removed or replaced since. */
-static bool
-check_dir(struct clerk *clerk, struct errand *errand, struct err *err)
-{
-	struct stat ours, there;
-
-	if (clerk->hitl.fd >= 0 && fstat(clerk->hitl.fd, &ours) == 0 && stat(clerk->path.s, &there) == 0 && ours.st_dev == there.st_dev &&
-	    ours.st_ino == there.st_ino)
-		return true;
-	hitl_close(&clerk->hitl);
-	errand->reopened = true;
-	return hitl_open(&clerk->hitl, clerk->path.s, err);
 }
 
 static void
@@ -202,7 +187,11 @@ do_ask(const struct hitl *hitl, struct errand *errand, struct err *err)
 static bool
 do_answer(const struct hitl *hitl, struct errand *errand, struct err *err)
 {
-	if (!hitl_answer(hitl, errand->key.s, errand->key.len, errand->text.s, errand->text.len, &errand->question, err))
+	if (!hitl_find(hitl, errand->key.s, errand->key.len, &errand->question, err))
+		return false;
+	if (errand->timed && errand->question.timestamp != errand->timestamp)
+		return err_set(err, STATUS_CONFLICT, "another question took its place: %s", errand->question.key.s);
+	if (!hitl_reply(hitl, &errand->question, errand->text.s, errand->text.len, err))
 		return false;
 	begin(errand, errand->question.key.s, errand->question.key.len, errand->question.stem.s);
 	add_path(errand, hitl, errand->question.stem.s, ".answer");
@@ -232,7 +221,7 @@ static void
 run(struct clerk *clerk, struct errand *errand)
 {
 	struct err err = ERR_INIT;
-	bool ok = check_dir(clerk, errand, &err);
+	bool ok = hitl_check(&clerk->hitl, &errand->reopened, &err);
 
 	errand->http = 200;
 	errand->settling = false;

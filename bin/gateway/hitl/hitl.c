@@ -430,7 +430,7 @@ posted(struct broker *broker, struct request *request, enum errand_kind kind, co
 		return NULL;
 	}
 	trim(&errand->key);
-	errand->timed = kind != ERRAND_ANSWER && hitl_number(body, "timestamp", &errand->timestamp);
+	errand->timed = hitl_number(body, "timestamp", &errand->timestamp);
 	if (kind == ERRAND_ASK && !hitl_number(body, "pid", &errand->pid))
 		errand->pid = -1;
 	return errand;
