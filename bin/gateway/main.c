@@ -35,6 +35,7 @@
 #include "opt.h"
 #include "out.h"
 #include "secrets.h"
+#include "timers/timers.h"
 
 #define LISTEN_MAX 16	    /* addresses */
 #define HOSTS_MAX 64	    /* --allow-host */
@@ -90,6 +91,7 @@ struct gateway {
 	struct agents *agents;
 	struct log *log;
 	struct chat *chat;
+	struct timers *timers;
 	struct clarity *clarity;
 	struct broker *broker;
 	struct server *server;
@@ -191,6 +193,13 @@ on_problem(const struct err *err, void *payload)
 
 	warn("%s", err->text);
 	gateway->problems++;
+}
+
+static void
+on_timer_problem(const char *text, void *payload)
+{
+	(void)payload;
+	warn("%s", text);
 }
 
 static void
@@ -316,6 +325,7 @@ stop(struct gateway *gateway)
 	clarity_stop(gateway->clarity);
 	broker_stop(gateway->broker);
 	server_drain(gateway->server, on_server_quiet, gateway);
+	timers_stop(gateway->timers);
 	chat_drain(gateway->chat, GRACE_MS / 2, on_chat_quiet, gateway);
 }
 
@@ -435,6 +445,7 @@ listen_everywhere(struct gateway *gateway)
 static void
 start(struct gateway *gateway)
 {
+	struct timers_settings timers = { .problem = on_timer_problem };
 	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms };
 	struct broker_settings broker = { .dir = gateway->questions.s, .ping_ms = gateway->ping_ms };
 	struct err err = ERR_INIT;
@@ -464,6 +475,11 @@ start(struct gateway *gateway)
 	if (!gateway->broker)
 		die_err(&err);
 	chat_recover(gateway->chat);
+	timers.base = gateway->base;
+	timers.log = gateway->log;
+	timers.chat = gateway->chat;
+	timers.agents = gateway->agents;
+	gateway->timers = timers_new(&timers);
 	out_flush();
 	if (!notify_ready_fd(gateway->ready_fd, &err))
 		die_err(&err);
@@ -478,6 +494,7 @@ finish(struct gateway *gateway)
 	server_free(gateway->server);
 	broker_free(gateway->broker);
 	clarity_free(gateway->clarity);
+	timers_free(gateway->timers);
 	chat_free(gateway->chat);
 	log_close(gateway->log);
 	agents_free(gateway->agents);

@@ -23,7 +23,7 @@ done
 level() {
 	case $1 in
 	main | notify) echo 10 ;;
-	clarity | compass | hitl | console) echo 9 ;;
+	clarity | compass | hitl | console | timers) echo 9 ;;
 	chat) echo 8 ;;
 	services) echo 7 ;;
 	runtime | agents) echo 6 ;;

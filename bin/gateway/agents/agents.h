@@ -21,6 +21,8 @@ struct err;
 #define AGENTS_MAX 10000	    /* agents of one gateway */
 #define AGENT_ARGV_MAX 64	    /* words of a command */
 #define AGENT_TIMEOUT_MS 120000	    /* a command's answer, when its manifest says nothing */
+#define SCHEDULE_MIN_MS 1000			  /* shortest period of a timer */
+#define SCHEDULE_MAX_MS (INT64_C(366) * 86400000) /* longest */
 
 enum origin { ORIGIN_LOCAL_WASM, ORIGIN_REMOTE_MCP, ORIGIN_COMMAND };
 enum chat_mode { CHAT_AUTO, CHAT_ECHO, CHAT_DISABLED };
@@ -42,6 +44,13 @@ struct agent_state {
 	struct buf interface;	/* what introspection found, compact JSON; "": not introspected */
 };
 
+/* One of metadata.agent.timer.schedules. */
+struct schedule {
+	struct buf id, expr;
+	int64_t period_ms;
+	bool enabled;
+};
+
 struct agent {
 	struct buf service;  /* serviceId: given, or svc_ + 12 hex of SHA-256 as the contract makes it */
 	struct buf display_name, source_file, module, agent_id, name, role, objective;
@@ -56,6 +65,11 @@ struct agent {
 	int history_max_turns, history_max_chars;
 	int64_t timeout_ms;	  /* of a chat's answer; 0: the origin's default */
 	bool enabled, autostart;
+	/* timer */
+	struct schedule *schedules;
+	size_t n_schedules;
+	bool timer_serial;	  /* a firing waits for the end of the one before; the default */
+	struct buf timer_tool;	  /* timer.handlerTool; "": none named */
 	/* command origin */
 	char **argv;
 	struct buf directory;
@@ -82,6 +96,8 @@ bool agent_parse(const char *json, size_t n, const char *path, struct agent **re
 const struct agent *agent_ref(const struct agent *agent);
 void agent_unref(const struct agent *agent); /* accepts NULL */
 
+/* Which tool a timer calls: the one that is named, else on_timer where there is one; NULL: none. */
+const char *agent_timer_tool(const struct agent *agent);
 bool agent_allows_tool(const struct agent *agent, const char *tool); /* spec.origin.allowedTools: empty or absent allows all */
 
 /* Reads a directory. A manifest that is wrong, or whose serviceId another has, is reported through `problem` (with its file) and left out;

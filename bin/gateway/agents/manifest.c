@@ -224,6 +224,11 @@ check_schedule(struct span item, struct buf *seen, struct err *err)
 		wrong(err, "%sscheduleExpr must look like 'every <n> <unit>'", where);
 		goto out;
 	}
+	/* the contract's runtime takes these and never fires them */
+	if (period < SCHEDULE_MIN_MS || period > SCHEDULE_MAX_MS) {
+		wrong(err, "%sscheduleExpr must be a period of 1 second to 366 days: '%s'", where, text.s);
+		goto out;
+	}
 	/* ids are unique: seen is "\n" id "\n" ... */
 	buf_addch(&mark, '\n');
 	jtext_string(id, &mark);
@@ -723,6 +728,7 @@ read_manifest(struct agent *agent, struct span manifest)
 		jtext_get_string(declared, "objective", &agent->objective);
 		read_triggers(agent, declared);
 		read_chat(agent, declared);
+		schedules_read(agent, declared);
 	}
 	read_spec(agent, spec);
 	if (agent->origin == ORIGIN_COMMAND)
@@ -738,7 +744,7 @@ read_manifest(struct agent *agent, struct span manifest)
 	fill_in(agent, manifest, metadata, spec);
 }
 
-#define AGENT_TEXTS 19 /* buffers of an agent */
+#define AGENT_TEXTS 20 /* buffers of an agent */
 
 static struct buf *const *
 texts_of(struct agent *agent, struct buf *list[AGENT_TEXTS + 1])
@@ -755,6 +761,7 @@ texts_of(struct agent *agent, struct buf *list[AGENT_TEXTS + 1])
 	list[n++] = &agent->objective;
 	list[n++] = &agent->triggers_text;
 	list[n++] = &agent->handler_tool;
+	list[n++] = &agent->timer_tool;
 	list[n++] = &agent->directory;
 	list[n++] = &agent->manifest;
 	list[n++] = &agent->path;
@@ -806,6 +813,7 @@ agent_free(struct agent *agent)
 
 	for (text = texts_of(agent, list); *text; text++)
 		buf_release(*text);
+	schedules_free(agent);
 	for (i = 0; agent->argv && agent->argv[i]; i++)
 		free(agent->argv[i]);
 	free(agent->argv);

@@ -149,8 +149,8 @@ is_filled(const struct buf *text)
 	return n > 0;
 }
 
-static bool
-find_text(struct span answer, struct buf *ret)
+bool
+arguments_text(struct span answer, struct buf *ret)
 {
 	static const char *const names[] = { "reply", "message", "text", "output_text" };
 	struct span content, item;
@@ -196,7 +196,7 @@ arguments_reply(const struct job *job, const struct buf *output, struct buf *ret
 	buf_reset(ret);
 	if (jtext_get(answer, "error", &error) && jtext_string(error, ret) && is_filled(ret))
 		return false;
-	if (find_text(answer, ret))
+	if (arguments_text(answer, ret))
 		return true;
 	buf_reset(ret);
 	buf_addf(ret, "agent chat tool returned no reply text: %s", job->handler->handler_tool.s);

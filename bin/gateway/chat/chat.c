@@ -85,6 +85,7 @@ job_free(struct job *job)
 	buf_release(&job->reply);
 	agent_unref(job->handler);
 	history_release(&job->history);
+	firing_free(job->firing);
 	free(job);
 }
 
@@ -133,8 +134,8 @@ check_quiet(struct chat *chat)
 		event_active(chat->quiet, EV_TIMEOUT, 1);
 }
 
-static void
-enqueue(struct job *job)
+void
+chat_enqueue(struct job *job)
 {
 	struct conversation **at = find(job->chat, &job->run), *conversation = *at;
 	bool idle = !conversation;
@@ -200,6 +201,7 @@ finish_job(struct job *job)
 	struct conversation **at = find(chat, &job->run), *conversation = *at;
 
 	conversation->first = job->next;
+	firing_ended(job->firing);
 	job_free(job);
 	if (conversation->first && !chat->draining)
 		start_job(conversation->first);
@@ -241,8 +243,12 @@ apply_end(struct change *change, const void *row, struct change_context *context
 
 	if (job_is_over(row, change))
 		return false;
-	if (run && run->cancel_asked)
+	if (run && run->cancel_asked && job->firing)
+		events_firing_cancelled(context, job, run);
+	else if (run && run->cancel_asked)
 		events_cancelled(context, job, run);
+	else if (job->firing)
+		events_firing(context, job);
 	else if (job->failed)
 		events_failure(context, job);
 	else
@@ -274,7 +280,10 @@ after_command(bool ok, const struct buf *output, const char *why, void *payload)
 
 	job->call = NULL;
 	buf_reset(&job->reply);
-	if (ok)
+	if (ok && job->firing) {
+		firing_answer(job, output);
+		end_job(job, job->failed);
+	} else if (ok)
 		end_job(job, !arguments_reply(job, output, &job->reply));
 	else {
 		buf_addstr(&job->reply, why);
@@ -307,7 +316,10 @@ run_command(struct job *job)
 	env[2] = env_text("AGENT_ID", &agent->agent_id);
 	env[3] = env_text("AGENT_RUNTIME_URL", &url);
 	env[4] = NULL;
-	arguments_make(job, &input);
+	if (job->firing)
+		firing_arguments(job, &input);
+	else
+		arguments_make(job, &input);
 	request.env = (const char *const *)env;
 	request.input = input.s;
 	request.input_len = input.len;
@@ -318,17 +330,9 @@ run_command(struct job *job)
 	buf_release(&url);
 }
 
-static void
-after_start(struct change *change)
+void
+job_call_handler(struct job *job)
 {
-	struct job *job = change->payload;
-	enum change_result result = change->result;
-
-	change_free(change);
-	if (result != CHANGE_DONE) {
-		finish_job(job); /* over, or not stored */
-		return;
-	}
 	if (job->handler && job->handler->origin == ORIGIN_COMMAND) {
 		run_command(job);
 		return;
@@ -340,6 +344,19 @@ after_start(struct change *change)
 	else
 		buf_addf(&job->reply, "service is not running: %s", job->handler->service.s);
 	end_job(job, true);
+}
+
+static void
+after_start(struct change *change)
+{
+	struct job *job = change->payload;
+	enum change_result result = change->result;
+
+	change_free(change);
+	if (result == CHANGE_DONE)
+		job_call_handler(job);
+	else
+		finish_job(job); /* over, or not stored */
 }
 
 static bool
@@ -387,16 +404,15 @@ apply_start(struct change *change, const void *row, struct change_context *conte
 	return true;
 }
 
-/* stepId: runtime_chat_<ms>_<6 base36> */
-static void
-make_step(struct buf *to)
+void
+chat_make_step(const char *what, struct buf *to)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 	struct buf hex = BUF_INIT;
 	size_t i;
 
 	key_add_hex(&hex, 6);
-	buf_addf(to, "runtime_chat_%lld_", (long long)clock_wall_ms());
+	buf_addf(to, "%s_%lld_", what, (long long)clock_wall_ms());
 	for (i = 0; i < 6; i++) {
 		unsigned high = (unsigned char)hex.s[2 * i], low = (unsigned char)hex.s[2 * i + 1];
 
@@ -408,7 +424,7 @@ make_step(struct buf *to)
 static void
 dispatch(struct job *job)
 {
-	make_step(&job->step);
+	chat_make_step("runtime_chat", &job->step);
 	if (is_echo(job)) {
 		buf_addstr(&job->reply, "Echo: ");
 		buf_add(&job->reply, job->text.s, job->text.len);
@@ -495,6 +511,10 @@ start_job(struct job *job)
 	struct chat *chat = job->chat;
 	struct rows *rows;
 
+	if (job->firing) {
+		job_call_handler(job);
+		return;
+	}
 	job->handler = find_handler(chat, job);
 	if (job->handler)
 		agent_ref(job->handler);
@@ -661,7 +681,7 @@ queue_answer(const struct change *change, const struct post *post)
 		buf_add(&job->agent, post->agent.s, post->agent.len);
 	buf_add(&job->text, post->text.text.s, post->text.text.len);
 	job->hitl = post->channel == CHAT_HITL;
-	enqueue(job);
+	chat_enqueue(job);
 }
 
 void
@@ -760,9 +780,12 @@ apply_interrupted(struct change *change, const void *row, struct change_context 
 		buf_add(&job->step, run->current_step.s, run->current_step.len);
 	if (!job->step.len)
 		buf_addstr(&job->step, "runtime_chat");
-	buf_addstr(&job->reply, "the gateway was restarted while this message was being answered");
+	buf_addstr(&job->reply, run && run->timer_open == job->seq ? "the gateway was restarted while the timer's handler was at work" :
+	    "the gateway was restarted while this message was being answered");
 	job->failed = true;
-	if (run && run->cancel_asked)
+	if (run && run->timer_open == job->seq)
+		events_firing_interrupted(context, job, run);
+	else if (run && run->cancel_asked)
 		events_cancelled(context, job, run);
 	else
 		events_failure(context, job);
@@ -791,7 +814,7 @@ after_message(struct page *page)
 		if (!strcmp(job->agent.s, "unknown"))
 			buf_reset(&job->agent);
 		job->hitl = !strcmp(event->kind.s, "agent.chat.user_message") ? false : true;
-		enqueue(job);
+		chat_enqueue(job);
 	} else
 		job_free(job);
 	page_free(page);

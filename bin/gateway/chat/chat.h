@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "jtext.h"
 
+struct agent;
 struct agents;
 struct chat;
 struct err;
@@ -55,6 +56,22 @@ struct chat_answer {
 };
 /* Everything in message is copied. cb runs on the loop when the message is stored or refused. */
 void chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
+
+/* One firing of a schedule: a run of its own (contract section 10). Everything is copied. */
+struct chat_firing {
+	const struct agent *agent;
+	const char *tool;	     /* NULL: no handler; the run is over at once */
+	struct span schedule, expr;
+	int64_t fired_ms;
+	int64_t missed;		     /* firings before it that did not happen */
+	struct span doc_key, doc;    /* kept in the same change (change_put()) */
+};
+/* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the call. */
+struct chat_firing_events {
+	void (*fired)(bool ok, void *payload);
+	void (*ended)(void *payload);
+};
+void chat_fire(struct chat *chat, const struct chat_firing *firing, const struct chat_firing_events *events, void *payload);
 
 /* Ends a run: what is being answered is stopped, what waits gets no answer, agent.run_cancelled is the last event. The answer is 202 once
  * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. Everything in cancel is copied. */

@@ -9,6 +9,7 @@ struct agent;
 struct change;
 struct change_context;
 struct command_call;
+struct firing;
 struct run;
 
 /* One message on its way to its answer. */
@@ -27,6 +28,7 @@ struct job {
 	struct history history;
 	struct buf reply;		/* or, with failed, the error */
 	bool failed;
+	struct firing *firing;		/* a timer's, or NULL: a message */
 	struct job *next;
 };
 
@@ -58,7 +60,21 @@ const char *job_mode(const struct job *job);
 void arguments_make(const struct job *job, struct buf *to);
 /* The reply's text; false with the reason in ret. */
 bool arguments_reply(const struct job *job, const struct buf *output, struct buf *ret);
+bool arguments_text(struct span answer, struct buf *ret); /* the same of an answer that is read already; false: it has none */
 
+/* timer.c - runs of timers */
+void firing_free(struct firing *firing); /* accepts NULL */
+void firing_ended(struct firing *firing);
+void firing_arguments(const struct job *job, struct buf *to);
+void firing_answer(struct job *job, const struct buf *output);	/* into reply and failed */
+void events_firing(struct change_context *context, const struct job *job);	  /* its end */
+void events_firing_cancelled(struct change_context *context, const struct job *job, const struct run *run);
+void events_firing_interrupted(struct change_context *context, const struct job *job, const struct run *run);
+
+/* chat.c */
+void chat_enqueue(struct job *job);
+void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
+void job_call_handler(struct job *job); /* its answer becomes the end of the job */
 const char *chat_default_mode(const struct chat *chat);
 
 #endif

@@ -153,7 +153,9 @@ fold_inbox(struct run *run, const struct entry *event, bool started, bool waitin
 
 	if (!event->turn.n)
 		return;
-	if (event->turn.n == 4 && !memcmp(event->turn.s, "open", 4)) {
+	if ((event->turn.n == 4 && !memcmp(event->turn.s, "open", 4)) || (event->turn.n == 5 && !memcmp(event->turn.s, "timer", 5))) {
+		if (event->turn.s[0] == 't')
+			run->timer_open = event->seq;
 		if (run->n_open < RUN_OPEN_MAX) {
 			run->open = xrealloc(run->open, (run->n_open + 1) * sizeof *run->open);
 			run->open[run->n_open++] = event->seq;
@@ -238,6 +240,7 @@ finish(struct run *run, enum run_status status, int64_t at)
 	run->started_open = 0;
 	run->cancel_asked = 0;
 	buf_reset(&run->cancel_reason);
+	run->timer_open = 0;
 }
 
 static bool
@@ -272,6 +275,7 @@ fold_kind(struct run *run, const struct entry *event)
 		if (!over) {
 			fold_trigger(run, data);
 			run->status = RUN_QUEUED;
+			fold_inbox(run, event, false, false);
 		}
 	} else if (is_kind(event, "agent.run_started")) {
 		if (!over) {
@@ -447,6 +451,7 @@ static const struct number_field number_fields[] = {
 	{ "events", offsetof(struct run, events) },
 	{ "begun", offsetof(struct run, started_open) },
 	{ "cancelAsked", offsetof(struct run, cancel_asked) },
+	{ "timerOpen", offsetof(struct run, timer_open) },
 };
 
 void

@@ -5,7 +5,8 @@
  *
  * The inbox: an event whose turn is "open" adds its own seq to the messages that wait for an answer; agent.step_started with turn N says that the
  * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. agent.cancel_requested with turn "cancel" says
- * that the run ends with the answer that has begun, and that the other messages get none. Turns are internal to the gateway.
+ * that the run ends with the answer that has begun, and that the other messages get none. agent.run_created with turn "timer" is open work too, until the
+ * run is over. Turns are internal to the gateway.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -35,6 +36,7 @@ struct run {
 	int64_t started_open; /* seq of the open message whose answer has begun, 0: none */
 	int64_t cancel_asked; /* seq of the event that asked for the run's end, which comes when its handler is gone; 0: none */
 	struct buf cancel_reason;
+	int64_t timer_open;   /* seq of the firing that this run is, while its handler is at work; 0: none */
 	/* private */
 	struct buf step_ids; /* NUL-separated */
 	size_t n_step_ids;

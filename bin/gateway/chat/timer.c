@@ -1,0 +1,336 @@
+/* timer.c - runs of timers: one for each firing of a schedule (Clarity contract section 10) */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/agents.h"
+#include "chat/internal.h"
+#include "clock.h"
+#include "err.h"
+#include "log/log.h"
+#include "xalloc.h"
+
+struct firing {
+	struct chat *chat;
+	const struct agent *agent;
+	struct buf run, schedule, expr, at, tool, step, doc_key, doc;
+	int64_t missed;
+	int64_t seq; /* of run_created */
+	const struct chat_firing_events *events;
+	void *payload;
+};
+
+void
+firing_free(struct firing *firing)
+{
+	if (!firing)
+		return;
+	agent_unref(firing->agent);
+	buf_release(&firing->run);
+	buf_release(&firing->schedule);
+	buf_release(&firing->expr);
+	buf_release(&firing->at);
+	buf_release(&firing->tool);
+	buf_release(&firing->step);
+	buf_release(&firing->doc_key);
+	buf_release(&firing->doc);
+	free(firing);
+}
+
+void
+firing_ended(struct firing *firing)
+{
+	if (firing)
+		firing->events->ended(firing->payload);
+}
+
+/* ---- the events */
+
+static void
+add(struct buf *to, const char *key, const struct buf *text)
+{
+	jtext_add_string(to, key, text->s, text->len);
+}
+
+static void
+add_fired(struct buf *to, const struct firing *firing)
+{
+	add(to, "scheduleId", &firing->schedule);
+	add(to, "scheduleExpr", &firing->expr);
+	add(to, "firedAt", &firing->at);
+	if (firing->missed)
+		jtext_add_i64(to, "missed", firing->missed);
+}
+
+static void
+add_trigger(struct buf *to, const struct firing *firing)
+{
+	jtext_add_string(to, "trigger", "timer", 5);
+	buf_addstr(to, ",\"triggerContext\":{");
+	add_fired(to, firing);
+	buf_addch(to, '}');
+}
+
+static void
+begin(struct buf *to, const struct firing *firing)
+{
+	buf_addch(to, '{');
+	add(to, "runId", &firing->run);
+	add(to, "run_id", &firing->run);
+	add(to, "serviceId", &firing->agent->service);
+	add(to, "service_id", &firing->agent->service);
+	add(to, "agent", &firing->agent->agent_id);
+}
+
+static void
+add_step(struct buf *to, const struct firing *firing)
+{
+	add(to, "stepId", &firing->step);
+	add(to, "step_id", &firing->step);
+}
+
+static int64_t
+emit(struct change_context *context, const struct firing *firing, const char *kind, enum level level, const char *turn, const char *message, const struct buf *subject,
+    struct buf *data)
+{
+	struct buf text = BUF_INIT;
+	int64_t seq;
+
+	buf_addf(&text, "%s: %s", message, subject->s);
+	buf_addch(data, '}');
+	seq = change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, (struct span){ text.s, text.len },
+	    (struct span){ firing->agent->service.s, firing->agent->service.len }, (struct span){ data->s, data->len });
+	buf_release(&text);
+	buf_reset(data);
+	return seq;
+}
+
+static void
+emit_step_started(struct change_context *context, const struct firing *firing)
+{
+	struct buf data = BUF_INIT, turn = BUF_INIT;
+
+	begin(&data, firing);
+	add_step(&data, firing);
+	add_trigger(&data, firing);
+	add(&data, "handlerTool", &firing->tool);
+	buf_addu64(&turn, (uint64_t)firing->seq);
+	(void)emit(context, firing, "agent.step_started", LEVEL_INFO, turn.s, "Timer step started", &firing->tool, &data);
+	buf_release(&data);
+	buf_release(&turn);
+}
+
+static bool
+apply_fire(struct change *change, const void *row, struct change_context *context)
+{
+	struct firing *firing = change->payload;
+	struct buf data = BUF_INIT;
+
+	(void)row;
+	begin(&data, firing);
+	add_trigger(&data, firing);
+	add_fired(&data, firing);
+	firing->seq = emit(context, firing, "agent.run_created", LEVEL_INFO, firing->tool.len ? "timer" : NULL, "Timer schedule fired", &firing->schedule, &data);
+	begin(&data, firing);
+	add_trigger(&data, firing);
+	(void)emit(context, firing, "agent.run_started", LEVEL_INFO, NULL, "Timer run started", &firing->run, &data);
+	if (firing->tool.len)
+		emit_step_started(context, firing);
+	else {
+		begin(&data, firing);
+		add_trigger(&data, firing);
+		(void)emit(context, firing, "agent.run_completed", LEVEL_INFO, NULL, "Timer run completed (no handler)", &firing->run, &data);
+	}
+	change_put(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, (struct span){ firing->doc.s, firing->doc.len });
+	buf_release(&data);
+	return true;
+}
+
+static void
+end_step(struct change_context *context, const struct firing *firing, const struct buf *reply, const char *error)
+{
+	struct buf data = BUF_INIT;
+
+	begin(&data, firing);
+	add_step(&data, firing);
+	add(&data, "handlerTool", &firing->tool);
+	if (error)
+		jtext_add_string(&data, "error", error, strlen(error));
+	else if (reply->len)
+		add(&data, "message", reply);
+	(void)emit(context, firing, "agent.step_completed", error ? LEVEL_ERROR : LEVEL_INFO, NULL, error ? "Timer step failed" : "Timer step completed", &firing->tool, &data);
+	buf_release(&data);
+}
+
+void
+events_firing(struct change_context *context, const struct job *job)
+{
+	const struct firing *firing = job->firing;
+	struct buf data = BUF_INIT;
+
+	end_step(context, firing, &job->reply, job->failed ? job->reply.s : NULL);
+	begin(&data, firing);
+	add_trigger(&data, firing);
+	if (job->failed)
+		add(&data, "error", &job->reply);
+	(void)emit(context, firing, job->failed ? "agent.run_failed" : "agent.run_completed", job->failed ? LEVEL_ERROR : LEVEL_INFO, NULL,
+	    job->failed ? "Timer run failed" : "Timer run completed", &firing->run, &data);
+	buf_release(&data);
+}
+
+void
+events_firing_cancelled(struct change_context *context, const struct job *job, const struct run *run)
+{
+	const struct firing *firing = job->firing;
+	struct buf data = BUF_INIT, reason = BUF_INIT;
+
+	buf_add(&reason, run->cancel_reason.s, run->cancel_reason.len);
+	end_step(context, firing, &job->reply, job->failed ? "the run was cancelled" : NULL);
+	begin(&data, firing);
+	if (reason.len)
+		add(&data, "reason", &reason);
+	jtext_add_string(&data, "source", "run_cancel", 10);
+	(void)emit(context, firing, "agent.run_cancelled", LEVEL_INFO, NULL, "Timer run cancelled", &firing->run, &data);
+	buf_release(&data);
+	buf_release(&reason);
+}
+
+/* Its handler was at work when the gateway ended: all that is known of it is its run. */
+void
+events_firing_interrupted(struct change_context *context, const struct job *job, const struct run *run)
+{
+	struct buf data = BUF_INIT, message = BUF_INIT, reason = BUF_INIT;
+	bool cancelled = run->cancel_asked != 0;
+	int i;
+
+	buf_add(&reason, run->cancel_reason.s, run->cancel_reason.len);
+	for (i = 0; i < 2; i++) {
+		const char *kind = i == 0 ? "agent.step_completed" : cancelled ? "agent.run_cancelled" : "agent.run_failed";
+		bool error = i == 0 || !cancelled;
+
+		buf_reset(&data);
+		buf_reset(&message);
+		buf_addch(&data, '{');
+		add(&data, "runId", &job->run);
+		add(&data, "serviceId", &job->service);
+		add(&data, "agent", &job->agent);
+		if (i == 0)
+			add(&data, "stepId", &job->step);
+		if (error)
+			add(&data, "error", &job->reply);
+		else if (reason.len)
+			add(&data, "reason", &reason);
+		buf_addch(&data, '}');
+		buf_addf(&message, "%s: %s", i == 0 ? "Timer step failed" : cancelled ? "Timer run cancelled" : "Timer run failed", job->run.s);
+		(void)change_emit(context, SPAN_NONE, kind, error ? LEVEL_ERROR : LEVEL_INFO, SPAN_NONE, (struct span){ message.s, message.len },
+		    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data.s, data.len });
+	}
+	buf_release(&data);
+	buf_release(&message);
+	buf_release(&reason);
+}
+
+/* ---- the handler */
+
+void
+firing_arguments(const struct job *job, struct buf *to)
+{
+	const struct firing *firing = job->firing;
+
+	buf_addch(to, '{');
+	add(to, "runId", &firing->run);
+	add(to, "agent", &firing->agent->agent_id);
+	add_trigger(to, firing);
+	add_fired(to, firing);
+	buf_addstr(to, "}\n");
+}
+
+/* A timer's handler need not say anything; what it says may be a text or an error. */
+void
+firing_answer(struct job *job, const struct buf *output)
+{
+	size_t n = output->len;
+	const char *end = n ? memchr(output->s, '\n', n) : NULL;
+	struct err err = ERR_INIT;
+	struct span answer, value;
+
+	job->failed = false;
+	if (end)
+		n = (size_t)(end - output->s);
+	if (!output->s[strspn(output->s, " \t\r\n")])
+		return;
+	if (!jtext_check(output->s, n, true, &answer, &err)) {
+		buf_addf(&job->reply, "the agent's answer is %s", err.text);
+		job->failed = true;
+		return;
+	}
+	if (jtext_get(answer, "error", &value) && jtext_type(value) != JTEXT_NULL) {
+		if (!jtext_string(value, &job->reply) || !job->reply.len)
+			buf_addstr(&job->reply, "the agent says that it failed");
+		job->failed = true;
+	} else if (!arguments_text(answer, &job->reply))
+		buf_reset(&job->reply);
+}
+
+/* ---- firing */
+
+static void
+after_fire(struct change *change)
+{
+	struct firing *firing = change->payload;
+	bool ok = change->result == CHANGE_DONE;
+	struct job *job;
+
+	change_free(change);
+	firing->events->fired(ok, firing->payload);
+	if (!ok || !firing->tool.len) {
+		if (ok)
+			firing_ended(firing);
+		firing_free(firing);
+		return;
+	}
+	job = job_new(firing->chat, &firing->run, firing->seq);
+	job->firing = firing;
+	job->handler = agent_ref(firing->agent);
+	buf_add(&job->service, firing->agent->service.s, firing->agent->service.len);
+	buf_add(&job->agent, firing->agent->agent_id.s, firing->agent->agent_id.len);
+	buf_add(&job->session, firing->run.s, firing->run.len);
+	buf_add(&job->step, firing->step.s, firing->step.len);
+	chat_enqueue(job);
+}
+
+static void
+copy(struct buf *to, struct span from)
+{
+	buf_init(to);
+	buf_add(to, from.s, from.n);
+}
+
+void
+chat_fire(struct chat *chat, const struct chat_firing *request, const struct chat_firing_events *events, void *payload)
+{
+	struct firing *firing = xcalloc(1, sizeof *firing);
+	struct change *change = change_new(after_fire, firing);
+
+	firing->chat = chat;
+	firing->agent = agent_ref(request->agent);
+	firing->missed = request->missed;
+	firing->events = events;
+	firing->payload = payload;
+	copy(&firing->schedule, request->schedule);
+	copy(&firing->expr, request->expr);
+	copy(&firing->doc_key, request->doc_key);
+	copy(&firing->doc, request->doc);
+	buf_init(&firing->at);
+	clock_add_iso(&firing->at, request->fired_ms);
+	buf_init(&firing->tool);
+	buf_addstr(&firing->tool, request->tool ? request->tool : "");
+	buf_init(&firing->step);
+	chat_make_step("timer_step", &firing->step);
+	buf_init(&firing->run);
+	buf_addf(&firing->run, "timer_%s_%s_%lld", firing->agent->service.s, firing->schedule.s, (long long)request->fired_ms);
+	buf_add(&change->stream, firing->run.s, firing->run.len);
+	change->apply = apply_fire;
+	log_change(chat_log(chat), change);
+}

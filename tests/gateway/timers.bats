@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# Timers: declared schedules fire, one run each; serial, missed firings, restarts.
+load ../lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# timed NAME COMMAND-JSON TIMER-JSON: an agent with a command and a timer, in ./agents
+timed() {
+	mkdir -p agents
+	jq --arg id "$1" --argjson command "$2" --argjson timer "$3" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id
+		| .metadata.agent.triggers = ["api", "timer"] | .metadata.agent.timer = $timer | .spec.origin.command = $command' \
+		"$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
+}
+each_second='{"schedules":[{"scheduleId":"tick","scheduleExpr":"every 1 s"}]}'
+runs() { agent-runs --limit 2000 2>/dev/null --jq "select(.runId | startswith(\"timer_\")) | .runId"; }
+fired() { [ "$(runs | wc -l)" -ge "$1" ]; }
+over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ]; }
+
+@test "a firing is a run with the contract's events, and its handler gets the contract's arguments" {
+	timed t '["sh", "-c", "cat >>args; echo \"{\\\"reply\\\":\\\"did it\\\"}\""]' "$each_second"
+	start_gateway --agents agents
+	await 15 over completed 1
+	r=$(runs | tail -n 1)
+	[[ $r =~ ^timer_svc_t_tick_[0-9]{13}$ ]]
+	agent-events "$r" --jq 'del(.seq, .at) | del(.data.stepId, .data.step_id, .data.firedAt, .data.triggerContext.firedAt) | tojson' | sed "s/$r/RUN/g" >got
+	cat >want <<-'T'
+	{"kind":"agent.run_created","serviceId":"svc_t","level":"info","message":"Timer schedule fired: tick","data":{"runId":"RUN","run_id":"RUN","serviceId":"svc_t","service_id":"svc_t","agent":"t","trigger":"timer","triggerContext":{"scheduleId":"tick","scheduleExpr":"every 1 s"},"scheduleId":"tick","scheduleExpr":"every 1 s"}}
+	{"kind":"agent.run_started","serviceId":"svc_t","level":"info","message":"Timer run started: RUN","data":{"runId":"RUN","run_id":"RUN","serviceId":"svc_t","service_id":"svc_t","agent":"t","trigger":"timer","triggerContext":{"scheduleId":"tick","scheduleExpr":"every 1 s"}}}
+	{"kind":"agent.step_started","serviceId":"svc_t","level":"info","message":"Timer step started: on_timer","data":{"runId":"RUN","run_id":"RUN","serviceId":"svc_t","service_id":"svc_t","agent":"t","trigger":"timer","triggerContext":{"scheduleId":"tick","scheduleExpr":"every 1 s"},"handlerTool":"on_timer"}}
+	{"kind":"agent.step_completed","serviceId":"svc_t","level":"info","message":"Timer step completed: on_timer","data":{"runId":"RUN","run_id":"RUN","serviceId":"svc_t","service_id":"svc_t","agent":"t","handlerTool":"on_timer","message":"did it"}}
+	{"kind":"agent.run_completed","serviceId":"svc_t","level":"info","message":"Timer run completed: RUN","data":{"runId":"RUN","run_id":"RUN","serviceId":"svc_t","service_id":"svc_t","agent":"t","trigger":"timer","triggerContext":{"scheduleId":"tick","scheduleExpr":"every 1 s"}}}
+	T
+	diff want got
+	agent-events "$r" --jq 'select(.kind=="agent.step_started").data.stepId | test("^timer_step_[0-9]+_[0-9a-z]{6}$")' | grep -qx true
+	head -n 1 args >arg
+	jq -e --arg r "$r" 'keys_unsorted == ["runId","agent","trigger","triggerContext","scheduleId","scheduleExpr","firedAt"] and .runId == $r and .trigger == "timer" and .triggerContext.firedAt == .firedAt' arg
+	[ "$(agent-runs "$r" --jq '[.trigger, .status] | tojson')" = '["timer","completed"]' ]
+}
+
+@test "the aliases of the contract work; a disabled schedule does not fire; without a handler the run is over at once" {
+	timed a '["true"]' '{"schedules":[{"id":"one","expr":"EVERY 1 Sec"},{"id":"off","expr":"every 1 s","enabled":false}]}'
+	jq '.metadata.serviceId = "svc_e" | .metadata.agent.agentId = "e" | .metadata.agent.triggers = ["timer"] | .metadata.agent.timer = {schedules: [{id: "x", expr: "every 1 second"}]}' \
+		"$AU_SRC/bin/gateway/builtin/echo.json" >agents/e.json
+	start_gateway --agents agents
+	await 15 eval 'runs | grep -q ^timer_svc_a_one_ && runs | grep -q ^timer_svc_e_x_'
+	! runs | grep -q _off_
+	r=$(runs | grep ^timer_svc_e_x_ | tail -n 1)
+	[ "$(agent-events "$r" --jq .kind | tr '\n' ' ')" = 'agent.run_created agent.run_started agent.run_completed ' ]
+	[ "$(agent-events "$r" --jq .message | tail -n 1)" = "Timer run completed (no handler): $r" ]
+	agent-registry --jq 'select(.serviceId=="svc_a").agent.timer.schedules | tojson' | grep -qx '\[{"scheduleId":"one","scheduleExpr":"EVERY 1 Sec"},{"scheduleId":"off","scheduleExpr":"every 1 s","enabled":false}\]'
+}
+
+@test "a handler that fails is a run that failed" {
+	timed f '["sh", "-c", "echo no disk >&2; exit 4"]' "$each_second"
+	timed g '["echo", "{\"error\":\"out of paper\"}"]' "$each_second"
+	start_gateway --agents agents
+	await 15 eval 'agent-runs --quiet --status failed --agent f | grep -q . && agent-runs --quiet --status failed --agent g | grep -q .'
+	[ "$(agent-runs --status failed --agent f --jq .failureReason | head -n 1)" = 'the command ended with status 4: no disk' ]
+	[ "$(agent-runs --status failed --agent g --jq .failureReason | head -n 1)" = 'out of paper' ]
+	r=$(agent-runs --status failed --agent f --jq .runId | tail -n 1)
+	[ "$(agent-events "$r" --jq '[.kind, .level] | tojson' | tail -n 2 | tr '\n' ' ')" = '["agent.step_completed","error"] ["agent.run_failed","error"] ' ]
+}
+
+@test "a serial schedule waits for its run; what was missed meanwhile is one firing that says how much" {
+	mkfifo gate
+	exec 7<>gate
+	timed s '["sh", "-c", "echo x >>began; [ -e go ] || read -r x <gate"]' "$each_second"
+	start_gateway --agents agents
+	await 15 test -s began
+	first=$(runs)
+	# at least three due times pass while the handler is at work: the gateway's own clock says so
+	later() { (($(date +%s%3N) - ${first##*_} > 3400)); }
+	await 15 later
+	[ "$(wc -l <began)" = 1 ]
+	[ "$(runs)" = "$first" ]
+	: >go
+	echo >&7
+	await 15 fired 2
+	second=$(runs | grep -v "^$first$" | sort | head -n 1)
+	missed=$(agent-events "$second" --kind agent.run_created --jq .data.triggerContext.missed)
+	[ "$missed" -ge 2 ]
+	[ "$missed" -le 9 ]
+	exec 7>&-
+}
+
+@test "serial false: a firing does not wait" {
+	mkfifo gate
+	exec 7<>gate
+	timed p '["sh", "-c", "read -r x <gate"]' '{"serial":false,"schedules":[{"id":"tick","expr":"every 1 s"}]}'
+	start_gateway --agents agents
+	await 15 fired 3
+	[ "$(agent-runs --status running | wc -l)" -ge 3 ]
+	exec 7>&-
+}
+
+@test "a restart: what was at work has failed, what was missed is one firing, and the rhythm goes on" {
+	mkfifo gate
+	exec 7<>gate
+	timed r '["sh", "-c", "echo x >>began; [ -e go ] || read -r x <gate"]' "$each_second"
+	start_gateway --agents agents
+	await 15 test -s began
+	first=$(runs)
+	kill -9 "$gateway_pid"
+	await 10 gone "$gateway_pid"
+	later() { (($(date +%s%3N) - ${first##*_} > 3400)); }
+	await 15 later
+	: >go
+	start_gateway --agents agents
+	await 15 fired 2
+	[ "$(agent-runs "$first" --jq '[.status, .failureReason] | tojson')" = "[\"failed\",\"the gateway was restarted while the timer's handler was at work\"]" ]
+	second=$(runs | sort | sed -n 2p)
+	[ "$(agent-events "$second" --kind agent.run_created --jq .data.triggerContext.missed)" -ge 2 ]
+	await 15 fired 3
+	third=$(runs | sort | sed -n 3p)
+	[ "$(agent-events "$third" --kind agent.run_created --jq '.data.triggerContext | has("missed")')" = false ]
+	# on the first one's beat, within what a busy machine needs
+	offset=$(((${third##*_} - ${first##*_}) % 1000))
+	((offset < 400 || offset > 900))
+	exec 7>&-
+}
+
+@test "agent-run-cancel stops a timer's handler too" {
+	mkfifo gate
+	exec 7<>gate
+	timed c '["sh", "-c", "echo $$ >leader; read -r x <gate"]' '{"schedules":[{"id":"tick","expr":"every 1 s"}]}'
+	start_gateway --agents agents
+	await 15 test -s leader
+	r=$(runs)
+	agent-run-cancel "$r" --reason enough >/dev/null
+	await 10 over cancelled 1
+	[ "$(agent-events "$r" --jq .kind | tail -n 2 | tr '\n' ' ')" = 'agent.step_completed agent.run_cancelled ' ]
+	[ "$(agent-events "$r" --jq 'select(.kind=="agent.run_cancelled") | [.message, .data.reason] | tojson')" = "[\"Timer run cancelled: $r\",\"enough\"]" ]
+	exec 7>&-
+}
+
+@test "periods under a second, above a year, and none at all are refused, and that is said" {
+	for expr in 'every 999 ms' 'every 367000 h' 'every 0 s' 'every day'; do
+		timed bad '["true"]' "{\"schedules\":[{\"id\":\"tick\",\"expr\":\"$expr\"}]}"
+		run -9 --separate-stderr agent-gateway --check --state state --agents agents
+		case $expr in
+		'every 999 ms' | 'every 367000 h') [[ $stderr == *"metadata.agent.timer.schedules[].scheduleExpr must be a period of 1 second to 366 days: '$expr'"* ]] ;;
+		*) [[ $stderr == *"scheduleExpr must look like 'every <n> <unit>'"* ]] ;;
+		esac
+	done
+	for expr in 'every 1000 ms' 'every 24 hours' 'every 48 h'; do
+		timed bad '["true"]' "{\"schedules\":[{\"id\":\"tick\",\"expr\":\"$expr\"}]}"
+		run -0 agent-gateway --check --state state --agents agents
+	done
+}
