@@ -2,7 +2,7 @@
  * agent-hitl-answer - answer a question
  *
  * reads   the answer from its operands, from --file, or from standard input when it is "-"
- * writes  {"key","answered":true}
+ * writes  {"key","answered":true,"path"}; no path with a broker
  *
  * Nothing is no answer: an empty one must be asked for with --approve.
  */
@@ -72,7 +72,7 @@ main(int argc, char *argv[])
 {
 	struct desk desk = DESK_INIT;
 	struct err err = ERR_INIT;
-	struct buf answer = BUF_INIT, record = BUF_INIT;
+	struct buf answer = BUF_INIT, record = BUF_INIT, path = BUF_INIT;
 	const char *file = NULL;
 	bool approve = false;
 	int key;
@@ -89,15 +89,18 @@ main(int argc, char *argv[])
 	if (argc < 1 || !*argv[0])
 		die_usage("a key is missing");
 	take_answer(&answer, file, approve, argc - 1, argv + 1);
-	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], answer.s, answer.len, &err))
+	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], answer.s, answer.len, &path, &err))
 		die_err(&err);
 	buf_addch(&record, '{');
 	jtext_add_string(&record, "key", argv[0], strlen(argv[0]));
 	jtext_add_bool(&record, "answered", true);
+	if (path.len)
+		jtext_add_string(&record, "path", path.s, path.len);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);
 	desk_close(&desk);
 	buf_release(&answer);
 	buf_release(&record);
+	buf_release(&path);
 	return out_close();
 }

@@ -36,7 +36,7 @@ kind_of() {
 operand_of() {
 	case $1 in
 	agent-watch | agent-events | agent-runs) echo run ;;
-	clarity-agent) echo 'runtime-agents runtime-chat' ;;
+	clarity-agent) echo 'runtime-agents runtime-chat connect watch list answer cancel serve' ;;
 	esac
 }
 ask() { # KIND: the words that ask a server for ids

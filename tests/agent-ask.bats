@@ -12,7 +12,7 @@ teardown() { common_teardown; }
 	run -0 agent-hitl-list
 	jq -e '.key == "deploy-1" and .question == "which tag?" and .ageSeconds >= 0 and (.pid | type == "number")' <<<"$output"
 	run -0 agent-hitl-answer deploy-1 v1.2
-	[ "$output" = '{"key":"deploy-1","answered":true}' ]
+	[ "$output" = "{\"key\":\"deploy-1\",\"answered\":true,\"path\":\"$dir/deploy-1.answer\"}" ]
 	wait "$pid"
 	[ "$(cat ask.out)" = v1.2 ]
 	[ "$(leftovers)" = 0 ]

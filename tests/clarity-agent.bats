@@ -1,22 +1,233 @@
 #!/usr/bin/env bats
-# clarity-agent: the two commands under the name that Clarity users know.
+# clarity-agent: the commands that Clarity users know, with the texts and statuses that their scripts know.
 load lib/common
+load lib/hitl
+load lib/faults
 
-setup() { common_setup; }
+setup() {
+	hitl_setup
+	unset CLARITY_HITL_DIR
+	mkdir hitl
+}
 teardown() { common_teardown; }
 
-@test "it hands over to runtime-agents and runtime-chat with their arguments" {
-	start_gateway
-	run -0 clarity-agent runtime-agents "$url"
+question() { # STEM KEY TEXT TIME
+	printf '{"key":"%s","question":"%s","timestamp":%d}' "$2" "$3" "$4" >hitl/new.tmp
+	mv hitl/new.tmp "hitl/$1.question"
+}
+
+# ---- which command
+
+@test "no command shows how it is used, an unknown one too, with status 1" {
+	run -0 --separate-stderr clarity-agent
+	[ "${lines[0]}" = 'Clarity Agent CLI (native Clarity)' ]
+	[ "${lines[1]}" = 'Usage:' ]
+	[ "${#lines[@]}" = 10 ]
+	run -1 --separate-stderr clarity-agent dance
+	[ -z "$output" ]
+	[ "${stderr_lines[0]}" = 'Unknown command: dance' ]
+	[[ $stderr == *'clarity-agent serve'* ]]
+}
+
+@test "each command has its help, and a wrong option is status 1" {
+	for c in runtime-agents connect watch list answer cancel serve; do
+		run -0 --separate-stderr clarity-agent "$c" --help
+		[[ ${lines[0]} == "usage: clarity-agent $c "* ]]
+	done
+	for c in runtime-agents connect watch list cancel serve; do
+		run -1 --separate-stderr clarity-agent "$c" --nonsense
+		[ -z "$output" ]
+		[[ $stderr == *"unknown option '--nonsense'"* ]]
+	done
+	[ "$(leftovers)" = 0 ]
+}
+
+# ---- runtimes
+
+@test "runtime-agents: the list, in the registry's order" {
+	start_clarity
+	run -0 --separate-stderr clarity-agent runtime-agents "$url/"
 	[ "${lines[0]}" = "Runtime: $url" ]
-	[[ $output == *"svc_echo    echo"* ]]
+	[[ ${lines[1]} =~ ^'  1. '.*' ('.*') service='.*' triggers=["'.*'"] lifecycle='[A-Z]+' health='[A-Z]+$ ]]
+	[ "$(printf '%s\n' "${lines[@]:1}" | sed 's/.* service=\([^ ]*\) .*/\1/')" = "$(agent-registry --jq .serviceId)" ]
+	run -0 clarity-agent runtime-agents "${url#http://}"
+	[ "${lines[0]}" = "Runtime: $url" ]
+}
+
+@test "runtime-agents: asks for the address, refuses its absence, says what went wrong" {
+	start_gateway
+	run -0 --separate-stderr clarity-agent runtime-agents < <(printf '\n  %s  \n' "$url")
+	[ "${lines[0]}" = 'runtime url> ' ]
+	[ "${lines[1]}" = 'Value is required.' ]
+	[ "${lines[3]}" = "Runtime: $url" ]
+	run -1 --separate-stderr clarity-agent runtime-agents </dev/null
+	run -1 --separate-stderr clarity-agent runtime-agents http://127.0.0.1:1
+	[ "$output" = 'Runtime: http://127.0.0.1:1' ]
+	[[ $stderr == 'Failed to load runtime registry: '* ]]
+	serve_fault / 200 application/json '{"count":0,"items":[]}'
+	run -0 --separate-stderr clarity-agent runtime-agents "$AGENT_RUNTIME_URL"
+	[ "${lines[1]}" = 'No registered agent services found.' ]
+}
+
+@test "runtime-agents: a token as an option, or from the environment" {
+	CLARITYD_AUTH_TOKEN=s3cret start_gateway
+	run -1 clarity-agent runtime-agents "$url"
+	run -0 clarity-agent runtime-agents "$url" --token s3cret
+	run -0 clarity-agent runtime-agents --token s3cret "$url"
+	CLARITY_RUNTIME_TOKEN=s3cret run -0 clarity-agent runtime-agents "$url"
+}
+
+@test "runtime-chat is that of the toolkit" {
+	start_gateway
 	run -0 clarity-agent runtime-chat "$url" svc_echo < <(echo hello)
 	[[ $output == *"Echo: hello"* ]]
 }
 
-@test "no command and an unknown one are usage errors" {
-	run -2 --separate-stderr clarity-agent
+# ---- list, answer, cancel
+
+@test "list: the directory as given, a row each in the order of names, and how many" {
+	run -0 --separate-stderr clarity-agent list hitl
+	[ "$output" = $'Handshake directory: hitl\nNo pending questions.' ]
+	now=$(date +%s)
+	question b b.key second $((now - 5))000
+	question a a.key 'first\nline' $((now - 9))000
+	question c c.key 'esc \u001b[2J' $((now + 9))000
+	for call in 'list hitl' 'list --dir hitl' 'list --dir=hitl' 'list other --dir hitl'; do
+		# shellcheck disable=SC2086 # words
+		run -0 --separate-stderr clarity-agent $call
+		[ "$(sed -E 's/  [0-9]+s  /  Ns  /' <<<"$output")" = $'Handshake directory: hitl\nkey  age  question\na.key  Ns  first\nline\nb.key  Ns  second\nc.key  Ns  esc \xef\xbf\xbd[2J\nPending: 3' ]
+	done
+	CLARITY_HITL_DIR=hitl run -0 --separate-stderr clarity-agent list
+	[ "${lines[0]}" = 'Handshake directory: hitl' ]
+	run -0 --separate-stderr clarity-agent list
+	[ "${lines[0]}" = 'Handshake directory: .clarity-hitl' ]
+}
+
+@test "answer: writes beside the question that the key names; a missing response answers nothing" {
+	question a_b a.b q 1
+	for call in 'answer' 'answer a.b' 'answer a.b yes please' 'answer a.b --dir hitl' 'answer --nonsense a.b yes'; do
+		# shellcheck disable=SC2086 # words
+		run -1 --separate-stderr clarity-agent $call
+		[ "$stderr" = 'Usage: clarity-agent answer <key> <response> [--dir <path>]' ]
+		[ -z "$output" ]
+	done
+	[ ! -e hitl/a_b.answer ]
+	run -0 --separate-stderr clarity-agent answer a.b 'yes please' --dir hitl
+	[ "$output" = 'Wrote answer: hitl/a_b.answer' ]
+	[ "$(cat hitl/a_b.answer)" = 'yes please' ]
+	question n n q 1
+	run -0 clarity-agent answer n -1 --dir hitl
+	[ "$(cat hitl/n.answer)" = -1 ]
+	question d d q 1
+	run -0 clarity-agent answer --dir hitl -- d --yes
+	[ "$(cat hitl/d.answer)" = --yes ]
+	question e e q 1
+	run -0 clarity-agent answer e '' --dir hitl # given, and empty: approves
+	[ -e hitl/e.answer ] && [ ! -s hitl/e.answer ]
+	run -1 --separate-stderr clarity-agent answer nobody yes --dir hitl
+	[[ $stderr == *'question not found: nobody'* ]]
+}
+
+@test "cancel: says whether there was one, with status 0 both times" {
+	question k k q 1
+	run -0 --separate-stderr clarity-agent cancel k hitl
+	[ "$output" = 'Cancelled: k' ]
+	run -0 --separate-stderr clarity-agent cancel k --dir hitl
+	[ "$output" = 'No question found: k' ]
+	run -1 --separate-stderr clarity-agent cancel
+	[ "$stderr" = 'Usage: clarity-agent cancel <key> [dir] [--dir <path>]' ]
+	[ "$(leftovers)" = 0 ]
+}
+
+# ---- watch, connect
+
+@test "watch: shows and answers, as scripts know it" {
+	question k k 'deploy?' 1
+	run -0 --separate-stderr clarity-agent watch hitl < <(printf '  yes \n')
+	[ "${lines[0]}" = 'Watching handshake directory: hitl' ]
+	[ "${lines[1]}" = 'HITL request: k' ]
+	[ "${lines[2]}" = 'deploy?' ]
+	[[ ${lines[3]} =~ ^Age:\ [0-9]+s$ ]]
+	[ "${lines[4]}" = 'Answer (Enter to confirm): ' ]
+	[[ ${lines[5]} =~ ^\[20..-..-..T..:..:..\....Z\]\ answered\ k$ ]]
+	[ "$(cat hitl/k.answer)" = yes ]
+}
+
+@test "watch and connect: the end of the input approves nothing" {
+	question k k 'deploy?' 1
+	run -1 clarity-agent watch hitl </dev/null
+	start_gateway --hitl hitl
+	run -1 clarity-agent connect "$url" </dev/null
+	run -1 clarity-agent connect </dev/null
+	run -1 clarity-agent connect < <(printf '%s\nyes' "$url")
+	[ "$(leftovers)" = 1 ]
+}
+
+@test "watch: --auto-approve, --log, --timeout" {
+	question old old q 1
+	question new new q "$(date +%s)000"
+	start watch clarity-agent watch --auto-approve --timeout 60 --log log hitl
+	await 10 has_line watch.out 'answered new'
+	grep -q '^\[.*Z\] skipped old (age [0-9]*s > 60s)$' watch.out
+	[ ! -e hitl/old.answer ]
+	jq -e '.type == "answered" and .key == "new"' log
+	kill "$pid"
+	start watch clarity-agent watch hitl --auto-approve --timeout -1
+	await 10 has_line watch.out 'answered old'
+}
+
+@test "connect: a broker's questions; the address is asked for; tokens" {
+	CLARITYD_AUTH_TOKEN=s3cret start_gateway --hitl hitl
+	question a_b a.b q 1
+	run -0 --separate-stderr clarity-agent connect --token s3cret < <(printf '%s/\nyes\n' "$url")
+	[ "${lines[0]}" = 'broker url> ' ]
+	[ "${lines[1]}" = "Connecting to broker: $url" ]
+	[ "${lines[2]}" = 'Remote HITL request: a.b' ]
+	[ "${lines[5]}" = 'Remote answer (Enter to confirm): ' ]
+	[[ ${lines[6]} == *'] answered a.b' ]]
+	[ "$(cat hitl/a_b.answer)" = yes ]
+	run ! clarity-agent connect "$url" </dev/null
+	question n n q 1
+	CLARITY_HITL_BROKER_TOKEN=s3cret run -0 clarity-agent connect "${url#http://}" --poll-ms x --timeout x < <(echo no)
+	[ "$(cat hitl/n.answer)" = no ]
+}
+
+# ---- serve
+
+serve() {
+	start serve clarity-agent serve "$@"
+	await 20 has_line serve.out '^Auth' || { cat serve.err >&2; return 1; }
+	broker=$(sed -n 's/^Serving HITL broker on //p' serve.out)
+}
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+@test "serve: what it says, and that it serves the directory on loopback only" {
+	port=$(free_port)
+	serve hitl --port "$port"
+	[ "$(cat serve.out)" = "Serving HITL broker on http://127.0.0.1:$port"$'\nHandshake directory: hitl\nAuth: disabled' ]
+	[ "$(curl -sS "$broker/")" = clarity-hitl-broker ]
+	start ask agent-ask --broker "$broker" --key k "deploy?"
+	ask=$pid
+	await 10 test -e hitl/k.question
+	run -0 clarity-agent connect "$broker" < <(echo yes)
+	wait "$ask"
+	[ "$(cat ask.out)" = yes ]
+	run -1 --separate-stderr clarity-agent serve hitl --port "$port"
+	[ "$stderr" = "Failed to start serve on port $port: Address already in use" ]
 	[ -z "$output" ]
-	run -2 --separate-stderr clarity-agent nonsense
-	[[ $stderr == *"unknown command 'nonsense'"* ]]
+	! ss -ltn 2>/dev/null | grep -q "\(0\.0\.0\.0\|\*\|::\]\):$port"
+}
+
+@test "serve: a token; a signal ends it and its broker" {
+	port=$(free_port)
+	serve --dir hitl --port "$port" --token s3cret --allow-query-token
+	server=$pid
+	[ "$(sed -n 3,4p serve.out)" = $'Auth: bearer token required\nAuth compatibility mode: query token enabled' ]
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' "$broker/questions")" = 401 ]
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' "$broker/questions?token=s3cret")" = 200 ]
+	# the token is nobody's argument but the one it was given in
+	! pgrep -f 'agent-hitl-serve.*s3cret'
+	kill "$server"
+	wait "$server"
+	run -7 curl -sS "$broker/"
 }

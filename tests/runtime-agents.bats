@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# runtime-agents.bats - the table of agents, and the dispatcher clarity-agent
+# runtime-agents.bats - the table of agents
 load lib/common
 
 setup() {
@@ -84,15 +84,4 @@ No registered agent services found."
 	ln -s "$(command -v runtime-agents)" there
 	run -0 env PATH=/usr/bin:/bin ./there "$url"
 	assert_output -p svc_00echo
-}
-
-@test "clarity-agent dispatches, and knows no other command" {
-	run -0 clarity-agent runtime-agents "$url"
-	assert_line -n 0 "Runtime: $url"
-	run -0 clarity-agent runtime-chat "$url" svc_00echo <<<'hello'
-	assert_output -p 'echo-agent: Echo: hello'
-	run -2 clarity-agent dance
-	assert_output -p "error: unknown command 'dance'"
-	run -2 clarity-agent
-	assert_line -n 0 -p 'usage: clarity-agent'
 }
