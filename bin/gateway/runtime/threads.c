@@ -1,0 +1,96 @@
+/* threads.c - the set of threads that the child of this generation has loaded */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/internal.h"
+#include "xalloc.h"
+
+void
+threads_clear(struct threads *threads)
+{
+	size_t i;
+
+	for (i = 0; i < threads->cap; i++)
+		free(threads->slots[i]);
+	free(threads->slots);
+	*threads = (struct threads){ NULL, 0, 0 };
+}
+
+static size_t
+hash(const char *id)
+{
+	uint64_t h = 1469598103934665603u;
+
+	for (; *id; id++)
+		h = (h ^ (unsigned char)*id) * 1099511628211u;
+	return (size_t)(h ^ h >> 32);
+}
+
+/* Its slot, or the empty one where it belongs. cap is a power of two and never full. */
+static size_t
+slot_of(const struct threads *threads, const char *id)
+{
+	size_t i = hash(id) & (threads->cap - 1);
+
+	while (threads->slots[i] && strcmp(threads->slots[i], id) != 0)
+		i = (i + 1) & (threads->cap - 1);
+	return i;
+}
+
+bool
+threads_has(const struct threads *threads, const char *id)
+{
+	return threads->cap && threads->slots[slot_of(threads, id)];
+}
+
+static void
+grow(struct threads *threads)
+{
+	struct threads old = *threads;
+	size_t i;
+
+	threads->cap = old.cap ? old.cap * 2 : 64;
+	threads->slots = xcalloc(threads->cap, sizeof *threads->slots);
+	for (i = 0; i < old.cap; i++)
+		if (old.slots[i])
+			threads->slots[slot_of(threads, old.slots[i])] = old.slots[i];
+	free(old.slots);
+}
+
+void
+threads_add(struct threads *threads, const char *id)
+{
+	size_t i;
+
+	if (threads->count == RUNTIME_LOADED_MAX)
+		threads_clear(threads);
+	if (threads->count * 2 >= threads->cap)
+		grow(threads);
+	i = slot_of(threads, id);
+	if (threads->slots[i])
+		return;
+	threads->slots[i] = xstrdup(id);
+	threads->count++;
+}
+
+void
+threads_drop(struct threads *threads, const char *id)
+{
+	size_t i, j;
+	char *moved;
+
+	if (!threads_has(threads, id))
+		return;
+	i = slot_of(threads, id);
+	free(threads->slots[i]);
+	threads->slots[i] = NULL;
+	threads->count--;
+	/* those that stand behind it may have been put there because of it */
+	for (j = (i + 1) & (threads->cap - 1); threads->slots[j]; j = (j + 1) & (threads->cap - 1)) {
+		moved = threads->slots[j];
+		threads->slots[j] = NULL;
+		threads->slots[slot_of(threads, moved)] = moved;
+	}
+}
