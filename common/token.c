@@ -268,7 +268,7 @@ tokens_read(struct tokens *tokens, const char *file, struct err *err)
 	bool ok;
 
 	tokens_release(tokens);
-	if (access(file, F_OK) < 0 && errno == ENOENT)
+	if (access(file, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return true;
 	ok = buf_read_file(&text, file, TOKENS_FILE_MAX, err);
 	if (!ok)

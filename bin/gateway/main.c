@@ -19,7 +19,9 @@
 #include <event2/event.h>
 
 #include "agents/agents.h"
+#include "audit.h"
 #include "auth/auth.h"
+#include "bucket.h"
 #include "buf.h"
 #include "chat/chat.h"
 #include "clarity/clarity.h"
@@ -35,14 +37,16 @@
 #include "opt.h"
 #include "out.h"
 #include "secrets.h"
+#include "statedir.h"
 #include "timers/timers.h"
 
 #define LISTEN_MAX 16	    /* addresses */
 #define HOSTS_MAX 64	    /* --allow-host */
+#define RATE 1000	    /* requests per second of one principal, see --rate */
 #define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
@@ -53,6 +57,7 @@ static const struct opt opts[] = {
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITYD_AUTH_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
 	{ OPT_SECRETS, "secrets", "FILE", "names and patterns of secrets that are never stored, besides the built-in ones" },
+	{ OPT_RATE, "rate", "N", "requests per second of one caller with a token, twice as many at once (default 1000, 0: no limit)" },
 	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
@@ -82,12 +87,13 @@ struct gateway {
 	int64_t ping_ms;
 	int ready_fd;
 	bool check;
-	struct buf where, dir, questions, url;
+	struct buf where, dir, questions, tokens, audit_file, url;
 	unsigned problems; /* manifests that were left out */
 	/* rooms, in the order in which they start */
 	struct event_base *base;
 	struct secrets *secrets;
 	struct auth *auth;
+	struct audit audit;
 	struct agents *agents;
 	struct log *log;
 	struct chat *chat;
@@ -123,27 +129,44 @@ on_request(struct request *request, void *payload)
 	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
 }
 
+/* Whatever changes something, and every caller that is refused, is written down. */
+static void
+on_answered(const struct request *request, int status, void *payload)
+{
+	struct gateway *gateway = payload;
+	const struct principal *caller = auth_caller(request);
+	const char *method = request_method(request);
+	bool reads = !strcmp(method, "GET") || !strcmp(method, "HEAD") || !strcmp(method, "OPTIONS");
+	bool denied = status == 401 || status == 403 || status == 429;
+	struct audit_entry entry = {
+		.user = caller ? principal_user(caller) : NULL,
+		.token = caller ? principal_token(caller) : NULL,
+		.peer = request_peer_text(request),
+		.action = method,
+		.subject = request_path(request),
+		.status = status,
+		.denied = denied,
+	};
+	struct err err = ERR_INIT;
+
+	if (reads && !denied && status != 101)
+		return;
+	if (!audit_add(&gateway->audit, &entry, &err))
+		warn("%s; what is done meanwhile is not written down", err.text);
+}
+
 /* ---- configuration */
 
 static void
 find_state(struct gateway *gateway)
 {
-	const char *base = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
+	struct err err = ERR_INIT;
 
-	if (gateway->store)
-		buf_addstr(&gateway->where, gateway->store);
-	else if (gateway->state)
-		buf_addstr(&gateway->where, gateway->state);
-	else if (base && *base)
-		buf_add(&gateway->where, base, strcspn(base, ":"));
-	else if ((base = getenv("XDG_STATE_HOME")) && *base == '/')
-		buf_addf(&gateway->where, "%s/agentutils/gateway", base);
-	else if (home && *home == '/')
-		buf_addf(&gateway->where, "%s/.local/state/agentutils/gateway", home);
-	else
-		die(STATUS_CONFIG, "unable to choose a state directory: neither XDG_STATE_HOME nor HOME is set; use --state");
-	if (strstr(gateway->where.s, "://"))
-		die(STATUS_CONFIG, "unable to use the store '%s': this build knows sqlite:/path only", gateway->where.s);
+	if (!statedir_find(gateway->state, gateway->store, &gateway->where, &err))
+		die_err(&err);
+	statedir_file(gateway->where.s, "tokens", &gateway->tokens);
+	statedir_file(gateway->where.s, "audit.ndjson", &gateway->audit_file);
+	gateway->auth_settings.tokens_file = gateway->tokens.s;
 }
 
 /* The built-in agents lie beside the program: ../share/agentutils/agents, installed or not. */
@@ -174,16 +197,19 @@ find_agents(struct gateway *gateway)
 static void
 find_questions(struct gateway *gateway)
 {
-	const char *dir = gateway->hitl_dir ? gateway->hitl_dir : getenv("CLARITY_HITL_DIR"), *where = gateway->where.s, *slash;
+	const char *dir = gateway->hitl_dir ? gateway->hitl_dir : getenv("CLARITY_HITL_DIR");
 
 	if (gateway->hitl_dir || (dir && dir[strspn(dir, " \t")]))
 		buf_addstr(&gateway->questions, dir);
-	else if (gateway->store) {
-		where += !strncmp(where, "sqlite:", 7) ? 7 : 0;
-		slash = strrchr(where, '/');
-		buf_addf(&gateway->questions, "%.*shitl", slash ? (int)(slash + 1 - where) : 0, where);
-	} else
-		buf_addf(&gateway->questions, "%s/hitl", where);
+	else
+		statedir_file(gateway->where.s, "hitl", &gateway->questions);
+}
+
+static void
+on_tokens_problem(const struct err *err, void *payload)
+{
+	(void)payload;
+	warn("%s; the tokens that were read before stay", err->text);
 }
 
 static void
@@ -193,6 +219,16 @@ on_problem(const struct err *err, void *payload)
 
 	warn("%s", err->text);
 	gateway->problems++;
+}
+
+/* In milliseconds; 0: not given, or nothing that could be meant. */
+static int64_t
+environment_seconds(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t n;
+
+	return text && num_u64(text, strlen(text), &n) && n <= NUM_DURATION_MAX_MS / 1000 ? (int64_t)n * 1000 : 0;
 }
 
 static void
@@ -208,6 +244,9 @@ read_environment(struct gateway *gateway)
 	const char *mode = getenv("CLARITY_HITL_CHAT_MODE"), *chars = getenv("CLARITY_HITL_MAX_MESSAGE_CHARS");
 	uint64_t n;
 
+	gateway->auth_settings.web_origin = getenv("WEB_BASE_URL");
+	gateway->auth_settings.session_ms = environment_seconds("AUTH_SESSION_TTL_SECONDS");
+	gateway->auth_settings.session_idle_ms = environment_seconds("AUTH_SESSION_IDLE_TTL_SECONDS");
 	gateway->chat_settings.default_mode = mode && (!strcmp(mode, "echo") || !strcmp(mode, "disabled")) ? mode : "auto";
 	gateway->chat_settings.message_chars = CHAT_MESSAGE_CHARS;
 	if (chars && num_u64(chars, strlen(chars), &n) && n > 0 && n <= 1048576)
@@ -263,6 +302,11 @@ take_option(struct gateway *gateway, int key)
 		ok = num_in_range(opt_arg, 1, 1000000, "--max-connections", &n, &err);
 		gateway->server_settings.connections_max = ok ? (unsigned)n : 0;
 		break;
+	case OPT_RATE:
+		ok = num_in_range(opt_arg, 0, BUCKET_RATE_MAX / 2, "--rate", &n, &err);
+		gateway->auth_settings.rate = ok ? (unsigned)n : 0;
+		gateway->auth_settings.burst = 2 * gateway->auth_settings.rate;
+		break;
 	case OPT_SECRETS:
 		gateway->secrets_file = opt_arg;
 		break;
@@ -284,6 +328,7 @@ check_only(struct gateway *gateway)
 		die(STATUS_CONFIG, "%u of the manifests in '%s' cannot be used", gateway->problems, gateway->dir.s);
 	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
 	auth_free(gateway->auth);
+	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
 	agents_free(gateway->agents);
 	buf_release(&gateway->where);
@@ -341,6 +386,8 @@ on_signal(evutil_socket_t signo, short what, void *payload)
 			warn("%s; the old token stays", err.text);
 		else
 			info("read the token again");
+		if (!audit_reopen(&gateway->audit, &err))
+			warn("%s", err.text);
 	} else if (gateway->stopping)
 		event_base_loopbreak(gateway->base); /* asked twice: at once */
 	else
@@ -459,6 +506,9 @@ start(struct gateway *gateway)
 	if (!gateway->log)
 		die_err(&err);
 	log_secrets(gateway->log, gateway->secrets);
+	if (!audit_open(&gateway->audit, gateway->audit_file.s, &err))
+		die_err(&err);
+	gateway->server_settings.answered = on_answered;
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
 	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
 	gateway->chat_settings.url = gateway->url.s;
@@ -499,6 +549,7 @@ finish(struct gateway *gateway)
 	log_close(gateway->log);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);
+	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
 	for (i = 0; i < ARRAY_LEN(gateway->signals); i++)
 		event_free(gateway->signals[i]);
@@ -509,13 +560,15 @@ finish(struct gateway *gateway)
 	buf_release(&gateway->where);
 	buf_release(&gateway->dir);
 	buf_release(&gateway->questions);
+	buf_release(&gateway->tokens);
+	buf_release(&gateway->audit_file);
 	buf_release(&gateway->url);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .url = BUF_INIT };
+	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .auth_settings = { .rate = RATE, .burst = 2 * RATE }, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .tokens = BUF_INIT, .audit_file = BUF_INIT, .url = BUF_INIT, .audit = AUDIT_INIT };
 	struct err err = ERR_INIT;
 	int key;
 
@@ -529,6 +582,7 @@ main(int argc, char *argv[])
 	if (gateway.state && gateway.store)
 		die_usage("--state and --store cannot be given together");
 	gateway.auth_settings.allow_hosts = gateway.hosts;
+	gateway.auth_settings.problem = on_tokens_problem;
 	read_environment(&gateway);
 	find_state(&gateway);
 	find_agents(&gateway);

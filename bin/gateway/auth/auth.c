@@ -1,11 +1,11 @@
 /* auth.c - may this request come in? (Clarity contract section 3) */
 #include "compat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "auth/auth.h"
+#include "auth/internal.h"
 #include "buf.h"
 #include "err.h"
 #include "http/server.h"
@@ -15,12 +15,6 @@
 #include "xalloc.h"
 
 #define TOKEN_MAX 65536 /* bytes of the file */
-
-struct auth {
-	struct auth_settings settings;
-	unsigned char digest[SHA256_BYTES];
-	bool has_token;
-};
 
 static void
 trim(const char **s, size_t *n)
@@ -78,9 +72,11 @@ auth_reload(struct auth *auth, struct err *err)
 		}
 		ok = set_token(&fresh, value ? value : "", value ? strlen(value) : 0, name, err);
 	}
-	if (ok)
-		*auth = fresh;
-	return ok;
+	if (ok) {
+		memcpy(auth->digest, fresh.digest, sizeof auth->digest);
+		auth->has_token = fresh.has_token;
+	}
+	return ok && principals_refresh(auth, err);
 }
 
 struct auth *
@@ -89,8 +85,14 @@ auth_new(const struct auth_settings *settings, struct err *err)
 	struct auth *auth = xcalloc(1, sizeof *auth);
 
 	auth->settings = *settings;
+	if (!auth->settings.session_ms)
+		auth->settings.session_ms = AUTH_SESSION_MS;
+	if (!auth->settings.session_idle_ms)
+		auth->settings.session_idle_ms = AUTH_SESSION_IDLE_MS;
+	auth->local = principal_new("local", TOKEN_ALL);
+	auth->operator_ = principal_new("operator", TOKEN_ALL);
 	if (!auth_reload(auth, err)) {
-		free(auth);
+		auth_free(auth);
 		return NULL;
 	}
 	return auth;
@@ -99,13 +101,23 @@ auth_new(const struct auth_settings *settings, struct err *err)
 void
 auth_free(struct auth *auth)
 {
+	if (!auth)
+		return;
+	sessions_free(auth);
+	principals_free(auth);
 	free(auth);
 }
 
 bool
 auth_has_token(const struct auth *auth)
 {
-	return auth->has_token;
+	return auth_needs_token(auth);
+}
+
+bool
+auth_needs_token(const struct auth *auth)
+{
+	return auth->has_token || auth->has_tokens;
 }
 
 bool
@@ -122,117 +134,7 @@ auth_guards(const char *path)
 	return false;
 }
 
-/* ---- the token that a request brings: the first hit decides, right or wrong */
-
-static bool
-bearer(const char *header, struct buf *to)
-{
-	const char *s = header;
-	size_t n;
-
-	if (!s || strncasecmp(s, "bearer", 6) || (s[6] != ' ' && s[6] != '\t'))
-		return false;
-	s += 6;
-	n = strlen(s);
-	trim(&s, &n);
-	buf_add(to, s, n);
-	return n > 0;
-}
-
-static bool
-candidate(const struct auth *auth, const struct request *request, struct buf *to)
-{
-	const char *header, *path = request_path(request);
-	size_t n;
-
-	if (bearer(request_header(request, "authorization"), to))
-		return true;
-	header = request_header(request, "x-clarity-token");
-	if (header) {
-		n = strlen(header);
-		trim(&header, &n);
-		buf_add(to, header, n);
-		if (n)
-			return true;
-	}
-	if (auth->settings.query_token)
-		return request_query(request, "token", to);
-	return request_peer(request) != PEER_REMOTE && (!strcmp(path, "/events") || !strcmp(path, "/api/events")) && request_query(request, "token", to);
-}
-
-static bool
-token_fits(const struct auth *auth, const struct request *request)
-{
-	unsigned char digest[SHA256_BYTES];
-	struct buf token = BUF_INIT;
-	bool fits = false;
-
-	if (candidate(auth, request, &token)) {
-		sha256(token.s, token.len, digest);
-		fits = sha256_equal(digest, auth->digest);
-	}
-	buf_release(&token);
-	return fits;
-}
-
-/* ---- the names that a browser brings */
-
-/* Host of "host:port", "[::1]:80" or a bare one. */
-static struct span
-host_of(const char *s)
-{
-	const char *end = *s == '[' ? strchr(s, ']') : strchr(s, ':');
-
-	if (*s == '[' && end)
-		return (struct span){ s + 1, (size_t)(end - s) - 1 };
-	return (struct span){ s, end ? (size_t)(end - s) : strlen(s) };
-}
-
-static bool
-is_host(struct span host, const char *name)
-{
-	return host.n == strlen(name) && !strncasecmp(host.s, name, host.n);
-}
-
-static bool
-host_allowed(const struct auth *auth, const char *header)
-{
-	struct span host = host_of(header);
-	const char *const *allowed;
-	size_t i, digits = 0;
-
-	if (is_host(host, "localhost") || is_host(host, "::1"))
-		return true;
-	/* 127.0.0.0/8, in the usual spelling only */
-	if (host.n >= 7 && !strncmp(host.s, "127.", 4)) {
-		for (i = 0; i < host.n; i++)
-			digits += (host.s[i] >= '0' && host.s[i] <= '9') || host.s[i] == '.';
-		if (digits == host.n)
-			return true;
-	}
-	for (allowed = auth->settings.allow_hosts; allowed && *allowed; allowed++)
-		if (is_host(host, *allowed))
-			return true;
-	return false;
-}
-
-/* An Origin is the page's own address: it must be the one that the request goes to, or one that the operator allows. */
-static bool
-origin_allowed(const struct auth *auth, const char *origin, const char *host)
-{
-	const char *rest = strstr(origin, "://");
-	const char *const *allowed;
-
-	if (!rest)
-		return false; /* "null" too */
-	rest += 3;
-	if (host && !strcasecmp(rest, host))
-		return true;
-	for (allowed = auth->settings.allow_hosts; allowed && *allowed; allowed++)
-		if (is_host(host_of(rest), *allowed))
-			return true;
-	return false;
-}
+/* ---- may it come in? In the words of the Clarity contract. */
 
 static bool
 names_fit(const struct auth *auth, struct request *request)
@@ -240,10 +142,10 @@ names_fit(const struct auth *auth, struct request *request)
 	const char *host = request_header(request, "host"), *origin = request_header(request, "origin");
 	struct buf safe = BUF_INIT;
 
-	if (!auth->has_token && host && request_peer(request) != PEER_UNIX && !host_allowed(auth, host)) {
+	if (!names_host(auth, request)) {
 		utf8_safe(&safe, host, strlen(host), UTF8_SAFE_LINE);
 		request_reply_error(request, 403, NULL, "forbidden: host '%s' is not allowed", safe.s);
-	} else if (origin && !origin_allowed(auth, origin, host)) {
+	} else if (!names_origin(auth, request)) {
 		utf8_safe(&safe, origin, strlen(origin), UTF8_SAFE_LINE);
 		request_reply_error(request, 403, NULL, "forbidden: origin '%s' is not allowed", safe.s);
 	} else
@@ -252,18 +154,49 @@ names_fit(const struct auth *auth, struct request *request)
 	return false;
 }
 
+/* This surface knows no workspaces: who is confined to some sees nothing of it. */
+static bool
+may(struct auth *auth, struct request *request, struct principal *principal)
+{
+	const char *method = request_method(request);
+	bool reads = !strcmp(method, "GET") || !strcmp(method, "HEAD") || !strcmp(method, "OPTIONS");
+	char seconds_text[16];
+	unsigned seconds;
+
+	if (!caller_rate(auth, principal, &seconds)) {
+		snprintf(seconds_text, sizeof seconds_text, "%u", seconds);
+		request_reply_error(request, 429, (const char *const[]){ "retry-after", seconds_text, NULL }, "too many requests");
+	} else if (!principal_may(principal, reads ? AUTH_READ : AUTH_WRITE))
+		request_reply_error(request, 403, NULL, "forbidden: the token has not the scope '%s'", reads ? "read" : "write");
+	else if (!principal_everywhere(principal))
+		request_reply_error(request, 403, NULL, "forbidden: the token is good for its workspaces only, and there are none here");
+	else
+		return true;
+	return false;
+}
+
 bool
-auth_admit(const struct auth *auth, struct request *request)
+auth_admit(struct auth *auth, struct request *request)
 {
 	static const char *const challenge[] = { "www-authenticate", "Bearer", NULL };
+	struct auth_verdict verdict;
+	struct principal *principal;
+	bool good;
 
-	if (!auth->has_token && request_peer(request) == PEER_REMOTE) {
-		request_reply_error(request, 403, NULL, "forbidden: configure CLARITYD_AUTH_TOKEN for non-loopback access");
-		return false;
-	}
-	if (auth->has_token && !token_fits(auth, request)) {
+	if (caller_find(auth, request, &principal) != CALLER_KNOWN) {
 		request_reply_error(request, 401, challenge, "unauthorized");
 		return false;
 	}
-	return names_fit(auth, request);
+	caller_note(request, principal);
+	good = true;
+	if (!auth_needs_token(auth) && request_peer(request) == PEER_REMOTE) {
+		request_reply_error(request, 403, NULL, "forbidden: configure CLARITYD_AUTH_TOKEN for non-loopback access");
+		good = false;
+	} else if (principal->session && !auth_judge_origin(auth, request, &verdict)) {
+		request_reply_error(request, verdict.status, NULL, "forbidden: %s", verdict.message);
+		good = false;
+	} else
+		good = (principal->session || names_fit(auth, request)) && may(auth, request, principal);
+	principal_unref(principal);
+	return good;
 }

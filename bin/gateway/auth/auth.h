@@ -6,7 +6,8 @@
  *  - No token: loopback and unix peers only, others 403. The Host header, when there is one, must name localhost, a loopback
  *    address, or a name given with allow_host; else 403 "forbidden: host 'evil.example' is not allowed".
  *  - Origin, when present, must have the same host and port as Host, or be allowed; else 403 (both with and without token).
- * Tokens come from a file (one token, trimmed) or the environment; only their SHA-256 stays in memory.
+ * The token comes from a file (one token, trimmed) or the environment; only its SHA-256 stays in memory. Beside it there may be a file of
+ * tokens (token.h), each with a user, workspaces, scopes and an end: once it is there, nobody comes in without a token.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -24,19 +25,27 @@ struct auth_settings {
 	const char *variable;		 /* instead of those two */
 	bool query_token;		 /* ?token= counts on every path, from anywhere */
 	const char *const *allow_hosts;	 /* NULL-ended; NULL: none */
+	const char *tokens_file;	 /* token.h; NULL: none. Looked at with every request, so a revoked token ends at once */
+	const char *web_origin;		 /* WEB_BASE_URL: the pages that may use cookies (NULL: AUTH_WEB_ORIGIN) and, when given, everything else */
+	int64_t session_ms, session_idle_ms; /* 0: the defaults below */
+	unsigned rate, burst;		 /* requests per second and at once of one principal (not local); rate 0: no limit */
+	void (*problem)(const struct err *err, void *payload); /* the file of tokens has become wrong: what was read before stays; NULL: not told */
+	void *problem_payload;
 };
+
+#define AUTH_WEB_ORIGIN "http://localhost:3000"
 
 /* Errors: STATUS_CONFIG (file unreadable, empty, or a token with blanks or control characters inside). */
 struct auth *auth_new(const struct auth_settings *settings, struct err *err);
 bool auth_reload(struct auth *auth, struct err *err) USE_RESULT; /* SIGHUP: reads the file again; keeps the old token on failure */
 void auth_free(struct auth *auth);
-bool auth_has_token(const struct auth *auth);
+bool auth_has_token(const struct auth *auth); /* must a caller bring one? */
 
 /* Is this path one that needs a caller (contract section 3)? */
 bool auth_guards(const char *path);
 
 /* True: go on. False: it has been answered. */
-bool auth_admit(const struct auth *auth, struct request *request) USE_RESULT;
+bool auth_admit(struct auth *auth, struct request *request) USE_RESULT;
 
 /* ---- principals: who asks
  *
@@ -66,10 +75,16 @@ struct auth_verdict {
 	unsigned retry_after; /* seconds, 429 only */
 };
 
-/* The caller of a request: a new reference, or NULL and the verdict. In order: peer and names (FORBIDDEN), credential (UNAUTHORIZED,
- * SESSION_IDLE_TIMEOUT), Origin (CSRF_ORIGIN_REQUIRED, CSRF_ORIGIN_DENIED), rate (RATE_LIMITED), scopes (FORBIDDEN). A cookie counts where no
+/* The caller of a request: a new reference, or NULL and the verdict. In order: peer and names (FORBIDDEN), Origin (CSRF_ORIGIN_REQUIRED,
+ * CSRF_ORIGIN_DENIED), credential (UNAUTHORIZED, SESSION_IDLE_TIMEOUT), rate (RATE_LIMITED), scopes (FORBIDDEN). A cookie counts where no
  * bearer token is given; with it, whatever changes state, and every WebSocket, must come from an allowed Origin. */
 struct principal *auth_judge(struct auth *auth, struct request *request, unsigned scopes, struct auth_verdict *ret);
+
+/* Only the rule about Origin, which the contract puts before everything else. False: *ret says why. */
+bool auth_judge_origin(struct auth *auth, struct request *request, struct auth_verdict *ret) USE_RESULT;
+
+/* Who it was that auth_judge() or auth_admit() found; NULL: nobody, or nobody looked. */
+const struct principal *auth_caller(const struct request *request);
 
 /* ---- cookie sessions (`__Host-compass_session`, 8 h, 1 h idle) */
 

@@ -42,6 +42,8 @@ struct request {
 	bool http10, keep_alive;
 	bool chunked, expects;
 	uint64_t length;
+	void *note;
+	void (*free_note)(void *note);
 };
 
 struct conn {
@@ -110,6 +112,7 @@ struct request *request_new(struct conn *conn, const char *bytes, const struct p
 void request_free(struct request *request);
 void request_head(struct request *request, int status, const char *content_type, const char *const *headers, int64_t length, bool chunked, bool keep_alive);
 const char *request_reason(int status);
+void request_tell(const struct request *request, int status); /* settings.answered */
 
 /* stream.c */
 void stream_moved(struct stream *stream); /* output was taken */

@@ -62,6 +62,7 @@ request_free(struct request *request)
 {
 	if (!request)
 		return;
+	request_set_note(request, NULL, NULL);
 	buf_release(&request->bytes);
 	buf_release(&request->body);
 	free(request->names);
@@ -114,6 +115,21 @@ request_header(const struct request *request, const char *name)
 		if (!strcasecmp(request->names[i], name))
 			return request->values[i];
 	return NULL;
+}
+
+void
+request_set_note(struct request *request, void *note, void (*free_note)(void *note))
+{
+	if (request->note && request->free_note)
+		request->free_note(request->note);
+	request->note = note;
+	request->free_note = free_note;
+}
+
+void *
+request_note(const struct request *request)
+{
+	return request->note;
 }
 
 static void
@@ -227,10 +243,20 @@ request_head(struct request *request, int status, const char *content_type, cons
 }
 
 void
+request_tell(const struct request *request, int status)
+{
+	const struct server *server = request->server;
+
+	if (server->settings.answered)
+		server->settings.answered(request, status, server->payload);
+}
+
+void
 request_reply(struct request *request, int status, const char *content_type, const char *const *headers, const void *body, size_t n)
 {
 	bool keep_alive = request->keep_alive && !request->server->draining;
 
+	request_tell(request, status);
 	if (!request->conn) {
 		request_free(request);
 		return;

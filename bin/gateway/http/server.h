@@ -36,6 +36,7 @@ struct server_settings {
 	size_t output_max;  /* bytes queued on one stream before stream_pending() callers must stop; default 1 MiB */
 	unsigned connections_max; /* further ones get 503 and are closed; default 10000, lowered to the open-files limit */
 	const char *server_header; /* "x-agentutils: 0.1.0", sent with every answer; NULL: none */
+	void (*answered)(const struct request *request, int status, void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
 };
 
 void server_settings_init(struct server_settings *settings); /* the defaults */
@@ -71,6 +72,10 @@ const char *request_method(const struct request *request);    /* "GET"; HEAD say
 const char *request_path(const struct request *request);      /* as sent, still percent-encoded, without query; "/" first */
 const char *request_header(const struct request *request, const char *name); /* trimmed; first one; NULL: absent */
 struct span request_body(const struct request *request);
+
+/* One thing that somebody leaves with the request for others; freed with it, or when it is replaced. NULL: there is none. */
+void request_set_note(struct request *request, void *note, void (*free_note)(void *note));
+void *request_note(const struct request *request);
 
 /* The query parameter, decoded as a form does ("+" is a blank; a bad escape stays as it is). First one wins. False: absent. */
 bool request_query(const struct request *request, const char *name, struct buf *to);

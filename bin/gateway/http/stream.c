@@ -71,6 +71,7 @@ request_stream(struct request *request, const char *content_type, const char *co
 
 	stream->events = events;
 	stream->payload = payload;
+	request_tell(request, 200);
 	if (!conn) {
 		/* the client left before the answer began: closed() must still come, but not from inside this call */
 		request_free(request);

@@ -74,6 +74,7 @@ ws_reject(struct request *request, int status, const char *message, const char *
 {
 	struct buf answer = BUF_INIT;
 
+	request_tell(request, status);
 	if (!request->conn) {
 		request_free(request);
 		return;
@@ -420,6 +421,7 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 		ws_reject(request, 503, "The gateway is stopping", NULL);
 		return NULL;
 	}
+	request_tell(request, 101);
 	ws = xcalloc(1, sizeof *ws);
 	ws->conn = conn;
 	ws->settings = *settings;

@@ -1,0 +1,116 @@
+/* audit.c - who did what */
+#include "compat.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "buf.h"
+#include "clock.h"
+#include "err.h"
+#include "jtext.h"
+#include "status.h"
+
+static int
+open_file(const char *file, struct err *err)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		err_errno(err, STATUS_CONFIG, "unable to open the audit log '%s'", file);
+	return fd;
+}
+
+bool
+audit_open(struct audit *audit, const char *file, struct err *err)
+{
+	audit->file = file;
+	audit->fd = open_file(file, err);
+	return audit->fd >= 0;
+}
+
+bool
+audit_reopen(struct audit *audit, struct err *err)
+{
+	int fd = open_file(audit->file, err);
+
+	if (fd < 0)
+		return false;
+	close(audit->fd);
+	audit->fd = fd;
+	audit->torn = audit->failed = false;
+	return true;
+}
+
+void
+audit_close(struct audit *audit)
+{
+	if (audit->fd >= 0)
+		close(audit->fd);
+	audit->fd = -1;
+}
+
+static void
+add_text(struct buf *to, const char *key, const char *text)
+{
+	if (text)
+		jtext_add_string(to, key, text, strlen(text));
+	else
+		jtext_add_raw(to, key, "null", 4);
+}
+
+static void
+add_subject(struct buf *to, const char *subject)
+{
+	struct buf text = BUF_INIT;
+	size_t n = strlen(subject);
+
+	buf_add(&text, subject, n > AUDIT_SUBJECT_MAX ? AUDIT_SUBJECT_MAX : n);
+	if (n > AUDIT_SUBJECT_MAX)
+		buf_addstr(&text, "...");
+	jtext_add_string(to, "subject", text.s, text.len);
+	buf_release(&text);
+}
+
+bool
+audit_add(struct audit *audit, const struct audit_entry *entry, struct err *err)
+{
+	struct buf line = BUF_INIT, at = BUF_INIT;
+	int64_t now = clock_wall_ms(), wait;
+	ssize_t n;
+	bool good;
+
+	if (audit->fd < 0)
+		return true;
+	if (entry->denied && !bucket_take(&audit->denied, AUDIT_DENIED_RATE, AUDIT_DENIED_BURST, clock_monotonic_ms(), &wait)) {
+		audit->skipped++;
+		return true;
+	}
+	clock_add_iso(&at, now);
+	buf_addstr(&line, audit->torn ? "\n{" : "{");
+	jtext_add_string(&line, "at", at.s, at.len);
+	add_text(&line, "user", entry->user);
+	add_text(&line, "token", entry->token && *entry->token ? entry->token : NULL);
+	add_text(&line, "peer", entry->peer);
+	add_text(&line, "action", entry->action);
+	add_subject(&line, entry->subject);
+	jtext_add_i64(&line, "status", entry->status);
+	if (audit->skipped)
+		jtext_add_i64(&line, "skipped", (int64_t)audit->skipped);
+	buf_addstr(&line, "}\n");
+	n = write(audit->fd, line.s, line.len);
+	good = n == (ssize_t)line.len || audit->failed;
+	if (n < 0 && !good)
+		err_errno(err, STATUS_IO, "unable to write to the audit log '%s'", audit->file);
+	else if (!good)
+		err_set(err, STATUS_IO, "unable to write to the audit log '%s': only a part went in", audit->file);
+	if (n > 0)
+		audit->torn = n < (ssize_t)line.len;
+	if (n == (ssize_t)line.len)
+		audit->skipped = 0;
+	audit->failed = n != (ssize_t)line.len;
+	buf_release(&line);
+	buf_release(&at);
+	return good;
+}
