@@ -44,6 +44,7 @@
 #define HOSTS_MAX 64	    /* --allow-host */
 #define RATE 1000	    /* requests per second of one principal, see --rate */
 #define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
+#define A2A_MAX 65536	    /* bytes of one message between agents */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
 enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE };
@@ -85,6 +86,7 @@ struct gateway {
 	struct server_settings server_settings;
 	struct chat_settings chat_settings;
 	int64_t ping_ms;
+	size_t a2a_max;
 	int ready_fd;
 	bool check;
 	struct buf where, dir, questions, tokens, audit_file, url;
@@ -242,11 +244,15 @@ static void
 read_environment(struct gateway *gateway)
 {
 	const char *mode = getenv("CLARITY_HITL_CHAT_MODE"), *chars = getenv("CLARITY_HITL_MAX_MESSAGE_CHARS");
+	const char *a2a = getenv("CLARITY_A2A_MAX_MESSAGE_BYTES");
 	uint64_t n;
 
 	gateway->auth_settings.web_origin = getenv("WEB_BASE_URL");
 	gateway->auth_settings.session_ms = environment_seconds("AUTH_SESSION_TTL_SECONDS");
 	gateway->auth_settings.session_idle_ms = environment_seconds("AUTH_SESSION_IDLE_TTL_SECONDS");
+	gateway->a2a_max = A2A_MAX;
+	if (a2a && num_u64(a2a, strlen(a2a), &n) && n > 0 && n <= 1048576)
+		gateway->a2a_max = (size_t)n;
 	gateway->chat_settings.default_mode = mode && (!strcmp(mode, "echo") || !strcmp(mode, "disabled")) ? mode : "auto";
 	gateway->chat_settings.message_chars = CHAT_MESSAGE_CHARS;
 	if (chars && num_u64(chars, strlen(chars), &n) && n > 0 && n <= 1048576)
@@ -493,7 +499,7 @@ static void
 start(struct gateway *gateway)
 {
 	struct timers_settings timers = { .problem = on_timer_problem };
-	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms };
+	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms, .a2a_max = gateway->a2a_max };
 	struct broker_settings broker = { .dir = gateway->questions.s, .ping_ms = gateway->ping_ms };
 	struct err err = ERR_INIT;
 

@@ -29,6 +29,8 @@ static const struct route {
 	{ "GET", "/api/events", stream_all },
 	{ "GET", "/api/audit", list_audit },
 	{ "GET", "/api/status", get_status },
+	{ "GET", "/api/a2a/capabilities", get_a2a },
+	{ "POST", "/api/a2a/messages", post_a2a },
 };
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MALFORMED };

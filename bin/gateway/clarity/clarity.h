@@ -21,6 +21,7 @@ struct clarity_settings {
 	const struct auth *auth;
 	struct event_base *base;
 	int64_t started_ms; /* wall clock */
+	size_t a2a_max;	    /* bytes of one message between agents (contract: 65536) */
 	int64_t ping_ms;    /* between two ": ping" of a stream (contract: 15000) */
 };
 

@@ -47,6 +47,7 @@ handler_fn list_events, list_runs, list_run_events, list_audit; /* lists.c */
 handler_fn stream_run, stream_all; /* stream.c */
 handler_fn post_message, post_hitl, post_cancel; /* messages.c */
 handler_fn get_registry, get_status; /* status.c */
+handler_fn get_a2a, post_a2a; /* a2a.c */
 
 void streams_tick(struct clarity *clarity);
 void streams_close(struct clarity *clarity);

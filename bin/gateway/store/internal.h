@@ -45,6 +45,7 @@ bool sqlite_read_row(struct sqlite *db, struct span stream, bool *ret_found, str
 typedef bool sqlite_row_cb(struct span stream, struct span doc, void *payload);
 bool sqlite_list_rows(struct sqlite *db, bool open_only, int limit, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool sqlite_write_doc(struct sqlite *db, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
+bool sqlite_has_doc(struct sqlite *db, struct span key, bool *ret_found, struct err *err) USE_RESULT;
 bool sqlite_list_docs(struct sqlite *db, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool sqlite_read_page(struct sqlite *db, struct page *page) USE_RESULT;
 bool sqlite_read_key(struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;

@@ -51,6 +51,7 @@ enum statement {
 	PAGE_SERVICE_LAST,
 	WRITE_DOC,
 	REMOVE_DOC,
+	HAS_DOC,
 	LIST_DOCS,
 	READ_KEY,
 	INSERT_KEY,
@@ -81,6 +82,7 @@ static const char *const texts[] = {
 	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
+	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
 	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
 	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
 	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
@@ -372,6 +374,19 @@ sqlite_list_rows(struct sqlite *s, bool open_only, int limit, sqlite_row_cb *cb,
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
 		if (!cb(column(statement, 0), column(statement, 1), payload))
 			break;
+	sqlite3_reset(statement);
+	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
+}
+
+bool
+sqlite_has_doc(struct sqlite *s, struct span key, bool *ret_found, struct err *err)
+{
+	sqlite3_stmt *statement = get(s, HAS_DOC);
+	int code;
+
+	bind(statement, 1, key);
+	code = sqlite3_step(statement);
+	*ret_found = code == SQLITE_ROW;
 	sqlite3_reset(statement);
 	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
 }

@@ -203,6 +203,16 @@ change_put(struct change_context *context, struct span key, struct span doc)
 		context->failed = true;
 }
 
+bool
+change_has(struct change_context *context, struct span key)
+{
+	bool found = false;
+
+	if (!context->failed && !sqlite_has_doc(context->store->db, key, &found, &context->store->err))
+		context->failed = true;
+	return found;
+}
+
 /* True: this key was seen before, and the change has its result. */
 static bool
 was_done(struct store *store, struct change *change, bool *ret_failed)

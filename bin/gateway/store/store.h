@@ -109,6 +109,7 @@ int64_t change_emit(struct change_context *context, struct span stream, const ch
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
 /* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
 void change_put(struct change_context *context, struct span key, struct span doc);
+bool change_has(struct change_context *context, struct span key); /* is there a document under that key? */
 
 /* ---- reads */
 
