@@ -1,0 +1,327 @@
+/* test_auth.c - who asks, and may they: verdicts in their order, cookie sessions, Origin, and what ends them */
+#include "compat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "buf.h"
+#include "clock.h"
+#include "err.h"
+#include "http/conn.h"
+#include "tap.h"
+#include "token.h"
+#include "xalloc.h"
+
+static struct buf directory = BUF_INIT, tokens_file = BUF_INIT;
+static struct server server;
+static struct conn conn = { .server = &server, .peer = PEER_LOOPBACK };
+
+/* A request that nobody will answer. */
+static struct request *
+ask(const char *method, const char *headers)
+{
+	struct span names[20], values[20];
+	struct parse_head head = { .names = names, .values = values, .max_headers = 20 };
+	struct buf text = BUF_INIT;
+	struct request *request;
+
+	buf_addf(&text, "%s /v1/agent/threads HTTP/1.1\r\nHost: localhost:80\r\n%s\r\n", method, headers);
+	if (parse_head(text.s, text.len, 0, &head) != PARSE_DONE)
+		abort();
+	request = request_new(&conn, text.s, &head);
+	buf_release(&text);
+	return request;
+}
+
+/* The verdict's code, or the user's name. */
+static void
+judged(struct auth *auth, const char *method, const char *headers, unsigned scopes, const char *want, const char *name)
+{
+	struct request *request = ask(method, headers);
+	struct auth_verdict verdict;
+	struct principal *principal = auth_judge(auth, request, scopes, &verdict);
+
+	is_str(principal ? principal_user(principal) : verdict.code, want, name);
+	ok(!principal == (verdict.status >= 400), "with a status when it is no");
+	if (principal)
+		ok(auth_caller(request) == principal, "known from the request");
+	principal_unref(principal);
+	request_free(request);
+}
+
+static void
+add_token(const char *user, const char *workspace, unsigned scopes, struct buf *ret)
+{
+	struct tokens tokens = TOKENS_INIT;
+	char *workspaces[] = { (char *)(uintptr_t)workspace };
+	struct err err = ERR_INIT;
+
+	if (!tokens_read(&tokens, tokens_file.s, &err) ||
+	    !tokens_add(&tokens, user, workspaces, workspace ? 1 : 0, scopes, clock_wall_ms(), TOKEN_NEVER, ret, &err) || !tokens_write(&tokens, tokens_file.s, &err))
+		abort();
+	tokens_release(&tokens);
+}
+
+static void
+revoke_token(const struct buf *token)
+{
+	struct tokens tokens = TOKENS_INIT;
+	struct err err = ERR_INIT;
+
+	if (!tokens_read(&tokens, tokens_file.s, &err))
+		abort();
+	tokens_find(&tokens, token->s + 4, TOKEN_ID_LEN)->revoked_ms = clock_wall_ms();
+	if (!tokens_write(&tokens, tokens_file.s, &err))
+		abort();
+	tokens_release(&tokens);
+}
+
+static struct principal *
+caller(struct auth *auth, const char *headers)
+{
+	struct request *request = ask("GET", headers);
+	struct auth_verdict verdict;
+	struct principal *principal = auth_judge(auth, request, 0, &verdict);
+
+	request_free(request);
+	return principal;
+}
+
+static struct buf
+header(const char *name, const struct buf *value)
+{
+	struct buf line = BUF_INIT;
+
+	buf_addf(&line, "%s%s\r\n", name, value->s);
+	return line;
+}
+
+/* "Cookie: a=b; __Host-compass_session=...; c=d" of a Set-Cookie value */
+static struct buf
+cookie(const struct buf *set_cookie)
+{
+	struct buf line = BUF_INIT;
+
+	buf_addf(&line, "Cookie: a=\"b\"; %.*s; c=d\r\n", (int)strcspn(set_cookie->s, ";"), set_cookie->s);
+	return line;
+}
+
+static void
+with(struct auth *auth, const char *method, const struct buf *first, const char *more, unsigned scopes, const char *want, const char *name)
+{
+	struct buf all = BUF_INIT;
+
+	buf_addf(&all, "%s%s", first->s, more);
+	judged(auth, method, all.s, scopes, want, name);
+	buf_release(&all);
+}
+
+static void
+test_open_door(struct auth *auth)
+{
+	judged(auth, "POST", "", AUTH_ADMIN, "local", "without tokens a caller of this machine may do everything");
+	judged(auth, "POST", "Authorization: Bearer x\r\n", 0, "local", "whatever it brings");
+	judged(auth, "GET", "Origin: http://evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "but no foreign page");
+	judged(auth, "GET", "Origin: http://localhost:3000\r\n", 0, "CSRF_ORIGIN_DENIED", "the web's origin is foreign too, unless it was named");
+	judged(auth, "POST", "Origin: http://localhost:80\r\n", 0, "local", "the gateway's own page is not");
+	conn.peer = PEER_REMOTE;
+	judged(auth, "GET", "", 0, "FORBIDDEN", "nor another machine");
+	conn.peer = PEER_LOOPBACK;
+}
+
+static void
+test_tokens(struct auth *auth, const struct buf *ann)
+{
+	struct buf bearer = header("Authorization: Bearer ", ann);
+	struct principal *principal;
+
+	judged(auth, "GET", "", 0, "UNAUTHORIZED", "with tokens one is needed");
+	judged(auth, "GET", "Authorization: Bearer x\r\n", 0, "UNAUTHORIZED", "a real one");
+	with(auth, "POST", &bearer, "", AUTH_READ | AUTH_WRITE, "ann", "then its user is known");
+	with(auth, "POST", &bearer, "", AUTH_ADMIN, "FORBIDDEN", "and its scopes count");
+	with(auth, "GET", &bearer, "Origin: http://evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "a foreign page may not use it");
+	conn.peer = PEER_REMOTE;
+	with(auth, "GET", &bearer, "", 0, "ann", "another machine may");
+	conn.peer = PEER_LOOPBACK;
+	principal = caller(auth, bearer.s);
+	ok(principal_member(principal, "acme", 4) && !principal_member(principal, "acm", 3) && !principal_member(principal, "acme2", 5) && !principal_everywhere(principal),
+	    "it belongs to its workspaces only");
+	ok(principal_workspaces(principal) == 1 && !strcmp(principal_workspace(principal, 0), "acme") && !strncmp(principal_token(principal), ann->s + 4, 12), "which can be listed");
+	principal_unref(principal);
+	buf_release(&bearer);
+}
+
+static void
+test_sessions(struct auth *auth, const struct buf *ann)
+{
+	struct buf bearer = header("Authorization: Bearer ", ann), set = BUF_INIT, line, bad = BUF_INIT;
+	struct principal *principal = caller(auth, bearer.s), *session;
+	struct request *request;
+	struct err err = ERR_INIT;
+	bool idle;
+
+	ok(auth_session_open(auth, principal, &set, &err), "a session opens");
+	ok(!strncmp(set.s, "__Host-compass_session=", 23) && !strcmp(strchr(set.s, ';'), "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=28800") && strcspn(set.s, ";") == 23 + 43,
+	    "its cookie is as the contract says");
+	line = cookie(&set);
+	with(auth, "GET", &line, "", AUTH_READ, "ann", "it is its token's user");
+	with(auth, "GET", &line, "", AUTH_ADMIN, "FORBIDDEN", "with its token's scopes");
+	with(auth, "POST", &line, "", 0, "CSRF_ORIGIN_REQUIRED", "to change something it needs an Origin");
+	with(auth, "POST", &line, "Origin: null\r\n", 0, "CSRF_ORIGIN_REQUIRED", "one that can be read");
+	with(auth, "POST", &line, "Origin: http://evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "and that is allowed");
+	with(auth, "POST", &line, "Origin: http://localhost:3000.evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "not one that only begins so");
+	with(auth, "POST", &line, "Origin: https://localhost:3000\r\n", 0, "CSRF_ORIGIN_DENIED", "nor of another scheme");
+	with(auth, "POST", &line, "Origin:  http://LOCALHOST:3000 \r\n", 0, "ann", "that of the web");
+	with(auth, "POST", &line, "Referer: http://localhost:3000/chat?x\r\n", 0, "ann", "or a Referer from there");
+	with(auth, "POST", &line, "Referer: http://localhost:80/console\r\n", 0, "ann", "or the gateway's own");
+	with(auth, "GET", &line, "Upgrade: websocket\r\n", 0, "CSRF_ORIGIN_REQUIRED", "a WebSocket needs one too");
+	with(auth, "GET", &line, "Upgrade: websocket\r\nOrigin: http://evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "an allowed one");
+	with(auth, "GET", &line, "Upgrade: websocket\r\nOrigin: http://localhost:3000\r\n", 0, "ann", "then it is granted");
+	with(auth, "GET", &line, "Authorization: Bearer x\r\n", 0, "UNAUTHORIZED", "a token that is given counts more, right or wrong");
+	judged(auth, "POST", "Cookie: __Host-compass_session=unknown\r\n", 0, "CSRF_ORIGIN_REQUIRED", "Origin comes before everything");
+	judged(auth, "POST", "Cookie: __Host-compass_session=unknown\r\nOrigin: http://localhost:3000\r\n", 0, "UNAUTHORIZED", "then who it is");
+	judged(auth, "GET", "Cookie: __Host-compass_session=%E0%\r\n", 0, "UNAUTHORIZED", "a cookie that cannot be read is unknown");
+	judged(auth, "GET", "Cookie: __Host-compass_session=\r\n", 0, "UNAUTHORIZED", "an empty one is none");
+	buf_addf(&bad, "Cookie: x%.*s\r\n", (int)strcspn(set.s, ";"), set.s);
+	judged(auth, "GET", bad.s, 0, "UNAUTHORIZED", "one of another name too");
+
+	session = caller(auth, line.s);
+	ok(session && auth_holds(auth, session), "a session holds");
+	request = ask("POST", line.s);
+	buf_reset(&set);
+	auth_session_close(auth, request, &set);
+	is_buf(&set, "__Host-compass_session=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0", "closed: the cookie is taken away");
+	ok(!auth_session_find(auth, request, &idle) && !idle, "the session is gone");
+	request_free(request);
+	ok(!auth_holds(auth, session) && auth_holds(auth, principal), "its streams end, the token's do not");
+	is_str(principal_user(session), "ann", "and who it was can still be said");
+	with(auth, "GET", &line, "", 0, "UNAUTHORIZED", "who comes back is unknown");
+	principal_unref(session);
+	principal_unref(principal);
+	buf_release(&line);
+	buf_release(&bad);
+	buf_release(&set);
+	buf_release(&bearer);
+}
+
+static void
+test_ends(struct auth *auth, struct buf *ann)
+{
+	struct buf bearer = header("Authorization: Bearer ", ann), set = BUF_INIT, line, other = BUF_INIT, other_bearer;
+	struct principal *principal = caller(auth, bearer.s), *session, *kept;
+	struct err err = ERR_INIT;
+
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	line = cookie(&set);
+	session = caller(auth, line.s);
+	add_token("bob", NULL, TOKEN_ALL, &other);
+	other_bearer = header("X-Clarity-Token: ", &other);
+	with(auth, "GET", &other_bearer, "", AUTH_ADMIN, "bob", "a new token is good with the next request");
+	kept = caller(auth, other_bearer.s);
+	ok(auth_holds(auth, session), "what did not change stays");
+	revoke_token(ann);
+	ok(auth_holds(auth, kept) && !auth_holds(auth, principal) && !auth_holds(auth, session), "a revoked token ends with its sessions, and no other");
+	with(auth, "GET", &line, "", 0, "UNAUTHORIZED", "its cookie is unknown");
+	with(auth, "GET", &bearer, "", 0, "UNAUTHORIZED", "and so is it");
+	principal_unref(principal);
+	principal_unref(session);
+	principal_unref(kept);
+	buf_release(&set);
+	buf_release(&line);
+	buf_release(&other);
+	buf_release(&other_bearer);
+	buf_release(&bearer);
+}
+
+/* With times of no length: idle is told, and over is over. */
+static void
+test_times(void)
+{
+	struct auth_settings settings = { .session_idle_ms = -1, .session_ms = 1000, .rate = 1, .burst = 2 };
+	struct buf set = BUF_INIT, line;
+	struct err err = ERR_INIT;
+	struct auth *auth;
+	struct principal *principal;
+	struct request *request;
+	struct auth_verdict verdict;
+	unsigned n;
+
+	setenv("TEST_AUTH_TOKEN", "s3cret", 1);
+	settings.variable = "TEST_AUTH_TOKEN";
+	settings.web_origin = "https://web.example:443/base";
+	auth = auth_new(&settings, &err);
+	principal = caller(auth, "Authorization: bearer s3cret\r\n");
+	is_str(principal_user(principal), "operator", "the one token");
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	line = cookie(&set);
+	with(auth, "GET", &line, "", 0, "SESSION_IDLE_TIMEOUT", "a session that slept too long is told so");
+	judged(auth, "GET", "x-clarity-token: s3cret\r\nOrigin: https://WEB.example\r\n", AUTH_ADMIN, "operator", "a web that was named may come with a token");
+	request = ask("GET", "x-clarity-token: s3cret\r\n");
+	principal_unref(principal);
+	principal = auth_judge(auth, request, 0, &verdict);
+	ok(!principal && verdict.status == 429 && !strcmp(verdict.code, "RATE_LIMITED") && verdict.retry_after == 1, "too often: 429, and when to come back");
+	request_free(request);
+	auth_free(auth);
+	settings.rate = 0;
+	settings.session_ms = -1;
+	auth = auth_new(&settings, &err);
+	principal = caller(auth, "Authorization: bearer s3cret\r\n");
+	buf_reset(&set);
+	buf_release(&line);
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	line = cookie(&set);
+	with(auth, "GET", &line, "", 0, "UNAUTHORIZED", "one whose time is over is unknown");
+	for (n = 0; n < AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err); n++)
+		;
+	ok(n == AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err), "sessions that are over make room");
+	auth_free(auth);
+	settings.session_ms = 100000;
+	principal_unref(principal);
+	auth = auth_new(&settings, &err);
+	principal = caller(auth, "Authorization: bearer s3cret\r\n");
+	for (n = 0; n < AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err); n++)
+		;
+	ok(n == AUTH_SESSIONS_MAX && !auth_session_open(auth, principal, &set, &err), "as many sessions as may be, and no more");
+	auth_free(auth);
+	principal_unref(principal);
+	buf_release(&set);
+	buf_release(&line);
+}
+
+int
+main(void)
+{
+	struct auth_settings settings = { 0 };
+	struct buf ann = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct auth *auth;
+
+	buf_addf(&directory, "%s/test_auth.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	if (!mkdtemp(directory.s))
+		abort();
+	buf_addf(&tokens_file, "%s/tokens", directory.s);
+	unsetenv("CLARITYD_AUTH_TOKEN");
+	unsetenv("CLARITY_API_TOKEN");
+	settings.tokens_file = tokens_file.s;
+	auth = auth_new(&settings, &err);
+	ok(auth && !auth_has_token(auth), "without a file there are no tokens");
+	test_open_door(auth);
+	add_token("ann", "acme", TOKEN_READ | TOKEN_WRITE, &ann);
+	test_tokens(auth, &ann);
+	test_sessions(auth, &ann);
+	test_ends(auth, &ann);
+	unlink(tokens_file.s);
+	judged(auth, "GET", "", 0, "UNAUTHORIZED", "a file that goes opens nothing");
+	auth_free(auth);
+	test_times();
+	rmdir(directory.s);
+	buf_release(&directory);
+	buf_release(&ann);
+	buf_release(&tokens_file);
+	return done();
+}
