@@ -1,4 +1,4 @@
-/* clarity.c - the routes: one table */
+/* clarity.c - the routes: the table is made from contract/openapi.json */
 #include "compat.h"
 
 #include <stdlib.h>
@@ -8,29 +8,18 @@
 
 #include "auth/auth.h"
 #include "clarity/internal.h"
+#include "clarity/routes.h"
 #include "http/server.h"
 #include "xalloc.h"
 
 #define TICK_MS 500
 
+#define ROUTE(method, path, handler, scope) { method, path, handler },
 static const struct route {
 	const char *method, *path;
 	handler_fn *handler;
 } routes[] = {
-	{ "GET", "/api/agents/registry", get_registry },
-	{ "POST", "/api/agents/events", post_event },
-	{ "GET", "/api/agents/events", list_events },
-	{ "GET", "/api/agents/runs", list_runs },
-	{ "GET", "/api/agents/runs/:id/events", list_run_events },
-	{ "GET", "/api/agents/runs/:id/events/stream", stream_run },
-	{ "POST", "/api/agents/runs/:id/messages", post_message },
-	{ "POST", "/api/agents/runs/:id/hitl", post_hitl },
-	{ "POST", "/api/agents/runs/:id/cancel", post_cancel },
-	{ "GET", "/api/events", stream_all },
-	{ "GET", "/api/audit", list_audit },
-	{ "GET", "/api/status", get_status },
-	{ "GET", "/api/a2a/capabilities", get_a2a },
-	{ "POST", "/api/a2a/messages", post_a2a },
+	CLARITY_ROUTES(ROUTE)
 };
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MALFORMED };

@@ -10,6 +10,7 @@
 #include "dirwatch.h"
 #include "hitl/hitl.h"
 #include "hitl/internal.h"
+#include "hitl/routes.h"
 #include "hitl_news.h"
 #include "http/server.h"
 #include "jtext.h"
@@ -394,7 +395,7 @@ take_body(const struct broker *broker, struct request *request, struct span *ret
 }
 
 static void
-get_questions(struct broker *broker, struct request *request, struct span key)
+list_questions(struct broker *broker, struct request *request, struct span key)
 {
 	(void)key;
 	add(broker, errand_new(ERRAND_LIST, request));
@@ -459,7 +460,7 @@ post_answer(struct broker *broker, struct request *request, struct span key)
 }
 
 static void
-post_cancel(struct broker *broker, struct request *request, struct span key)
+post_cancel_question(struct broker *broker, struct request *request, struct span key)
 {
 	struct errand *errand = posted(broker, request, ERRAND_CANCEL, NULL, "expected { key }");
 
@@ -469,7 +470,7 @@ post_cancel(struct broker *broker, struct request *request, struct span key)
 }
 
 static void
-get_events(struct broker *broker, struct request *request, struct span key)
+stream_questions(struct broker *broker, struct request *request, struct span key)
 {
 	struct client *client = xcalloc(1, sizeof *client);
 
@@ -494,66 +495,72 @@ get_events(struct broker *broker, struct request *request, struct span key)
 	scan(broker);
 }
 
+#define ROUTE(method, path, handler, scope) { method, path, handler },
 static const struct route {
 	const char *method, *path;
 	void (*handler)(struct broker *broker, struct request *request, struct span key);
 } routes[] = {
-	{ "GET", "/questions", get_questions },
-	{ "POST", "/questions", post_question },
-	{ "POST", "/answer", post_answer },
-	{ "POST", "/cancel", post_cancel },
-	{ "GET", "/events", get_events },
+	HITL_ROUTES(ROUTE)
 };
 
-static const char *
-allowed(const char *path)
+/* The path, or its beginning before the ":key" of the route. */
+static bool
+is_path(const struct route *route, const char *path, const char **ret_segment)
 {
-	if (!strcmp(path, "/questions"))
-		return "GET, HEAD, POST";
-	return !strcmp(path, "/answer") || !strcmp(path, "/cancel") ? "POST" : "GET, HEAD";
+	size_t n = strcspn(route->path, ":");
+
+	*ret_segment = NULL;
+	if (strncmp(route->path, path, n) != 0)
+		return false;
+	if (!route->path[n])
+		return !path[n];
+	*ret_segment = path + n;
+	return path[n] && !strchr(path + n, '/');
 }
 
-/* GET /questions/:key. False: it is no such path. */
 static bool
-handle_key(struct broker *broker, struct request *request)
+is_method(const struct route *route, const char *method)
 {
-	const char *path = request_path(request), *segment = path + sizeof "/questions/" - 1, *method = request_method(request);
+	return !strcmp(route->method, method) || (!strcmp(method, "HEAD") && !strcmp(route->method, "GET"));
+}
+
+static void
+call(const struct route *route, struct broker *broker, struct request *request, const char *segment)
+{
 	struct buf key = BUF_INIT;
 
-	if (strncmp(path, "/questions/", sizeof "/questions/" - 1) != 0 || !*segment || strchr(segment, '/'))
-		return false;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
-	else if (!server_decode_segment(segment, strlen(segment), &key))
+	if (request_problem(request) == REQUEST_BODY_TOO_LARGE)
+		refuse(broker, request, 413, "request body too large (>1048576 bytes)");
+	else if (segment && !server_decode_segment(segment, strlen(segment), &key))
 		refuse(broker, request, 400, "URI malformed");
 	else
-		get_question(broker, request, (struct span){ key.s, key.len });
+		route->handler(broker, request, (struct span){ key.s, key.len });
 	buf_release(&key);
-	return true;
 }
 
 bool
 broker_handle(struct broker *broker, struct request *request)
 {
-	const char *path = request_path(request), *method = request_method(request);
-	bool known = false;
+	struct buf allow = BUF_INIT;
+	const char *segment;
+	bool known;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(routes); i++) {
-		if (strcmp(routes[i].path, path) != 0)
+		if (!is_path(&routes[i], request_path(request), &segment))
 			continue;
-		known = true;
-		if (strcmp(routes[i].method, method) != 0 && !(!strcmp(method, "HEAD") && !strcmp(routes[i].method, "GET")))
-			continue;
-		if (request_problem(request) == REQUEST_BODY_TOO_LARGE)
-			refuse(broker, request, 413, "request body too large (>1048576 bytes)");
-		else
-			routes[i].handler(broker, request, SPAN_NONE);
-		return true;
+		if (is_method(&routes[i], request_method(request))) {
+			call(&routes[i], broker, request, segment);
+			buf_release(&allow);
+			return true;
+		}
+		buf_addf(&allow, "%s%s", allow.len ? ", " : "", !strcmp(routes[i].method, "GET") ? "GET, HEAD" : routes[i].method);
 	}
+	known = allow.len > 0;
 	if (known)
-		request_reply_error(request, 405, (const char *const[]){ "allow", allowed(path), NULL }, "method not allowed");
-	return known || handle_key(broker, request);
+		request_reply_error(request, 405, (const char *const[]){ "allow", allow.s, NULL }, "method not allowed");
+	buf_release(&allow);
+	return known;
 }
 
 /* ---- the room */
