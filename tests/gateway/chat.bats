@@ -160,3 +160,24 @@ agent() {
 	diff want seen
 	exec 7>&-
 }
+
+@test "a history from memory is the one that is read after a restart, also when a run has said more than memory keeps" {
+	cat >tell <<-'S'
+	#!/bin/sh
+	jq -c '[.messages[].content]' >>seen
+	echo '{"reply":"ok"}'
+	S
+	chmod +x tell
+	agent tell '["../tell"]' '{"historyMaxTurns":4}'
+	start_gateway --agents agents
+	agent-run-create --agent tell --run r >/dev/null
+	for n in $(seq 1 70); do agent-emit --run r --kind agent.chat.system_message --data "{\"message\":\"s$n\"}" >/dev/null; done
+	for n in 1 2 3; do agent-send --run r --wait "m$n" >/dev/null; done
+	kill "$gateway_pid"
+	wait "$gateway_pid" || :
+	start_gateway --agents agents
+	for n in 4 5 6; do agent-send --run r --wait "m$n" >/dev/null; done
+	printf '%s\n' '["s68","s69","s70","m1"]' '["s70","m1","ok","m2"]' '["ok","m2","ok","m3"]' \
+		'["ok","m3","ok","m4"]' '["ok","m4","ok","m5"]' '["ok","m5","ok","m6"]' >want
+	diff want seen
+}

@@ -9,6 +9,7 @@
 #include "agents/agents.h"
 #include "chat/command.h"
 #include "chat/internal.h"
+#include "chat/recent.h"
 #include "chat/sanitize.h"
 #include "clock.h"
 #include "err.h"
@@ -34,6 +35,8 @@ struct chat {
 	const struct agents *agents;
 	struct chat_settings settings;
 	struct commands *commands;
+	struct recent *recent;
+	struct subscription *news; /* of what is said, for recent; NULL: the log failed */
 	struct conversation *conversations[BUCKETS];
 	size_t n_conversations;
 	bool draining;
@@ -445,24 +448,78 @@ read_history(struct job *job, int limit, void (*done)(struct page *page))
 	log_page(job->chat->log, page);
 }
 
-static void
-after_history(struct page *page)
+/* The history from these events of the run, its newest; all: there are no older ones. False: they do not reach far enough. */
+static bool
+set_history(struct job *job, struct entry **events, size_t n, bool all)
 {
-	struct job *job = page->payload;
 	const struct agent *agent = job->handler;
 	bool enabled = !agent || agent->history_enabled;
 	size_t turns = agent ? (size_t)agent->history_max_turns : 24;
 
-	/* many messages that wait behind this one: look further back */
-	if (enabled && page->n_events == (size_t)page->limit && page->limit < HISTORY_PAGE && !history_reaches(page->events, page->n_events, job->seq, turns)) {
-		page_free(page);
-		read_history(job, HISTORY_PAGE, after_history);
-		return;
-	}
-	history_make(page->events, enabled ? page->n_events : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, &job->history);
-	page_free(page);
-	dispatch(job);
+	/* many messages that wait behind this one may have pushed out what was before it */
+	if (enabled && !all && !history_reaches(events, n, job->seq, turns))
+		return false;
+	history_make(events, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, &job->history);
+	return true;
 }
+
+static void
+after_history(struct page *page)
+{
+	struct job *job = page->payload;
+	bool all = page->n_events < (size_t)page->limit, far = page->limit >= HISTORY_PAGE, ok = page->err.status == STATUS_OK;
+
+	if (ok && job->chat->news && (all || page->n_events >= RECENT_EVENTS_MAX))
+		recent_take(job->chat->recent, (struct span){ job->run.s, job->run.len }, page->events, page->n_events, all);
+	ok = set_history(job, page->events, page->n_events, all || far);
+	page_free(page);
+	if (ok)
+		dispatch(job);
+	else
+		read_history(job, HISTORY_PAGE, after_history);
+}
+
+static void
+find_history(struct job *job)
+{
+	int reach = 2 * (job->handler ? (int)job->handler->history_max_turns : 24) + 64;
+	struct entry **events = NULL;
+	size_t n;
+	bool all;
+
+	if (reach <= RECENT_EVENTS_MAX) {
+		events = recent_of(job->chat->recent, (struct span){ job->run.s, job->run.len }, job->seq, &n, &all);
+		reach = RECENT_EVENTS_MAX;
+	}
+	if (events && set_history(job, events, n, all))
+		dispatch(job);
+	else
+		read_history(job, events ? HISTORY_PAGE : reach, after_history);
+}
+
+static bool
+on_said(struct entry *event, void *payload)
+{
+	struct chat *chat = payload;
+
+	recent_add(chat->recent, event);
+	return true;
+}
+
+/* What is remembered would grow old now. */
+static void
+on_news_failed(const struct err *err, void *payload)
+{
+	struct chat *chat = payload;
+
+	(void)err;
+	log_unsubscribe(chat->news);
+	chat->news = NULL;
+	recent_free(chat->recent);
+	chat->recent = recent_new();
+}
+
+static const struct subscription_events news_events = { .event = on_said, .failed = on_news_failed };
 
 /* What the run's own record has for the handler. */
 static void
@@ -530,7 +587,7 @@ start_job(struct job *job)
 		rows->limit = 1;
 		log_rows(chat->log, rows);
 	}
-	read_history(job, job->handler ? 2 * job->handler->history_max_turns + 64 : 112, after_history);
+	find_history(job);
 }
 
 /* ---- accepting a message */
@@ -898,6 +955,8 @@ chat_new(struct event_base *base, struct log *log, const struct agents *agents, 
 	chat->log = log;
 	chat->agents = agents;
 	chat->settings = *settings;
+	chat->recent = recent_new();
+	chat->news = log_subscribe(log, SPAN_NONE, "agent.chat.", log_last_seq(log), 0, &news_events, chat);
 	chat->commands = commands_new(base, CHAT_REPLY_MAX);
 	chat->grace = event_new(base, -1, 0, on_grace, chat);
 	chat->quiet = event_new(base, -1, 0, on_quiet, chat);
@@ -924,6 +983,8 @@ chat_free(struct chat *chat)
 	if (!chat)
 		return;
 	commands_free(chat->commands);
+	log_unsubscribe(chat->news);
+	recent_free(chat->recent);
 	for (i = 0; i < BUCKETS; i++)
 		while (chat->conversations[i])
 			conversation_free(chat, &chat->conversations[i]);

@@ -1,0 +1,165 @@
+/* recent.c - the newest chat events of the runs that are talked to: a chained hash, the least recently used run at one end */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "chat/recent.h"
+#include "store/store.h"
+#include "xalloc.h"
+
+#define BUCKETS 2048
+#define ENTRY_BYTES 256 /* what an event takes beside its texts, about */
+
+struct talk {
+	struct buf run;
+	struct entry *events[RECENT_EVENTS_MAX];
+	size_t n;
+	bool all;
+	struct talk *newer, *older, *chain;
+};
+
+struct recent {
+	struct talk *buckets[BUCKETS];
+	struct talk *newest, *oldest;
+	size_t n, bytes;
+};
+
+static size_t
+weight(const struct entry *event)
+{
+	return ENTRY_BYTES + event->data.n + event->message.n;
+}
+
+static struct talk **
+find(struct recent *recent, struct span run)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	struct talk **at;
+	size_t i;
+
+	for (i = 0; i < run.n; i++)
+		h = (h ^ (unsigned char)run.s[i]) * UINT64_C(1099511628211);
+	for (at = &recent->buckets[h % BUCKETS]; *at; at = &(*at)->chain)
+		if ((*at)->run.len == run.n && !memcmp((*at)->run.s, run.s, run.n))
+			break;
+	return at;
+}
+
+static void
+unlink_age(struct recent *recent, struct talk *talk)
+{
+	*(talk->newer ? &talk->newer->older : &recent->newest) = talk->older;
+	*(talk->older ? &talk->older->newer : &recent->oldest) = talk->newer;
+}
+
+static void
+push_age(struct recent *recent, struct talk *talk)
+{
+	talk->newer = NULL;
+	talk->older = recent->newest;
+	*(recent->newest ? &recent->newest->newer : &recent->oldest) = talk;
+	recent->newest = talk;
+}
+
+static void
+drop(struct recent *recent, struct talk **at)
+{
+	struct talk *talk = *at;
+	size_t i;
+
+	*at = talk->chain;
+	unlink_age(recent, talk);
+	for (i = 0; i < talk->n; i++) {
+		recent->bytes -= weight(talk->events[i]);
+		entry_unref(talk->events[i]);
+	}
+	buf_release(&talk->run);
+	free(talk);
+	recent->n--;
+}
+
+static void
+trim(struct recent *recent)
+{
+	while (recent->oldest && (recent->n > RECENT_RUNS_MAX || recent->bytes > RECENT_BYTES_MAX))
+		drop(recent, find(recent, (struct span){ recent->oldest->run.s, recent->oldest->run.len }));
+}
+
+static void
+append(struct recent *recent, struct talk *talk, struct entry *event)
+{
+	if (talk->n && event->seq <= talk->events[talk->n - 1]->seq)
+		return;
+	if (talk->n == RECENT_EVENTS_MAX) {
+		recent->bytes -= weight(talk->events[0]);
+		entry_unref(talk->events[0]);
+		memmove(talk->events, talk->events + 1, --talk->n * sizeof *talk->events);
+		talk->all = false;
+	}
+	talk->events[talk->n++] = entry_ref(event);
+	recent->bytes += weight(event);
+}
+
+struct recent *
+recent_new(void)
+{
+	return xcalloc(1, sizeof(struct recent));
+}
+
+void
+recent_free(struct recent *recent)
+{
+	if (!recent)
+		return;
+	while (recent->oldest)
+		drop(recent, find(recent, (struct span){ recent->oldest->run.s, recent->oldest->run.len }));
+	free(recent);
+}
+
+void
+recent_take(struct recent *recent, struct span run, struct entry **events, size_t n, bool all)
+{
+	struct talk **at = find(recent, run), *talk;
+	size_t i;
+
+	if (*at)
+		drop(recent, at);
+	talk = xcalloc(1, sizeof *talk);
+	at = find(recent, run);
+	*at = talk;
+	buf_init(&talk->run);
+	buf_add(&talk->run, run.s, run.n);
+	talk->all = all;
+	push_age(recent, talk);
+	recent->n++;
+	for (i = 0; i < n; i++)
+		append(recent, talk, events[i]);
+	trim(recent);
+}
+
+void
+recent_add(struct recent *recent, struct entry *event)
+{
+	struct talk *talk = *find(recent, event->stream);
+
+	if (!talk)
+		return;
+	append(recent, talk, event);
+	trim(recent);
+}
+
+struct entry **
+recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all)
+{
+	struct talk *talk = *find(recent, run);
+
+	if (!talk || !talk->n || talk->events[talk->n - 1]->seq < seq)
+		return NULL;
+	unlink_age(recent, talk);
+	push_age(recent, talk);
+	*ret_n = talk->n;
+	*ret_all = talk->all;
+	return talk->events;
+}
