@@ -37,6 +37,7 @@
 #include "opt.h"
 #include "out.h"
 #include "secrets.h"
+#include "services/services.h"
 #include "statedir.h"
 #include "timers/timers.h"
 
@@ -47,7 +48,7 @@
 #define A2A_MAX 65536	    /* bytes of one message between agents */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
@@ -55,6 +56,7 @@ static const struct opt opts[] = {
 	{ OPT_STORE, "store", "URL", "sqlite:/path of the log's file, instead of --state" },
 	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
 	{ OPT_HITL, "hitl", "DIR", "directory of the questions for people (default CLARITY_HITL_DIR, else hitl in the state directory)" },
+	{ OPT_APPLY_COMMANDS, "apply-commands", NULL, "let callers register commands as agents, which is to let them run programs" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITYD_AUTH_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
 	{ OPT_SECRETS, "secrets", "FILE", "names and patterns of secrets that are never stored, besides the built-in ones" },
@@ -88,7 +90,7 @@ struct gateway {
 	int64_t ping_ms;
 	size_t a2a_max;
 	int ready_fd;
-	bool check;
+	bool check, apply_commands;
 	struct buf where, dir, questions, tokens, audit_file, url;
 	unsigned problems; /* manifests that were left out */
 	/* rooms, in the order in which they start */
@@ -98,6 +100,7 @@ struct gateway {
 	struct audit audit;
 	struct agents *agents;
 	struct log *log;
+	struct services *services;
 	struct chat *chat;
 	struct timers *timers;
 	struct clarity *clarity;
@@ -280,6 +283,9 @@ take_option(struct gateway *gateway, int key)
 		break;
 	case 'a':
 		gateway->agents_dir = opt_arg;
+		break;
+	case OPT_APPLY_COMMANDS:
+		gateway->apply_commands = true;
 		break;
 	case OPT_HITL:
 		gateway->hitl_dir = opt_arg;
@@ -496,6 +502,18 @@ listen_everywhere(struct gateway *gateway)
 }
 
 static void
+start_services(struct gateway *gateway)
+{
+	struct services_settings settings = { .base = gateway->base, .log = gateway->log, .agents = gateway->agents,
+		.default_mode = gateway->chat_settings.default_mode, .apply_commands = gateway->apply_commands };
+	struct err err = ERR_INIT;
+
+	gateway->services = services_new(&settings);
+	if (!services_load(gateway->services, on_problem, gateway, &err))
+		die_err(&err);
+}
+
+static void
 start(struct gateway *gateway)
 {
 	struct timers_settings timers = { .problem = on_timer_problem };
@@ -514,14 +532,17 @@ start(struct gateway *gateway)
 	log_secrets(gateway->log, gateway->secrets);
 	if (!audit_open(&gateway->audit, gateway->audit_file.s, &err))
 		die_err(&err);
+	start_services(gateway);
 	gateway->server_settings.answered = on_answered;
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
 	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
 	gateway->chat_settings.url = gateway->url.s;
 	gateway->chat_settings.secrets = gateway->secrets;
+	gateway->chat_settings.services = gateway->services;
 	gateway->chat = chat_new(gateway->base, gateway->log, gateway->agents, &gateway->chat_settings);
 	clarity.log = gateway->log;
 	clarity.chat = gateway->chat;
+	clarity.services = gateway->services;
 	clarity.agents = gateway->agents;
 	clarity.auth = gateway->auth;
 	clarity.base = gateway->base;
@@ -553,6 +574,7 @@ finish(struct gateway *gateway)
 	timers_free(gateway->timers);
 	chat_free(gateway->chat);
 	log_close(gateway->log);
+	services_free(gateway->services);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);
 	audit_close(&gateway->audit);

@@ -202,3 +202,57 @@ arguments_reply(const struct job *job, const struct buf *output, struct buf *ret
 	buf_addf(ret, "agent chat tool returned no reply text: %s", job->handler->handler_tool.s);
 	return false;
 }
+
+/* The first of these members that is there, be it of use or not; then the first text of content. */
+static bool
+find_remote_text(struct span result, struct buf *ret)
+{
+	static const char *const names[] = { "reply", "message", "text", "output_text" };
+	struct span value, content, item, inner;
+	size_t i, pos = 0;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		if (jtext_get(result, names[i], &value) && jtext_type(value) != JTEXT_NULL) {
+			if (jtext_string(value, ret) && is_filled(ret))
+				return true;
+			break;
+		}
+	buf_reset(ret);
+	if (!jtext_get(result, "content", &content) || jtext_type(content) != JTEXT_ARRAY)
+		return false;
+	while (jtext_each(content, &pos, NULL, &item)) {
+		struct buf reply = BUF_INIT;
+
+		buf_reset(ret);
+		if (!jtext_get_string(item, "text", ret) || !is_filled(ret))
+			continue;
+		/* a reply that was made a JSON text on its way */
+		if (jtext_check(ret->s, ret->len, true, &inner, NULL) && jtext_get_string(inner, "reply", &reply) && is_filled(&reply)) {
+			buf_reset(ret);
+			buf_add(ret, reply.s, reply.len);
+		}
+		buf_release(&reply);
+		return true;
+	}
+	return false;
+}
+
+bool
+arguments_remote_reply(const struct job *job, struct span result, struct buf *ret)
+{
+	struct span value;
+	bool found;
+
+	buf_reset(ret);
+	found = jtext_type(result) == JTEXT_STRING ? jtext_string(result, ret) && is_filled(ret) : find_remote_text(result, ret);
+	if (jtext_get(result, "isError", &value) && jtext_type(value) == JTEXT_TRUE) {
+		if (!found)
+			buf_addf(ret, "the tool failed: %s", job->handler->handler_tool.s);
+		return false;
+	}
+	if (found)
+		return true;
+	buf_reset(ret);
+	buf_addf(ret, "agent chat tool returned no reply text: %s", job->handler->handler_tool.s);
+	return false;
+}

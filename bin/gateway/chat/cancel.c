@@ -14,6 +14,7 @@
 #include "chat/sanitize.h"
 #include "err.h"
 #include "log/log.h"
+#include "services/services.h"
 #include "status.h"
 #include "xalloc.h"
 
@@ -187,6 +188,8 @@ stop_handler(const struct cancel *cancel, const struct buf *run)
 
 	if (job && job->call)
 		command_end(job->call, "the run was cancelled");
+	else if (job && job->remote)
+		service_call_end(job->remote, "the run was cancelled");
 	else if (!job && cancel->stop) {
 		job = job_new(cancel->chat, run, 0);
 		job->failed = true;

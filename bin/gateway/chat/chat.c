@@ -15,6 +15,7 @@
 #include "err.h"
 #include "key.h"
 #include "log/log.h"
+#include "services/services.h"
 #include "status.h"
 #include "xalloc.h"
 
@@ -63,6 +64,12 @@ size_t
 chat_message_chars(const struct chat *chat)
 {
 	return chat->settings.message_chars;
+}
+
+bool
+chat_records_services(const struct chat *chat)
+{
+	return services_record(chat->settings.services);
 }
 
 const char *
@@ -333,20 +340,73 @@ run_command(struct job *job)
 	buf_release(&url);
 }
 
+static void
+after_remote(bool ok, struct span result, const char *why, void *payload)
+{
+	struct job *job = payload;
+
+	job->remote = NULL;
+	job->tool_called = ok;
+	buf_reset(&job->reply);
+	if (ok && job->firing) {
+		struct buf output = BUF_INIT;
+
+		buf_add(&output, result.s, result.n);
+		firing_answer(job, &output);
+		buf_release(&output);
+		end_job(job, job->failed);
+	} else if (ok)
+		end_job(job, !arguments_remote_reply(job, result, &job->reply));
+	else {
+		buf_addstr(&job->reply, why);
+		end_job(job, true);
+	}
+}
+
+static void
+run_remote(struct job *job)
+{
+	const struct agent *agent = job->handler;
+	const char *tool = job->firing ? firing_tool(job->firing) : agent->handler_tool.s;
+	struct services_request request = { .service = { agent->service.s, agent->service.len }, .tool = { tool, strlen(tool) }, .session = job->session.s,
+		.run = job->run.s, .timeout_ms = job->firing ? 0 : agent->timeout_ms };
+	struct buf arguments = BUF_INIT;
+
+	if (job->firing)
+		firing_arguments(job, &arguments);
+	else
+		arguments_make(job, &arguments);
+	request.arguments = (struct span){ arguments.s, arguments.len - 1 }; /* without its end of line */
+	job->remote = services_call(job->chat->settings.services, &request, after_remote, job);
+	buf_release(&arguments);
+}
+
+/* Why nobody can be asked; false: somebody can. What the service does now counts, not what it did when the message came. */
+static bool
+cannot_ask(const struct job *job, struct buf *why)
+{
+	const struct agent *now = job->handler ? agents_by_service(job->chat->agents, (struct span){ job->handler->service.s, job->handler->service.len }) : NULL;
+
+	if (!job->service.len && !job->handler)
+		buf_addstr(why, "runtime chat dispatch requires serviceId on run or request");
+	else if (!now)
+		buf_addf(why, "service not found: %s", job->service.s);
+	else if (job->handler->origin == ORIGIN_LOCAL_WASM)
+		buf_addf(why, "local_wasm handlers are not run by this gateway (%s): use chat mode echo, or a command or remote_mcp origin", job->service.s);
+	else if (now->state.lifecycle != LIFE_RUNNING)
+		buf_addf(why, "service is not running: %s", job->service.s);
+	return why->len;
+}
+
 void
 job_call_handler(struct job *job)
 {
-	if (job->handler && job->handler->origin == ORIGIN_COMMAND) {
+	if (cannot_ask(job, &job->reply))
+		end_job(job, true);
+	else if (job->handler->origin == ORIGIN_COMMAND)
 		run_command(job);
-		return;
-	}
-	if (!job->service.len && !job->handler)
-		buf_addstr(&job->reply, "runtime chat dispatch requires serviceId on run or request");
-	else if (!job->handler)
-		buf_addf(&job->reply, "service not found: %s", job->service.s);
 	else
-		buf_addf(&job->reply, "service is not running: %s", job->handler->service.s);
-	end_job(job, true);
+		run_remote(job);
 }
 
 static void
@@ -930,6 +990,7 @@ on_grace(evutil_socket_t fd, short what, void *payload)
 	(void)fd;
 	(void)what;
 	commands_stop(chat->commands);
+	services_stop(chat->settings.services);
 }
 
 static void

@@ -17,6 +17,7 @@ struct chat;
 struct err;
 struct event_base;
 struct log;
+struct services;
 
 #define CHAT_MESSAGE_CHARS 2000	     /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
 #define CHAT_COMMANDS_MAX 64	     /* handler processes at once; further messages wait */
@@ -26,6 +27,7 @@ struct log;
 struct chat_settings {
 	const char *default_mode; /* CLARITY_HITL_CHAT_MODE */
 	size_t message_chars;
+	struct services *services; /* for remote handlers */
 	const char *url;	  /* what handlers get as AGENT_RUNTIME_URL */
 	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };

@@ -132,11 +132,25 @@ add_provider(const struct job *job, bool echo, struct buf *data)
 }
 
 void
+events_tool_called(struct change_context *context, const struct job *job)
+{
+	struct buf text = BUF_INIT;
+
+	if (!job->tool_called || !chat_records_services(job->chat))
+		return;
+	buf_addf(&text, "Remote tool called: %s", job->firing ? firing_tool(job->firing) : tool_of(job));
+	change_emit(context, STREAM_NONE, "service.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
+	    (struct span){ job->service.s, job->service.len }, SPAN_NONE);
+	buf_release(&text);
+}
+
+void
 events_reply(struct change_context *context, const struct job *job, bool echo)
 {
 	static const char reason[] = "awaiting operator input";
 	struct buf data = BUF_INIT;
 
+	events_tool_called(context, job);
 	begin(job, &data);
 	add(&data, "role", "assistant");
 	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
@@ -163,6 +177,7 @@ step_failed(struct change_context *context, const struct job *job, const char *e
 {
 	struct buf data = BUF_INIT;
 
+	events_tool_called(context, job);
 	begin(job, &data);
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
 	add(&data, "error", error);

@@ -11,6 +11,7 @@ struct change_context;
 struct command_call;
 struct firing;
 struct run;
+struct service_call;
 
 /* One message on its way to its answer. */
 struct job {
@@ -25,6 +26,8 @@ struct job {
 	bool hitl;
 	const struct agent *handler;	/* NULL: none found */
 	struct command_call *call;	/* the handler at work, or NULL */
+	struct service_call *remote;	/* the same, somewhere else */
+	bool tool_called;		/* it answered */
 	struct history history;
 	struct buf reply;		/* or, with failed, the error */
 	bool failed;
@@ -52,12 +55,16 @@ void events_disabled(struct change_context *context, const struct job *job);
 void events_start(struct change_context *context, const struct job *job, bool echo, bool tool);
 void events_reply(struct change_context *context, const struct job *job, bool echo);
 void events_failure(struct change_context *context, const struct job *job);
+/* The call of a remote tool is an event of the service; nothing for others. */
+void events_tool_called(struct change_context *context, const struct job *job);
 /* The end of a cancelled run: the job's answer, when it came all the same, or its failure; then the run's. */
 void events_cancelled(struct change_context *context, const struct job *job, const struct run *run);
 const char *job_mode(const struct job *job);
 
 /* arguments.c - what a handler is given (contract section 9), and what its answer says */
 void arguments_make(const struct job *job, struct buf *to);
+/* The same of what a remote tool returned (contract section 9). */
+bool arguments_remote_reply(const struct job *job, struct span result, struct buf *ret);
 /* The reply's text; false with the reason in ret. */
 bool arguments_reply(const struct job *job, const struct buf *output, struct buf *ret);
 bool arguments_text(struct span answer, struct buf *ret); /* the same of an answer that is read already; false: it has none */
@@ -65,6 +72,7 @@ bool arguments_text(struct span answer, struct buf *ret); /* the same of an answ
 /* timer.c - runs of timers */
 void firing_free(struct firing *firing); /* accepts NULL */
 void firing_ended(struct firing *firing);
+const char *firing_tool(const struct firing *firing);
 void firing_arguments(const struct job *job, struct buf *to);
 void firing_answer(struct job *job, const struct buf *output);	/* into reply and failed */
 void events_firing(struct change_context *context, const struct job *job);	  /* its end */
@@ -75,6 +83,7 @@ void events_firing_interrupted(struct change_context *context, const struct job 
 void chat_enqueue(struct job *job);
 void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
 void job_call_handler(struct job *job); /* its answer becomes the end of the job */
+bool chat_records_services(const struct chat *chat);
 const char *chat_default_mode(const struct chat *chat);
 
 #endif

@@ -45,6 +45,12 @@ firing_ended(struct firing *firing)
 		firing->events->ended(firing->payload);
 }
 
+const char *
+firing_tool(const struct firing *firing)
+{
+	return firing->tool.s;
+}
+
 /* ---- the events */
 
 static void
@@ -169,6 +175,7 @@ events_firing(struct change_context *context, const struct job *job)
 	const struct firing *firing = job->firing;
 	struct buf data = BUF_INIT;
 
+	events_tool_called(context, job);
 	end_step(context, firing, &job->reply, job->failed ? job->reply.s : NULL);
 	begin(&data, firing);
 	add_trigger(&data, firing);
@@ -186,6 +193,7 @@ events_firing_cancelled(struct change_context *context, const struct job *job, c
 	struct buf data = BUF_INIT, reason = BUF_INIT;
 
 	buf_add(&reason, run->cancel_reason.s, run->cancel_reason.len);
+	events_tool_called(context, job);
 	end_step(context, firing, &job->reply, job->failed ? "the run was cancelled" : NULL);
 	begin(&data, firing);
 	if (reason.len)
@@ -269,8 +277,13 @@ firing_answer(struct job *job, const struct buf *output)
 		if (!jtext_string(value, &job->reply) || !job->reply.len)
 			buf_addstr(&job->reply, "the agent says that it failed");
 		job->failed = true;
-	} else if (!arguments_text(answer, &job->reply))
-		buf_reset(&job->reply);
+	} else {
+		if (!arguments_text(answer, &job->reply))
+			buf_reset(&job->reply);
+		job->failed = jtext_get(answer, "isError", &value) && jtext_type(value) == JTEXT_TRUE;
+		if (job->failed && !job->reply.len)
+			buf_addstr(&job->reply, "the agent says that it failed");
+	}
 }
 
 /* ---- firing */

@@ -13,10 +13,12 @@ struct chat;
 struct clarity;
 struct log;
 struct request;
+struct services;
 
 struct clarity_settings {
 	struct log *log;
 	struct chat *chat;
+	struct services *services;
 	const struct agents *agents;
 	const struct auth *auth;
 	struct event_base *base;

@@ -84,10 +84,16 @@ js_number(const char *s)
 int
 shape_limit(const struct request *request, int fallback)
 {
+	return shape_limit_of(request, "limit", fallback);
+}
+
+int
+shape_limit_of(const struct request *request, const char *name, int fallback)
+{
 	struct buf text = BUF_INIT;
 	double n = fallback;
 
-	if (request_query(request, "limit", &text)) {
+	if (request_query(request, name, &text)) {
 		n = js_number(text.s);
 		if (!isfinite(n))
 			n = fallback;

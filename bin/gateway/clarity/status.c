@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "http/server.h"
 #include "log/log.h"
+#include "services/services.h"
 
 #define RUNS_LOOKED_AT 500
 
@@ -49,7 +50,7 @@ get_registry(struct clarity *clarity, struct request *request, const struct buf 
 }
 
 struct counts {
-	int64_t all, mcp, agent, running, running_mcp, running_agent, degraded, stopped;
+	int64_t all, mcp, agent, running, running_mcp, running_agent, degraded, stopped, quarantined;
 	int64_t local_mcp, remote_mcp, local_agent, remote_agent;
 };
 
@@ -64,7 +65,9 @@ count_services(const struct agents *agents, struct counts *counts)
 
 		counts->all++;
 		counts->running += runs;
-		counts->stopped += !runs;
+		counts->stopped += agent->state.lifecycle == LIFE_STOPPED || agent->state.lifecycle == LIFE_REGISTERED;
+		counts->quarantined += agent->state.lifecycle == LIFE_QUARANTINED;
+		counts->degraded += agent->state.health == HEALTH_DEGRADED;
 		if (agent->is_agent) {
 			counts->agent++;
 			counts->running_agent += runs;
@@ -85,8 +88,8 @@ add_summary(const struct counts *counts, struct buf *to)
 		int64_t n;
 	} members[] = {
 		{ "total", counts->all }, { "mcpServices", counts->mcp }, { "agentServices", counts->agent }, { "running", counts->running },
-		{ "runningMcp", counts->running_mcp }, { "runningAgent", counts->running_agent }, { "degraded", 0 }, { "stopped", counts->stopped },
-		{ "quarantined", 0 }, { "localMcp", counts->local_mcp }, { "remoteMcp", counts->remote_mcp }, { "localAgent", counts->local_agent },
+		{ "runningMcp", counts->running_mcp }, { "runningAgent", counts->running_agent }, { "degraded", counts->degraded }, { "stopped", counts->stopped },
+		{ "quarantined", counts->quarantined }, { "localMcp", counts->local_mcp }, { "remoteMcp", counts->remote_mcp }, { "localAgent", counts->local_agent },
 		{ "remoteAgent", counts->remote_agent }, { "local", counts->local_mcp }, { "remote", counts->remote_mcp },
 	};
 	size_t i;
@@ -139,7 +142,7 @@ after_rows(struct rows *rows)
 	for (i = 0; i < agents_count(settings->agents); i++) {
 		if (i)
 			buf_addch(&answer, ',');
-		agent_item(agents_at(settings->agents, i), clock_wall_ms(), &answer);
+		service_summary(agents_at(settings->agents, i), clock_wall_ms(), &answer);
 	}
 	buf_addch(&answer, ']');
 	add_now(&answer);

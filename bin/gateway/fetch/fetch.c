@@ -5,10 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
 #include <event2/event.h>
 
+#include "err.h"
 #include "fetch/fetch.h"
+#include "fetch/libcurl.h"
 #include "xalloc.h"
 
 struct fetch {
@@ -30,7 +31,8 @@ struct fetch {
 struct fetcher {
 	struct event_base *base;
 	char *user_agent;
-	CURLM *multi; /* NULL until the first request */
+	const struct libcurl *lib; /* NULL until the first request */
+	CURLM *multi;
 	struct event *timer, *tell;
 	struct fetch *running, *ended, **ended_last;
 };
@@ -59,10 +61,12 @@ fetch_free(struct fetch *fetch)
 		fetch->next->prev = fetch->prev;
 	else if (fetch->ended)
 		fetch->fetcher->ended_last = fetch->prev;
-	if (!fetch->ended)
-		curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-	curl_easy_cleanup(fetch->easy);
-	curl_slist_free_all(fetch->headers);
+	if (fetch->easy) {
+		if (!fetch->ended)
+			fetch->fetcher->lib->multi_remove_handle(fetch->fetcher->multi, fetch->easy);
+		fetch->fetcher->lib->easy_cleanup(fetch->easy);
+		fetch->fetcher->lib->slist_free_all(fetch->headers);
+	}
 	free(fetch->body);
 	buf_release(&fetch->answer.content_type);
 	buf_release(&fetch->answer.head);
@@ -97,7 +101,7 @@ result_of(const struct fetch *fetch, CURLcode code)
 static void
 add_reason(struct fetch *fetch, CURLcode code)
 {
-	const char *text = *fetch->error ? fetch->error : curl_easy_strerror(code), *colon;
+	const char *text = *fetch->error ? fetch->error : fetch->fetcher->lib->easy_strerror(code), *colon;
 
 	if (fetch->answer.why.len)
 		return;
@@ -109,23 +113,11 @@ add_reason(struct fetch *fetch, CURLcode code)
 		fetch->answer.why.s[0] = (char)(fetch->answer.why.s[0] + 'a' - 'A');
 }
 
-/* Takes a finished call out of libcurl; its done() comes from the loop, where everything may be called again. */
 static void
-end_call(struct fetch *fetch, CURLcode code)
+tell_later(struct fetch *fetch)
 {
 	struct fetcher *fetcher = fetch->fetcher;
-	curl_off_t at = 0;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
-	fetch->answer.sent = at > 0;
-	fetch->answer.result = result_of(fetch, code);
-	if (fetch->answer.result != FETCH_DONE)
-		add_reason(fetch, code);
-	read_type(&fetch->answer);
-	curl_multi_remove_handle(fetcher->multi, fetch->easy);
-	*fetch->prev = fetch->next;
-	if (fetch->next)
-		fetch->next->prev = fetch->prev;
 	fetch->ended = true;
 	fetch->next = NULL;
 	fetch->prev = fetcher->ended_last;
@@ -134,19 +126,39 @@ end_call(struct fetch *fetch, CURLcode code)
 	event_active(fetcher->tell, EV_TIMEOUT, 1);
 }
 
+/* Takes a finished call out of libcurl; its done() comes from the loop, where everything may be called again. */
+static void
+end_call(struct fetch *fetch, CURLcode code)
+{
+	struct fetcher *fetcher = fetch->fetcher;
+	curl_off_t at = 0;
+
+	fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
+	fetch->answer.sent = at > 0;
+	fetch->answer.result = result_of(fetch, code);
+	if (fetch->answer.result != FETCH_DONE)
+		add_reason(fetch, code);
+	read_type(&fetch->answer);
+	fetch->fetcher->lib->multi_remove_handle(fetcher->multi, fetch->easy);
+	*fetch->prev = fetch->next;
+	if (fetch->next)
+		fetch->next->prev = fetch->prev;
+	tell_later(fetch);
+}
+
 static void
 check_ended(struct fetcher *fetcher)
 {
 	struct CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(fetcher->multi, &left))) {
+	while ((message = fetcher->lib->multi_info_read(fetcher->multi, &left))) {
 		void *fetch = NULL;
 		CURLcode code = message->data.result;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
+		fetcher->lib->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
 		end_call(fetch, code);
 	}
 }
@@ -176,7 +188,7 @@ on_socket(evutil_socket_t fd, short what, void *payload)
 	struct fetcher *fetcher = payload;
 	int running, action = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 
-	curl_multi_socket_action(fetcher->multi, fd, action, &running);
+	fetcher->lib->multi_socket_action(fetcher->multi, fd, action, &running);
 	check_ended(fetcher);
 }
 
@@ -188,7 +200,7 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 
 	(void)fd;
 	(void)what;
-	curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	fetcher->lib->multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	check_ended(fetcher);
 }
 
@@ -203,12 +215,12 @@ watch_socket(CURL *easy, curl_socket_t fd, int action, void *payload, void *of_s
 	if (event)
 		event_free(event);
 	if (action == CURL_POLL_REMOVE) {
-		curl_multi_assign(fetcher->multi, fd, NULL);
+		fetcher->lib->multi_assign(fetcher->multi, fd, NULL);
 		return 0;
 	}
 	event = event_new(fetcher->base, fd, what, on_socket, fetcher);
 	event_add(event, NULL);
-	curl_multi_assign(fetcher->multi, fd, event);
+	fetcher->lib->multi_assign(fetcher->multi, fd, event);
 	return 0;
 }
 
@@ -240,7 +252,7 @@ take_header(char *bytes, size_t size, size_t n, void *payload)
 		buf_reset(&answer->head); /* an interim answer came before it */
 		buf_reset(&answer->content_type);
 	}
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
 	if (answer->head.len + n > FETCH_HEAD_MAX) {
 		answer->result = FETCH_BROKEN;
@@ -261,7 +273,7 @@ take_body(char *bytes, size_t size, size_t n, void *payload)
 	n *= size;
 	if (!answer->size) {
 		read_type(answer);
-		curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+		fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
 	}
 	answer->size += n;
 	if (announced > 0 && (uint64_t)announced > fetch->body_max)
@@ -309,19 +321,22 @@ fetch_header(const struct fetch_answer *answer, const char *name, struct buf *to
 
 /* ---- a call */
 
-static void
-start_curl(struct fetcher *fetcher)
+static bool
+start_curl(struct fetcher *fetcher, struct err *err)
 {
 	if (fetcher->multi)
-		return;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	fetcher->multi = curl_multi_init();
+		return true;
+	fetcher->lib = libcurl_load(err);
+	if (!fetcher->lib)
+		return false;
+	fetcher->multi = fetcher->lib->multi_init();
 	if (!fetcher->multi)
 		abort(); /* memory is out */
-	curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
-	curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
+	fetcher->lib->multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	fetcher->lib->multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
+	fetcher->lib->multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	fetcher->lib->multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
+	return true;
 }
 
 static void
@@ -329,34 +344,34 @@ set_options(struct fetch *fetch, const struct fetch_request *request)
 {
 	CURL *easy = fetch->easy;
 
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
-	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_URL, request->url);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
 	if (fetch->body) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POST, 1L);
+		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body);
+		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
 	}
-	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 struct fetch *
 fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_cb *done, void *payload)
 {
 	struct fetch *fetch = xcalloc(1, sizeof *fetch);
+	struct err err = ERR_INIT;
 	size_t i;
 
-	start_curl(fetcher);
 	fetch->fetcher = fetcher;
 	fetch->body_max = request->body_max;
 	fetch->body_cb = request->body_cb;
@@ -366,14 +381,20 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_
 	buf_init(&fetch->answer.head);
 	buf_init(&fetch->answer.body);
 	buf_init(&fetch->answer.why);
+	if (!start_curl(fetcher, &err)) {
+		fetch->answer.result = FETCH_UNREACHABLE;
+		buf_addstr(&fetch->answer.why, err.text);
+		tell_later(fetch);
+		return fetch;
+	}
 	for (i = 0; request->headers && request->headers[i]; i++)
-		fetch->headers = curl_slist_append(fetch->headers, request->headers[i]);
-	fetch->headers = curl_slist_append(fetch->headers, "expect:"); /* the body comes with the head, asked for or not */
+		fetch->headers = fetcher->lib->slist_append(fetch->headers, request->headers[i]);
+	fetch->headers = fetcher->lib->slist_append(fetch->headers, "expect:"); /* the body comes with the head, asked for or not */
 	if (request->body) {
 		fetch->body = xmalloc(request->body_len + 1);
 		memcpy(fetch->body, request->body, request->body_len);
 	}
-	fetch->easy = curl_easy_init();
+	fetch->easy = fetcher->lib->easy_init();
 	if (!fetch->easy)
 		abort(); /* memory is out */
 	set_options(fetch, request);
@@ -382,7 +403,7 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_
 	if (fetch->next)
 		fetch->next->prev = &fetch->next;
 	fetcher->running = fetch;
-	curl_multi_add_handle(fetcher->multi, fetch->easy);
+	fetcher->lib->multi_add_handle(fetcher->multi, fetch->easy);
 	return fetch;
 }
 
@@ -415,10 +436,8 @@ fetcher_free(struct fetcher *fetcher)
 		fetch_free(fetcher->running);
 	while (fetcher->ended)
 		fetch_free(fetcher->ended);
-	if (fetcher->multi) {
-		curl_multi_cleanup(fetcher->multi);
-		curl_global_cleanup();
-	}
+	if (fetcher->multi)
+		fetcher->lib->multi_cleanup(fetcher->multi);
 	event_free(fetcher->timer);
 	event_free(fetcher->tell);
 	free(fetcher->user_agent);

@@ -1,6 +1,7 @@
 /* log.c - append, read, subscribe from a cursor */
 #include "compat.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -386,4 +387,15 @@ void
 log_docs(struct log *log, struct docs *docs)
 {
 	store_docs(log->store, docs);
+}
+
+void
+log_settle(struct log *log)
+{
+	while (store_queued(log->store)) {
+		struct pollfd fd = { .fd = store_fd(log->store), .events = POLLIN };
+
+		(void)poll(&fd, 1, -1); /* the store always answers */
+		store_dispatch(log->store);
+	}
 }

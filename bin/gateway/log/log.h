@@ -26,6 +26,7 @@ void log_docs(struct log *log, struct docs *docs);	 /* as store_docs() */
 const struct derived_ops *log_rows_ops(void);		 /* for rows_free() */
 int64_t log_last_seq(const struct log *log);
 size_t log_queued(const struct log *log);
+void log_settle(struct log *log); /* waits until everything that was asked for is done: for the beginning, before the loop runs */
 
 struct subscription_events {
 	/* One event. Return false to be paused after it: nothing more comes until log_resume(). */

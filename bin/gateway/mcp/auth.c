@@ -51,8 +51,14 @@ use_secret(const char *s, size_t n, const char *what, const char *name, struct b
 static bool
 from_variable(const char *name, struct buf *to, struct err *err)
 {
+	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN", "CLARITY_API_TOKEN", "AGENT_RUNTIME_TOKEN", "CLARITY_RUNTIME_TOKEN" };
 	const char *value = getenv(name);
+	size_t i;
 
+	/* whoever may apply a manifest must not get at what guards the gateway itself */
+	for (i = 0; i < ARRAY_LEN(ours); i++)
+		if (!strcmp(name, ours[i]))
+			return err_set(err, STATUS_CONFIG, "unable to use the remote auth secret in env '%s': it is the gateway's own", name);
 	return use_secret(value ? value : "", value ? strlen(value) : 0, "env", name, to, err);
 }
 

@@ -589,12 +589,10 @@ mcp_call(struct mcp *mcp, const struct mcp_request *request, mcp_done_cb *done, 
 }
 
 void
-mcp_cancel(struct mcp_call *call)
+mcp_end(struct mcp_call *call, const char *why)
 {
-	if (!call)
-		return;
-	go_on(call->mcp);
-	call_free(call);
+	if (call->state != ENDED)
+		end_later(call, MCP_REFUSED, why);
 }
 
 void

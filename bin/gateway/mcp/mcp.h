@@ -59,7 +59,7 @@ struct mcp *mcp_new(struct event_base *base, struct fetcher *fetcher, const stru
 void mcp_free(struct mcp *mcp); /* without further done(); accepts NULL */
 
 struct mcp_call *mcp_call(struct mcp *mcp, const struct mcp_request *request, mcp_done_cb *done, void *payload);
-void mcp_cancel(struct mcp_call *call); /* its done() does not come; accepts NULL */
+void mcp_end(struct mcp_call *call, const char *why); /* its done() comes as ever, refused with this reason */
 
 void mcp_forget(struct mcp *mcp);		 /* the session is over: the next request opens one */
 void mcp_stop(struct mcp *mcp, const char *why); /* every call ends, refused with this reason; and mcp_forget() */

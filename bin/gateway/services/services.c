@@ -1,0 +1,559 @@
+/* services.c - the set of services: taken up at the start, applied, and what this process knows of each */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "fetch/fetch.h"
+#include "mcp/mcp.h"
+#include "num.h"
+#include "services/internal.h"
+#include "status.h"
+#include "xalloc.h"
+
+#define SWEEP_MS 200 /* how often retired connections are looked at */
+
+struct retired {
+	struct mcp *mcp;
+	struct retired *next;
+};
+
+/* ---- the environment (contract section 17) */
+
+static int64_t
+from_env(const char *name, int64_t fallback)
+{
+	const char *text = getenv(name);
+	int64_t n;
+
+	return text && num_i64(text, strlen(text), &n) && n > 0 && n <= INT64_C(1) << 31 ? n : fallback;
+}
+
+static double
+rate_from_env(const char *name, double fallback)
+{
+	const char *text = getenv(name);
+	char *end;
+	double rate;
+
+	if (!text || !*text)
+		return fallback;
+	rate = strtod(text, &end);
+	return *end || !(rate > 0 && rate <= 1) ? fallback : rate;
+}
+
+/* "a, B" as " a b ". */
+static char *
+hosts_from_env(const char *name)
+{
+	const char *text = getenv(name);
+	struct buf hosts = BUF_INIT;
+
+	if (!text || !text[strspn(text, " ,\t")])
+		return NULL;
+	buf_addch(&hosts, ' ');
+	for (; *text; text++) {
+		char c = *text;
+
+		buf_addch(&hosts, c == ',' || c == '\t' ? ' ' : c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c);
+	}
+	buf_addch(&hosts, ' ');
+	return buf_detach(&hosts, NULL);
+}
+
+static bool
+flag_from_env(const char *name)
+{
+	static const char *const yes[] = { "1", "true", "yes", "on" };
+	const char *text = getenv(name);
+	size_t i;
+
+	if (!text)
+		return true;
+	for (i = 0; i < ARRAY_LEN(yes); i++)
+		if (!strcasecmp(text, yes[i]))
+			return true;
+	return false;
+}
+
+/* ---- one service */
+
+struct service *
+service_of(struct services *services, struct span id)
+{
+	struct service *service;
+
+	for (service = services->list; service; service = service->next)
+		if (service->id.len == id.n && !memcmp(service->id.s, id.s, id.n))
+			return service;
+	service = xcalloc(1, sizeof *service);
+	service->services = services;
+	buf_init(&service->id);
+	buf_add(&service->id, id.s, id.n);
+	service->last_op = &service->op;
+	service->last_step = &service->step;
+	service->next = services->list;
+	services->list = service;
+	return service;
+}
+
+const struct agent *
+service_agent(const struct service *service)
+{
+	return agents_by_service(service->services->settings.agents, (struct span){ service->id.s, service->id.len });
+}
+
+struct mcp *
+service_mcp(struct service *service)
+{
+	const struct services *services = service->services;
+	const struct agent *agent = service_agent(service);
+	struct mcp_settings settings = { .name = service->id.s, .retry_max = (unsigned)services->retry_max, .retry_backoff_ms = services->backoff_ms };
+
+	if (service->mcp)
+		return service->mcp;
+	settings.endpoint = agent->endpoint.s;
+	settings.auth_ref = agent->auth_ref.len ? agent->auth_ref.s : NULL;
+	settings.timeout_ms = agent->remote_timeout_ms ? agent->remote_timeout_ms : services->timeout_ms;
+	settings.payload_max = (size_t)(agent->payload_max ? agent->payload_max : services->payload_max);
+	settings.concurrency = (unsigned)(agent->concurrency ? agent->concurrency : services->concurrency);
+	service->mcp = mcp_new(services->settings.base, services->fetcher, &settings);
+	return service->mcp;
+}
+
+void
+service_retire(struct service *service, const char *why)
+{
+	struct services *services = service->services;
+	struct timeval after = { 0, SWEEP_MS * 1000 };
+	struct retired *retired;
+
+	if (!service->mcp)
+		return;
+	mcp_stop(service->mcp, why);
+	retired = xcalloc(1, sizeof *retired);
+	retired->mcp = service->mcp;
+	retired->next = services->retired;
+	services->retired = retired;
+	service->mcp = NULL;
+	event_add(services->sweep, &after);
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *payload)
+{
+	struct services *services = payload;
+	struct retired **at = &services->retired;
+	struct timeval again = { 0, SWEEP_MS * 1000 };
+
+	(void)fd;
+	(void)what;
+	while (*at) {
+		struct retired *retired = *at;
+
+		if (mcp_count(retired->mcp)) {
+			at = &retired->next;
+			continue;
+		}
+		*at = retired->next;
+		mcp_free(retired->mcp);
+		free(retired);
+	}
+	if (services->retired)
+		event_add(services->sweep, &again);
+}
+
+bool
+service_may_ask(const struct service *service, struct buf *why)
+{
+	const char *hosts = service->services->allowed_hosts;
+	const struct agent *agent = service_agent(service);
+	struct buf mark = BUF_INIT;
+	bool ok;
+
+	if (!hosts)
+		return true;
+	buf_addf(&mark, " %s ", agent->host.s);
+	ok = strstr(hosts, mark.s);
+	buf_release(&mark);
+	if (!ok)
+		buf_addf(why, "remote endpoint host '%s' is not in CLARITY_REMOTE_ALLOWED_HOSTS", agent->host.s);
+	return ok;
+}
+
+bool
+services_record(const struct services *services)
+{
+	return services->record;
+}
+
+/* ---- apply */
+
+struct apply {
+	struct services *services;
+	struct agent *agent;
+	services_done_cb *done;
+	void *payload;
+};
+
+static bool
+apply_manifest(struct change *change, const void *row, struct change_context *context)
+{
+	const struct apply *apply = change->payload;
+	const struct agent *agent = apply->agent;
+	struct buf key = BUF_INIT, doc = BUF_INIT, text = BUF_INIT;
+
+	(void)row;
+	buf_addf(&key, "service/%s", agent->service.s);
+	service_save(agent, &doc);
+	change_put(context, (struct span){ key.s, key.len }, (struct span){ doc.s, doc.len });
+	if (apply->services->record) {
+		buf_reset(&doc);
+		buf_addch(&doc, '{');
+		jtext_add_string(&doc, "origin", agent_origin_text(agent), strlen(agent_origin_text(agent)));
+		jtext_add_string(&doc, "module", agent->module.s, agent->module.len);
+		buf_addch(&doc, '}');
+		buf_addf(&text, "Manifest applied for %s", agent->service.s);
+		change_emit(context, STREAM_NONE, "service.manifest_applied", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
+		    (struct span){ agent->service.s, agent->service.len }, (struct span){ doc.s, doc.len });
+	}
+	buf_release(&key);
+	buf_release(&doc);
+	buf_release(&text);
+	return true;
+}
+
+static void
+nobody(int http, const struct buf *body, const char *error, void *payload)
+{
+	(void)http;
+	(void)body;
+	(void)error;
+	(void)payload;
+}
+
+static bool
+same_origin(const struct agent *a, const struct agent *b)
+{
+	return a->origin == b->origin && !strcmp(a->endpoint.s, b->endpoint.s) && !strcmp(a->auth_ref.s, b->auth_ref.s) && a->remote_timeout_ms == b->remote_timeout_ms &&
+	    a->payload_max == b->payload_max && a->concurrency == b->concurrency;
+}
+
+/* The manifest is stored: it counts from now on. */
+static void
+install(const struct apply *apply)
+{
+	struct services *services = apply->services;
+	struct span id = { apply->agent->service.s, apply->agent->service.len };
+	const struct agent *old = agents_by_service(services->settings.agents, id);
+	bool is_new = !old, other = old && !same_origin(old, apply->agent);
+	struct buf body = BUF_INIT;
+
+	if (!agents_put(services->settings.agents, apply->agent)) {
+		/* checked before; two at once have taken the last place */
+		agent_unref(apply->agent);
+		apply->done(503, NULL, "unable to keep more services", apply->payload);
+		return;
+	}
+	if (other)
+		service_retire(service_of(services, id), "the service's manifest was replaced");
+	buf_addstr(&body, "{\"service\":");
+	service_record(apply->agent, clock_wall_ms(), &body);
+	buf_addch(&body, '}');
+	apply->done(200, &body, NULL, apply->payload);
+	buf_release(&body);
+	if (is_new && apply->agent->autostart && apply->agent->enabled)
+		services_act(services, SERVICES_START, id, false, nobody, NULL);
+}
+
+static void
+after_apply(struct change *change)
+{
+	struct apply *apply = change->payload;
+
+	if (change->result == CHANGE_DONE)
+		install(apply);
+	else {
+		agent_unref(apply->agent);
+		apply->done(change->result == CHANGE_REFUSED ? 400 : 503, NULL, change->err.text, apply->payload);
+	}
+	free(apply);
+	change_free(change);
+}
+
+/* A refusal goes through the store's queue too, so that done() never comes from inside. */
+static bool
+apply_refusal(struct change *change, const void *row, struct change_context *context)
+{
+	(void)change;
+	(void)row;
+	(void)context;
+	return false;
+}
+
+struct refusal {
+	services_done_cb *done;
+	void *payload;
+	int http;
+	struct buf text;
+};
+
+static void
+after_refusal(struct change *change)
+{
+	struct refusal *refusal = change->payload;
+
+	refusal->done(refusal->http, NULL, refusal->text.s, refusal->payload);
+	buf_release(&refusal->text);
+	free(refusal);
+	change_free(change);
+}
+
+void
+services_refuse(struct services *services, services_done_cb *done, void *payload, int http, const char *text)
+{
+	struct refusal *refusal = xcalloc(1, sizeof *refusal);
+	struct change *change = change_new(after_refusal, refusal);
+
+	refusal->done = done;
+	refusal->payload = payload;
+	refusal->http = http;
+	buf_init(&refusal->text);
+	buf_addstr(&refusal->text, text);
+	change->apply = apply_refusal;
+	log_change(services->settings.log, change);
+}
+
+void
+services_apply(struct services *services, struct span manifest, services_done_cb *done, void *payload)
+{
+	const struct agent *old;
+	struct agent *agent;
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct apply *apply;
+	struct change *change;
+
+	if (!agent_parse(manifest.s, manifest.n, "", &agent, &err)) {
+		services_refuse(services, done, payload, 400, err.text);
+		return;
+	}
+	old = agents_by_service(services->settings.agents, (struct span){ agent->service.s, agent->service.len });
+	if (old && old->path.len) {
+		buf_addf(&text, "service is declared in the directory of agents: %s (change its file)", agent->service.s);
+		services_refuse(services, done, payload, 409, text.s);
+	} else if (agent->origin == ORIGIN_COMMAND && !services->settings.apply_commands)
+		services_refuse(services, done, payload, 403, "command origins come from the directory of agents (or start the gateway with --apply-commands)");
+	else if (!old && agents_count(services->settings.agents) >= AGENTS_MAX)
+		services_refuse(services, done, payload, 503, "unable to keep more services");
+	else {
+		agent->updated_ms = clock_wall_ms();
+		agent->created_ms = old ? old->created_ms : agent->updated_ms;
+		apply = xcalloc(1, sizeof *apply);
+		apply->services = services;
+		apply->agent = agent;
+		apply->done = done;
+		apply->payload = payload;
+		change = change_new(after_apply, apply);
+		change->apply = apply_manifest;
+		log_change(services->settings.log, change);
+		agent = NULL;
+	}
+	agent_unref(agent);
+	buf_release(&text);
+}
+
+/* ---- taking up what was stored */
+
+static void
+report(struct services *services, const char *id, const char *why)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, STATUS_CONFIG, "unable to use the stored service '%s': %s", id, why);
+	services->problem(&err, services->problem_payload);
+}
+
+static void
+take_service(struct services *services, const struct doc *doc)
+{
+	const char *id = doc->key.s + strlen("service/");
+	struct agent *agent;
+	struct err err = ERR_INIT;
+
+	if (agents_by_service(services->settings.agents, (struct span){ id, strlen(id) })) {
+		report(services, id, "a file in the directory of agents declares it");
+		return;
+	}
+	if (!service_load(&doc->text, &agent, &err)) {
+		report(services, id, err.text);
+		return;
+	}
+	if (!agents_put(services->settings.agents, agent)) {
+		report(services, id, "there are too many");
+		agent_unref(agent);
+	}
+}
+
+static void
+take_state(struct services *services, const struct doc *doc)
+{
+	const char *id = doc->key.s + strlen("state/");
+	struct agent_state *state = agents_state(services->settings.agents, (struct span){ id, strlen(id) });
+
+	if (!state)
+		return; /* its file has gone; it may come back */
+	state_load(&doc->text, state);
+	state->since_ms = clock_wall_ms();
+}
+
+static void
+on_docs(struct docs *docs)
+{
+	struct services *services = docs->payload;
+	bool manifests = !strcmp(docs->prefix, "service/");
+	size_t i;
+
+	services->loading--;
+	if (docs->err.status)
+		services->load_err = docs->err;
+	for (i = 0; i < docs->n; i++)
+		if (manifests)
+			take_service(services, &docs->list[i]);
+		else
+			take_state(services, &docs->list[i]);
+	docs_free(docs);
+}
+
+bool
+services_load(struct services *services, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err)
+{
+	const struct agents *agents = services->settings.agents;
+	size_t i;
+
+	services->problem = problem;
+	services->problem_payload = payload;
+	services->loading = 2;
+	log_docs(services->settings.log, docs_new("service/", on_docs, services));
+	log_docs(services->settings.log, docs_new("state/", on_docs, services));
+	log_settle(services->settings.log);
+	if (services->load_err.status) {
+		*err = services->load_err;
+		return err_prefix(err, "unable to read the services");
+	}
+	for (i = 0; i < agents_count(agents); i++) {
+		const struct agent *agent = agents_at(agents, i);
+
+		if (agent->enabled && agent->autostart && agent->state.lifecycle == LIFE_REGISTERED)
+			services_act(services, SERVICES_START, (struct span){ agent->service.s, agent->service.len }, false, nobody, NULL);
+	}
+	return true;
+}
+
+/* ---- life cycle */
+
+static void on_turn(evutil_socket_t fd, short what, void *payload);
+
+struct services *
+services_new(const struct services_settings *settings)
+{
+	struct services *services = xcalloc(1, sizeof *services);
+
+	services->settings = *settings;
+	services->timeout_ms = from_env("CLARITY_REMOTE_DEFAULT_TIMEOUT_MS", 20000);
+	services->payload_max = from_env("CLARITY_REMOTE_MAX_PAYLOAD_BYTES", 1048576);
+	services->concurrency = from_env("CLARITY_REMOTE_MAX_CONCURRENCY", 8);
+	services->retry_max = from_env("CLARITY_REMOTE_RETRY_MAX", 0);
+	services->backoff_ms = from_env("CLARITY_REMOTE_RETRY_BACKOFF_MS", 150);
+	services->allowed_hosts = hosts_from_env("CLARITY_REMOTE_ALLOWED_HOSTS");
+	services->breaker.window_ms = from_env("CLARITY_TOOL_CIRCUIT_WINDOW_SECONDS", 60) * 1000;
+	services->breaker.min_calls = (unsigned)from_env("CLARITY_TOOL_CIRCUIT_MIN_CALLS", 8);
+	services->breaker.rate = rate_from_env("CLARITY_TOOL_CIRCUIT_ERROR_RATE", 0.6);
+	services->record = flag_from_env("CLARITY_AUDIT_INCLUDE_LIFECYCLE");
+	services->fetcher = fetcher_new(settings->base, "agent-gateway/" PACKAGE_VERSION);
+	services->sweep = event_new(settings->base, -1, 0, on_sweep, services);
+	services->turn = event_new(settings->base, -1, 0, on_turn, services);
+	return services;
+}
+
+static void
+service_free(struct service *service)
+{
+	struct step *step;
+
+	mcp_free(service->mcp);
+	acts_free(service);
+	while ((step = service->step)) {
+		service->step = step->next;
+		step_free(step);
+	}
+	buf_release(&service->id);
+	free(service);
+}
+
+/* Of a service that was removed nothing is kept. */
+static void
+forget_removed(struct services *services)
+{
+	struct service **at = &services->list;
+
+	while (*at) {
+		struct service *service = *at;
+
+		if (service->op || service->step || service->calls || service->mcp || service_agent(service)) {
+			at = &service->next;
+			continue;
+		}
+		*at = service->next;
+		service_free(service);
+	}
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *payload)
+{
+	(void)fd;
+	(void)what;
+	calls_tell(payload);
+	acts_turn(payload);
+	forget_removed(payload);
+}
+
+void
+services_stop(struct services *services)
+{
+	struct service *service;
+
+	for (service = services->list; service; service = service->next)
+		if (service->mcp)
+			mcp_stop(service->mcp, "the gateway is stopping");
+}
+
+void
+services_free(struct services *services)
+{
+	struct service *service;
+	struct retired *retired;
+
+	if (!services)
+		return;
+	while ((service = services->list)) {
+		services->list = service->next;
+		service_free(service);
+	}
+	while ((retired = services->retired)) {
+		services->retired = retired->next;
+		mcp_free(retired->mcp);
+		free(retired);
+	}
+	calls_free(services);
+	fetcher_free(services->fetcher);
+	event_free(services->sweep);
+	event_free(services->turn);
+	free(services->allowed_hosts);
+	free(services);
+}
