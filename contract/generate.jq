@@ -226,6 +226,7 @@ def typescript: [
 
 if $part == "clarity-routes" then c_routes("clarity")
 elif $part == "compass-routes" then c_routes("compass")
+elif $part == "gateway-routes" then c_routes("gateway")
 elif $part == "hitl-routes" then c_routes("hitl")
 elif $part == "compass-codes" then c_codes
 elif $part == "compass-enums" then c_enums

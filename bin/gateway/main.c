@@ -34,8 +34,11 @@
 #include "log/log.h"
 #include "notify.h"
 #include "num.h"
+#include "openapi.h"
 #include "opt.h"
 #include "out.h"
+#include "record.h"
+#include "routes.h"
 #include "secrets.h"
 #include "services/services.h"
 #include "statedir.h"
@@ -48,7 +51,7 @@
 #define A2A_MAX 65536	    /* bytes of one message between agents */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE, OPT_RECORD };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
@@ -65,6 +68,7 @@ static const struct opt opts[] = {
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
 	{ OPT_MAX_CONNECTIONS, "max-connections", "N", "connections at once (default 10000, as far as the limit of open files goes)" },
+	{ OPT_RECORD, "record", "FILE", "append every answer to FILE, a JSON line each, to find a fault" },
 	OPT_STD,
 	OPT_END
 };
@@ -83,7 +87,7 @@ struct gateway {
 	size_t n_listen;
 	const char *hosts[HOSTS_MAX + 1];
 	size_t n_hosts;
-	const char *secrets_file;
+	const char *secrets_file, *record_file;
 	struct auth_settings auth_settings;
 	struct server_settings server_settings;
 	struct chat_settings chat_settings;
@@ -114,20 +118,52 @@ struct gateway {
 /* ---- requests: each surface is asked in turn */
 
 static void
+get_health(struct request *request)
+{
+	static const char healthy[] = "{\n  \"status\": \"ok\"\n}\n";
+
+	request_reply(request, 200, "application/json; charset=utf-8", NULL, healthy, sizeof healthy - 1);
+}
+
+static void
+get_openapi(struct request *request)
+{
+	request_reply(request, 200, "application/json; charset=utf-8", NULL, openapi, openapi_len);
+}
+
+/* The daemon's own, which are open to everybody: made from contract/openapi.json. False: none of them. */
+static bool
+handle_own(struct request *request)
+{
+#define ROUTE(method, path, handler, scope) { method, path, handler },
+	static const struct {
+		const char *method, *path;
+		void (*handler)(struct request *request);
+	} routes[] = { GATEWAY_ROUTES(ROUTE) };
+#undef ROUTE
+	const char *method = request_method(request);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(routes); i++) {
+		if (strcmp(routes[i].path, request_path(request)) != 0)
+			continue;
+		if (!strcmp(method, routes[i].method) || !strcmp(method, "HEAD"))
+			routes[i].handler(request);
+		else
+			request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
+		return true;
+	}
+	return false;
+}
+
+static void
 on_request(struct request *request, void *payload)
 {
 	struct gateway *gateway = payload;
-	static const char healthy[] = "{\n  \"status\": \"ok\"\n}\n";
-	const char *path = request_path(request), *method = request_method(request);
 
-	if (!strcmp(path, "/healthz")) {
-		if (strcmp(method, "GET") && strcmp(method, "HEAD"))
-			request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
-		else
-			request_reply(request, 200, "application/json; charset=utf-8", NULL, healthy, sizeof healthy - 1);
+	if (handle_own(request))
 		return;
-	}
-	if (auth_guards(path) && !auth_admit(gateway->auth, request))
+	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
 		return;
 	if (clarity_handle(gateway->clarity, request) || broker_handle(gateway->broker, request))
 		return;
@@ -318,6 +354,9 @@ take_option(struct gateway *gateway, int key)
 		ok = num_in_range(opt_arg, 0, BUCKET_RATE_MAX / 2, "--rate", &n, &err);
 		gateway->auth_settings.rate = ok ? (unsigned)n : 0;
 		gateway->auth_settings.burst = 2 * gateway->auth_settings.rate;
+		break;
+	case OPT_RECORD:
+		gateway->record_file = opt_arg;
 		break;
 	case OPT_SECRETS:
 		gateway->secrets_file = opt_arg;
@@ -534,6 +573,9 @@ start(struct gateway *gateway)
 		die_err(&err);
 	start_services(gateway);
 	gateway->server_settings.answered = on_answered;
+	if (gateway->record_file && !record_open(gateway->record_file, &err))
+		die_err(&err);
+	gateway->server_settings.said = gateway->record_file ? record_said : NULL;
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
 	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
 	gateway->chat_settings.url = gateway->url.s;
@@ -577,6 +619,7 @@ finish(struct gateway *gateway)
 	services_free(gateway->services);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);
+	record_close();
 	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
 	for (i = 0; i < ARRAY_LEN(gateway->signals); i++)

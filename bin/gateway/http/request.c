@@ -257,6 +257,8 @@ request_reply(struct request *request, int status, const char *content_type, con
 	bool keep_alive = request->keep_alive && !request->server->draining;
 
 	request_tell(request, status);
+	if (request->server->settings.said)
+		request->server->settings.said(request, status, content_type, body, n, request->server->payload);
 	if (!request->conn) {
 		request_free(request);
 		return;

@@ -36,6 +36,8 @@ struct server_settings {
 	size_t output_max;  /* bytes queued on one stream before stream_pending() callers must stop; default 1 MiB */
 	unsigned connections_max; /* further ones get 503 and are closed; default 10000, lowered to the open-files limit */
 	const char *server_header; /* "x-agentutils: 0.1.0", sent with every answer; NULL: none */
+	/* told of every whole answer (not of streams), with what it says (payload: the server's); NULL: not */
+	void (*said)(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload);
 	void (*answered)(const struct request *request, int status, void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
 };
 

@@ -1,0 +1,61 @@
+/* record.c - what the gateway has said, written down as it says it */
+#include "compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "die.h"
+#include "err.h"
+#include "http/server.h"
+#include "jtext.h"
+#include "record.h"
+
+static int fd = -1;
+static bool told;
+
+bool
+record_open(const char *path, struct err *err)
+{
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, STATUS_CONFIG, "unable to open '%s'", path);
+	return true;
+}
+
+void
+record_close(void)
+{
+	if (fd >= 0)
+		close(fd);
+	fd = -1;
+}
+
+void
+record_said(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload)
+{
+	const char *method = request_method(request), *path = request_path(request);
+	struct buf line = BUF_INIT;
+
+	(void)payload;
+	if (fd < 0)
+		return;
+	buf_addch(&line, '{');
+	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_string(&line, "path", path, strlen(path));
+	jtext_add_i64(&line, "status", status);
+	if (content_type)
+		jtext_add_string(&line, "type", content_type, strlen(content_type));
+	if (n <= RECORD_BODY_MAX)
+		jtext_add_string(&line, "body", body ? body : "", n);
+	else
+		jtext_add_i64(&line, "bytes", (int64_t)n);
+	buf_addstr(&line, "}\n");
+	if (write(fd, line.s, line.len) != (ssize_t)line.len && !told) {
+		told = true;
+		warn("unable to write the record of what is said: %s", strerror(errno));
+	}
+	buf_release(&line);
+}
