@@ -42,7 +42,7 @@ export type CancelPost = { reason?: string; [member: string]: unknown };
 export type CancelAnswer = { ok: true; runId: string; status: "cancelling" | "cancelled"; dropped: number; serviceId?: string; agent?: string; seq: number };
 /** Every refusal of /api and of the broker; runId and status where a run's state is the reason. */
 export type Error = { error: string; runId?: string; status?: string };
-export type Status = { runtime: { version: string; pid: number; uptimeSeconds: number }; gateway: { listen: string; mcpPath: "/mcp"; healthy: boolean }; systemTools: { count: number; items: Array<unknown>; runtime: { count: number; items: Array<unknown> }; clarity: { count: number; items: Array<unknown> } }; summary: { total: number; mcpServices: number; agentServices: number; running: number; runningMcp: number; runningAgent: number; degraded: number; stopped: number; quarantined: number; localMcp: number; remoteMcp: number; localAgent: number; remoteAgent: number; local: number; remote: number }; agents: { totalRuns: number; running: number; waiting: number; completed: number; failed: number; cancelled: number }; services: Array<Service>; lastUpdated: Time };
+export type Status = { runtime: { version: string; pid: number; uptimeSeconds: number }; gateway: { listen: string; mcpPath: "/mcp"; healthy: boolean }; systemTools: { count: number; items: Array<unknown>; runtime: { count: number; items: Array<unknown> }; clarity: { count: number; items: Array<unknown> } }; summary: { total: number; mcpServices: number; agentServices: number; running: number; runningMcp: number; runningAgent: number; degraded: number; stopped: number; quarantined: number; localMcp: number; remoteMcp: number; localAgent: number; remoteAgent: number; local: number; remote: number }; agents: { totalRuns: number; running: number; waiting: number; completed: number; failed: number; cancelled: number }; services: Array<ServiceSummary>; lastUpdated: Time };
 export type Healthy = { status: "ok" };
 export type Question = { key: string; question: string; timestamp: number; pid?: number; ageSeconds: number };
 export type QuestionState = { key: string; safeKey: string; status: "missing" | "pending" | "answered"; response?: string; timestamp?: number };
@@ -128,6 +128,23 @@ export type A2aKind = "handoff.request" | "handoff.accepted" | "handoff.rejected
 /** A message from one agent to another; every member also under its name in snake case. */
 export type A2aEnvelope = { protocol: "clarity.a2a.v1"; kind: A2aKind; messageId: string; sentAt: string; from: { agentId: string; serviceId?: string; [member: string]: unknown }; to: { agentId: string; serviceId?: string; [member: string]: unknown }; context: { runId: string; parentRunId: string; handoffReason: string; correlationId?: string; causationId?: string; [member: string]: unknown }; [member: string]: unknown };
 export type A2aAnswer = { ok: true; accepted: true; protocol: "clarity.a2a.v1"; messageId: string; kind: A2aKind; runId: string; serviceId: string; agentId: string; recordedKinds: Array<string> };
+/** agent-manifest(5). */
+export type Manifest = Record<string, unknown>;
+export type ServiceSummary = { serviceId: string; displayName?: string; sourceFile: string; module: string; serviceType: "agent" | "mcp"; agent: Record<string, unknown> | null; originType: "command" | "local_wasm" | "remote_mcp"; lifecycle: Lifecycle; health: Health; uptimeSeconds: number; restartCount: number; policy: { restart: { mode: "never" | "on-failure" | "always"; maxRestarts: number; windowSeconds: number; [member: string]: unknown }; remote: { timeoutMs?: number; allowedTools: Array<string>; maxPayloadBytes?: number; maxConcurrency?: number } | null }; interface: InterfaceCounts | null };
+export type ServiceList = { items: Array<ServiceSummary> };
+export type ServiceRuntime = { lifecycle: Lifecycle; health: Health; enabled: boolean; autostart: boolean; uptimeSeconds: number; restartCount: number; lastError?: string; lastHeartbeatAt?: Time };
+/** What a service offers. */
+export type Interface = { interfaceRevision: string; introspectedAt: Time; tools: Array<unknown>; resources: Array<unknown>; prompts: Array<unknown> };
+export type ServiceRecord = { manifest: Manifest; runtime: ServiceRuntime; interfaceSnapshot?: Interface };
+export type ServiceAnswer = { service: ServiceRecord };
+export type ServiceInterface = { serviceId: string; interfaceRevision: string | null; introspectedAt: Time | null; tools: Array<unknown>; resources: Array<unknown>; prompts: Array<unknown> };
+export type ServiceLogs = { serviceId: string; lines: Array<string> };
+export type ServiceEvents = { serviceId: string; items: Array<Event> };
+export type ServiceDetails = { serviceId: string; summary: ServiceSummary; service: ServiceRecord; interface: { interfaceRevision: string | null; introspectedAt: Time | null; tools: Array<unknown>; resources: Array<unknown>; prompts: Array<unknown> }; logs: Array<string>; events: Array<Event>; recentCalls: Array<{ at: Time; message: string; data?: Record<string, unknown> }> };
+export type ApplyPost = { manifest: Manifest; [member: string]: unknown };
+export type RemovePost = { cleanup_artifacts?: boolean; [member: string]: unknown };
+export type RemoveAnswer = { removed: true; artifactRemoved: boolean; serviceId: string };
+export type IntrospectAnswer = { interface: Interface };
 
 export type Code =
 	| "AGENT_APPROVAL_NOT_FOUND"
@@ -173,45 +190,71 @@ export interface Operations {
 	/** This document. */
 	getOpenapi: { method: "GET"; path: "/openapi.json"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Record<string, unknown> } };
 	/** The agents. */
-	getRegistry: { method: "GET"; path: "/api/agents/registry"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Registry; 401: Error; 403: Error } };
+	getRegistry: { method: "GET"; path: "/api/agents/registry"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Registry; 401: Error; 403: Error; 429: Error } };
 	/** Record one event. */
-	postEvent: { method: "POST"; path: "/api/agents/events"; in: Record<string, never>; query: Record<string, never>; body: EventPost; answers: { 200: Ok; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 503: Error } };
+	postEvent: { method: "POST"; path: "/api/agents/events"; in: Record<string, never>; query: Record<string, never>; body: EventPost; answers: { 200: Ok; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** The newest events of all runs, or those after a cursor. */
-	listEvents: { method: "GET"; path: "/api/agents/events"; in: Record<string, never>; query: { limit?: number; after?: number }; body: undefined; answers: { 200: EventList; 400: Error; 401: Error; 403: Error; 410: Error; 503: Error } };
+	listEvents: { method: "GET"; path: "/api/agents/events"; in: Record<string, never>; query: { limit?: number; after?: number }; body: undefined; answers: { 200: EventList; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** The runs. */
-	listRuns: { method: "GET"; path: "/api/agents/runs"; in: Record<string, never>; query: { limit?: number }; body: undefined; answers: { 200: RunList; 401: Error; 403: Error; 503: Error } };
+	listRuns: { method: "GET"; path: "/api/agents/runs"; in: Record<string, never>; query: { limit?: number }; body: undefined; answers: { 200: RunList; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** The events of a run; a run that nobody knows has none. */
-	listRunEvents: { method: "GET"; path: "/api/agents/runs/{id}/events"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: RunEventList; 400: Error; 401: Error; 403: Error; 410: Error; 503: Error } };
+	listRunEvents: { method: "GET"; path: "/api/agents/runs/{id}/events"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: RunEventList; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** The events of a run, then each new one. */
-	streamRun: { method: "GET"; path: "/api/agents/runs/{id}/events/stream"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 503: Error } };
+	streamRun: { method: "GET"; path: "/api/agents/runs/{id}/events/stream"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** Say something to a run. */
 	postMessage: { method: "POST"; path: "/api/agents/runs/{id}/messages"; in: { id: string }; query: Record<string, never>; body: MessagePost; answers: { 200: MessageAnswer; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** Say something to a run as its operator. */
 	postHitl: { method: "POST"; path: "/api/agents/runs/{id}/hitl"; in: { id: string }; query: Record<string, never>; body: HitlPost; answers: { 200: HitlAnswer; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** End a run. */
-	postCancel: { method: "POST"; path: "/api/agents/runs/{id}/cancel"; in: { id: string }; query: Record<string, never>; body: CancelPost; answers: { 202: CancelAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 503: Error } };
+	postCancel: { method: "POST"; path: "/api/agents/runs/{id}/cancel"; in: { id: string }; query: Record<string, never>; body: CancelPost; answers: { 202: CancelAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** The newest 100 events of any kind, then each new one. */
-	streamAll: { method: "GET"; path: "/api/events"; in: Record<string, never>; query: { after?: number }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 503: Error } };
+	streamAll: { method: "GET"; path: "/api/events"; in: Record<string, never>; query: { after?: number }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** The newest events of any kind. */
-	listAudit: { method: "GET"; path: "/api/audit"; in: Record<string, never>; query: { limit?: number; after?: number }; body: undefined; answers: { 200: EventList; 400: Error; 401: Error; 403: Error; 410: Error; 503: Error } };
+	listAudit: { method: "GET"; path: "/api/audit"; in: Record<string, never>; query: { limit?: number; after?: number }; body: undefined; answers: { 200: EventList; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** The gateway, its services and runs in numbers. */
-	getStatus: { method: "GET"; path: "/api/status"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Status; 401: Error; 403: Error; 503: Error } };
+	getStatus: { method: "GET"; path: "/api/status"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Status; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** The agents that take messages of other agents. */
-	getA2a: { method: "GET"; path: "/api/a2a/capabilities"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: A2aCapabilities; 401: Error; 403: Error } };
+	getA2a: { method: "GET"; path: "/api/a2a/capabilities"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: A2aCapabilities; 401: Error; 403: Error; 429: Error } };
 	/** Hand a run over. */
-	postA2a: { method: "POST"; path: "/api/a2a/messages"; in: Record<string, never>; query: Record<string, never>; body: A2aEnvelope; answers: { 202: A2aAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 503: Error } };
+	postA2a: { method: "POST"; path: "/api/a2a/messages"; in: Record<string, never>; query: Record<string, never>; body: A2aEnvelope; answers: { 202: A2aAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
+	/** The services, agents or not. */
+	listServices: { method: "GET"; path: "/api/services"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: ServiceList; 401: Error; 403: Error; 429: Error } };
+	/** Register a service, or change it. */
+	applyService: { method: "POST"; path: "/api/services/apply"; in: Record<string, never>; query: Record<string, never>; body: ApplyPost; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
+	/** A service. */
+	getService: { method: "GET"; path: "/api/services/{id}"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 429: Error } };
+	/** Forget a service. */
+	removeService: { method: "DELETE"; path: "/api/services/{id}"; in: { id: string }; query: Record<string, never>; body: RemovePost; answers: { 200: RemoveAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
+	/** What a service offers. */
+	getServiceInterface: { method: "GET"; path: "/api/services/{id}/interface"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceInterface; 400: Error; 401: Error; 403: Error; 404: Error; 429: Error } };
+	/** What happened to a service, as lines. */
+	getServiceLogs: { method: "GET"; path: "/api/services/{id}/logs"; in: { id: string }; query: { limit?: number }; body: undefined; answers: { 200: ServiceLogs; 400: Error; 401: Error; 403: Error; 404: Error; 429: Error; 503: Error } };
+	/** The events of a service. */
+	getServiceEvents: { method: "GET"; path: "/api/services/{id}/events"; in: { id: string }; query: { limit?: number }; body: undefined; answers: { 200: ServiceEvents; 400: Error; 401: Error; 403: Error; 404: Error; 429: Error; 503: Error } };
+	/** All of that at once. */
+	getServiceDetails: { method: "GET"; path: "/api/services/{id}/details"; in: { id: string }; query: { log_limit?: number; event_limit?: number; call_limit?: number }; body: undefined; answers: { 200: ServiceDetails; 400: Error; 401: Error; 403: Error; 404: Error; 429: Error; 503: Error } };
+	/** Start a service. */
+	startService: { method: "POST"; path: "/api/services/{id}/start"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
+	/** Stop a service. */
+	stopService: { method: "POST"; path: "/api/services/{id}/stop"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
+	/** Stop and start a service. */
+	restartService: { method: "POST"; path: "/api/services/{id}/restart"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
+	/** Ask a service what it offers. */
+	introspectService: { method: "POST"; path: "/api/services/{id}/introspect"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: IntrospectAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
+	/** Trust a service again. */
+	unquarantineService: { method: "POST"; path: "/api/services/{id}/unquarantine"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
 	/** The questions without an answer. */
-	listQuestions: { method: "GET"; path: "/questions"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Array<Question>; 401: Error; 403: Error; 503: Error } };
+	listQuestions: { method: "GET"; path: "/questions"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Array<Question>; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** Ask a question. */
-	postQuestion: { method: "POST"; path: "/questions"; in: Record<string, never>; query: Record<string, never>; body: QuestionPost; answers: { 200: QuestionAsked; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 503: Error } };
+	postQuestion: { method: "POST"; path: "/questions"; in: Record<string, never>; query: Record<string, never>; body: QuestionPost; answers: { 200: QuestionAsked; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** What became of a question. */
-	getQuestion: { method: "GET"; path: "/questions/{key}"; in: { key: string }; query: Record<string, never>; body: undefined; answers: { 200: QuestionState; 400: Error; 401: Error; 403: Error; 409: Error; 503: Error } };
+	getQuestion: { method: "GET"; path: "/questions/{key}"; in: { key: string }; query: Record<string, never>; body: undefined; answers: { 200: QuestionState; 400: Error; 401: Error; 403: Error; 409: Error; 429: Error; 503: Error } };
 	/** Answer a question. */
-	postAnswer: { method: "POST"; path: "/answer"; in: Record<string, never>; query: Record<string, never>; body: AnswerPost; answers: { 200: Answered; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 503: Error } };
+	postAnswer: { method: "POST"; path: "/answer"; in: Record<string, never>; query: Record<string, never>; body: AnswerPost; answers: { 200: Answered; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** Withdraw a question. */
-	postCancelQuestion: { method: "POST"; path: "/cancel"; in: Record<string, never>; query: Record<string, never>; body: CancelQuestion; answers: { 200: CancelledQuestion; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 503: Error } };
+	postCancelQuestion: { method: "POST"; path: "/cancel"; in: Record<string, never>; query: Record<string, never>; body: CancelQuestion; answers: { 200: CancelledQuestion; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** What happens to questions. */
-	streamQuestions: { method: "GET"; path: "/events"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: QuestionNews; 401: Error; 403: Error; 503: Error } };
+	streamQuestions: { method: "GET"; path: "/events"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: QuestionNews; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** The runtime's account. */
 	postAgentRuntimeAccountRead: { method: "POST"; path: "/v1/agent/runtime/account/read"; in: Record<string, never>; query: Record<string, never>; body: AccountReadPost; answers: { 200: AccountAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Log the runtime in. */

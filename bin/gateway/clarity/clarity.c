@@ -20,31 +20,6 @@ static const struct route {
 	handler_fn *handler;
 } routes[] = {
 	CLARITY_ROUTES(ROUTE)
-	{ "GET", "/api/agents/registry", get_registry },
-	{ "POST", "/api/agents/events", post_event },
-	{ "GET", "/api/agents/events", list_events },
-	{ "GET", "/api/agents/runs", list_runs },
-	{ "GET", "/api/agents/runs/:id/events", list_run_events },
-	{ "GET", "/api/agents/runs/:id/events/stream", stream_run },
-	{ "POST", "/api/agents/runs/:id/messages", post_message },
-	{ "POST", "/api/agents/runs/:id/hitl", post_hitl },
-	{ "POST", "/api/agents/runs/:id/cancel", post_cancel },
-	{ "GET", "/api/events", stream_all },
-	{ "GET", "/api/audit", list_audit },
-	{ "GET", "/api/status", get_status },
-	{ "GET", "/api/services", list_services },
-	{ "POST", "/api/services/apply", apply_service },
-	{ "GET", "/api/services/:id", get_service },
-	{ "DELETE", "/api/services/:id", remove_service },
-	{ "GET", "/api/services/:id/interface", get_service_interface },
-	{ "GET", "/api/services/:id/logs", get_service_logs },
-	{ "GET", "/api/services/:id/events", get_service_events },
-	{ "GET", "/api/services/:id/details", get_service_details },
-	{ "POST", "/api/services/:id/start", start_service },
-	{ "POST", "/api/services/:id/stop", stop_service },
-	{ "POST", "/api/services/:id/restart", restart_service },
-	{ "POST", "/api/services/:id/introspect", introspect_service },
-	{ "POST", "/api/services/:id/unquarantine", unquarantine_service },
 };
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MALFORMED };
