@@ -26,6 +26,7 @@
 #include "chat/chat.h"
 #include "clarity/clarity.h"
 #include "clock.h"
+#include "console/console.h"
 #include "die.h"
 #include "err.h"
 #include "hitl/hitl.h"
@@ -166,6 +167,8 @@ on_request(struct request *request, void *payload)
 	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
 		return;
 	if (clarity_handle(gateway->clarity, request) || broker_handle(gateway->broker, request))
+		return;
+	if (console_handle(request))
 		return;
 	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
 }
