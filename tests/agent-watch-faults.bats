@@ -126,9 +126,9 @@ sse='"type":"text/event-stream"'
 		start_gateway --state "$BATS_TEST_TMPDIR/old$events"
 		port=${url##*:}
 		for _ in 1 2 3; do emit r agent.old; done
-		start w agent-watch r
+		start "w$events" agent-watch r
 		watch=$pid
-		await 10 count_lines w.out agent.old 3
+		await 10 count_lines "w$events.out" agent.old 3
 		kill -9 "$gateway_pid"
 		await 10 gone "$gateway_pid"
 		# the new one is filled before it takes the old one's place
@@ -139,7 +139,7 @@ sse='"type":"text/event-stream"'
 		start "back$events" agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/new$events"
 		status_of "$watch"
 		[ "$status" = 15 ]
-		! grep -q agent.new w.out
+		! grep -q agent.new "w$events.out"
 	done
 }
 
