@@ -371,6 +371,17 @@ take_option(struct gateway *gateway, int key)
 		die_usage("%s", err.text);
 }
 
+static void
+release_texts(struct gateway *gateway)
+{
+	buf_release(&gateway->where);
+	buf_release(&gateway->dir);
+	buf_release(&gateway->questions);
+	buf_release(&gateway->tokens);
+	buf_release(&gateway->audit_file);
+	buf_release(&gateway->url);
+}
+
 static int
 check_only(struct gateway *gateway)
 {
@@ -385,9 +396,7 @@ check_only(struct gateway *gateway)
 	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
 	agents_free(gateway->agents);
-	buf_release(&gateway->where);
-	buf_release(&gateway->dir);
-	buf_release(&gateway->questions);
+	release_texts(gateway);
 	return out_close();
 }
 
@@ -631,12 +640,7 @@ finish(struct gateway *gateway)
 		event_free(gateway->watchdog);
 	event_base_free(gateway->base);
 	libevent_global_shutdown();
-	buf_release(&gateway->where);
-	buf_release(&gateway->dir);
-	buf_release(&gateway->questions);
-	buf_release(&gateway->tokens);
-	buf_release(&gateway->audit_file);
-	buf_release(&gateway->url);
+	release_texts(gateway);
 }
 
 int

@@ -612,6 +612,7 @@ after_run(struct rows *rows)
 		buf_addch(&job->status_json, '}');
 	}
 	rows_free(rows, log_rows_ops());
+	find_history(job);
 }
 
 static const struct agent *
@@ -641,13 +642,14 @@ start_job(struct job *job)
 		job_submit(job, apply_disabled, after_end);
 		return;
 	}
-	if (!is_echo(job)) {
-		rows = rows_new(after_run, job);
-		buf_add(&rows->stream, job->run.s, job->run.len);
-		rows->limit = 1;
-		log_rows(chat->log, rows);
+	if (is_echo(job)) {
+		find_history(job);
+		return;
 	}
-	find_history(job);
+	rows = rows_new(after_run, job);
+	buf_add(&rows->stream, job->run.s, job->run.len);
+	rows->limit = 1;
+	log_rows(chat->log, rows);
 }
 
 /* ---- accepting a message */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -253,6 +254,15 @@ on_in(evutil_socket_t fd, short what, void *payload)
 }
 
 static void
+too_long(struct command_call *call)
+{
+	char why[80];
+
+	snprintf(why, sizeof why, "the command's answer is longer than %zu bytes", call->commands->output_max);
+	end_it(call, why);
+}
+
+static void
 on_out(evutil_socket_t fd, short what, void *payload)
 {
 	struct command_call *call = payload;
@@ -267,7 +277,7 @@ on_out(evutil_socket_t fd, short what, void *payload)
 		call->output.len += (size_t)n;
 		call->output.s[call->output.len] = '\0';
 		if (call->output.len > call->commands->output_max)
-			end_it(call, "the command's answer is too long");
+			too_long(call);
 		return;
 	}
 	close_fd(&call->out_fd, &call->out);
