@@ -46,6 +46,11 @@ die_usage() {
 }
 info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$*" >&2; }
 
+# For jq: text from elsewhere, with what would drive a terminal made visible; newlines and tabs stay.
+# shellcheck disable=SC2034 # for the command
+front_shown='def shown: tostring | explode | map(if (. < 32 and . != 9 and . != 10) or (. > 126 and . < 160) or (. >= 8206 and . <= 8207)
+	or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 65533 else . end) | implode; def shown_line: shown | gsub("[\n\t]"; " ");'
+
 # What is printed must arrive: a full disk is an error here too.
 front_print() { printf '%s' "$1" || die "$STATUS_IO" "unable to write to standard output"; }
 
