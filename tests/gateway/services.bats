@@ -295,6 +295,23 @@ audit() { curl -s "$url/api/audit?limit=2000" | jq -c "$@"; }
 	is "$(audit '[.items[].kind]')" '["service.start_warning","service.start_failed"]'
 }
 
+@test "a token changes services only with the scope admin" {
+	token[0]=$(agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create --user ann | jq -r .token)
+	token[1]=$(agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create --user root --scope read --scope write --scope admin | jq -r .token)
+	start_gateway
+	echo_manifest one | jq -c '{manifest: .}' >body
+	api POST /api/services/apply -H "Authorization: Bearer ${token[0]}" --data-binary @body
+	is "$code $(field .error)" "403 forbidden: the token has not the scope 'admin'"
+	api POST /api/services/apply -H "Authorization: Bearer ${token[1]}" --data-binary @body
+	is "$code" 200
+	for act in start stop restart unquarantine; do
+		api POST "/api/services/svc_one/$act" -H "Authorization: Bearer ${token[0]}"
+		is "$code" 403
+	done
+	api GET /api/services/svc_one -H "Authorization: Bearer ${token[0]}"
+	is "$code" 200
+}
+
 @test "ids with blanks, slashes and quotes are ids" {
 	start_gateway
 	apply < <(echo_manifest one | jq '.metadata.serviceId = "a/b \"c\" é"')

@@ -14,10 +14,11 @@
 
 #define TICK_MS 500
 
-#define ROUTE(method, path, handler, scope) { method, path, handler },
+#define ROUTE(method, path, handler, scope) { method, path, handler, scope },
 static const struct route {
 	const char *method, *path;
 	handler_fn *handler;
+	unsigned scope;
 } routes[] = {
 	CLARITY_ROUTES(ROUTE)
 };
@@ -62,6 +63,18 @@ refuse_method(struct request *request, const struct buf *allow)
 	request_reply_error(request, 405, headers, "method not allowed");
 }
 
+/* What changes the gateway itself is for those who may (auth/ has looked at reading and writing). */
+static bool
+is_allowed(const struct route *route, struct request *request)
+{
+	const struct principal *caller = auth_caller(request);
+
+	if (!(route->scope & AUTH_ADMIN) || !caller || principal_may(caller, AUTH_ADMIN))
+		return true;
+	request_reply_error(request, 403, NULL, "forbidden: the token has not the scope 'admin'");
+	return false;
+}
+
 bool
 clarity_handle(struct clarity *clarity, struct request *request)
 {
@@ -88,9 +101,10 @@ clarity_handle(struct clarity *clarity, struct request *request)
 		request_reply_error(request, 400, NULL, "URI malformed");
 	else if (found && request_problem(request) == REQUEST_BODY_TOO_LARGE)
 		request_reply_error(request, 413, NULL, "request body too large (>1048576 bytes)");
-	else if (found)
-		found->handler(clarity, request, &run);
-	else if (allow.len)
+	else if (found) {
+		if (is_allowed(found, request))
+			found->handler(clarity, request, &run);
+	} else if (allow.len)
 		refuse_method(request, &allow);
 	else
 		known = false;
