@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "clock.h"
+#include "curlerr.h"
 #include "err.h"
 #include "http.h"
 #include "status.h"
@@ -266,55 +267,9 @@ http_end(struct http_call *call)
 	free(call);
 }
 
-/* libcurl's reason, without its full stop and its capital letter (unless a name begins so). */
-static void
-plain_reason(struct http_call *call, CURLcode code, struct buf *to)
-{
-	const char *text = call->reason[0] ? call->reason : curl_easy_strerror(code);
-	size_t n = strlen(text);
-	long os_error = 0;
-
-	/* the system's word is shorter and says more */
-	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
-	if (code == CURLE_COULDNT_CONNECT && os_error) {
-		text = strerror((int)os_error);
-		n = strlen(text);
-	}
-	while (n && (text[n - 1] == '.' || text[n - 1] == '\n' || text[n - 1] == ' '))
-		n--;
-	buf_add(to, text, n);
-	if (to->len > 1 && to->s[0] >= 'A' && to->s[0] <= 'Z' && to->s[1] >= 'a' && to->s[1] <= 'z')
-		to->s[0] = (char)(to->s[0] + 'a' - 'A');
-}
-
-static int
-class_of(const struct http_call *call, CURLcode code)
-{
-	switch (code) {
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_CHUNK_FAILED:
-	case CURLE_HTTP2:
-		return STATUS_PROTOCOL;
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-		/* cut off in the middle of an answer, or gone before one began */
-		return call->answer.status ? STATUS_PROTOCOL : STATUS_UNREACHABLE;
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-		return STATUS_CONFIG;
-	default:
-		return STATUS_UNREACHABLE;
-	}
-}
-
 static void
 finish(struct http_call *call, CURLcode code)
 {
-	struct buf reason = BUF_INIT;
 	long size = 0;
 
 	call->done = true;
@@ -327,9 +282,7 @@ finish(struct http_call *call, CURLcode code)
 		err_set(&call->err, STATUS_PROTOCOL, "the answer is longer than %zu bytes", call->answer.head.len > HTTP_HEAD_MAX / 2 ? (size_t)HTTP_HEAD_MAX : call->body_max);
 		return;
 	}
-	plain_reason(call, code, &reason);
-	err_set(&call->err, class_of(call, code), "%s", reason.s);
-	buf_release(&reason);
+	curlerr_set(&call->err, call->easy, (int)code, call->reason, call->answer.status != 0);
 }
 
 /* Ends a call whose time is over; libcurl is not asked. */

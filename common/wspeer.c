@@ -1,4 +1,4 @@
-/* wspeer.c - one side of a WebSocket, over wslay */
+/* wspeer.c - one side of a WebSocket; wslay reads the frames */
 #include "compat.h"
 
 #include <stdlib.h>
@@ -14,36 +14,48 @@
 #include "wspeer.h"
 #include "xalloc.h"
 
-#define TEXT_FIN 0x81
-#define CODE_PROTOCOL 1002
-#define CODE_TOO_BIG 1009
-#define CODE_ABNORMAL 1006
+#define FIN 0x80
+#define MASKED 0x80
+#define MASK_LEN 4
+#define CONTROL_MAX 125 /* bytes of a control frame; wslay refuses longer ones */
 
+enum { CODE_NONE = 1005, CODE_ABNORMAL = 1006, CODE_PROTOCOL = 1002, CODE_NOT_UTF8 = 1007, CODE_TOO_BIG = 1009 };
+
+/* The frames that come are told apart by wslay; what they may be and make together is decided here: its own layer for that knows neither
+ * the codes 1012 to 1014 nor how many pieces a message has. */
 struct wspeer {
-	wslay_event_context_ptr ctx;
+	wslay_frame_context_ptr ctx;
 	const struct wspeer_events *events;
 	void *payload;
-	struct buf out;		 /* frames that are being made */
 	const unsigned char *in; /* what wspeer_feed() was given and wslay has not taken */
 	size_t left;
-	unsigned fragments;	/* of the present message */
+	struct buf out;		 /* the frame that is being made */
+	/* the frame that comes */
+	uint64_t missing;	 /* bytes of it */
+	uint8_t opcode;
+	bool inside, fin;
+	struct buf control;	 /* its payload, when it is a control frame */
+	/* the message that comes */
+	struct buf message;
+	unsigned fragments;
+	size_t message_max;
+	bool started, text;
+	/* the end */
+	struct buf reason;
 	enum wspeer_role role;
 	int code;
-	int refused; /* the code of something that wslay would have let pass; 0: nothing */
-	bool said;   /* our goodbye is written */
-	bool broken; /* wslay's context is of no use any more */
+	bool said, heard; /* our goodbye, theirs */
+	bool broken;	  /* nothing more is read: they broke the protocol */
 };
 
 static ssize_t
-take_input(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *payload)
+take_input(uint8_t *to, size_t n, int flags, void *payload)
 {
 	struct wspeer *peer = payload;
 
 	(void)flags;
-	if (!peer->left) {
-		wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
+	if (!peer->left)
 		return -1;
-	}
 	if (n > peer->left)
 		n = peer->left;
 	memcpy(to, peer->in, n);
@@ -52,116 +64,43 @@ take_input(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *
 	return (ssize_t)n;
 }
 
+/* wslay only reads here. */
 static ssize_t
-give_output(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags, void *payload)
+give_output(const uint8_t *bytes, size_t n, int flags, void *payload)
 {
-	struct wspeer *peer = payload;
-
-	(void)ctx;
+	(void)bytes;
+	(void)n;
 	(void)flags;
-	buf_add(&peer->out, bytes, n);
-	return (ssize_t)n;
+	(void)payload;
+	return -1;
 }
 
 static int
-make_mask(wslay_event_context_ptr ctx, uint8_t *to, size_t n, void *payload)
+make_mask(uint8_t *to, size_t n, void *payload)
 {
-	(void)ctx;
+	(void)to;
+	(void)n;
 	(void)payload;
-	key_random(to, n);
-	return 0;
-}
-
-/* wslay gives a frame in pieces; it goes on as one. */
-static void
-emit(struct wspeer *peer)
-{
-	if (peer->out.len)
-		peer->events->output(peer->out.s, peer->out.len, peer->payload);
-	buf_reset(&peer->out);
-}
-
-/* What wslay has queued goes out at once, so that frames made elsewhere never land inside one of its. */
-static void
-flush(struct wspeer *peer)
-{
-	while (!peer->broken && wslay_event_want_write(peer->ctx))
-		if (wslay_event_send(peer->ctx) < 0)
-			abort(); /* giving output cannot fail */
-	emit(peer);
-}
-
-static void
-say_goodbye(struct wspeer *peer, int code, const char *reason, size_t n)
-{
-	wslay_event_queue_close(peer->ctx, (uint16_t)code, (const uint8_t *)reason, n);
-	peer->said = true;
-	flush(peer);
-}
-
-static void
-refuse(struct wspeer *peer, int code)
-{
-	if (!peer->said) {
-		peer->refused = code;
-		say_goodbye(peer, code, "", 0);
-	}
-	wslay_event_shutdown_read(peer->ctx);
-}
-
-static void
-on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *frame, void *payload)
-{
-	struct wspeer *peer = payload;
-
-	(void)ctx;
-	/* RFC 6455 5.5.1: nothing, or a code; wslay takes half a code for none */
-	if (frame->opcode == WSLAY_CONNECTION_CLOSE && frame->payload_length == 1)
-		refuse(peer, CODE_PROTOCOL);
-	if (wslay_is_ctrl_frame(frame->opcode))
-		return;
-	if (frame->opcode != WSLAY_CONTINUATION_FRAME)
-		peer->fragments = 0;
-	if (++peer->fragments > WSPEER_FRAGMENTS_MAX)
-		refuse(peer, CODE_TOO_BIG);
-}
-
-static void
-on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *payload)
-{
-	struct wspeer *peer = payload;
-
-	(void)ctx;
-	if (peer->said || wslay_is_ctrl_frame(message->opcode))
-		return;
-	peer->events->message(message->opcode == WSLAY_TEXT_FRAME, (struct span){ (const char *)message->msg, message->msg_length }, peer->payload);
+	return -1;
 }
 
 struct wspeer *
 wspeer_new(enum wspeer_role role, size_t message_max, const struct wspeer_events *events, void *payload)
 {
-	static const struct wslay_event_callbacks callbacks = {
-		.recv_callback = take_input,
-		.send_callback = give_output,
-		.genmask_callback = make_mask,
-		.on_frame_recv_start_callback = on_frame,
-		.on_msg_recv_callback = on_message,
-	};
+	static const struct wslay_frame_callbacks callbacks = { .send_callback = give_output, .recv_callback = take_input, .genmask_callback = make_mask };
 	struct wspeer *peer = xcalloc(1, sizeof *peer);
-	int failed;
 
+	if (wslay_frame_context_init(&peer->ctx, &callbacks, peer))
+		abort(); /* out of memory */
 	buf_init(&peer->out);
+	buf_init(&peer->control);
+	buf_init(&peer->message);
+	buf_init(&peer->reason);
 	peer->role = role;
+	peer->message_max = message_max;
 	peer->events = events;
 	peer->payload = payload;
 	peer->code = CODE_ABNORMAL;
-	if (role == WSPEER_SERVER)
-		failed = wslay_event_context_server_init(&peer->ctx, &callbacks, peer);
-	else
-		failed = wslay_event_context_client_init(&peer->ctx, &callbacks, peer);
-	if (failed)
-		abort(); /* out of memory */
-	wslay_event_config_set_max_recv_msg_length(peer->ctx, message_max);
 	return peer;
 }
 
@@ -170,92 +109,92 @@ wspeer_free(struct wspeer *peer)
 {
 	if (!peer)
 		return;
-	wslay_event_context_free(peer->ctx);
+	wslay_frame_context_free(peer->ctx);
 	buf_release(&peer->out);
+	buf_release(&peer->control);
+	buf_release(&peer->message);
+	buf_release(&peer->reason);
 	free(peer);
 }
 
-/* Lengths that are not what RFC 6455 asks for end wslay's parser without an answer of its own. */
-static void
-give_up(struct wspeer *peer)
-{
-	static const unsigned char server[] = { 0x88, 2, CODE_PROTOCOL >> 8, CODE_PROTOCOL & 255 };
-	static const unsigned char client[] = { 0x88, 0x82, 0, 0, 0, 0, CODE_PROTOCOL >> 8, CODE_PROTOCOL & 255 };
+/* ---- frames on their way out */
 
-	peer->broken = true;
-	if (peer->said)
-		return;
-	peer->said = true;
-	peer->code = CODE_PROTOCOL;
-	if (peer->role == WSPEER_SERVER)
-		peer->events->output(server, sizeof server, peer->payload);
-	else
-		peer->events->output(client, sizeof client, peer->payload);
-}
-
-void
-wspeer_feed(struct wspeer *peer, const void *bytes, size_t n)
+static size_t
+make_head(unsigned char head[WSPEER_HEAD_MAX], unsigned opcode, size_t n)
 {
-	if (wspeer_state(peer) == WSPEER_CLOSED)
-		return;
-	peer->in = bytes;
-	peer->left = n;
-	if (wslay_event_recv(peer->ctx) < 0) {
-		give_up(peer);
-		return;
+	uint64_t length = n;
+	int i;
+
+	head[0] = (unsigned char)(FIN | opcode);
+	if (n < 126) {
+		head[1] = (unsigned char)n;
+		return 2;
 	}
-	flush(peer);
-	if (peer->refused)
-		peer->code = peer->refused;
-	else if (wslay_event_get_close_received(peer->ctx))
-		peer->code = wslay_event_get_status_code_received(peer->ctx);
-	else if (!wslay_event_get_read_enabled(peer->ctx) && !peer->said)
-		peer->code = wslay_event_get_status_code_sent(peer->ctx); /* wslay has found something wrong and said so */
-	if (!wslay_event_get_read_enabled(peer->ctx) || wslay_event_get_close_sent(peer->ctx))
-		peer->said = true;
+	if (n <= 65535) {
+		head[1] = 126;
+		head[2] = (unsigned char)(n >> 8);
+		head[3] = (unsigned char)(n & 255);
+		return 4;
+	}
+	head[1] = 127;
+	for (i = 0; i < 8; i++)
+		head[2 + i] = (unsigned char)(length >> (56 - 8 * i));
+	return 10;
 }
 
-enum wspeer_state
-wspeer_state(const struct wspeer *peer)
+size_t
+wspeer_text_head(unsigned char head[WSPEER_HEAD_MAX], size_t n)
 {
-	if (peer->broken || !wslay_event_get_read_enabled(peer->ctx))
-		return WSPEER_CLOSED;
-	return peer->said ? WSPEER_CLOSING : WSPEER_OPEN;
+	return make_head(head, WSLAY_TEXT_FRAME, n);
 }
 
-int
-wspeer_code(const struct wspeer *peer)
+static void
+send_frame(struct wspeer *peer, unsigned opcode, const void *bytes, size_t n)
 {
-	return peer->code;
+	unsigned char head[WSPEER_HEAD_MAX], mask[MASK_LEN];
+	size_t head_n = make_head(head, opcode, n), start, i;
+
+	buf_reset(&peer->out);
+	if (peer->role == WSPEER_CLIENT) {
+		head[1] |= MASKED;
+		key_random(mask, sizeof mask);
+	}
+	buf_add(&peer->out, head, head_n);
+	if (peer->role == WSPEER_CLIENT)
+		buf_add(&peer->out, mask, sizeof mask);
+	start = peer->out.len;
+	if (n)
+		buf_add(&peer->out, bytes, n);
+	for (i = 0; peer->role == WSPEER_CLIENT && i < n; i++)
+		peer->out.s[start + i] = (char)(peer->out.s[start + i] ^ mask[i % MASK_LEN]);
+	peer->events->output(peer->out.s, peer->out.len, peer->payload);
+}
+
+static void
+say_goodbye(struct wspeer *peer, int code, const char *reason, size_t n)
+{
+	char bytes[CONTROL_MAX];
+
+	peer->said = true;
+	bytes[0] = (char)(code >> 8);
+	bytes[1] = (char)(code & 255);
+	if (n)
+		memcpy(bytes + 2, reason, n);
+	send_frame(peer, WSLAY_CONNECTION_CLOSE, bytes, code == CODE_NONE ? 0 : 2 + n);
 }
 
 void
 wspeer_text(struct wspeer *peer, const void *s, size_t n)
 {
-	struct wslay_event_msg message = { .opcode = WSLAY_TEXT_FRAME, .msg = s, .msg_length = n };
-	unsigned char head[WSPEER_HEAD_MAX];
-
-	if (wspeer_state(peer) != WSPEER_OPEN)
-		return;
-	if (peer->role == WSPEER_SERVER) {
-		buf_add(&peer->out, head, wspeer_text_head(head, n));
-		buf_add(&peer->out, s, n);
-		emit(peer);
-	} else {
-		wslay_event_queue_msg(peer->ctx, &message);
-		flush(peer);
-	}
+	if (wspeer_state(peer) == WSPEER_OPEN)
+		send_frame(peer, WSLAY_TEXT_FRAME, s, n);
 }
 
 void
 wspeer_ping(struct wspeer *peer)
 {
-	struct wslay_event_msg message = { .opcode = WSLAY_PING };
-
-	if (wspeer_state(peer) != WSPEER_OPEN)
-		return;
-	wslay_event_queue_msg(peer->ctx, &message);
-	flush(peer);
+	if (wspeer_state(peer) == WSPEER_OPEN)
+		send_frame(peer, WSLAY_PING, NULL, 0);
 }
 
 void
@@ -273,27 +212,183 @@ wspeer_close(struct wspeer *peer, int code, const char *reason)
 	say_goodbye(peer, code, reason, n);
 }
 
-size_t
-wspeer_text_head(unsigned char head[WSPEER_HEAD_MAX], size_t n)
-{
-	uint64_t length = n;
-	int i;
+/* ---- frames that come */
 
-	head[0] = TEXT_FIN;
-	if (n < 126) {
-		head[1] = (unsigned char)n;
-		return 2;
+static void
+refuse(struct wspeer *peer, int code)
+{
+	peer->broken = true;
+	if (peer->said)
+		return;
+	peer->code = code;
+	say_goodbye(peer, code, "", 0);
+}
+
+/* RFC 6455 7.4 and the registry: what may stand in a goodbye. */
+static bool
+may_be_sent(int code)
+{
+	return (code >= 1000 && code <= 1014 && code != 1004 && code != CODE_NONE && code != CODE_ABNORMAL) || (code >= 3000 && code <= 4999);
+}
+
+static void
+hear_goodbye(struct wspeer *peer)
+{
+	const struct buf *bytes = &peer->control;
+	int code = bytes->len ? (unsigned char)bytes->s[0] << 8 | (unsigned char)bytes->s[1] : CODE_NONE;
+
+	if (bytes->len && !may_be_sent(code)) {
+		refuse(peer, CODE_PROTOCOL);
+		return;
 	}
-	if (n <= 65535) {
-		head[1] = 126;
-		head[2] = (unsigned char)(n >> 8);
-		head[3] = (unsigned char)(n & 255);
-		return 4;
+	if (bytes->len > 2 && !utf8_valid(bytes->s + 2, bytes->len - 2)) {
+		refuse(peer, CODE_NOT_UTF8);
+		return;
 	}
-	head[1] = 127;
-	for (i = 0; i < 8; i++)
-		head[2 + i] = (unsigned char)(length >> (56 - 8 * i));
-	return 10;
+	peer->heard = true;
+	peer->code = code;
+	if (bytes->len > 2)
+		buf_add(&peer->reason, bytes->s + 2, bytes->len - 2);
+	if (!peer->said)
+		say_goodbye(peer, code, "", 0);
+}
+
+/* A frame begins. The code with which it is refused; 0: it is good. */
+static int
+begin_frame(struct wspeer *peer, const struct wslay_frame_iocb *frame)
+{
+	peer->opcode = frame->opcode;
+	peer->fin = frame->fin;
+	peer->missing = frame->payload_length;
+	if (frame->rsv || !frame->mask != (peer->role == WSPEER_CLIENT))
+		return CODE_PROTOCOL;
+	switch (frame->opcode) {
+	case WSLAY_CONNECTION_CLOSE:
+	case WSLAY_PING:
+	case WSLAY_PONG:
+		buf_reset(&peer->control);
+		/* a goodbye has nothing, or a code: half a code is neither */
+		return frame->fin && frame->payload_length <= CONTROL_MAX && (frame->opcode != WSLAY_CONNECTION_CLOSE || frame->payload_length != 1) ? 0 : CODE_PROTOCOL;
+	case WSLAY_TEXT_FRAME:
+	case WSLAY_BINARY_FRAME:
+		if (peer->started)
+			return CODE_PROTOCOL;
+		peer->started = true;
+		peer->text = frame->opcode == WSLAY_TEXT_FRAME;
+		peer->fragments = 0;
+		break;
+	case WSLAY_CONTINUATION_FRAME:
+		if (!peer->started)
+			return CODE_PROTOCOL;
+		break;
+	default:
+		return CODE_PROTOCOL;
+	}
+	if (++peer->fragments > WSPEER_FRAGMENTS_MAX || frame->payload_length > peer->message_max - peer->message.len)
+		return CODE_TOO_BIG;
+	return 0;
+}
+
+static void
+end_message(struct wspeer *peer)
+{
+	struct buf message = peer->message;
+
+	if (peer->text && !utf8_valid(message.s, message.len)) {
+		refuse(peer, CODE_NOT_UTF8);
+		return;
+	}
+	peer->started = false;
+	buf_init(&peer->message);
+	if (!peer->said)
+		peer->events->message(peer->text, (struct span){ message.s, message.len }, peer->payload);
+	buf_release(&message);
+}
+
+static void
+end_frame(struct wspeer *peer)
+{
+	switch (peer->opcode) {
+	case WSLAY_CONNECTION_CLOSE:
+		hear_goodbye(peer);
+		break;
+	case WSLAY_PING:
+		if (!peer->said)
+			send_frame(peer, WSLAY_PONG, peer->control.s, peer->control.len);
+		break;
+	case WSLAY_PONG:
+		break;
+	default:
+		if (peer->fin)
+			end_message(peer);
+		break;
+	}
+}
+
+static void
+take_piece(struct wspeer *peer, const struct wslay_frame_iocb *frame)
+{
+	int code = peer->inside ? 0 : begin_frame(peer, frame);
+
+	if (code) {
+		refuse(peer, code);
+		return;
+	}
+	if (frame->data_length)
+		buf_add(wslay_is_ctrl_frame(peer->opcode) ? &peer->control : &peer->message, frame->data, frame->data_length);
+	peer->missing -= frame->data_length;
+	peer->inside = peer->missing > 0;
+	if (!peer->inside)
+		end_frame(peer);
+}
+
+void
+wspeer_feed(struct wspeer *peer, const void *bytes, size_t n)
+{
+	struct wslay_frame_iocb frame;
+	ssize_t got;
+
+	peer->in = bytes;
+	peer->left = n;
+	while (wspeer_state(peer) != WSPEER_CLOSED) {
+		memset(&frame, 0, sizeof frame);
+		got = wslay_frame_recv(peer->ctx, &frame);
+		if (got == WSLAY_ERR_WANT_READ)
+			break;
+		if (got < 0)
+			refuse(peer, CODE_PROTOCOL);
+		else
+			take_piece(peer, &frame);
+	}
+	peer->left = 0;
+}
+
+/* ---- how it stands */
+
+enum wspeer_state
+wspeer_state(const struct wspeer *peer)
+{
+	if (peer->broken || peer->heard)
+		return WSPEER_CLOSED;
+	return peer->said ? WSPEER_CLOSING : WSPEER_OPEN;
+}
+
+int
+wspeer_code(const struct wspeer *peer)
+{
+	return peer->code;
+}
+
+bool
+wspeer_broken(const struct wspeer *peer)
+{
+	return peer->broken;
+}
+
+const char *
+wspeer_reason(const struct wspeer *peer)
+{
+	return peer->reason.s;
 }
 
 /* ---- the handshake's texts */

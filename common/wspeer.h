@@ -46,6 +46,11 @@ enum wspeer_state wspeer_state(const struct wspeer *peer);
 /* The other side's code (1005: a goodbye without one) once it has said goodbye; ours when it broke the protocol; else 1006. */
 int wspeer_code(const struct wspeer *peer);
 
+bool wspeer_broken(const struct wspeer *peer); /* the other side broke the protocol: the code is ours */
+
+/* The reason that came with the other side's goodbye; "" without. */
+const char *wspeer_reason(const struct wspeer *peer);
+
 /* Each does nothing once a goodbye was said or heard. s must be valid UTF-8. */
 void wspeer_text(struct wspeer *peer, const void *s, size_t n);
 void wspeer_ping(struct wspeer *peer);

@@ -185,10 +185,13 @@ test_goodbye(void)
 	struct buf long_reason = BUF_INIT, bytes = BUF_INIT;
 	struct seen seen;
 
-	frame_says(0x88, "\x03\xe8" "bye", 5, "\x88\x05\x03\xe8" "bye", 7, WSPEER_CLOSED, 1000, "a goodbye is answered with the same");
+	frame_says(0x88, "\x03\xe8" "bye", 5, "\x88\x02\x03\xe8", 4, WSPEER_CLOSED, 1000, "a goodbye is answered with its code");
 	frame_says(0x88, "", 0, "\x88\x00", 2, WSPEER_CLOSED, 1005, "one without a code too");
 	frame_says(0x88, "\x03", 1, wrong, 4, WSPEER_CLOSED, 1002, "a goodbye with half a code");
 	frame_says(0x88, "\x03\xed", 2, wrong, 4, WSPEER_CLOSED, 1002, "a code that is never sent");
+	frame_says(0x88, "\x03\xf5", 2, "\x88\x02\x03\xf5", 4, WSPEER_CLOSED, 1013, "one of the later codes");
+	frame_says(0x88, "\x0f\xa0", 2, "\x88\x02\x0f\xa0", 4, WSPEER_CLOSED, 4000, "one that means what both agree on");
+	frame_says(0x88, "\x03\xf7", 2, wrong, 4, WSPEER_CLOSED, 1002, "one that is only for reports");
 	frame_says(0x88, "\x03\xe8\xff", 3, "\x88\x02\x03\xef", 4, WSPEER_CLOSED, 1007, "a reason that is not UTF-8");
 	begin(&seen, WSPEER_SERVER);
 	wspeer_close(seen.peer, 1001, "going");
@@ -263,7 +266,7 @@ test_both(void)
 	end(&server);
 	begin(&client, WSPEER_CLIENT);
 	wspeer_feed(client.peer, "\x81\x7e\x00\x02hi", 6);
-	ok(client.output.len == 8 && !memcmp(client.output.s, "\x88\x82\0\0\0\0\x03\xea", 8) && wspeer_state(client.peer) == WSPEER_CLOSED, "and one that counts wrong");
+	ok(client.output.len == 8 && !memcmp(client.output.s, "\x88\x82", 2) && (client.output.s[6] ^ client.output.s[2]) == 3 && wspeer_state(client.peer) == WSPEER_CLOSED, "and one that counts wrong");
 	end(&client);
 	buf_release(&text);
 }
