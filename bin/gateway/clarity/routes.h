@@ -20,17 +20,17 @@
 	ROUTE("GET", "/api/a2a/capabilities", get_a2a, AUTH_READ) \
 	ROUTE("POST", "/api/a2a/messages", post_a2a, AUTH_WRITE) \
 	ROUTE("GET", "/api/services", list_services, AUTH_READ) \
-	ROUTE("POST", "/api/services/apply", apply_service, AUTH_WRITE) \
+	ROUTE("POST", "/api/services/apply", apply_service, AUTH_ADMIN) \
 	ROUTE("GET", "/api/services/:id", get_service, AUTH_READ) \
-	ROUTE("DELETE", "/api/services/:id", remove_service, AUTH_WRITE) \
+	ROUTE("DELETE", "/api/services/:id", remove_service, AUTH_ADMIN) \
 	ROUTE("GET", "/api/services/:id/interface", get_service_interface, AUTH_READ) \
 	ROUTE("GET", "/api/services/:id/logs", get_service_logs, AUTH_READ) \
 	ROUTE("GET", "/api/services/:id/events", get_service_events, AUTH_READ) \
 	ROUTE("GET", "/api/services/:id/details", get_service_details, AUTH_READ) \
-	ROUTE("POST", "/api/services/:id/start", start_service, AUTH_WRITE) \
-	ROUTE("POST", "/api/services/:id/stop", stop_service, AUTH_WRITE) \
-	ROUTE("POST", "/api/services/:id/restart", restart_service, AUTH_WRITE) \
+	ROUTE("POST", "/api/services/:id/start", start_service, AUTH_ADMIN) \
+	ROUTE("POST", "/api/services/:id/stop", stop_service, AUTH_ADMIN) \
+	ROUTE("POST", "/api/services/:id/restart", restart_service, AUTH_ADMIN) \
 	ROUTE("POST", "/api/services/:id/introspect", introspect_service, AUTH_WRITE) \
-	ROUTE("POST", "/api/services/:id/unquarantine", unquarantine_service, AUTH_WRITE)
+	ROUTE("POST", "/api/services/:id/unquarantine", unquarantine_service, AUTH_ADMIN)
 
 #endif
