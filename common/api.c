@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "cookie.h"
 #include "err.h"
 #include "jtext.h"
 #include "num.h"
@@ -32,6 +33,12 @@ api_opt(struct api *api, int key, const char *arg, struct err *err)
 		return num_duration(arg, "--timeout", &api->timeout_ms, err);
 	case OPT_KEY_TOKEN_FILE:
 		api->token_file = arg;
+		return true;
+	case OPT_KEY_COOKIE_FILE:
+		api->cookie_file = arg;
+		return true;
+	case OPT_KEY_ORIGIN:
+		api->origin_given = arg;
 		return true;
 	case OPT_KEY_CONNECT_TIMEOUT:
 		return num_duration(arg, "--connect-timeout", &api->connect_timeout_ms, err);
@@ -200,6 +207,48 @@ set_token(struct api *api, struct err *err)
 	return ok;
 }
 
+/* ---- the cookie of a Compass API, and the Origin that goes with it */
+
+static bool
+set_cookie(struct api *api, struct err *err)
+{
+	const char *path = api->cookie_file ? api->cookie_file : getenv("AGENT_COOKIE_FILE");
+	struct buf text = BUF_INIT;
+	bool ok = true;
+
+	if (!path || !*path)
+		return true;
+	if (!buf_read_file(&text, path, COOKIE_FILE_MAX, err)) {
+		err->status = STATUS_CONFIG;
+		ok = err_prefix(err, "unable to take the cookie");
+	} else if (!cookie_find(text.s, text.len, &api->cookie))
+		ok = err_set(err, STATUS_CONFIG, "unable to take the cookie: '%s' holds no %s", path, COOKIE_NAME);
+	buf_release(&text);
+	return ok;
+}
+
+static bool
+set_origin(struct api *api, struct err *err)
+{
+	const char *given = api->origin_given ? api->origin_given : getenv("AGENT_ORIGIN"), *rest;
+	size_t i;
+
+	if (given && *given) {
+		for (i = 0; given[i]; i++)
+			if ((unsigned char)given[i] <= ' ' || (unsigned char)given[i] >= 0x7f)
+				return err_set(err, STATUS_USAGE, "unable to use the origin '%s': it holds a blank, a control or a non-ASCII character", given);
+		buf_addstr(&api->origin, given);
+		return true;
+	}
+	/* without a cookie nobody asks for it */
+	if (api->cookie.len) {
+		rest = strstr(api->base.s, "://");
+		rest = rest ? rest + 3 : api->base.s;
+		buf_add(&api->origin, api->base.s, (size_t)(rest - api->base.s) + strcspn(rest, "/"));
+	}
+	return true;
+}
+
 bool
 api_open(struct api *api, struct err *err)
 {
@@ -208,7 +257,7 @@ api_open(struct api *api, struct err *err)
 
 	if (!url || !*url)
 		url = DEFAULT_URL;
-	if (!set_url(api, url, err) || !set_token(api, err))
+	if (!set_url(api, url, err) || !set_token(api, err) || !set_cookie(api, err) || !set_origin(api, err))
 		return false;
 	settings.unix_path = api->unix_path.len ? api->unix_path.s : NULL;
 	settings.cacert = api->cacert;
@@ -229,6 +278,8 @@ api_release(struct api *api)
 	buf_release(&api->given);
 	buf_release(&api->unix_path);
 	buf_release(&api->token);
+	buf_release(&api->cookie);
+	buf_release(&api->origin);
 }
 
 /* ---- paths */
@@ -301,6 +352,10 @@ api_headers(const struct api *api, const char *accept, const char *const *extra)
 		add_header(&list, &n, "authorization", bearer.s);
 		buf_release(&bearer);
 	}
+	if (api->cookie.len)
+		add_header(&list, &n, "cookie", api->cookie.s);
+	if (api->origin.len)
+		add_header(&list, &n, "origin", api->origin.s);
 	for (; extra && extra[0]; extra += 2)
 		add_header(&list, &n, extra[0], extra[1]);
 	return list;
@@ -345,15 +400,33 @@ status_of(int http)
 	}
 }
 
-/* What the body says: {"error":text} (Clarity), {"message":text} (Compass). False when it says nothing of the kind. */
+/* What the body says: {"error":text} (Clarity), {"code":word,"message":text} (Compass). False when it says nothing of the kind. */
 static bool
-body_reason(const struct http_answer *answer, struct buf *to)
+body_reason(const struct http_answer *answer, struct buf *to, struct buf *code)
 {
 	struct span body;
 
 	if (!jtext_check(answer->body.s, answer->body.len, false, &body, NULL))
 		return false;
-	return jtext_get_string(body, "error", to) || jtext_get_string(body, "message", to);
+	if (jtext_get_string(body, "error", to))
+		return true;
+	(void)jtext_get_string(body, "code", code);
+	return jtext_get_string(body, "message", to);
+}
+
+/* Switched off or not set up: asking again later does not help. */
+static bool
+is_off(const struct buf *code)
+{
+	static const char *const ends[] = { "_DISABLED", "_NOT_CONFIGURED", "_NOT_IMPLEMENTED" };
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_LEN(ends); i++) {
+		n = strlen(ends[i]);
+		if (code->len > n && !memcmp(code->s + code->len - n, ends[i], n))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -382,9 +455,9 @@ retry_time(const struct http_answer *answer)
 bool
 api_fail(const struct api *api, const struct http_answer *answer, const char *what, struct err *err)
 {
-	struct buf reason = BUF_INIT, safe = BUF_INIT;
+	struct buf reason = BUF_INIT, safe = BUF_INIT, code = BUF_INIT, safe_code = BUF_INIT;
 	bool ok2xx = answer->status >= 200 && answer->status < 300;
-	bool said = body_reason(answer, &reason);
+	bool said = body_reason(answer, &reason, &code);
 
 	utf8_safe(&safe, reason.s, reason.len, UTF8_SAFE_LINE);
 	if (ok2xx || (!said && answer->status != 404 && answer->status != 401 && answer->status != 403 && answer->status != 429 && answer->status != 503)) {
@@ -392,16 +465,22 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 		show_body(answer, &safe);
 		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what, api->given.s, answer->status, safe.s);
 		err_hint(err, "is that the address of an agent runtime?");
-	} else if (said)
-		err_set(err, status_of(answer->status), "unable to %s: %s (%d)", what, safe.s, answer->status);
-	else
+	} else if (said) {
+		utf8_safe(&safe_code, code.s, code.len, UTF8_SAFE_LINE);
+		err_set(err, answer->status == 503 && is_off(&code) ? STATUS_CONFIG : status_of(answer->status), "unable to %s: %s (%d%s%s)", what, safe.s,
+		    answer->status, code.len ? " " : "", safe_code.s);
+	} else
 		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->given.s, answer->status);
 	err->http = answer->status;
 	err->retry_at_ms = retry_time(answer);
 	if (answer->status == 401)
-		err_hint(err, "%s", api->token.len ? "the server does not take this token" : "give a token with --token-file or AGENT_RUNTIME_TOKEN");
+		err_hint(err, "%s", api->token.len ? "the server does not take this token" : api->cookie.len ? "the server does not take this cookie" : "give a token with --token-file or AGENT_RUNTIME_TOKEN");
+	if (code.len && !strncmp(code.s, "CSRF_", 5))
+		err_hint(err, "name the web address that the server trusts with --origin or AGENT_ORIGIN");
 	buf_release(&reason);
 	buf_release(&safe);
+	buf_release(&code);
+	buf_release(&safe_code);
 	return false;
 }
 

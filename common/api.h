@@ -2,6 +2,8 @@
  *
  * Address: --url, else AGENT_RUNTIME_URL, else http://127.0.0.1:4707. "host:port" means http. "unix:/path" is a socket.
  * A trailing slash is dropped. Token: --token-file, else AGENT_RUNTIME_TOKEN, else CLARITY_RUNTIME_TOKEN; trimmed; empty is none.
+ * A Compass API knows no tokens but a session cookie: --cookie-file, else AGENT_COOKIE_FILE. With it an Origin is sent: --origin, else
+ * AGENT_ORIGIN, else the server's own.
  * Paths are given as segments, each percent-encoded, so that an id with "/" or ".." cannot change the path.
  */
 #ifndef API_H
@@ -18,7 +20,10 @@ struct api {
 	struct buf given;  /* the address as the user gave it, for messages */
 	struct buf unix_path;
 	struct buf token;
+	struct buf cookie; /* "__Host-compass_session=...", "" without */
+	struct buf origin; /* "" when none is sent */
 	const char *url, *token_file; /* options, borrowed */
+	const char *cookie_file, *origin_given;
 	const char *cacert, *cert, *key;
 	int64_t timeout_ms;	   /* of the whole command, 0: none given */
 	int64_t connect_timeout_ms;
@@ -26,10 +31,10 @@ struct api {
 	struct http *http;
 };
 
-#define API_INIT { .base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT, .token = BUF_INIT, .deadline = INT64_MAX }
+#define API_INIT { .base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT, .token = BUF_INIT, .cookie = BUF_INIT, .origin = BUF_INIT, .deadline = INT64_MAX }
 #define API_REQUEST_TIMEOUT_MS 30000 /* one ordinary request, when --timeout says nothing */
 
-/* Takes an option of OPT_API. False: not one of them (err->status OK), or a bad value (err filled). */
+/* Takes an option of OPT_API or OPT_COOKIE. False: not one of them (err->status OK), or a bad value (err filled). */
 bool api_opt(struct api *api, int key, const char *arg, struct err *err) USE_RESULT;
 
 /* After the options: address, token, connection handle. Sends nothing. */
@@ -42,10 +47,10 @@ void api_path(const struct api *api, struct buf *url, const char *const *segment
 /* Appends "?name=value" or "&name=value", encoded. */
 void api_query(struct buf *url, const char *name, const char *value);
 
-/* One request. method "GET" or "POST"; json may be NULL; key (Idempotency-Key) may be NULL;.
+/* One request. method "GET", "POST" or "PATCH"; json may be NULL; key (Idempotency-Key) may be NULL.
  * True: 2xx with a JSON body (checked to be one value) in answer->body. False: err says what, where and why, by the table:
  *   cannot resolve or connect, TLS 3 | 401, 403 4 | deadline, 408, 504 5 | 400, 413, 415, 422 6 | 404 1 | 409 14 | 410 15
- *   429, 503 75 (retry_at from Retry-After) | other status, HTML, not JSON, cut off 7
+ *   429, 503 75 (retry_at from Retry-After); 503 with a code that says switched off 9 | other status, HTML, not JSON, cut off 7
  * `what` is the act, for messages: "post to run 'r1'". answer is filled also on failure and must be released. */
 bool api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
     struct http_answer *answer, struct err *err) USE_RESULT;

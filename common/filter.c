@@ -11,6 +11,7 @@
 #include "json.h"
 #include "out.h"
 #include "status.h"
+#include "subject.h"
 #include "xalloc.h"
 
 struct filter {
@@ -122,4 +123,18 @@ filter_print(const char *line, size_t n, void *payload)
 {
 	(void)payload;
 	out_line(line, n);
+}
+
+bool
+filter_result(struct filter *filter, const struct subject *subject, struct span object, struct err *err)
+{
+	struct buf compact = BUF_INIT, line = BUF_INIT;
+	bool ok;
+
+	jtext_compact(&compact, object);
+	subject_pass(subject, (struct span){ compact.s, compact.len }, &line);
+	ok = filter_run(filter, line.s, line.len, filter_print, NULL, err);
+	buf_release(&compact);
+	buf_release(&line);
+	return ok;
 }

@@ -10,6 +10,8 @@
 
 struct err;
 struct filter;
+struct span;
+struct subject;
 
 /* program NULL: pass through. NULL result: the program does not compile (STATUS_USAGE with jq's reason). */
 struct filter *filter_new(const char *program, struct err *err) USE_RESULT;
@@ -22,5 +24,8 @@ bool filter_run(struct filter *filter, const char *json, size_t n, filter_line_c
 
 /* The common callback: out_line(). */
 void filter_print(const char *line, size_t n, void *payload);
+
+/* One result that a command got for a subject: the object, compact, with the members of the subject that it has not. As filter_run(). */
+bool filter_result(struct filter *filter, const struct subject *subject, struct span object, struct err *err) USE_RESULT;
 
 #endif

@@ -24,6 +24,8 @@ enum {
 	OPT_KEY_AGENT,
 	OPT_KEY_THREAD,
 	OPT_KEY_TURN,
+	OPT_KEY_COOKIE_FILE,
+	OPT_KEY_ORIGIN,
 	OPT_OWN = 512
 };
 
@@ -50,6 +52,11 @@ struct opt {
 		{ OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" }, \
 		{ OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" }, \
 		{ OPT_KEY_CERT, "cert", "FILE", "client certificate" }, { OPT_KEY_KEY, "key", "FILE", "its private key" }
+
+/* ... and to a Compass API, too. */
+#define OPT_COOKIE \
+	{ OPT_KEY_COOKIE_FILE, "cookie-file", "FILE", "file with the session cookie of a Compass API (default AGENT_COOKIE_FILE)" }, \
+		{ OPT_KEY_ORIGIN, "origin", "ORIGIN", "the Origin to send with it (default AGENT_ORIGIN, else the server's own)" }
 
 /* Commands that print records (handled by filter_opt(), filter.h). */
 #define OPT_JQ { OPT_KEY_JQ, "jq", "FILTER", "pass each record through a jq filter; strings it gives are printed raw" }

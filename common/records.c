@@ -48,6 +48,12 @@ on_body(const char *bytes, size_t n, void *payload)
 struct records *
 records_start(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload)
 {
+	return records_start_of(api, url, "items", what, cb, payload);
+}
+
+struct records *
+records_start_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload)
+{
 	struct records *records = xcalloc(1, sizeof *records);
 	char **headers = api_headers(api, "application/json", NULL);
 	struct http_request request = { .method = "GET", .url = url, .body_cb = on_body, .payload = records };
@@ -58,7 +64,7 @@ records_start(struct api *api, const char *url, const char *what, records_item_c
 	buf_init(&records->head);
 	buf_init(&records->what);
 	buf_addstr(&records->what, what);
-	records->split = jsplit_new("items", RECORD_MAX, on_item, records);
+	records->split = jsplit_new(member, RECORD_MAX, on_item, records);
 	request.headers = (const char *const *)(uintptr_t)headers;
 	request.deadline = api->deadline;
 	request.silence_ms = API_REQUEST_TIMEOUT_MS;
@@ -127,7 +133,14 @@ records_end(struct records *records)
 bool
 records_get(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload, struct buf *rest, struct err *err)
 {
-	struct records *records = records_start(api, url, what, cb, payload);
+	return records_get_of(api, url, "items", what, cb, payload, rest, err);
+}
+
+bool
+records_get_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload, struct buf *rest,
+    struct err *err)
+{
+	struct records *records = records_start_of(api, url, member, what, cb, payload);
 	bool ok = false;
 
 	while (!records_done(records, &ok, rest, err))

@@ -15,12 +15,16 @@ kind_of() {
 	case $2:$3 in
 	run:* | run-id:*) [ "$1" = agent-run-create ] || echo run ;;
 	service:*) echo service ;;
+	thread:*) echo thread ;;
+	mode:*) echo 'cloud local' ;;
+	host:HOST) echo 'dynamic_sessions desktop_local' ;;
+	state:WORD) echo 'regular archived all' ;;
 	agent:ID) echo agent ;;
 	*:FILE) echo file ;;
 	*:DIR) echo dir ;;
 	errors:*) echo 'text json' ;;
 	role:*) echo 'user assistant system' ;;
-	status:*) echo 'queued running waiting completed failed cancelled' ;;
+	status:*) [ "$1" = agent-threads ] && echo 'idle inProgress completed interrupted error' || echo 'queued running waiting completed failed cancelled' ;;
 	level:*) echo 'info warn error' ;;
 	trigger:*) echo 'api event timer a2a' ;;
 	color:*) echo 'auto always never' ;;
@@ -36,12 +40,15 @@ kind_of() {
 operand_of() {
 	case $1 in
 	agent-watch | agent-events | agent-runs) echo run ;;
+	agent-thread-show) echo thread ;;
+	agent-thread-mode) echo 'cloud local' ;;
 	clarity-agent) echo 'runtime-agents runtime-chat connect watch list answer cancel serve' ;;
 	esac
 }
 ask() { # KIND: the words that ask a server for ids
 	case $1 in
 	run) echo 'agent-runs --null' ;;
+	thread) echo 'agent-threads --null' ;;
 	service) echo 'agent-registry --null' ;;
 	agent) echo 'agent-registry --jq .agent.agentId' ;;
 	esac
@@ -51,7 +58,7 @@ ask() { # KIND: the words that ask a server for ids
 
 bash_reply() { # KIND
 	case $1 in
-	run | service | agent) echo "_agentutils_ids $(ask "$1")" ;;
+	run | service | agent | thread) echo "_agentutils_ids $(ask "$1")" ;;
 	file) echo 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")' ;;
 	dir) echo 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")' ;;
 	'') echo : ;;
@@ -65,7 +72,7 @@ bash_file() { # NAME; the table on standard input
 		_agentutils_ids() { # COMMAND...: ids, from the server that the line names
 		    local i server=()
 		    for ((i = 1; i < COMP_CWORD; i++)); do
-		        case \${COMP_WORDS[i]} in -u | --url | --token-file) server+=("\${COMP_WORDS[i]}" "\${COMP_WORDS[i + 1]}") ;; esac
+		        case \${COMP_WORDS[i]} in -u | --url | --token-file | --cookie-file | --workspace) server+=("\${COMP_WORDS[i]}" "\${COMP_WORDS[i + 1]}") ;; esac
 		    done
 		    mapfile -t COMPREPLY < <(compgen -W "\$("\$@" "\${server[@]}" --quiet --timeout 1 2>/dev/null </dev/null | tr '\\0' '\\n')" -- "\$cur")
 		}
@@ -102,7 +109,7 @@ bash_file() { # NAME; the table on standard input
 
 zsh_action() { # KIND
 	case $1 in
-	run | service | agent) printf '%s\n' "{compadd -- \${(f)\"\$($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | tr \"\\\\0\" \"\\\\n\")\"}}" ;;
+	run | service | agent | thread) printf '%s\n' "{compadd -- \${(f)\"\$($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | tr \"\\\\0\" \"\\\\n\")\"}}" ;;
 	file) echo _files ;;
 	dir) echo '_files -/' ;;
 	'') echo ' ' ;;
@@ -133,7 +140,7 @@ zsh_file() {
 
 fish_words() { # KIND: options of complete
 	case $1 in
-	run | service) echo "-x -a '($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | string split0)'" ;;
+	run | service | thread) echo "-x -a '($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | string split0)'" ;;
 	agent) echo "-x -a '($(ask agent) --quiet --timeout 1 2>/dev/null </dev/null)'" ;;
 	file) echo '-r -F' ;;
 	dir) echo "-x -a '(__fish_complete_directories)'" ;;

@@ -96,3 +96,18 @@ start_clarity() {
 	url=$(sed -n 's/^clarityd listening on //p' "$clarity_log.out")
 	export AGENT_RUNTIME_URL=$url
 }
+
+# start_compass [options]: the stand-in for a Compass API (tests/fake/fake-compass); sets $url and $compass_pid
+start_compass() {
+	start "compass${compass_n:=0}" python3 "$AU_SRC/tests/fake/fake-compass" --port 0 "$@"
+	compass_pid=$pid
+	compass_log=$BATS_TEST_TMPDIR/compass$compass_n
+	compass_n=$((compass_n + 1))
+	await 20 has_line "$compass_log.out" '^compass listening on' || { cat "$compass_log.err" >&2; return 1; }
+	url=$(sed -n 's/^compass listening on //p' "$compass_log.out")
+	export AGENT_RUNTIME_URL=$url AGENT_WORKSPACE=acme
+}
+# tell ORDER: what a stand-in does next; asks nothing of a real server
+tell() { curl -sf -H 'content-type: application/json' -d "$1" "$url/__fake"; }
+# told FILTER: what a stand-in says of itself is so; for await
+told() { curl -sf "$url/__fake" | jq -e "$1" >/dev/null; }

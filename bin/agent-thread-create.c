@@ -1,0 +1,147 @@
+/*
+ * agent-thread-create - open a thread in a workspace
+ *
+ * reads   its options
+ * writes  the thread, one line
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compass.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "opt.h"
+#include "out.h"
+
+enum { OPT_WORKSPACE = OPT_OWN, OPT_MODE, OPT_HOST, OPT_TITLE };
+
+static const struct opt opts[] = {
+	{ OPT_WORKSPACE, "workspace", "SLUG", "the workspace (default AGENT_WORKSPACE)" },
+	{ OPT_MODE, "mode", "MODE", "where its turns run: cloud (default) or local" },
+	{ OPT_HOST, "host", "HOST", "dynamic_sessions or desktop_local (default: the mode's own)" },
+	{ OPT_TITLE, "title", "TEXT", "its title, up to 200 characters" },
+	{ '0', "null", NULL, "print the thread's id only, ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_COOKIE,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-thread-create",
+	.synopsis = "[options]",
+	.about = "open a thread in a workspace",
+	.example = "  agent-thread-create --workspace acme | agent-turn-start --stream 'hello' | agent-show",
+	.opts = opts,
+};
+
+struct wanted {
+	const char *workspace, *mode, *host, *title;
+};
+
+static void
+add_if(struct buf *to, const char *key, const char *value)
+{
+	if (value)
+		jtext_add_string(to, key, value, strlen(value));
+}
+
+static void
+print_thread(struct filter *filter, struct span thread, bool id_only)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (id_only) {
+		if (!jtext_get_string(thread, "threadId", &text))
+			die(STATUS_PROTOCOL, "unable to print the thread's id: it has none");
+		out_write(text.s, text.len + 1);
+	} else {
+		jtext_compact(&text, thread);
+		if (!filter_run(filter, text.s, text.len, filter_print, NULL, &err))
+			die_err(&err);
+	}
+	buf_release(&text);
+}
+
+static void
+create(struct api *api, const struct wanted *wanted, struct filter *filter, bool id_only)
+{
+	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT;
+	struct compass_answer answer;
+	struct err err = ERR_INIT;
+
+	COMPASS_PATH(api, &url, "threads");
+	buf_addch(&body, '{');
+	add_if(&body, "workspaceSlug", wanted->workspace);
+	add_if(&body, "executionMode", wanted->mode);
+	add_if(&body, "executionHost", wanted->host);
+	add_if(&body, "title", wanted->title);
+	buf_addch(&body, '}');
+	buf_addf(&what, "open a thread in workspace '%s'", wanted->workspace);
+	if (!compass_call(api, "POST", url.s, &body, "thread", what.s, &answer, &err)) {
+		if (answer.http.sent && !answer.http.status)
+			err_hint(&err, "it may have been opened all the same; see agent-threads");
+		die_err(&err);
+	}
+	print_thread(filter, answer.object, id_only);
+	compass_release(&answer);
+	buf_release(&url);
+	buf_release(&body);
+	buf_release(&what);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct api api = API_INIT;
+	struct wanted wanted = { .workspace = getenv("AGENT_WORKSPACE") };
+	struct err err = ERR_INIT;
+	const char *program = NULL;
+	struct filter *filter;
+	bool id_only = false;
+	int key;
+
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_WORKSPACE:
+			wanted.workspace = opt_arg;
+			break;
+		case OPT_MODE:
+			wanted.mode = opt_arg;
+			break;
+		case OPT_HOST:
+			wanted.host = opt_arg;
+			break;
+		case OPT_TITLE:
+			wanted.title = opt_arg;
+			break;
+		case '0':
+			id_only = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!api_opt(&api, key, opt_arg, &err))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (!wanted.workspace || !*wanted.workspace)
+		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
+	if (wanted.mode && strcmp(wanted.mode, "cloud") && strcmp(wanted.mode, "local"))
+		die_usage("unable to use --mode '%s': expected cloud or local", wanted.mode);
+	filter = filter_new(program, &err);
+	if (!filter || !api_open(&api, &err))
+		die_err(&err);
+	create(&api, &wanted, filter, id_only);
+	filter_free(filter);
+	api_release(&api);
+	return out_close();
+}

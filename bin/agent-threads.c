@@ -1,0 +1,147 @@
+/*
+ * agent-threads - list the threads of a workspace
+ *
+ * reads   its options
+ * writes  one thread a line, as the server gives it, newest change first
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compass.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "num.h"
+#include "opt.h"
+#include "out.h"
+#include "records.h"
+
+enum { OPT_WORKSPACE = OPT_OWN, OPT_STATE, OPT_STATUS };
+
+static const struct opt opts[] = {
+	{ OPT_WORKSPACE, "workspace", "SLUG", "the workspace (default AGENT_WORKSPACE)" },
+	{ OPT_STATE, "state", "WORD", "regular (default), archived or all" },
+	{ OPT_STATUS, "status", "WORD", "only threads with this status: idle, inProgress, completed, interrupted, error" },
+	{ 'n', "limit", "N", "look at the newest N threads (1 to 200, default 40)" },
+	{ '0', "null", NULL, "print thread ids only, each ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_COOKIE,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-threads",
+	.synopsis = "[options]",
+	.about = "list the threads of a workspace",
+	.example = "  agent-threads --workspace acme --status error | jq -r .threadId",
+	.opts = opts,
+};
+
+struct listing {
+	const char *status;
+	bool ids, failed;
+	struct filter *filter;
+	size_t count;
+};
+
+static bool
+print_thread(struct span item, void *payload)
+{
+	struct listing *listing = payload;
+	struct buf id = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct span status;
+
+	if (listing->status && (!jtext_get(item, "status", &status) || !jtext_is_string(status, listing->status)))
+		return true;
+	listing->count++;
+	if (listing->ids) {
+		if (jtext_get_string(item, "threadId", &id))
+			out_write(id.s, id.len + 1);
+		buf_release(&id);
+	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err)) {
+		warn_err(&err);
+		listing->failed = true;
+	}
+	return true;
+}
+
+static int
+list(struct api *api, struct listing *listing, const char *workspace, const char *state, int64_t n)
+{
+	struct buf url = BUF_INIT, what = BUF_INIT, limit = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	COMPASS_PATH(api, &url, "threads");
+	api_query(&url, "workspaceSlug", workspace);
+	api_query(&url, "state", state);
+	buf_addf(&limit, "%lld", (long long)n);
+	api_query(&url, "limit", limit.s);
+	buf_addf(&what, "list the threads of workspace '%s'", workspace);
+	if (!records_get_of(api, url.s, "threads", what.s, print_thread, listing, NULL, &err))
+		die_err(&err);
+	buf_release(&url);
+	buf_release(&what);
+	buf_release(&limit);
+	if (listing->failed)
+		return STATUS_INPUT;
+	if (listing->count)
+		return STATUS_OK;
+	info("no such thread in workspace '%s' at %s", workspace, api->given.s);
+	return STATUS_NO;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct api api = API_INIT;
+	struct listing listing = { 0 };
+	struct err err = ERR_INIT;
+	const char *program = NULL, *workspace = getenv("AGENT_WORKSPACE"), *state = "regular";
+	int64_t n = 40;
+	int key, status;
+
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		switch (key) {
+		case OPT_WORKSPACE:
+			workspace = opt_arg;
+			break;
+		case OPT_STATE:
+			state = opt_arg;
+			break;
+		case OPT_STATUS:
+			listing.status = opt_arg;
+			break;
+		case 'n':
+			if (!num_in_range(opt_arg, 1, COMPASS_THREADS_MAX, "--limit", &n, &err))
+				die_usage("%s", err.text);
+			break;
+		case '0':
+			listing.ids = true;
+			break;
+		case OPT_KEY_JQ:
+			program = opt_arg;
+			break;
+		default:
+			if (!api_opt(&api, key, opt_arg, &err))
+				die_usage("%s", err.text);
+		}
+	if (argc > 0)
+		die_usage("unexpected operand '%s'", *argv);
+	if (!workspace || !*workspace)
+		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
+	if (strcmp(state, "regular") && strcmp(state, "archived") && strcmp(state, "all"))
+		die_usage("unable to use --state '%s': expected regular, archived or all", state);
+	listing.filter = filter_new(program, &err);
+	if (!listing.filter || !api_open(&api, &err))
+		die_err(&err);
+	status = list(&api, &listing, workspace, state, n);
+	filter_free(listing.filter);
+	api_release(&api);
+	return status_worse(status, out_close());
+}

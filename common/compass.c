@@ -1,0 +1,98 @@
+/* compass.c - the thread side of the wire: calls, and the objects inside their answers */
+#include "compat.h"
+
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "compass.h"
+#include "err.h"
+#include "status.h"
+
+static const struct buf empty_object = { .s = (char[]){ "{}" }, .len = 2 };
+
+/* The answer must be an object, and its member one too. */
+static bool
+take_apart(struct api *api, const struct http_answer *answer, const char *member, const char *what, struct span *ret_whole, struct span *ret_object,
+    struct err *err)
+{
+	if (!jtext_check(answer->body.s, answer->body.len, false, ret_whole, NULL) || jtext_type(*ret_whole) != JTEXT_OBJECT)
+		return api_fail(api, answer, what, err);
+	*ret_object = *ret_whole;
+	if (!member)
+		return true;
+	if (!jtext_get(*ret_whole, member, ret_object) || jtext_type(*ret_object) != JTEXT_OBJECT) {
+		err_set(err, STATUS_PROTOCOL, "unable to %s: the answer of %s holds no %s", what, api->given.s, member);
+		err_hint(err, "is that the address of an agent runtime?");
+		return false;
+	}
+	return true;
+}
+
+bool
+compass_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *member, const char *what,
+    struct compass_answer *answer, struct err *err)
+{
+	if (!json && strcmp(method, "GET"))
+		json = &empty_object;
+	answer->whole = answer->object = SPAN_NONE;
+	return api_call(api, method, url, json, NULL, what, &answer->http, err) &&
+	    take_apart(api, &answer->http, member, what, &answer->whole, &answer->object, err);
+}
+
+void
+compass_release(struct compass_answer *answer)
+{
+	http_answer_release(&answer->http);
+}
+
+struct http_call *
+compass_start(struct api *api, const char *method, const char *url, const struct buf *json, const char *const *extra)
+{
+	const char *all[9] = { "content-type", "application/json" };
+	struct http_request request = { .method = method, .url = url, .deadline = api->deadline };
+	struct http_call *call;
+	char **headers;
+	size_t n = 2;
+
+	if (!json)
+		json = &empty_object;
+	for (; extra && *extra && n < ARRAY_LEN(all) - 1; extra++)
+		all[n++] = *extra;
+	headers = api_headers(api, "application/json", all);
+	request.headers = (const char *const *)(uintptr_t)headers;
+	request.body = json->s;
+	request.body_len = json->len;
+	call = http_start(api->http, &request);
+	api_headers_free(headers);
+	return call;
+}
+
+bool
+compass_result(struct api *api, const struct http_call *call, bool ok, const char *member, const char *what, struct span *ret_whole,
+    struct span *ret_object, struct err *err)
+{
+	const struct http_answer *answer = http_call_answer(call);
+
+	if (!ok)
+		return err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
+	if (answer->status < 200 || answer->status > 299)
+		return api_fail(api, answer, what, err);
+	return take_apart(api, answer, member, what, ret_whole, ret_object, err);
+}
+
+int
+compass_outcome(struct span object)
+{
+	struct span status;
+
+	if (!jtext_get(object, "status", &status))
+		return -1;
+	if (jtext_is_string(status, "completed"))
+		return STATUS_OK;
+	if (jtext_is_string(status, "error"))
+		return STATUS_FAILED;
+	if (jtext_is_string(status, "interrupted"))
+		return STATUS_CANCELLED;
+	return -1;
+}
