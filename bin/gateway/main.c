@@ -29,6 +29,7 @@
 #include "console/console.h"
 #include "die.h"
 #include "err.h"
+#include "guard.h"
 #include "hitl/hitl.h"
 #include "http/server.h"
 #include "jtext.h"
@@ -572,6 +573,8 @@ start(struct gateway *gateway)
 	struct broker_settings broker = { .dir = gateway->questions.s, .ping_ms = gateway->ping_ms };
 	struct err err = ERR_INIT;
 
+	if (!guard_start(&err))
+		die_err(&err);
 	raise_file_limit();
 	gateway->base = event_base_new();
 	if (!gateway->base)

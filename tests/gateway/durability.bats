@@ -117,3 +117,24 @@ teardown() {
 	done | sed 1d | curl -K -
 	await 70 has_line readers.out all || { cat readers.err; return 1; }
 }
+
+@test "kill -9 of the gateway ends its handlers, and what they have started" {
+	cat >stay <<-'S'
+	#!/bin/sh
+	trap '' TERM
+	sleep 300 &
+	echo "$$ $!" >started
+	wait
+	S
+	chmod +x stay
+	mkdir agents
+	jq '.metadata.serviceId = "svc_stay" | .metadata.agent.agentId = "stay" | .spec.origin.command = ["../stay"]' "$AU_SRC/bin/gateway/builtin/shell.json" >agents/stay.json
+	start_gateway --agents agents
+	agent-run-create --agent stay --run r | agent-send hello >/dev/null
+	await 10 test -s started
+	read -r handler child <started
+	kill -0 "$handler" "$child"
+	kill -9 "$gateway_pid"
+	await 10 gone "$handler"
+	await 10 gone "$child"
+}

@@ -15,6 +15,7 @@
 #include "chat/chat.h"
 #include "chat/command.h"
 #include "err.h"
+#include "guard.h"
 #include "spawn.h"
 #include "utf8.h"
 #include "xalloc.h"
@@ -194,6 +195,7 @@ on_reap(evutil_socket_t fd, short what, void *payload)
 		take_status(call, status);
 	/* whoever it left behind in its group goes too */
 	kill(-call->pid, SIGKILL);
+	guard_drop(call->pid);
 	finish(call);
 }
 
@@ -328,6 +330,7 @@ start(struct command_call *call)
 	}
 	call->commands->running++;
 	call->pid = spawn.pid;
+	guard_add(call->pid);
 	call->in_fd = spawn.in_fd;
 	call->out_fd = spawn.out_fd;
 	call->err_fd = spawn.err_fd;
@@ -433,6 +436,7 @@ commands_free(struct commands *commands)
 			kill(-call->pid, SIGKILL);
 			while (waitpid(call->pid, NULL, 0) < 0 && errno == EINTR)
 				;
+			guard_drop(call->pid);
 		}
 		call_free(call);
 	}

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "err.h"
+#include "guard.h"
 #include "runtime/child.h"
 #include "spawn.h"
 #include "xalloc.h"
@@ -329,6 +330,7 @@ on_end(evutil_socket_t fd, short what, void *payload)
 	close_fd(&child->err_fd, &child->errs);
 	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	guard_drop(child->pid);
 	child->pid = 0;
 	child->calls.ended(status, child->payload);
 }
@@ -400,6 +402,7 @@ child_start(struct event_base *base, const struct child_setup *setup, const stru
 	child->out_fd = spawn.out_fd;
 	child->err_fd = spawn.err_fd;
 	child->pid = spawn.pid;
+	guard_add(child->pid);
 	child->term_at = child->kill_at = child->closed_at = DEADLINE_NONE;
 	child->pid_fd = open_pid(child->pid);
 	child->in = watch(child, child->in_fd, EV_WRITE, on_in);
@@ -424,6 +427,7 @@ child_free(struct child *child)
 		kill(-child->pid, SIGKILL);
 		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		guard_drop(child->pid);
 	}
 	close_in(child);
 	close_fd(&child->out_fd, &child->out);
