@@ -365,7 +365,7 @@ main(int argc, char *argv[])
 	ask.desk.api.deadline = ask.deadline;
 	if (!put_question(&ask, NULL, false, &err))
 		die_err(&err);
-	debug("asked '%s' in %s", ask.question.key.s, ask.desk.remote ? ask.desk.api.given.s : ask.desk.hitl.path.s);
+	debug("asked '%s' in %s", ask.question.key.s, ask.desk.remote ? ask.desk.api.address.given.s : ask.desk.hitl.path.s);
 
 	answered = wait_answer(&ask, &answer);
 	leave(&ask);

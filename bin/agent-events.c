@@ -138,12 +138,12 @@ print_run(struct api *api, struct printing *printing, const char *run, int64_t a
 		warn_err(&err);
 		status = err.status;
 	} else if (after && !pages.paged && pages.oldest > after && !pages.after_seen) {
-		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after, api->given.s, (long long)pages.oldest);
+		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after, api->address.given.s, (long long)pages.oldest);
 		warn_err(&err);
 		status = STATUS_GAP;
 	} else if (!printing->seen && !after) {
 		if (run)
-			info("no events of run '%s' at %s", run, api->given.s);
+			info("no events of run '%s' at %s", run, api->address.given.s);
 		status = STATUS_NO;
 	}
 	print_ring(printing);

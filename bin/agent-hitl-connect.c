@@ -487,7 +487,7 @@ main(int argc, char *argv[])
 	if (log && (connect.log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) < 0)
 		die_errno(STATUS_CONFIG, "unable to open the log '%s'", log);
 	if (connect.desk.remote)
-		out_printf("Connecting to broker: %s\n", connect.desk.api.given.s);
+		out_printf("Connecting to broker: %s\n", connect.desk.api.address.given.s);
 	else
 		out_printf("Watching handshake directory: %s\n", connect.desk.dir ? connect.desk.dir : connect.desk.hitl.path.s);
 	out_flush();

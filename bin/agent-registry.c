@@ -114,7 +114,7 @@ main(int argc, char *argv[])
 	if (!records_get(&api, url.s, "list the agents", print_item, &listing, NULL, &err))
 		die_err(&err);
 	if (!listing.count) {
-		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s", api.given.s);
+		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s", api.address.given.s);
 		status = STATUS_NO;
 	}
 	if (listing.failed)

@@ -103,7 +103,7 @@ find_agent(struct creation *creation, struct err *err)
 	if (!records_get(&creation->api, url.s, "look the agent up", look_at, &lookup, NULL, err))
 		goto out;
 	if (!lookup.found)
-		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->api.given.s);
+		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->api.address.given.s);
 	else if (lookup.found > 1)
 		err_set(err, STATUS_CONFLICT, "unable to start a run: '%s' is the agent of several services: %s; choose with --service", who, lookup.matches.s);
 	else {

@@ -139,7 +139,7 @@ main(int argc, char *argv[])
 	if (!records_get(&api, url.s, "list the runs", print_run, &listing, NULL, &err))
 		die_err(&err);
 	if (!listing.count) {
-		info("no such run at %s", api.given.s);
+		info("no such run at %s", api.address.given.s);
 		status = STATUS_NO;
 	}
 	if (listing.failed)

@@ -91,7 +91,7 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 		return STATUS_INPUT;
 	if (listing->count)
 		return STATUS_OK;
-	info("no such thread in workspace '%s' at %s", workspace, api->given.s);
+	info("no such thread in workspace '%s' at %s", workspace, api->address.given.s);
 	return STATUS_NO;
 }
 

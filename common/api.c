@@ -67,102 +67,6 @@ trim(struct buf *buf)
 	buf_consume(buf, start);
 }
 
-/* ---- the address */
-
-static bool
-bad_url(const char *url, const char *why, struct err *err)
-{
-	const char *at = strrchr(url, '@'), *scheme = strstr(url, "://");
-
-	/* never show what may be a password, with a scheme or without one */
-	if (at) {
-		int n = scheme && scheme < at ? (int)(scheme - url) + 3 : 0;
-
-		return err_set(err, STATUS_USAGE, "unable to use the address '%.*s...@%s': %s", n, url, at + 1, why);
-	}
-	return err_set(err, STATUS_USAGE, "unable to use the address '%s': %s", url, why);
-}
-
-static bool
-check_authority(const char *url, const char *s, size_t n, struct err *err)
-{
-	const char *colon = memrchr(s, ':', n), *bracket = memchr(s, ']', n);
-	uint64_t port;
-
-	if (memchr(s, '@', n))
-		return bad_url(url, "a name and password do not belong there; use --token-file", err);
-	if (colon && (!bracket || colon > bracket)) {
-		if (!num_u64(colon + 1, (size_t)(s + n - colon) - 1, &port) || port < 1 || port > 65535)
-			return bad_url(url, "its port is no number from 1 to 65535", err);
-		n = (size_t)(colon - s);
-	}
-	if (!n)
-		return bad_url(url, "it names no host", err);
-	return true;
-}
-
-static bool
-set_url(struct api *api, const char *given, struct err *err)
-{
-	struct buf url = BUF_INIT;
-	const char *rest;
-	bool ok = false;
-	size_t i;
-
-	buf_addstr(&url, given);
-	trim(&url);
-	buf_reset(&api->given);
-	buf_reset(&api->base);
-	buf_reset(&api->unix_path);
-	for (i = 0; i < url.len; i++)
-		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f) {
-			bad_url(url.s, "it holds a blank or a control character", err);
-			goto out;
-		}
-	if (!url.len) {
-		bad_url(url.s, "it is empty", err);
-		goto out;
-	}
-	if (!strncmp(url.s, "unix:", 5)) {
-		const char *path = url.s + 5;
-
-		while (path[0] == '/' && path[1] == '/')
-			path++;
-		if (path[0] != '/') {
-			bad_url(url.s, "a socket's path begins with '/'", err);
-			goto out;
-		}
-		buf_addstr(&api->unix_path, path);
-		buf_addstr(&api->base, "http://localhost");
-		buf_add(&api->given, url.s, url.len);
-		ok = true;
-		goto out;
-	}
-	rest = strstr(url.s, "://");
-	if (!rest) {
-		buf_addstr(&api->base, "http://");
-		rest = url.s;
-	} else if (strncasecmp(url.s, "http://", 7) && strncasecmp(url.s, "https://", 8)) {
-		bad_url(url.s, "expected http, https or unix", err);
-		goto out;
-	} else
-		rest += 3;
-	if (!check_authority(url.s, rest, strcspn(rest, "/?#"), err))
-		goto out;
-	if (strpbrk(rest, "?#")) {
-		bad_url(url.s, "a query or fragment does not belong there", err);
-		goto out;
-	}
-	buf_addstr(&api->base, url.s);
-	while (api->base.s[api->base.len - 1] == '/')
-		buf_cut(&api->base, api->base.len - 1);
-	buf_add(&api->given, api->base.s, api->base.len);
-	ok = true;
-out:
-	buf_release(&url);
-	return ok;
-}
-
 /* ---- the token */
 
 static bool
@@ -242,9 +146,9 @@ set_origin(struct api *api, struct err *err)
 	}
 	/* without a cookie nobody asks for it */
 	if (api->cookie.len) {
-		rest = strstr(api->base.s, "://");
-		rest = rest ? rest + 3 : api->base.s;
-		buf_add(&api->origin, api->base.s, (size_t)(rest - api->base.s) + strcspn(rest, "/"));
+		rest = strstr(api->address.base.s, "://");
+		rest = rest ? rest + 3 : api->address.base.s;
+		buf_add(&api->origin, api->address.base.s, (size_t)(rest - api->address.base.s) + strcspn(rest, "/"));
 	}
 	return true;
 }
@@ -257,15 +161,15 @@ api_open(struct api *api, struct err *err)
 
 	if (!url || !*url)
 		url = DEFAULT_URL;
-	if (!set_url(api, url, err) || !set_token(api, err) || !set_cookie(api, err) || !set_origin(api, err))
+	if (!address_parse(url, &api->address, err) || !set_token(api, err) || !set_cookie(api, err) || !set_origin(api, err))
 		return false;
-	settings.unix_path = api->unix_path.len ? api->unix_path.s : NULL;
+	settings.unix_path = api->address.unix_path.len ? api->address.unix_path.s : NULL;
 	settings.cacert = api->cacert;
 	settings.cert = api->cert;
 	settings.key = api->key;
 	settings.connect_timeout_ms = api->connect_timeout_ms;
 	api->deadline = api->timeout_ms ? deadline_in(api->timeout_ms) : DEADLINE_NONE;
-	api->http = http_new(&settings, !strncasecmp(api->base.s, "https:", 6));
+	api->http = http_new(&settings, !strncasecmp(api->address.base.s, "https:", 6));
 	return true;
 }
 
@@ -274,9 +178,7 @@ api_release(struct api *api)
 {
 	http_free(api->http);
 	api->http = NULL;
-	buf_release(&api->base);
-	buf_release(&api->given);
-	buf_release(&api->unix_path);
+	address_release(&api->address);
 	buf_release(&api->token);
 	buf_release(&api->cookie);
 	buf_release(&api->origin);
@@ -305,7 +207,7 @@ encode(struct buf *to, const char *s)
 void
 api_path(const struct api *api, struct buf *url, const char *const *segments)
 {
-	buf_add(url, api->base.s, api->base.len);
+	buf_add(url, api->address.base.s, api->address.base.len);
 	for (; *segments; segments++) {
 		buf_addch(url, '/');
 		if (!strcmp(*segments, "."))
@@ -463,14 +365,14 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 	if (ok2xx || (!said && answer->status != 404 && answer->status != 401 && answer->status != 403 && answer->status != 429 && answer->status != 503)) {
 		buf_reset(&safe);
 		show_body(answer, &safe);
-		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what, api->given.s, answer->status, safe.s);
+		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what, api->address.given.s, answer->status, safe.s);
 		err_hint(err, "is that the address of an agent runtime?");
 	} else if (said) {
 		utf8_safe(&safe_code, code.s, code.len, UTF8_SAFE_LINE);
 		err_set(err, answer->status == 503 && is_off(&code) ? STATUS_CONFIG : status_of(answer->status), "unable to %s: %s (%d%s%s)", what, safe.s,
 		    answer->status, code.len ? " " : "", safe_code.s);
 	} else
-		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->given.s, answer->status);
+		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->address.given.s, answer->status);
 	err->http = answer->status;
 	err->retry_at_ms = retry_time(answer);
 	if (answer->status == 401)
@@ -513,7 +415,7 @@ api_call(struct api *api, const char *method, const char *url, const struct buf 
 	ok = http_run(api->http, &request, answer, err);
 	api_headers_free(headers);
 	if (!ok) {
-		err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
+		err_prefix(err, "unable to %s: unable to reach %s", what, api->address.given.s);
 		if (err->status == STATUS_PROTOCOL)
 			err_hint(err, "is that the address of an agent runtime?");
 		return false;

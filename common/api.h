@@ -9,6 +9,7 @@
 #ifndef API_H
 #define API_H
 
+#include "address.h"
 #include "buf.h"
 #include "compat.h"
 #include "http.h"
@@ -16,9 +17,7 @@
 struct err;
 
 struct api {
-	struct buf base;   /* "http://127.0.0.1:4707", no slash at the end */
-	struct buf given;  /* the address as the user gave it, for messages */
-	struct buf unix_path;
+	struct address address;
 	struct buf token;
 	struct buf cookie; /* "__Host-compass_session=...", "" without */
 	struct buf origin; /* "" when none is sent */
@@ -31,7 +30,7 @@ struct api {
 	struct http *http;
 };
 
-#define API_INIT { .base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT, .token = BUF_INIT, .cookie = BUF_INIT, .origin = BUF_INIT, .deadline = INT64_MAX }
+#define API_INIT { .address = ADDRESS_INIT, .token = BUF_INIT, .cookie = BUF_INIT, .origin = BUF_INIT, .deadline = INT64_MAX }
 #define API_REQUEST_TIMEOUT_MS 30000 /* one ordinary request, when --timeout says nothing */
 
 /* Takes an option of OPT_API or OPT_COOKIE. False: not one of them (err->status OK), or a bad value (err filled). */

@@ -11,7 +11,7 @@ api_websocket(struct api *api, const char *url, const char *const *extra, wsclie
 {
 	char **headers = api_headers(api, "application/json", extra);
 	struct http_settings http = {
-		.unix_path = api->unix_path.len ? api->unix_path.s : NULL,
+		.unix_path = api->address.unix_path.len ? api->address.unix_path.s : NULL,
 		.cacert = api->cacert,
 		.cert = api->cert,
 		.key = api->key,
@@ -35,7 +35,7 @@ api_websocket(struct api *api, const char *url, const char *const *extra, wsclie
 	if (!client && answer.status)
 		api_fail(api, &answer, what, err);
 	else if (!client)
-		err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
+		err_prefix(err, "unable to %s: unable to reach %s", what, api->address.given.s);
 	http_answer_release(&answer);
 	api_headers_free(headers);
 	return client;

@@ -26,7 +26,7 @@ cancel_run(struct api *api, const char *run, const char *reason, const char *key
 	buf_addf(&what, "cancel run '%s'", run);
 	ok = post_json(api, url.s, &body, key, false, what.s, answer, err);
 	if (!ok && (answer->status == 404 || answer->status == 405) && !jtext_check(answer->body.s, answer->body.len, false, &value, NULL))
-		err_set(err, STATUS_PROTOCOL, "unable to %s: %s has no way to cancel a run", what.s, api->given.s);
+		err_set(err, STATUS_PROTOCOL, "unable to %s: %s has no way to cancel a run", what.s, api->address.given.s);
 	else if (ok && (!jtext_check(answer->body.s, answer->body.len, false, &value, err) || jtext_type(value) != JTEXT_OBJECT))
 		ok = err_set(err, STATUS_PROTOCOL, "unable to %s: the answer is no object", what.s);
 	buf_release(&url);

@@ -22,7 +22,7 @@ take_apart(struct api *api, const struct http_answer *answer, const char *member
 	if (!member)
 		return true;
 	if (!jtext_get(*ret_whole, member, ret_object) || jtext_type(*ret_object) != JTEXT_OBJECT) {
-		err_set(err, STATUS_PROTOCOL, "unable to %s: the answer of %s holds no %s", what, api->given.s, member);
+		err_set(err, STATUS_PROTOCOL, "unable to %s: the answer of %s holds no %s", what, api->address.given.s, member);
 		err_hint(err, "is that the address of an agent runtime?");
 		return false;
 	}
@@ -75,7 +75,7 @@ compass_result(struct api *api, const struct http_call *call, bool ok, const cha
 	const struct http_answer *answer = http_call_answer(call);
 
 	if (!ok)
-		return err_prefix(err, "unable to %s: unable to reach %s", what, api->given.s);
+		return err_prefix(err, "unable to %s: unable to reach %s", what, api->address.given.s);
 	if (answer->status < 200 || answer->status > 299)
 		return api_fail(api, answer, what, err);
 	return take_apart(api, answer, member, what, ret_whole, ret_object, err);

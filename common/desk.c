@@ -119,7 +119,7 @@ remote_list(struct desk *desk, struct hitl_list *list, struct err *err)
 	API_PATH(&desk->api, &url, "questions");
 	ok = api_call(&desk->api, "GET", url.s, NULL, NULL, "list the questions", &answer, err);
 	if (ok && (!jtext_check(answer.body.s, answer.body.len, false, &items, err) || jtext_type(items) != JTEXT_ARRAY))
-		ok = err_set(err, STATUS_PROTOCOL, "unable to list the questions: %s answered with no list", desk->api.given.s);
+		ok = err_set(err, STATUS_PROTOCOL, "unable to list the questions: %s answered with no list", desk->api.address.given.s);
 	while (ok && jtext_each(items, &pos, &key, &item))
 		if (!add_remote(list, item, now))
 			list->cut = list->n == HITL_QUESTIONS_MAX;
@@ -133,7 +133,7 @@ static void
 explain(struct desk *desk, struct err *err)
 {
 	if (err->http == 404 && !strstr(err->text, "question not found"))
-		err_set(err, STATUS_PROTOCOL, "%s is no broker: it answered 404", desk->api.given.s);
+		err_set(err, STATUS_PROTOCOL, "%s is no broker: it answered 404", desk->api.address.given.s);
 }
 
 /* ---- the verbs */
@@ -371,7 +371,7 @@ ask_broker(struct desk *desk, const struct hitl_question *question, struct buf *
 	if (!api_call(&desk->api, "GET", url.s, NULL, NULL, "look for the answer", &answer, err))
 		explain(desk, err);
 	else if (!jtext_check(answer.body.s, answer.body.len, false, &value, err) || !jtext_get_string(value, "status", &word))
-		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with no status", desk->api.given.s);
+		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with no status", desk->api.address.given.s);
 	else if (!strcmp(word.s, "missing"))
 		state = HITL_CANCELLED;
 	else if (!is_ours(value, question))
@@ -387,7 +387,7 @@ ask_broker(struct desk *desk, const struct hitl_question *question, struct buf *
 		hitl_trim(&s, &n);
 		buf_add(text, s, n);
 	} else
-		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with a status that has no meaning", desk->api.given.s);
+		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with a status that has no meaning", desk->api.address.given.s);
 	http_answer_release(&answer);
 	buf_release(&url);
 	buf_release(&word);

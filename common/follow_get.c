@@ -15,7 +15,7 @@ static bool
 accept_gap(struct follow *follow, bool anew)
 {
 	struct err *gap = &follow->gap;
-	const char *server = follow->api->given.s;
+	const char *server = follow->api->address.given.s;
 
 	if (anew)
 		err_set(gap, STATUS_GAP, "unable to %s without a gap: the log of %s no longer holds event %lld, and began anew or moved on", follow->what.s, server,
@@ -181,7 +181,7 @@ hear_again(struct follow *follow)
 	}
 	if (follow->last < follow->heard || (follow->deaf_live && !follow->fresh)) {
 		follow->unreadable++;
-		follow_notice(follow, "a record of the stream could not be read, and %s does not list it", follow->api->given.s);
+		follow_notice(follow, "a record of the stream could not be read, and %s does not list it", follow->api->address.given.s);
 	}
 	follow->deaf = false;
 }
@@ -204,7 +204,7 @@ follow_get_ended(struct follow *follow, bool ok, const struct err *why, struct e
 		return true;
 	}
 	if (follow->trouble)
-		follow_notice(follow, "%s is there again", follow->api->given.s);
+		follow_notice(follow, "%s is there again", follow->api->address.given.s);
 	follow->trouble = false;
 	follow->contacted = true;
 	follow->paged = get == GET_HISTORY ? follow->paged : follow->pages.paged;

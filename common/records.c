@@ -81,7 +81,7 @@ not_a_list(const struct records *records, const struct http_answer *answer, stru
 
 	if (strstr(answer->content_type.s, "json")) {
 		*err = records->err;
-		return err_prefix(err, "unable to %s: %s", records->what.s, records->api->given.s);
+		return err_prefix(err, "unable to %s: %s", records->what.s, records->api->address.given.s);
 	}
 	/* the body went to the splitter; its beginning is what a person wants to see */
 	shown.body = records->head;
@@ -99,7 +99,7 @@ records_done(struct records *records, bool *ret_ok, struct buf *rest, struct err
 		return false;
 	answer = http_call_answer(records->call);
 	if (!ok)
-		err_prefix(err, "unable to %s: unable to reach %s", records->what.s, records->api->given.s);
+		err_prefix(err, "unable to %s: unable to reach %s", records->what.s, records->api->address.given.s);
 	else if (answer->status < 200 || answer->status > 299)
 		ok = api_fail(records->api, answer, records->what.s, err);
 	else if (records->broken || !jsplit_end(records->split, &records->err))
