@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "buf.h"
 #include "clock.h"
 #include "die.h"
@@ -74,6 +76,27 @@ open_tokens(const char *file, struct tokens *tokens)
 	return lock;
 }
 
+/* That it was done, and by whom, stands where the gateway writes such things. */
+static void
+note(const char *file, const char *action, const char *id)
+{
+	struct audit audit = AUDIT_INIT;
+	struct passwd *account = getpwuid(geteuid());
+	struct audit_entry entry = { .peer = "local", .action = action, .subject = id };
+	struct buf user = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (account)
+		buf_addstr(&user, account->pw_name);
+	else
+		buf_addf(&user, "%ld", (long)geteuid());
+	entry.user = user.s;
+	if (!audit_open(&audit, file, &err) || !audit_add(&audit, &entry, &err))
+		warn_err(&err);
+	audit_close(&audit);
+	buf_release(&user);
+}
+
 static void
 save(const struct tokens *tokens, const char *file)
 {
@@ -95,7 +118,7 @@ open_output(const char *path)
 }
 
 static int
-create(const struct wish *wish, const char *file)
+create(const struct wish *wish, const char *file, const char *audit)
 {
 	struct buf secret = BUF_INIT, record = BUF_INIT;
 	struct tokens tokens = TOKENS_INIT;
@@ -122,6 +145,7 @@ create(const struct wish *wish, const char *file)
 			unlink(wish->output);
 		die_err(&err);
 	}
+	note(audit, "token.create", token->id);
 	buf_addch(&record, '{');
 	if (!wish->output)
 		jtext_add_string(&record, "token", secret.s, secret.len);
@@ -166,12 +190,13 @@ list(const struct wish *wish, const char *file)
 }
 
 static int
-revoke_all(char *const *ids, int n, const char *file)
+revoke_all(char *const *ids, int n, const char *file, const char *audit)
 {
 	struct tokens tokens = TOKENS_INIT;
 	struct buf records = BUF_INIT;
 	int64_t now = clock_wall_ms();
 	int i, lock = open_tokens(file, &tokens), status = STATUS_OK;
+	size_t k;
 
 	for (i = 0; i < n; i++) {
 		struct token *token = tokens_find(&tokens, ids[i], strlen(ids[i]));
@@ -189,6 +214,9 @@ revoke_all(char *const *ids, int n, const char *file)
 		buf_addstr(&records, "}\n");
 	}
 	save(&tokens, file); /* before it is said */
+	for (k = 0; k < tokens.n; k++)
+		if (tokens.items[k].revoked_ms == now)
+			note(audit, "token.revoke", tokens.items[k].id);
 	out_write(records.s, records.len);
 	buf_release(&records);
 	tokens_release(&tokens);
@@ -245,7 +273,7 @@ int
 main(int argc, char *argv[])
 {
 	struct wish wish = { .expires_ms = EXPIRES_DEFAULT_MS };
-	struct buf where = BUF_INIT, file = BUF_INIT;
+	struct buf where = BUF_INIT, file = BUF_INIT, audit = BUF_INIT;
 	struct err err = ERR_INIT;
 	int key, status;
 
@@ -263,20 +291,22 @@ main(int argc, char *argv[])
 	if (!statedir_find(wish.state, wish.store, &where, &err))
 		die_err(&err);
 	statedir_file(where.s, "tokens", &file);
+	statedir_file(where.s, "audit.ndjson", &audit);
 	if (!strcmp(*argv, "create")) {
 		if (!wish.user)
 			die_usage("--user is missing");
 		wish.scopes = wish.scopes ? wish.scopes : TOKEN_READ | TOKEN_WRITE;
-		status = create(&wish, file.s);
+		status = create(&wish, file.s, audit.s);
 	} else if (!strcmp(*argv, "list"))
 		status = list(&wish, file.s);
 	else if (!strcmp(*argv, "revoke")) {
 		if (argc < 2)
 			die_usage("an id is missing");
-		status = revoke_all(argv + 1, argc - 1, file.s);
+		status = revoke_all(argv + 1, argc - 1, file.s, audit.s);
 	} else
 		die_usage("unknown word '%s': expected create, list or revoke", *argv);
 	buf_release(&where);
 	buf_release(&file);
+	buf_release(&audit);
 	return status;
 }

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "jtext.h"
+#include "statedir.h"
 #include "status.h"
 
 static int
@@ -19,6 +20,8 @@ open_file(const char *file, struct err *err)
 
 	if (fd < 0)
 		err_errno(err, STATUS_CONFIG, "unable to open the audit log '%s'", file);
+	else
+		statedir_give(fd, file);
 	return fd;
 }
 

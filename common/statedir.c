@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "err.h"
@@ -61,4 +62,23 @@ statedir_make_for(const char *file, struct err *err)
 	}
 	buf_release(&path);
 	return ok;
+}
+
+void
+statedir_give(int fd, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	struct buf dir = BUF_INIT;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	if (slash && slash != file)
+		buf_add(&dir, file, (size_t)(slash - file));
+	else
+		buf_addstr(&dir, slash ? "/" : ".");
+	/* a file that stays root's is not worse than one that is not there */
+	if (stat(dir.s, &st) == 0 && st.st_uid != 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		errno = 0;
+	buf_release(&dir);
 }

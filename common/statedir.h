@@ -17,4 +17,7 @@ void statedir_file(const char *where, const char *name, struct buf *to);
 /* Creates the directory of a file, and its parents, mode 0700. Errors: STATUS_CONFIG. */
 bool statedir_make_for(const char *file, struct err *err) USE_RESULT;
 
+/* As root: gives an open file to the owner of its directory, so that a gateway with an account of its own can use it. */
+void statedir_give(int fd, const char *file);
+
 #endif

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "err.h"
 #include "key.h"
+#include "statedir.h"
 #include "status.h"
 #include "token.h"
 #include "utf8.h"
@@ -362,6 +363,8 @@ tokens_write(const struct tokens *tokens, const char *file, struct err *err)
 	}
 	buf_addf(&temp, "%s.new", file); /* one writer at a time: the lock */
 	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		statedir_give(fd, file);
 	ok = fd >= 0 && put(fd, &text);
 	ok = (fd < 0 || close(fd) == 0) && ok && rename(temp.s, file) == 0;
 	if (!ok) {
@@ -385,6 +388,8 @@ tokens_lock(const char *file, struct err *err)
 	fd = open(path.s, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		err_errno(err, STATUS_IO, "unable to create '%s'", path.s);
+	else
+		statedir_give(fd, path.s);
 	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			err_errno(err, STATUS_IO, "unable to lock '%s'", path.s);

@@ -67,6 +67,22 @@ token() { agent-gateway-token --state "$state" "$@"; }
 	[ "$(jq -r .revokedAt "$file")" = "$at" ]
 }
 
+@test "what was made and revoked, and by whom, stands in the audit log" {
+	one=$(token create --user ann | jq -r .id)
+	token revoke "$one"
+	token revoke "$one"
+	run -1 token revoke 000000000000
+	[ "$(jq -r '.action + " " + .subject + " " + .user' "$state/audit.ndjson")" = "token.create $one $(id -un)"$'\n'"token.revoke $one $(id -un)" ]
+}
+
+@test "made by root, the files belong to whom the state belongs" {
+	[ "$(id -u)" = 0 ] || skip "only for root"
+	mkdir "$state"
+	chown 1234:1234 "$state"
+	token create --user ann
+	[ "$(stat -c %u "$file" "$file.lock" "$state/audit.ndjson" | sort -u)" = 1234 ]
+}
+
 @test "many at once lose nothing" {
 	for i in 1 2 3 4 5 6 7 8; do start "c$i" agent-gateway-token --state "$state" create --user "u$i"; done
 	for pid in "${started[@]}"; do wait "$pid"; done

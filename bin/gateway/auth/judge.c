@@ -6,7 +6,6 @@
 
 #include "auth/internal.h"
 #include "clock.h"
-#include "err.h"
 #include "http/server.h"
 #include "http/ws.h"
 
@@ -74,12 +73,10 @@ enum caller
 caller_find(struct auth *auth, struct request *request, struct principal **ret)
 {
 	struct buf token = BUF_INIT;
-	struct err err = ERR_INIT;
 	bool brought, idle;
 
 	*ret = NULL;
-	if (!principals_refresh(auth, &err) && auth->settings.problem)
-		auth->settings.problem(&err, auth->settings.problem_payload);
+	principals_look(auth);
 	brought = brought_token(auth, request, &token);
 	if (brought && auth_needs_token(auth))
 		*ret = of_token(auth, &token);

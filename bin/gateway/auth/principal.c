@@ -210,6 +210,15 @@ principals_refresh(struct auth *auth, struct err *err)
 	return ok;
 }
 
+void
+principals_look(struct auth *auth)
+{
+	struct err err = ERR_INIT;
+
+	if (!principals_refresh(auth, &err) && auth->settings.problem)
+		auth->settings.problem(&err, auth->settings.problem_payload);
+}
+
 struct principal *
 principals_find(const struct auth *auth, const char *token, size_t n)
 {

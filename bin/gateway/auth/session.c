@@ -181,10 +181,8 @@ bool
 auth_holds(struct auth *auth, const struct principal *principal)
 {
 	int64_t now = clock_wall_ms();
-	struct err err = ERR_INIT;
 
-	/* what cannot be read is told of where a request is judged */
-	(void)!principals_refresh(auth, &err);
+	principals_look(auth);
 	if (!principal_holds(principal, now))
 		return false;
 	/* an open stream is use */
