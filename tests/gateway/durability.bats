@@ -122,7 +122,7 @@ teardown() {
 	cat >stay <<-'S'
 	#!/bin/sh
 	trap '' TERM
-	sleep 300 &
+	tail -f /dev/null &
 	echo "$$ $!" >started
 	wait
 	S
