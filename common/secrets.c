@@ -237,19 +237,26 @@ quoted_value(const struct text *t, size_t i, size_t name_end, size_t quote, size
 	return end;
 }
 
+static size_t
+value_end(const struct text *t, size_t i)
+{
+	while (i < t->n && t->s[i] != ',' && t->s[i] != ';' && !blank_at(t, i))
+		i++;
+	return i;
+}
+
 /* name = value, name: value. The contract's value ends at a blank, a comma, a semicolon; one in quotes where they close. */
 static size_t
 plain_value(const struct text *t, size_t i, size_t name_end, size_t value, struct buf *to)
 {
 	size_t end, open = quote_at(t, value), close;
 
-	for (end = value; end < t->n && t->s[end] != ',' && t->s[end] != ';' && !blank_at(t, end); end++)
-		;
+	end = value_end(t, value);
 	/* nothing, or what was put here before and then cut */
 	if (end == value || (end == t->n && end - value < sizeof REDACTED - 1 && !memcmp(t->s + value, REDACTED, end - value)))
 		return 0;
 	if (open && (close = quote_end(t, value, open)) && close + open > end)
-		end = close + open;
+		end = value_end(t, close + open);
 	buf_add(to, t->s + i, name_end - i);
 	buf_addstr(to, "=" REDACTED);
 	return end;
@@ -510,6 +517,8 @@ rule_authorization(const struct text *t, size_t i, struct buf *to)
 	scheme = at;
 	end = run_end(t, scheme, is_bearer);
 	value = skip_blanks(t, end);
+	if (has(t, value, REDACTED))
+		return 0; /* done before */
 	if (end > scheme && value > end && value < t->n && is_bearer(t->s[value])) {
 		end = run_end(t, value, is_bearer);
 		buf_add(to, t->s + i, value - i);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Timers: declared schedules fire, one run each; serial, missed firings, restarts.
 load ../lib/common
+load ../lib/services
 
 setup() { common_setup; }
 teardown() { common_teardown; }
@@ -147,4 +148,43 @@ over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ];
 		timed bad '["true"]' "{\"schedules\":[{\"id\":\"tick\",\"expr\":\"$expr\"}]}"
 		run -0 agent-gateway --check --state state --agents agents
 	done
+}
+
+@test "a remote service: on_timer once introspection has found it; nothing fires while the service is stopped" {
+	start_mcp --tool on_timer
+	start_gateway
+	apply < <(manifest far "$(remote)" ".metadata.agent.triggers = [\"timer\"] | .metadata.agent.timer = $each_second")
+	is "$code" 200
+	api POST /api/services/svc_far/start
+	api POST /api/services/svc_far/introspect
+	is "$code" 200
+	called() { asked | jq -e -s 'map(select(.method == "tools/call")) | length > 0' >/dev/null; }
+	await 15 called
+	asked | jq -c 'select(.method == "tools/call") | .params | [.name, (.arguments | keys_unsorted)]' | head -n 1 >call
+	is "$(cat call)" '["on_timer",["runId","agent","trigger","triggerContext","scheduleId","scheduleExpr","firedAt"]]'
+	await 15 over completed 1
+	api POST /api/services/svc_far/stop
+	is_lifecycle svc_far STOPPED
+	# two looks of the timers later no schedule is left
+	left() { [ "$(sqlite3 state/agentutils.db "SELECT count(*) FROM docs WHERE key LIKE 'timer %'" 2>/dev/null || python3 -c 'import sqlite3; print(sqlite3.connect("state/agentutils.db").execute("SELECT count(*) FROM docs WHERE key LIKE \"timer %\"").fetchone()[0])')" = "$1" ]; }
+	await 10 left 0
+	before=$(runs | wc -l) stopped=$(date +%s%3N)
+	later() { (($(date +%s%3N) - stopped > 2200)); }
+	await 10 later
+	is "$(runs | wc -l)" "$before"
+	api POST /api/services/svc_far/start
+	await 15 fired $((before + 1))
+	left 1
+}
+
+@test "a named tool is called; one that fails, and a service that is gone, make the run failed" {
+	start_mcp
+	start_gateway
+	apply < <(manifest far "$(remote)" '.metadata.agent.triggers = ["timer"] | .metadata.agent.timer = {handlerTool: "sweep", schedules: [{id: "tick", expr: "every 1 s"}]}')
+	api POST /api/services/svc_far/start
+	await 15 over completed 1
+	is "$(asked | jq -r 'select(.method == "tools/call") | .params.name' | head -n 1)" sweep
+	kill "$mcp_pid"
+	await 15 over failed 1
+	[ -n "$(agent-runs --status failed --jq .failureReason | head -n 1)" ]
 }
