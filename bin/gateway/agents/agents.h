@@ -2,7 +2,7 @@
  *
  * One JSON file per agent in a directory (*.json, in name order), and those that services/ puts. Shape and rules: Clarity contract section 12,
  * with the texts of its validator, plus our origin: {"type":"command","command":["./reply.sh"],"mode"?:"message"|"long-lived","timeoutMs"?,
- * "workingDirectory"?} (an executable that gets the handler's arguments as one JSON line and answers with one; started for each message, or once
+ * "maxConcurrency"?,"workingDirectory"?} (an executable that gets the handler's arguments as one JSON line and answers with one; started for each message, or once
  * for many). A relative program or directory is meant from the manifest's own directory.
  *
  * What a manifest says never changes in a struct agent: another manifest is another struct, which takes the place of the first in the set. Whoever
@@ -20,6 +20,7 @@ struct err;
 #define MANIFEST_MAX (1024u * 1024) /* bytes of one file */
 #define AGENTS_MAX 10000	    /* agents of one gateway */
 #define AGENT_ARGV_MAX 64	    /* words of a command */
+#define AGENT_PROGRAMS_MAX 16	    /* of a long-lived command at once */
 #define AGENT_TIMEOUT_MS 120000	    /* a command's answer, when its manifest says nothing */
 #define SCHEDULE_MIN_MS 1000			  /* shortest period of a timer */
 #define SCHEDULE_MAX_MS (INT64_C(366) * 86400000) /* longest */

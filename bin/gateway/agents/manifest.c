@@ -4,9 +4,11 @@
  */
 #include "compat.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "agents/internal.h"
 #include "err.h"
@@ -376,7 +378,8 @@ check_command(struct span origin, struct err *err)
 		return wrong(err, "spec.origin.command must have 1 to %d words", AGENT_ARGV_MAX);
 	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message", "long-lived"))
 		return wrong(err, "spec.origin.mode must be 'message' or 'long-lived'");
-	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) && may_string(origin, "spec.origin.", "workingDirectory", err);
+	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) && may_range(origin, "spec.origin.", "maxConcurrency", 1, AGENT_PROGRAMS_MAX, err) &&
+	    may_string(origin, "spec.origin.", "workingDirectory", err);
 }
 
 /* An http(s) URL that every reader understands alike: visible ASCII, a host of letters, digits, dots and hyphens or an address in brackets, a port.
@@ -557,12 +560,15 @@ read_chat(struct agent *agent, struct span declared)
 		agent->timeout_ms = n;
 }
 
-/* A relative program with a slash, or directory, is meant from the manifest's own directory. */
+/* A relative program with a slash, or directory, is meant from the manifest's own directory; absolute, because the program may be started in another. */
 static void
 add_place(struct buf *to, const char *manifest_path, const char *place)
 {
 	const char *slash = strrchr(manifest_path, '/');
+	char here[PATH_MAX];
 
+	if (place[0] != '/' && manifest_path[0] != '/' && getcwd(here, sizeof here))
+		buf_addf(to, "%s/", here);
 	if (place[0] != '/' && slash)
 		buf_add(to, manifest_path, (size_t)(slash - manifest_path) + 1);
 	buf_addstr(to, place);
@@ -592,6 +598,7 @@ read_command(struct agent *agent, struct span origin)
 	if (jtext_get_string(origin, "workingDirectory", &text))
 		add_place(&agent->directory, agent->path.s, text.s);
 	agent->timeout_ms = jtext_get_i64(origin, "timeoutMs", &ms) ? ms : agent->timeout_ms ? agent->timeout_ms : AGENT_TIMEOUT_MS;
+	(void)jtext_get_i64(origin, "maxConcurrency", &agent->concurrency);
 	agent->long_lived = jtext_get(origin, "mode", &item) && jtext_is_string(item, "long-lived");
 	buf_release(&text);
 	buf_release(&place);
@@ -692,12 +699,14 @@ static void
 make_service_id(struct agent *agent, struct span origin)
 {
 	unsigned char digest[SHA256_BYTES];
+	struct span argv, program;
 	struct buf text = BUF_INIT;
+	size_t pos = 0;
 	int i;
 
 	buf_addf(&text, "%s|%s|", agent->source_file.s, agent->module.s);
-	if (agent->origin == ORIGIN_COMMAND)
-		buf_addstr(&text, agent->argv[0]);
+	if (agent->origin == ORIGIN_COMMAND && jtext_get(origin, "command", &argv) && jtext_each(argv, &pos, NULL, &program))
+		(void)jtext_string(program, &text); /* as it is written, wherever the manifest lies */
 	else
 		(void)jtext_get_string(origin, agent->origin == ORIGIN_REMOTE_MCP ? "endpoint" : "wasmPath", &text);
 	sha256(text.s, text.len, digest);

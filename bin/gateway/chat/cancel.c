@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chat/command.h"
+#include "chat/handler.h"
 #include "chat/internal.h"
 #include "chat/sanitize.h"
 #include "err.h"
 #include "log/log.h"
-#include "services/services.h"
 #include "status.h"
 #include "xalloc.h"
 
@@ -186,11 +185,9 @@ stop_handler(const struct cancel *cancel, const struct buf *run)
 {
 	struct job *job = chat_keep_first(cancel->chat, run);
 
-	if (job && job->call)
-		command_end(job->call, "the run was cancelled");
-	else if (job && job->remote)
-		service_call_end(job->remote, "the run was cancelled");
-	else if (!job && cancel->stop) {
+	if (job)
+		handler_end(job, "the run was cancelled");
+	else if (cancel->stop) {
 		job = job_new(cancel->chat, run, 0);
 		job->failed = true;
 		job_submit(job, apply_close, after_close);

@@ -7,7 +7,7 @@
 #include <event2/event.h>
 
 #include "agents/agents.h"
-#include "chat/command.h"
+#include "chat/handler.h"
 #include "chat/internal.h"
 #include "chat/recent.h"
 #include "chat/sanitize.h"
@@ -35,7 +35,7 @@ struct chat {
 	struct log *log;
 	const struct agents *agents;
 	struct chat_settings settings;
-	struct commands *commands;
+	struct handlers *handlers;
 	struct recent *recent;
 	struct subscription *news; /* of what is said, for recent; NULL: the log failed */
 	struct conversation *conversations[BUCKETS];
@@ -276,137 +276,17 @@ job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct 
 	log_change(job->chat->log, change);
 }
 
-static void
-end_job(struct job *job, bool failed)
+void
+job_end(struct job *job, bool failed)
 {
 	job->failed = failed;
 	job_submit(job, apply_end, after_end);
 }
 
-static void
-after_command(bool ok, const struct buf *output, const char *why, void *payload)
-{
-	struct job *job = payload;
-
-	job->call = NULL;
-	buf_reset(&job->reply);
-	if (ok && job->firing) {
-		firing_answer(job, output);
-		end_job(job, job->failed);
-	} else if (ok)
-		end_job(job, !arguments_reply(job, output, &job->reply));
-	else {
-		buf_addstr(&job->reply, why);
-		end_job(job, true);
-	}
-}
-
-static char *
-env_text(const char *name, const struct buf *value)
-{
-	struct buf text = BUF_INIT;
-
-	buf_addf(&text, "%s=%s", name, value->s);
-	return buf_detach(&text, NULL);
-}
-
-static void
-run_command(struct job *job)
-{
-	const struct agent *agent = job->handler;
-	struct buf input = BUF_INIT, url = BUF_INIT;
-	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv, .dir = agent->directory.len ? agent->directory.s : NULL,
-		.timeout_ms = agent->timeout_ms };
-	char *env[5];
-	size_t i;
-
-	buf_addstr(&url, job->chat->settings.url ? job->chat->settings.url : "");
-	env[0] = env_text("AGENT_RUN_ID", &job->run);
-	env[1] = env_text("AGENT_SERVICE_ID", &agent->service);
-	env[2] = env_text("AGENT_ID", &agent->agent_id);
-	env[3] = env_text("AGENT_RUNTIME_URL", &url);
-	env[4] = NULL;
-	if (job->firing)
-		firing_arguments(job, &input);
-	else
-		arguments_make(job, &input);
-	request.env = (const char *const *)env;
-	request.input = input.s;
-	request.input_len = input.len;
-	job->call = command_start(job->chat->commands, &request, after_command, job);
-	for (i = 0; env[i]; i++)
-		free(env[i]);
-	buf_release(&input);
-	buf_release(&url);
-}
-
-static void
-after_remote(bool ok, struct span result, const char *why, void *payload)
-{
-	struct job *job = payload;
-
-	job->remote = NULL;
-	job->tool_called = ok;
-	buf_reset(&job->reply);
-	if (ok && job->firing) {
-		struct buf output = BUF_INIT;
-
-		buf_add(&output, result.s, result.n);
-		firing_answer(job, &output);
-		buf_release(&output);
-		end_job(job, job->failed);
-	} else if (ok)
-		end_job(job, !arguments_remote_reply(job, result, &job->reply));
-	else {
-		buf_addstr(&job->reply, why);
-		end_job(job, true);
-	}
-}
-
-static void
-run_remote(struct job *job)
-{
-	const struct agent *agent = job->handler;
-	const char *tool = job->firing ? firing_tool(job->firing) : agent->handler_tool.s;
-	struct services_request request = { .service = { agent->service.s, agent->service.len }, .tool = { tool, strlen(tool) }, .session = job->session.s,
-		.run = job->run.s, .timeout_ms = job->firing ? 0 : agent->timeout_ms };
-	struct buf arguments = BUF_INIT;
-
-	if (job->firing)
-		firing_arguments(job, &arguments);
-	else
-		arguments_make(job, &arguments);
-	request.arguments = (struct span){ arguments.s, arguments.len - 1 }; /* without its end of line */
-	job->remote = services_call(job->chat->settings.services, &request, after_remote, job);
-	buf_release(&arguments);
-}
-
-/* Why nobody can be asked; false: somebody can. What the service does now counts, not what it did when the message came. */
-static bool
-cannot_ask(const struct job *job, struct buf *why)
-{
-	const struct agent *now = job->handler ? agents_by_service(job->chat->agents, (struct span){ job->handler->service.s, job->handler->service.len }) : NULL;
-
-	if (!job->service.len && !job->handler)
-		buf_addstr(why, "runtime chat dispatch requires serviceId on run or request");
-	else if (!now)
-		buf_addf(why, "service not found: %s", job->service.s);
-	else if (job->handler->origin == ORIGIN_LOCAL_WASM)
-		buf_addf(why, "local_wasm handlers are not run by this gateway (%s): use chat mode echo, or a command or remote_mcp origin", job->service.s);
-	else if (now->state.lifecycle != LIFE_RUNNING)
-		buf_addf(why, "service is not running: %s", job->service.s);
-	return why->len;
-}
-
 void
 job_call_handler(struct job *job)
 {
-	if (cannot_ask(job, &job->reply))
-		end_job(job, true);
-	else if (job->handler->origin == ORIGIN_COMMAND)
-		run_command(job);
-	else
-		run_remote(job);
+	handler_ask(job->chat->handlers, job);
 }
 
 static void
@@ -991,8 +871,7 @@ on_grace(evutil_socket_t fd, short what, void *payload)
 
 	(void)fd;
 	(void)what;
-	commands_stop(chat->commands);
-	services_stop(chat->settings.services);
+	handlers_stop(chat->handlers);
 }
 
 static void
@@ -1020,7 +899,7 @@ chat_new(struct event_base *base, struct log *log, const struct agents *agents, 
 	chat->settings = *settings;
 	chat->recent = recent_new();
 	chat->news = log_subscribe(log, SPAN_NONE, "agent.chat.", log_last_seq(log), 0, &news_events, chat);
-	chat->commands = commands_new(base, CHAT_REPLY_MAX);
+	chat->handlers = handlers_new(base, agents, settings->services, settings->url);
 	chat->grace = event_new(base, -1, 0, on_grace, chat);
 	chat->quiet = event_new(base, -1, 0, on_quiet, chat);
 	return chat;
@@ -1045,7 +924,7 @@ chat_free(struct chat *chat)
 
 	if (!chat)
 		return;
-	commands_free(chat->commands);
+	handlers_free(chat->handlers);
 	log_unsubscribe(chat->news);
 	recent_free(chat->recent);
 	for (i = 0; i < BUCKETS; i++)

@@ -71,8 +71,8 @@ commands_count(const struct commands *commands)
 
 /* ---- environment: what programs need, and what they are told */
 
-static char **
-make_env(const char *const *extra)
+char **
+command_environment(const char *const *extra)
 {
 	static const char *const kept[] = { "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL" };
 	size_t n = 0, i;
@@ -382,7 +382,7 @@ command_start(struct commands *commands, const struct command_request *request, 
 	call->done = done;
 	call->payload = payload;
 	call->argv = request->argv;
-	call->env = make_env(request->env);
+	call->env = command_environment(request->env);
 	call->dir = request->dir ? xstrdup(request->dir) : NULL;
 	call->timeout_ms = request->timeout_ms;
 	call->in_fd = call->out_fd = call->err_fd = -1;

@@ -26,6 +26,9 @@ struct command_request {
 /* ok: output is what it wrote. Not ok: why. Comes once, never from inside command_start(). */
 typedef void command_done_cb(bool ok, const struct buf *output, const char *why, void *payload);
 
+/* The environment of a handler: what programs need, and what it is told. A list to be freed with all that is in it. */
+char **command_environment(const char *const *extra);
+
 struct commands *commands_new(struct event_base *base, size_t output_max);
 struct command_call *command_start(struct commands *commands, const struct command_request *request, command_done_cb *done, void *payload);
 /* Ends this one; its done() comes as ever, with this reason. */

@@ -10,6 +10,7 @@ struct change;
 struct change_context;
 struct command_call;
 struct firing;
+struct resident_call;
 struct run;
 struct service_call;
 
@@ -26,6 +27,7 @@ struct job {
 	bool hitl;
 	const struct agent *handler;	/* NULL: none found */
 	struct command_call *call;	/* the handler at work, or NULL */
+	struct resident_call *resident; /* the same, one that stays */
 	struct service_call *remote;	/* the same, somewhere else */
 	bool tool_called;		/* it answered */
 	struct history history;
@@ -39,6 +41,8 @@ struct job *job_new(struct chat *chat, const struct buf *run, int64_t seq);
 void job_free(struct job *job);
 /* Queues a change of the job's run, with the job as its payload. */
 void job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+/* The handler is done: job->reply is the answer, or with failed the reason. */
+void job_end(struct job *job, bool failed);
 /* A run that is over gets no more events of ours: then true, and the change is refused. */
 bool job_is_over(const void *row, struct change *change);
 

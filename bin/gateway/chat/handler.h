@@ -1,0 +1,21 @@
+/* handler.h - whoever answers a job: a program for each message, one that stays, or a remote agent. Private to chat/. */
+#ifndef CHAT_HANDLER_H
+#define CHAT_HANDLER_H
+
+#include "compat.h"
+
+struct agents;
+struct event_base;
+struct handlers;
+struct job;
+struct services;
+
+struct handlers *handlers_new(struct event_base *base, const struct agents *agents, struct services *services, const char *url);
+/* What comes of it goes to job_end(): the reply, or with failed the reason, in job->reply. */
+void handler_ask(struct handlers *handlers, struct job *job);
+/* Ends what is at work for the job, if anything is; job_end() comes with this reason. */
+void handler_end(struct job *job, const char *why);
+void handlers_stop(struct handlers *handlers);
+void handlers_free(struct handlers *handlers); /* accepts NULL */
+
+#endif
