@@ -124,7 +124,7 @@ on_event(const struct runtime_event *event, void *payload)
 	if (run->kill_after && run->events == run->kill_after) {
 		runtime_status(run->runtime, &status);
 		if (status.pid > 0)
-			kill(status.pid, SIGKILL);
+			kill(-status.pid, SIGKILL);
 	}
 }
 
@@ -1128,6 +1128,68 @@ test_steer(void)
 	run_close(&run);
 }
 
+/* RUNTIME, a command without blanks in its words: any runtime that does as tests/runtime.bats says. */
+static void
+test_other(void)
+{
+	const char *argv[8] = { NULL };
+	char command[4096], *word = command;
+	size_t n = 0;
+	struct run run;
+	bool good;
+
+	snprintf(command, sizeof command, "%s", getenv("RUNTIME"));
+	while (*word && n < ARRAY_LEN(argv) - 1) {
+		argv[n++] = word;
+		word += strcspn(word, " ");
+		if (*word)
+			*word++ = '\0';
+	}
+	run_init(&run);
+	run.settings.argv = argv;
+	run.settings.whole_env = true;
+	run.runtime = runtime_new(base, &run.settings, &calls, &run);
+	good = turn(&run, "hello") && run.end.outcome == RUNTIME_COMPLETED;
+	ok(good, "a turn: %s", run.message.s);
+	ok(run.answer.len && !strcmp(run.answer.s, run.text.s), "its deltas are its answer: %s", run.answer.s);
+	ask(&run, "SLOW");
+	ok(until(&run.deltas, 3) && runtime_turn_interrupt(run.runtime, run.turn), "a turn that does not end is interrupted");
+	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && !run.end.forced, "and ends");
+	ask(&run, "SLOW");
+	ok(until(&run.events, 2) && runtime_turn_interrupt(run.runtime, run.turn), "and another one, as soon as it has begun");
+	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && !run.end.forced, "ends too");
+	good = turn(&run, "FAIL") && run.end.fault == RUNTIME_FAULT_TURN;
+	ok(good, "a turn that fails: %s (%s)", run.message.s, run.info.s);
+	{
+		struct runtime_turn_request request = { .thread = { run.thread.s, run.thread.len }, .text = TEXT("ASK"), .approval_policy = TEXT("untrusted") };
+
+		run_reset(&run);
+		run.auto_accept = true;
+		run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
+		good = until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED && run.resolved == 1;
+		ok(good, "a turn that asks: %s", run.answer.s);
+		run.decision = RUNTIME_CANCEL;
+		run_reset(&run);
+		run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
+		ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && run.resolved == 1, "and is cancelled");
+	}
+	is_int(run.gones, 0, "all in one process");
+	run_reset(&run);
+	run.kill_after = 6;
+	good = turn(&run, "SLOW") && run.end.fault == RUNTIME_FAULT_GONE;
+	ok(good, "killed in a turn: %s", run.message.s);
+	run.kill_after = 0;
+	good = turn(&run, "hello") && run.end.outcome == RUNTIME_COMPLETED && run.generation == 2;
+	ok(good, "the thread goes on in another one: %s", run.message.s);
+	ok(!strncmp(run.log.s, "thread\n", 7), "resumed");
+	run_reset(&run);
+	runtime_account_read(run.runtime, false, on_reply, &run);
+	good = until_true(&run.replied) && !run.reply.fault;
+	ok(good, "the account: %s", run.answer.s);
+	stop(&run);
+	run_close(&run);
+}
+
 #define TIMED(test) \
 	do { \
 		int64_t began = clock_monotonic_ms(); \
@@ -1149,6 +1211,12 @@ main(void)
 	snprintf(script_path, sizeof script_path, "%s/script", dir);
 	snprintf(flag_path, sizeof flag_path, "%s/flag", dir);
 	base = event_base_new();
+	if (getenv("RUNTIME")) {
+		TIMED(test_other);
+		event_base_free(base);
+		rmdir(dir);
+		return done();
+	}
 	TIMED(test_turns);
 	TIMED(test_many);
 	TIMED(test_limits);
