@@ -151,8 +151,17 @@ add_workspace(struct token *token, const char *s, size_t n)
 
 /* ---- the file */
 
-static bool
-read_hash(const struct buf *hex, unsigned char hash[SHA256_BYTES])
+void
+token_add_hash(struct buf *to, const unsigned char hash[SHA256_BYTES])
+{
+	size_t i;
+
+	for (i = 0; i < SHA256_BYTES; i++)
+		buf_addf(to, "%02x", hash[i]);
+}
+
+bool
+token_read_hash(const struct buf *hex, unsigned char hash[SHA256_BYTES])
 {
 	size_t i;
 
@@ -219,7 +228,7 @@ read_record(struct span record, struct tokens *tokens)
 	token = append(tokens);
 	if (!wrong)
 		memcpy(token->id, id.s, TOKEN_ID_LEN);
-	if (!wrong && (!jtext_get_string(record, "hash", &hash) || !read_hash(&hash, token->hash)))
+	if (!wrong && (!jtext_get_string(record, "hash", &hash) || !token_read_hash(&hash, token->hash)))
 		wrong = "hash";
 	if (!wrong && (!jtext_get_string(record, "user", &user) || !good_name(user.s, user.len)))
 		wrong = "user";
@@ -304,8 +313,8 @@ token_add_members(const struct token *token, bool hash, struct buf *to)
 	size_t i;
 
 	jtext_add_string(to, "id", token->id, TOKEN_ID_LEN);
-	for (i = 0; hash && i < SHA256_BYTES; i++)
-		buf_addf(&text, "%02x", token->hash[i]);
+	if (hash)
+		token_add_hash(&text, token->hash);
 	if (hash)
 		jtext_add_string(to, "hash", text.s, text.len);
 	jtext_add_string(to, "user", token->user, strlen(token->user));

@@ -69,6 +69,10 @@ bool token_looks(const char *s, size_t n, struct span *ret_id);
 /* The token's members as a record's, without braces and without the hash unless asked for. */
 void token_add_members(const struct token *token, bool hash, struct buf *to);
 
+/* A hash as 64 lower-case hexadecimal digits, and back. */
+void token_add_hash(struct buf *to, const unsigned char hash[SHA256_BYTES]);
+bool token_read_hash(const struct buf *hex, unsigned char hash[SHA256_BYTES]) USE_RESULT;
+
 /* "read", "write" or "admin"; 0: none of them. */
 unsigned token_scope(const char *s, size_t n);
 void token_add_scopes(struct buf *to, unsigned scopes); /* ["read","write"] */

@@ -251,10 +251,10 @@ find_questions(struct gateway *gateway)
 }
 
 static void
-on_tokens_problem(const struct err *err, void *payload)
+on_auth_problem(const struct err *err, void *payload)
 {
 	(void)payload;
-	warn("%s; the tokens that were read before stay", err->text);
+	warn("%s", err->text);
 }
 
 static void
@@ -571,6 +571,7 @@ start(struct gateway *gateway)
 	struct timers_settings timers = { .problem = on_timer_problem };
 	struct clarity_settings clarity = { .started_ms = clock_wall_ms(), .ping_ms = gateway->ping_ms, .a2a_max = gateway->a2a_max };
 	struct broker_settings broker = { .dir = gateway->questions.s, .ping_ms = gateway->ping_ms };
+	struct buf sessions = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	if (!guard_start(&err))
@@ -584,6 +585,10 @@ start(struct gateway *gateway)
 	if (!gateway->log)
 		die_err(&err);
 	log_secrets(gateway->log, gateway->secrets);
+	statedir_file(gateway->where.s, "sessions", &sessions);
+	if (!auth_sessions_keep(gateway->auth, sessions.s, &err))
+		die_err(&err);
+	buf_release(&sessions);
 	if (!audit_open(&gateway->audit, gateway->audit_file.s, &err))
 		die_err(&err);
 	start_services(gateway);
@@ -663,7 +668,7 @@ main(int argc, char *argv[])
 	if (gateway.state && gateway.store)
 		die_usage("--state and --store cannot be given together");
 	gateway.auth_settings.allow_hosts = gateway.hosts;
-	gateway.auth_settings.problem = on_tokens_problem;
+	gateway.auth_settings.problem = on_auth_problem;
 	read_environment(&gateway);
 	find_state(&gateway);
 	find_agents(&gateway);

@@ -236,6 +236,68 @@ test_ends(struct auth *auth, struct buf *ann)
 	buf_release(&bearer);
 }
 
+/* Kept in a file: what was open is open for the next gateway, what was closed is not. */
+static void
+test_restart(void)
+{
+	struct auth_settings settings = { .tokens_file = tokens_file.s };
+	struct buf ann = BUF_INIT, bob = BUF_INIT, bearer, other, set = BUF_INIT, kept, closed, revoked, file = BUF_INIT, gone = BUF_INIT, text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct auth *auth;
+	struct principal *principal;
+	struct request *request;
+
+	add_token("ann", NULL, TOKEN_ALL, &ann);
+	add_token("bob", NULL, TOKEN_ALL, &bob);
+	buf_addf(&file, "%s/sessions", directory.s);
+	auth = auth_new(&settings, &err);
+	ok(auth_sessions_keep(auth, file.s, &err), "sessions are kept %s", err.text);
+	bearer = header("Authorization: Bearer ", &ann);
+	other = header("Authorization: Bearer ", &bob);
+	principal = caller(auth, bearer.s);
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	kept = cookie(&set);
+	buf_reset(&set);
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	closed = cookie(&set);
+	request = ask("GET", closed.s);
+	auth_session_close(auth, request, &gone);
+	request_free(request);
+	principal_unref(principal);
+	principal = caller(auth, other.s);
+	buf_reset(&set);
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	revoked = cookie(&set);
+	principal_unref(principal);
+	auth_free(auth);
+	revoke_token(&bob);
+	ok(buf_read_file(&text, file.s, 100000, &err) && !strstr(text.s, strstr(kept.s, "session=") + 8), "the file has no cookie");
+	auth = auth_new(&settings, &err);
+	with(auth, "GET", &kept, "", 0, "UNAUTHORIZED", "another gateway does not know them by itself");
+	ok(auth_sessions_keep(auth, file.s, &err), "it takes them up");
+	with(auth, "GET", &kept, "", 0, "ann", "what was open is open");
+	with(auth, "GET", &closed, "", 0, "UNAUTHORIZED", "what was closed is not");
+	with(auth, "GET", &revoked, "", 0, "UNAUTHORIZED", "nor what belongs to a token that has ended");
+	buf_reset(&text);
+	ok(buf_read_file(&text, file.s, 100000, &err) && strchr(text.s, '\n') == text.s + text.len - 1, "and what is over is gone from the file");
+	auth_free(auth);
+	unlink(file.s);
+	buf_release(&ann);
+	buf_release(&bob);
+	buf_release(&bearer);
+	buf_release(&other);
+	buf_release(&set);
+	buf_release(&kept);
+	buf_release(&closed);
+	buf_release(&revoked);
+	buf_release(&file);
+	buf_release(&gone);
+	buf_release(&text);
+}
+
 /* With times of no length: idle is told, and over is over. */
 static void
 test_times(void)
@@ -318,6 +380,8 @@ main(void)
 	unlink(tokens_file.s);
 	judged(auth, "GET", "", 0, "UNAUTHORIZED", "a file that goes opens nothing");
 	auth_free(auth);
+	test_restart();
+	unlink(tokens_file.s);
 	test_times();
 	rmdir(directory.s);
 	buf_release(&directory);

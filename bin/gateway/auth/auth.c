@@ -85,6 +85,7 @@ auth_new(const struct auth_settings *settings, struct err *err)
 	struct auth *auth = xcalloc(1, sizeof *auth);
 
 	auth->settings = *settings;
+	auth->sessions_fd = -1;
 	if (!auth->settings.session_ms)
 		auth->settings.session_ms = AUTH_SESSION_MS;
 	if (!auth->settings.session_idle_ms)

@@ -29,7 +29,7 @@ struct auth_settings {
 	const char *web_origin;		 /* WEB_BASE_URL: the pages that may use cookies (NULL: AUTH_WEB_ORIGIN) and, when given, everything else */
 	int64_t session_ms, session_idle_ms; /* 0: the defaults below */
 	unsigned rate, burst;		 /* requests per second and at once of one principal (not local); rate 0: no limit */
-	void (*problem)(const struct err *err, void *payload); /* the file of tokens has become wrong: what was read before stays; NULL: not told */
+	void (*problem)(const struct err *err, void *payload); /* told when the file of tokens has become wrong, or sessions cannot be kept; NULL: not */
 	void *problem_payload;
 };
 
@@ -91,6 +91,10 @@ const struct principal *auth_caller(const struct request *request);
 #define AUTH_SESSION_MS (28800 * INT64_C(1000))
 #define AUTH_SESSION_IDLE_MS (3600 * INT64_C(1000))
 #define AUTH_SESSIONS_MAX 10000
+
+/* Takes up the sessions that a gateway before this one has left in the file, and keeps them there from now on (hashes only). Call it once,
+ * by the one gateway that owns the state. How long they were not used is counted anew. Errors: STATUS_CONFIG. */
+bool auth_sessions_keep(struct auth *auth, const char *file, struct err *err) USE_RESULT;
 
 /* Appends the value of a Set-Cookie header. False: err says why (too many sessions). */
 bool auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;

@@ -43,6 +43,7 @@ struct auth {
 	struct stat seen;     /* of the file that was read */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;
+	int sessions_fd; /* where they are kept; -1: nowhere */
 };
 
 bool auth_needs_token(const struct auth *auth);
@@ -52,6 +53,7 @@ struct principal *principal_new(const char *user, unsigned scopes);
 /* Reads the tokens again when their file has changed. False: what was read before stays, and err says why. */
 bool principals_refresh(struct auth *auth, struct err *err) USE_RESULT;
 void principals_look(struct auth *auth); /* the same; what is wrong goes to settings.problem */
+struct principal *principals_by_id(const struct auth *auth, const char *id, size_t n); /* borrowed; NULL: none */
 struct principal *principals_find(const struct auth *auth, const char *token, size_t n); /* borrowed; NULL: no such token, or it has ended */
 void principals_free(struct auth *auth);
 bool principal_holds(const struct principal *principal, int64_t now_ms);

@@ -213,30 +213,41 @@ principals_refresh(struct auth *auth, struct err *err)
 void
 principals_look(struct auth *auth)
 {
-	struct err err = ERR_INIT;
+	struct err err = ERR_INIT, told = ERR_INIT;
 
-	if (!principals_refresh(auth, &err) && auth->settings.problem)
-		auth->settings.problem(&err, auth->settings.problem_payload);
+	if (principals_refresh(auth, &err) || !auth->settings.problem)
+		return;
+	err_set(&told, err.status, "%s; the tokens that were read before stay", err.text);
+	auth->settings.problem(&told, auth->settings.problem_payload);
+}
+
+struct principal *
+principals_by_id(const struct auth *auth, const char *id, size_t n)
+{
+	struct principal key, *at = &key, **found;
+
+	if (!auth->n_principals || n != TOKEN_ID_LEN)
+		return NULL;
+	memcpy(key.id, id, TOKEN_ID_LEN);
+	key.id[TOKEN_ID_LEN] = '\0';
+	found = bsearch(&at, auth->principals, auth->n_principals, sizeof at, compare);
+	return found ? *found : NULL;
 }
 
 struct principal *
 principals_find(const struct auth *auth, const char *token, size_t n)
 {
-	struct principal key, *at = &key, **found;
+	struct principal *principal;
 	unsigned char hash[SHA256_BYTES];
 	struct span id;
 
-	if (!auth->n_principals || !token_looks(token, n, &id))
+	if (!token_looks(token, n, &id))
 		return NULL;
-	memcpy(key.id, id.s, TOKEN_ID_LEN);
-	key.id[TOKEN_ID_LEN] = '\0';
-	found = bsearch(&at, auth->principals, auth->n_principals, sizeof at, compare);
-	if (!found)
+	principal = principals_by_id(auth, id.s, id.n);
+	if (!principal)
 		return NULL;
 	sha256(token, n, hash);
-	if (!sha256_equal(hash, (*found)->hash) || !principal_holds(*found, clock_wall_ms()))
-		return NULL;
-	return *found;
+	return sha256_equal(hash, principal->hash) && principal_holds(principal, clock_wall_ms()) ? principal : NULL;
 }
 
 void

@@ -1,8 +1,11 @@
 /* session.c - cookie sessions: a browser's stand-in for a token (Compass contract section 3) */
 #include "compat.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/internal.h"
 #include "base64.h"
@@ -11,8 +14,10 @@
 #include "http/server.h"
 #include "key.h"
 #include "status.h"
+#include "token.h"
 #include "xalloc.h"
 
+#define SESSIONS_FILE_MAX (64u << 20) /* bytes: one that has grown so large was written by somebody else */
 #define COOKIE "__Host-compass_session"
 #define ATTRIBUTES "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age="
 
@@ -29,11 +34,51 @@ chain_of(struct auth *auth, const unsigned char *hash)
 	return &auth->chains[((unsigned)hash[0] << 8 | hash[1]) & (SESSION_CHAINS - 1)];
 }
 
+/* ---- the file: a line for each that opens, and one for each that ends */
+
+static void
+keep(struct auth *auth, const struct buf *line)
+{
+	struct err err = ERR_INIT;
+
+	if (auth->sessions_fd < 0 || write(auth->sessions_fd, line->s, line->len) == (ssize_t)line->len)
+		return;
+	err_errno(&err, STATUS_IO, "unable to keep a session beyond the next restart");
+	if (auth->settings.problem)
+		auth->settings.problem(&err, auth->settings.problem_payload);
+}
+
+static void
+add_opened(struct buf *to, const struct session *session)
+{
+	const struct principal *base = session->principal->base;
+	struct buf hash = BUF_INIT, until = BUF_INIT;
+
+	token_add_hash(&hash, session->hash);
+	clock_add_iso(&until, session->principal->expires_ms);
+	buf_addch(to, '{');
+	jtext_add_string(to, "opened", hash.s, hash.len);
+	jtext_add_string(to, "token", base->id, strlen(base->id));
+	jtext_add_string(to, "user", base->user, strlen(base->user));
+	jtext_add_string(to, "until", until.s, until.len);
+	buf_addstr(to, "}\n");
+	buf_release(&hash);
+	buf_release(&until);
+}
+
 static void
 end(struct auth *auth, struct session **at)
 {
 	struct session *session = *at;
+	struct buf line = BUF_INIT, hash = BUF_INIT;
 
+	if (auth->sessions_fd >= 0) {
+		token_add_hash(&hash, session->hash);
+		buf_addf(&line, "{\"ended\":\"%s\"}\n", hash.s);
+		keep(auth, &line);
+		buf_release(&hash);
+		buf_release(&line);
+	}
 	*at = session->next;
 	auth->n_sessions--;
 	session->principal->ended = true;
@@ -112,37 +157,47 @@ caller_has_cookie(const struct auth *auth, const struct request *request)
 	return has;
 }
 
+static struct session *
+add_session(struct auth *auth, struct principal *base, const unsigned char *hash, int64_t expires_ms)
+{
+	struct session *session = xcalloc(1, sizeof *session), **chain = chain_of(auth, hash);
+
+	session->principal = xcalloc(1, sizeof *session->principal);
+	session->principal->refs = 1;
+	session->principal->base = principal_ref(base);
+	session->principal->session = session;
+	session->principal->expires_ms = expires_ms;
+	session->used_ms = clock_wall_ms();
+	memcpy(session->hash, hash, sizeof session->hash);
+	session->next = *chain;
+	*chain = session;
+	auth->n_sessions++;
+	return session;
+}
+
 bool
 auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err)
 {
-	struct principal *base = principal->base ? principal->base : principal;
 	int64_t now = clock_wall_ms();
-	struct session *session, **chain;
-	struct buf value = BUF_INIT;
-	unsigned char secret[32];
+	struct session *session;
+	struct buf value = BUF_INIT, line = BUF_INIT;
+	unsigned char secret[32], hash[SHA256_BYTES];
 
 	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
 		sweep(auth, now);
 	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
 		return err_set(err, STATUS_RETRY, "unable to open a session: %d are open", AUTH_SESSIONS_MAX);
-	session = xcalloc(1, sizeof *session);
-	session->principal = xcalloc(1, sizeof *session->principal);
-	session->principal->refs = 1;
-	session->principal->base = principal_ref(base);
-	session->principal->session = session;
-	session->principal->expires_ms = now + auth->settings.session_ms;
-	session->used_ms = now;
 	key_random(secret, sizeof secret);
 	base64_add_url(&value, secret, sizeof secret);
-	sha256(value.s, value.len, session->hash);
-	chain = chain_of(auth, session->hash);
-	session->next = *chain;
-	*chain = session;
-	auth->n_sessions++;
+	sha256(value.s, value.len, hash);
+	session = add_session(auth, principal->base ? principal->base : principal, hash, now + auth->settings.session_ms);
+	add_opened(&line, session);
+	keep(auth, &line);
 	buf_addf(ret_set_cookie, COOKIE "=%s" ATTRIBUTES "%lld", value.s, (long long)(auth->settings.session_ms / 1000));
 	memset(value.s, 0, value.len);
 	memset(secret, 0, sizeof secret);
 	buf_release(&value);
+	buf_release(&line);
 	return true;
 }
 
@@ -196,7 +251,104 @@ sessions_free(struct auth *auth)
 {
 	size_t i;
 
+	/* they end here, but not in the file */
+	if (auth->sessions_fd >= 0)
+		close(auth->sessions_fd);
+	auth->sessions_fd = -1;
 	for (i = 0; i < SESSION_CHAINS; i++)
 		while (auth->chains[i])
 			end(auth, &auth->chains[i]);
+}
+
+/* ---- what was left by another gateway */
+
+static struct principal *
+principal_of(const struct auth *auth, const struct buf *token, const struct buf *user)
+{
+	struct principal *principal = NULL;
+
+	if (token->len)
+		principal = principals_by_id(auth, token->s, token->len);
+	else if (!strcmp(user->s, "operator") && auth->has_token)
+		principal = auth->operator_;
+	else if (!strcmp(user->s, "local") && !auth_needs_token(auth))
+		principal = auth->local;
+	return principal && !strcmp(principal->user, user->s) ? principal : NULL;
+}
+
+/* A line that cannot be read opens nothing; one that ends a session is looked for first. */
+static void
+take_line(struct auth *auth, struct span record, int64_t now)
+{
+	struct buf opened = BUF_INIT, ended = BUF_INIT, token = BUF_INIT, user = BUF_INIT, until = BUF_INIT;
+	unsigned char hash[SHA256_BYTES];
+	struct principal *base;
+	struct session **at;
+	int64_t expires_ms;
+
+	if (jtext_get_string(record, "ended", &ended)) {
+		if (token_read_hash(&ended, hash)) {
+			for (at = chain_of(auth, hash); *at && !sha256_equal((*at)->hash, hash); at = &(*at)->next)
+				;
+			if (*at)
+				end(auth, at);
+		}
+	} else if (jtext_get_string(record, "opened", &opened) && token_read_hash(&opened, hash) && jtext_get_string(record, "token", &token) &&
+		   jtext_get_string(record, "user", &user) && jtext_get_string(record, "until", &until) && clock_parse_iso(until.s, until.len, &expires_ms) && expires_ms > now &&
+		   auth->n_sessions < AUTH_SESSIONS_MAX) {
+		base = principal_of(auth, &token, &user);
+		if (base && principal_holds(base, now))
+			add_session(auth, base, hash, expires_ms);
+	}
+	buf_release(&opened);
+	buf_release(&ended);
+	buf_release(&token);
+	buf_release(&user);
+	buf_release(&until);
+}
+
+static void
+take_lines(struct auth *auth, const struct buf *text)
+{
+	const char *s = text->s, *eol;
+	int64_t now = clock_wall_ms();
+	struct span record;
+
+	for (; (eol = strchr(s, '\n')); s = eol + 1)
+		if (jtext_check(s, (size_t)(eol - s), true, &record, NULL) && jtext_type(record) == JTEXT_OBJECT)
+			take_line(auth, record, now);
+}
+
+bool
+auth_sessions_keep(struct auth *auth, const char *file, struct err *err)
+{
+	struct buf text = BUF_INIT, temp = BUF_INIT;
+	struct session *session;
+	size_t i;
+	int fd;
+	bool ok;
+
+	if (access(file, F_OK) == 0 && !buf_read_file(&text, file, SESSIONS_FILE_MAX, err)) {
+		err->status = STATUS_CONFIG;
+		buf_release(&text);
+		return err_prefix(err, "unable to take up the sessions");
+	}
+	take_lines(auth, &text);
+	buf_reset(&text);
+	for (i = 0; i < SESSION_CHAINS; i++)
+		for (session = auth->chains[i]; session; session = session->next)
+			add_opened(&text, session);
+	buf_addf(&temp, "%s.new", file);
+	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	ok = fd >= 0 && write(fd, text.s, text.len) == (ssize_t)text.len && rename(temp.s, file) == 0;
+	if (ok)
+		auth->sessions_fd = fd;
+	else {
+		err_errno(err, STATUS_CONFIG, "unable to write '%s'", file);
+		if (fd >= 0)
+			close(fd);
+	}
+	buf_release(&text);
+	buf_release(&temp);
+	return ok;
 }
