@@ -23,6 +23,7 @@ kind_of() {
 	*:FILE) echo file ;;
 	*:DIR) echo dir ;;
 	errors:*) echo 'text json' ;;
+	scope:*) echo 'read write admin' ;;
 	role:*) echo 'user assistant system' ;;
 	status:*) [ "$1" = agent-threads ] && echo 'idle inProgress completed interrupted error' || echo 'queued running waiting completed failed cancelled' ;;
 	level:*) echo 'info warn error' ;;
@@ -42,6 +43,7 @@ operand_of() {
 	agent-watch | agent-events | agent-runs) echo run ;;
 	agent-thread-show) echo thread ;;
 	agent-thread-mode) echo 'cloud local' ;;
+	agent-gateway-token) echo 'create list revoke' ;;
 	clarity-agent) echo 'runtime-agents runtime-chat connect watch list answer cancel serve' ;;
 	esac
 }

@@ -65,3 +65,10 @@ complete_line() {
 	assert_output ''
 	assert [ "$SECONDS" -le 3 ]
 }
+
+@test "bash: the words of agent-gateway-token" {
+	run complete_line agent-gateway-token re
+	assert_output revoke
+	run complete_line agent-gateway-token create --scope ''
+	assert_output $'read\nwrite\nadmin'
+}
