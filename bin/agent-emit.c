@@ -1,8 +1,8 @@
 /*
  * agent-emit - post events, so that a script can itself be an agent
  *
- * reads   event bodies, or run records with --kind, from standard input, unless --run names the run
- * writes  {"ok":true,"kind"} and the subject's members, one line for each event taken
+ * reads   event bodies, or run and thread records with --kind, from standard input, unless an option names the run or thread
+ * writes  {"ok":true,"kind"} (of a thread: "method") and the subject's members, one line for each event taken
  */
 #include "compat.h"
 
@@ -17,6 +17,7 @@
 #include "out.h"
 #include "post.h"
 #include "subject.h"
+#include "uplink.h"
 
 enum { OPT_KIND = OPT_OWN, OPT_LEVEL, OPT_DATA, OPT_IDEMPOTENCY_KEY };
 
@@ -24,13 +25,16 @@ static const struct opt opts[] = {
 	{ OPT_KEY_RUN, "run", "ID", "the run" },
 	{ OPT_KEY_SERVICE, "service", "ID", "the agent's service" },
 	{ OPT_KEY_AGENT, "agent", "ID", "the agent" },
-	{ OPT_KIND, "kind", "KIND", "what happened, as agent.run_completed; without it each line of standard input is an event" },
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ OPT_KEY_TURN, "turn", "ID", "the turn of the thread that it is about" },
+	{ OPT_KIND, "kind", "KIND", "what happened, as agent.run_completed or item.delta; without it each line of standard input is an event" },
 	{ OPT_LEVEL, "level", "LEVEL", "info, warn or error (default info)" },
 	{ 'm', "message", "TEXT", "one line for people (default: made from the kind)" },
-	{ 'd', "data", "JSON", "the event's data, an object" },
+	{ 'd', "data", "JSON", "the event's data, an object; of a thread its payload, any value" },
 	{ OPT_IDEMPOTENCY_KEY, "idempotency-key", "KEY", "so that asking again posts nothing twice (default: a new one)" },
 	OPT_JQ,
 	OPT_API,
+	OPT_COOKIE,
 	OPT_STD,
 	OPT_END
 };
@@ -51,6 +55,8 @@ struct emission {
 	const char *kind, *level, *message, *key;
 	struct span data;
 	unsigned count;
+	struct uplink uplink; /* for a thread: what was read and not sent */
+	struct buf printed;   /* what to print once it is, one line each */
 };
 
 /* ---- the body (contract section 6.2) */
@@ -120,11 +126,105 @@ is_event(struct span record)
 	return record.s && jtext_get(record, "kind", &kind) && jtext_type(kind) == JTEXT_STRING;
 }
 
+/* ---- into a thread: events that have come together go together */
+
+static void
+make_key(struct emission *emission, struct buf *to)
+{
+	if (emission->key)
+		buf_addf(to, emission->count ? "%s-%u" : "%s", emission->key, emission->count);
+	else
+		key_add(to);
+	emission->count++;
+}
+
+static void
+print_line(struct emission *emission, const char *s, size_t n)
+{
+	struct err why = ERR_INIT;
+
+	if (!filter_run(emission->filter, s, n, filter_print, NULL, &why))
+		warn_err(&why);
+}
+
+static bool
+send_batch(struct emission *emission, struct err *err)
+{
+	const char *at = emission->printed.s, *end;
+	struct buf key = BUF_INIT;
+	bool ok;
+
+	if (!emission->uplink.n)
+		return true;
+	make_key(emission, &key);
+	ok = uplink_send(&emission->uplink, &emission->api, key.s, err);
+	for (; ok && (end = strchr(at, '\n')); at = end + 1)
+		print_line(emission, at, (size_t)(end - at));
+	buf_reset(&emission->printed);
+	buf_release(&key);
+	return ok;
+}
+
+static void
+note_result(struct emission *emission, const struct buf *method)
+{
+	struct buf result = BUF_INIT;
+
+	buf_addstr(&result, "{\"ok\":true");
+	jtext_add_string(&result, "method", method->s, method->len);
+	buf_addch(&result, '}');
+	subject_pass(&emission->subject, (struct span){ result.s, result.len }, &emission->printed);
+	buf_addch(&emission->printed, '\n');
+	buf_release(&result);
+}
+
+/* The thread comes from the record, else from the options; so does the turn. */
+static bool
+emit_to_thread(struct emission *emission, struct err *err)
+{
+	const struct subject *subject = &emission->subject;
+	const struct buf *thread = subject->thread.len ? &subject->thread : &emission->named.thread;
+	const struct buf *turn = subject->turn.len ? &subject->turn : &emission->named.turn;
+	struct span payload = SPAN_NONE;
+	struct buf method = BUF_INIT;
+	bool ok = true;
+
+	if (emission->kind) {
+		buf_addstr(&method, emission->kind);
+		payload = emission->data;
+	} else {
+		(void)jtext_get_string(subject->record, "method", &method);
+		if (!jtext_get(subject->record, "payload", &payload))
+			payload = SPAN_NONE;
+	}
+	if (!method.len || memchr(method.s, '\0', method.len)) {
+		buf_release(&method);
+		return err_set(err, STATUS_INPUT, "unable to post line %llu of standard input: it has no method, and no --kind is given",
+		    (unsigned long long)subject->in.count);
+	}
+	if (strcmp(emission->uplink.thread.s, thread->s) != 0 || !uplink_room(&emission->uplink, payload.n))
+		ok = send_batch(emission, err);
+	buf_reset(&emission->uplink.thread);
+	buf_add(&emission->uplink.thread, thread->s, thread->len);
+	uplink_add(&emission->uplink, turn->s, method.s, payload);
+	note_result(emission, &method);
+	buf_release(&method);
+	if (!line_ready(&subject->in) && !send_batch(emission, err))
+		ok = false;
+	return ok;
+}
+
+/* A run, where one is named, comes first. */
+static bool
+is_for_thread(const struct emission *emission)
+{
+	return !emission->subject.run.len && (emission->subject.thread.len || emission->named.thread.len);
+}
+
 static bool
 emit(struct emission *emission, struct err *err)
 {
 	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT, result = BUF_INIT, line = BUF_INIT, kind = BUF_INIT;
-	struct err why = ERR_INIT;
 	struct http_answer answer;
 	struct span value;
 	bool ok;
@@ -136,11 +236,7 @@ emit(struct emission *emission, struct err *err)
 	else
 		return err_set(err, STATUS_INPUT, "unable to post line %llu of standard input: it has no kind, and no --kind is given",
 		    (unsigned long long)emission->subject.in.count);
-	if (emission->key)
-		buf_addf(&key, emission->count ? "%s-%u" : "%s", emission->key, emission->count);
-	else
-		key_add(&key);
-	emission->count++;
+	make_key(emission, &key);
 	if (!jtext_get_string((struct span){ body.s, body.len }, "kind", &kind))
 		buf_addstr(&kind, "agent");
 	API_PATH(&emission->api, &url, "api", "agents", "events");
@@ -153,8 +249,7 @@ emit(struct emission *emission, struct err *err)
 		buf_addch(&result, '}');
 		buf_reset(&line);
 		subject_pass(&emission->subject, (struct span){ result.s, result.len }, &line);
-		if (!filter_run(emission->filter, line.s, line.len, filter_print, NULL, &why))
-			warn_err(&why);
+		print_line(emission, line.s, line.len);
 	}
 	http_answer_release(&answer);
 	buf_release(&url);
@@ -174,15 +269,13 @@ check_data(const char *data)
 
 	if (!jtext_check(data, strlen(data), true, &value, &err))
 		die_usage("unable to use --data: %s", err.text);
-	if (jtext_type(value) != JTEXT_OBJECT)
-		die_usage("unable to use --data: not a JSON object");
 	return value;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct emission emission = { .api = API_INIT, .level = "info", .data = { "{}", 2 } };
+	struct emission emission = { .api = API_INIT, .level = "info", .data = { "{}", 2 }, .uplink = UPLINK_INIT, .printed = BUF_INIT };
 	struct err err = ERR_INIT;
 	const char *program = NULL;
 	int key, status = STATUS_OK;
@@ -223,6 +316,10 @@ main(int argc, char *argv[])
 		die_usage("unexpected operand '%s'", *argv);
 	if (!emission.kind && emission.message)
 		die_usage("--message needs --kind");
+	if (emission.named.run.len && emission.named.thread.len)
+		die_usage("a run and a thread cannot be given together");
+	if (jtext_type(emission.data) != JTEXT_OBJECT && !emission.named.thread.len)
+		die_usage("unable to use --data: not a JSON object");
 	emission.filter = filter_new(program, &err);
 	if (!emission.filter || !api_open(&emission.api, &err))
 		die_err(&err);
@@ -235,13 +332,19 @@ main(int argc, char *argv[])
 		emission.named = reader;
 	}
 	while ((next = subject_next(&emission.subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_BAD || !emit(&emission, &err)) {
+		if (next == SUBJECT_BAD || !(is_for_thread(&emission) ? emit_to_thread : emit)(&emission, &err)) {
 			warn_err(&err);
 			status = status_worse(status, err.status);
 		}
 		out_flush();
 	}
+	if (!send_batch(&emission, &err)) {
+		warn_err(&err);
+		status = status_worse(status, err.status);
+	}
 
+	uplink_release(&emission.uplink);
+	buf_release(&emission.printed);
 	filter_free(emission.filter);
 	subject_release(&emission.subject);
 	subject_release(&emission.named);

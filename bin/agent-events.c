@@ -1,7 +1,7 @@
 /*
- * agent-events - print the stored events of a run
+ * agent-events - print the stored events of a run or thread
  *
- * reads   run records from standard input, unless the run is named
+ * reads   run, thread and turn records from standard input, unless one is named
  * writes  one event a line, oldest first, as the server gives it
  */
 #include "compat.h"
@@ -28,14 +28,17 @@ enum { OPT_ALL = OPT_OWN, OPT_AFTER, OPT_KIND, OPT_CURSOR_FILE, OPT_SHOW_CURSOR 
 
 static const struct opt opts[] = {
 	{ OPT_KEY_RUN, "run", "ID", "the run" },
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ OPT_KEY_TURN, "turn", "ID", "of the thread only this turn" },
 	{ OPT_ALL, "all", NULL, "the events of all runs" },
-	{ OPT_AFTER, "after", "SEQ", "only events after this one" },
+	{ OPT_AFTER, "after", "SEQ", "only events after this one (a thread's: its cursor)" },
 	{ 'n', "limit", "N", "only the last N events" },
 	{ OPT_KIND, "kind", "PATTERN", "only kinds that match, as agent.chat.*; may be given several times" },
 	{ OPT_CURSOR_FILE, "cursor-file", "FILE", "go on after the cursor in FILE, and leave the new one there" },
 	{ OPT_SHOW_CURSOR, "show-cursor", NULL, "say the last event's seq on standard error" },
 	OPT_JQ,
 	OPT_API,
+	OPT_COOKIE,
 	OPT_STD,
 	OPT_END
 };
@@ -43,7 +46,7 @@ static const struct opt opts[] = {
 static const struct cmd cmd = {
 	.name = "agent-events",
 	.synopsis = "[options] [RUN]",
-	.about = "print the stored events of a run",
+	.about = "print the stored events of a run or thread",
 	.example = "  agent-events run_1 --kind 'agent.chat.*' | jq -r .data.message",
 	.opts = opts,
 };
@@ -52,6 +55,7 @@ struct printing {
 	struct filter *filter;
 	const char *kinds[KINDS_MAX];
 	size_t n_kinds;
+	const char *turn; /* only this one, NULL: all */
 	uint64_t seen; /* events that the server gave, whatever their kind */
 	bool failed;
 	/* the last N, as a ring; NULL: all */
@@ -63,12 +67,16 @@ static bool
 kind_wanted(const struct printing *printing, struct span event)
 {
 	struct buf kind = BUF_INIT;
+	struct span turn;
 	bool wanted = !printing->n_kinds;
 	size_t i;
 
+	if (printing->turn && (!jtext_get(event, "turnId", &turn) || !jtext_is_string(turn, printing->turn)))
+		return false;
 	if (wanted)
 		return true;
-	jtext_get_string(event, "kind", &kind);
+	if (!jtext_get_string(event, "kind", &kind))
+		(void)jtext_get_string(event, "method", &kind);
 	for (i = 0; i < printing->n_kinds && !wanted; i++)
 		wanted = !fnmatch(printing->kinds[i], kind.s, 0);
 	buf_release(&kind);
@@ -120,16 +128,18 @@ print_ring(struct printing *printing)
 	}
 }
 
-/* One run (or all, run NULL). Gives the status. */
+/* One run or thread (or all runs, both NULL). Gives the status. */
 static int
-print_run(struct api *api, struct printing *printing, const char *run, int64_t after, int64_t *ret_last)
+print_run(struct api *api, struct printing *printing, const char *run, const char *thread, int64_t after, int64_t *ret_last)
 {
-	struct pages pages = { .run = run, .after = after };
+	struct pages pages = { .run = run, .thread = thread, .after = after };
 	struct buf what = BUF_INIT;
 	struct err err = ERR_INIT;
 	int status = STATUS_OK;
 
-	if (run)
+	if (thread)
+		buf_addf(&what, "read the events of thread '%s'", thread);
+	else if (run)
 		buf_addf(&what, "read the events of run '%s'", run);
 	else
 		buf_addstr(&what, "read the events");
@@ -151,6 +161,24 @@ print_run(struct api *api, struct printing *printing, const char *run, int64_t a
 		*ret_last = pages.last;
 	buf_release(&what);
 	return status;
+}
+
+/* What the options or a record named. */
+static int
+print_subject(struct api *api, struct printing *printing, const struct subject *subject, int64_t after, int64_t *ret_last)
+{
+	struct err err = ERR_INIT;
+
+	printing->turn = NULL;
+	if (subject->run.len)
+		return print_run(api, printing, subject->run.s, NULL, after, ret_last);
+	if (subject->thread.len) {
+		printing->turn = subject->turn.len ? subject->turn.s : NULL;
+		return print_run(api, printing, NULL, subject->thread.s, after, ret_last);
+	}
+	err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)subject->in.count);
+	warn_err(&err);
+	return STATUS_INPUT;
 }
 
 int
@@ -199,7 +227,7 @@ main(int argc, char *argv[])
 			if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
-	if (argc > 0 && !subject.run.len && !all) {
+	if (argc > 0 && !subject.run.len && !subject.thread.len && !all) {
 		if (!subject_set(&subject.run, "RUN", *argv, &err))
 			die_usage("%s", err.text);
 		argc--;
@@ -207,8 +235,10 @@ main(int argc, char *argv[])
 	}
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (all && subject.run.len)
-		die_usage("--all and a run cannot be given together");
+	if (all + (subject.run.len > 0) + (subject.thread.len > 0) > 1)
+		die_usage("of --all, a run and a thread only one can be given");
+	if (subject.turn.len && !subject.thread.len)
+		die_usage("--turn needs --thread");
 	printing.filter = filter_new(program, &err);
 	if (!printing.filter || !api_open(&api, &err) || (cursor_file && !cursor_read(cursor_file, &after, &err)))
 		die_err(&err);
@@ -219,19 +249,15 @@ main(int argc, char *argv[])
 
 	last = after;
 	if (all)
-		status = print_run(&api, &printing, NULL, after, &last);
+		status = print_run(&api, &printing, NULL, NULL, after, &last);
 	else {
 		subject_named(&subject);
 		while ((next = subject_next(&subject, &err)) != SUBJECT_END) {
-			if (next == SUBJECT_OK && !subject.run.len) {
-				err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)subject.in.count);
-				next = SUBJECT_BAD;
-			}
 			if (next == SUBJECT_BAD) {
 				warn_err(&err);
 				status = status_worse(status, err.status);
 			} else
-				status = status_worse(status, print_run(&api, &printing, subject.run.s, after, &last));
+				status = status_worse(status, print_subject(&api, &printing, &subject, after, &last));
 			out_flush();
 		}
 	}

@@ -1,10 +1,10 @@
 /*
  * agent-watch - print events as they happen
  *
- * reads   run records from standard input, unless the run is named; several runs are followed at once
+ * reads   run, thread and turn records from standard input, unless one is named; several are followed at once
  * writes  one event a line, as the server gives it, once each and in order
  *
- * Gives the run's outcome as its status.
+ * Gives the outcome of the run or turn as its status.
  */
 #include "compat.h"
 
@@ -17,6 +17,7 @@
 #include "api.h"
 #include "cancel.h"
 #include "clock.h"
+#include "compass.h"
 #include "cursor.h"
 #include "die.h"
 #include "err.h"
@@ -30,14 +31,16 @@
 #include "out.h"
 #include "sig.h"
 #include "subject.h"
+#include "turns.h"
 #include "until.h"
 #include "xalloc.h"
 
-#define WATCHES_MAX 1000 /* runs at once */
+#define WATCHES_MAX 1000 /* runs and threads at once */
 #define POLL_MIN_MS 50
 
 enum {
 	OPT_ALL = OPT_OWN,
+	OPT_RUNTIME,
 	OPT_AFTER,
 	OPT_UNTIL,
 	OPT_CURSOR_FILE,
@@ -51,8 +54,11 @@ enum {
 
 static const struct opt opts[] = {
 	{ OPT_KEY_RUN, "run", "ID", "the run" },
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ OPT_KEY_TURN, "turn", "ID", "of the thread only this turn" },
 	{ OPT_ALL, "all", NULL, "the agent events of all runs" },
-	{ OPT_UNTIL, "until", "WHAT", "stop at terminal (default), waiting, never, or an event kind; may be given several times" },
+	{ OPT_RUNTIME, "runtime", NULL, "the notifications of the runtime: its account and limits" },
+	{ OPT_UNTIL, "until", "WHAT", "stop at terminal (default of a run or turn), waiting, never (of a thread), or an event kind; may be given several times" },
 	{ OPT_AFTER, "after", "SEQ", "only events after this one (default: all; after a record's own seq when it has one)" },
 	{ OPT_CURSOR_FILE, "cursor-file", "FILE", "go on after the cursor in FILE, and keep it there" },
 	{ 'n', "count", "N", "stop after N events" },
@@ -64,6 +70,7 @@ static const struct opt opts[] = {
 	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the run's outcome, or ignore it" },
 	OPT_JQ,
 	OPT_API,
+	OPT_COOKIE,
 	OPT_STD,
 	OPT_END
 };
@@ -90,13 +97,19 @@ struct common {
 	int status;	    /* the worst so far */
 };
 
-/* One run (or all of them). */
+/* What is watched: a run (all of them without an id), a thread or one turn of it, or the runtime. */
+enum kind { KIND_RUN, KIND_THREAD, KIND_RUNTIME };
+
 struct watch {
 	struct common *common;
+	enum kind kind;
 	struct follow *follow;
 	struct until until;
-	struct buf run; /* "": all */
+	struct buf id, turn; /* "": all */
 };
+
+/* How long, when nothing was said. */
+static const struct until_set until_over = { .terminal = true }, until_never = { .terminal = false };
 
 static void
 remember(struct common *common, const struct err *err)
@@ -127,6 +140,8 @@ on_event(const struct event_view *view, void *payload)
 	struct common *common = watch->common;
 	struct err err = ERR_INIT;
 
+	if (watch->until.turns && !turns_about(watch->until.turns, view))
+		return true;
 	common->last_event = clock_monotonic_ms();
 	if (!filter_run(common->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
 		remember(common, &err);
@@ -181,20 +196,41 @@ static const struct follow_events events = { .event = on_event, .history = on_hi
 
 /* ---- watches */
 
+static const struct until_set *
+until_of(const struct common *common, bool ends)
+{
+	return common->until.given ? &common->until : ends ? &until_over : &until_never;
+}
+
+/* id NULL: all; turn NULL or "": the whole thread. */
 static struct watch *
-watch_new(struct common *common, const char *run, int64_t after)
+watch_new(struct common *common, enum kind kind, const char *id, const char *turn, int64_t after)
 {
 	struct watch *watch = xcalloc(1, sizeof *watch);
 	struct follow_settings settings = common->follow;
+	bool ends = kind == KIND_RUN ? id != NULL : turn && *turn;
+	const struct until_set *set = until_of(common, ends);
 
 	watch->common = common;
-	buf_init(&watch->run);
-	if (run)
-		buf_addstr(&watch->run, run);
-	until_init(&watch->until, &common->until, run != NULL);
-	/* whether the run waits or is over may have been said before the cursor */
-	settings.history = run && (common->until.waiting || common->until.terminal);
-	watch->follow = follow_new(&common->api, run, after, &settings, &events, watch);
+	watch->kind = kind;
+	buf_init(&watch->id);
+	buf_init(&watch->turn);
+	if (id)
+		buf_addstr(&watch->id, id);
+	if (turn)
+		buf_addstr(&watch->turn, turn);
+	if (kind == KIND_THREAD)
+		until_init_thread(&watch->until, set, watch->turn.len ? watch->turn.s : NULL);
+	else
+		until_init(&watch->until, set, id != NULL);
+	/* whether it waits or is over may have been said before the cursor */
+	settings.history = id && (set->waiting || set->terminal);
+	if (kind == KIND_RUNTIME)
+		watch->follow = follow_runtime_new(&common->api, &events, watch);
+	else if (kind == KIND_THREAD)
+		watch->follow = follow_thread_new(&common->api, id, after, &settings, &events, watch);
+	else
+		watch->follow = follow_new(&common->api, id, after, &settings, &events, watch);
 	return watch;
 }
 
@@ -203,7 +239,8 @@ watch_free(struct watch *watch)
 {
 	follow_free(watch->follow);
 	until_release(&watch->until);
-	buf_release(&watch->run);
+	buf_release(&watch->id);
+	buf_release(&watch->turn);
 	free(watch);
 }
 
@@ -279,20 +316,22 @@ take_subject(struct common *common, struct input *input, struct watch **watches,
 {
 	const struct subject *subject = &input->subject;
 	unsigned long long line = subject->in.count;
+	enum kind kind = subject->run.len ? KIND_RUN : KIND_THREAD;
+	const char *id = subject->run.len ? subject->run.s : subject->thread.s, *word = kind == KIND_RUN ? "run" : "thread";
 	struct err err = ERR_INIT;
 
-	if (!subject->run.len)
+	if (!*id)
 		err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", line);
 	else if (*n == WATCHES_MAX)
-		err_set(&err, STATUS_INPUT, "unable to watch run '%s': more than %d runs", subject->run.s, WATCHES_MAX);
+		err_set(&err, STATUS_INPUT, "unable to watch %s '%s': more than %d", word, id, WATCHES_MAX);
 	else if (common->cursor_file && input->taken)
-		err_set(&err, STATUS_USAGE, "unable to watch run '%s': one --cursor-file cannot serve two runs", subject->run.s);
+		err_set(&err, STATUS_USAGE, "unable to watch %s '%s': one --cursor-file cannot serve two", word, id);
 	if (err.status) {
 		remember(common, &err);
 		return;
 	}
 	/* what agent-send gave names the message: what comes after it is its answer */
-	watches[(*n)++] = watch_new(common, subject->run.s, input->after ? input->after : subject->seq > 0 ? subject->seq : 0);
+	watches[(*n)++] = watch_new(common, kind, id, kind == KIND_THREAD ? subject->turn.s : NULL, input->after ? input->after : subject->seq > 0 ? subject->seq : 0);
 	input->taken = true;
 }
 
@@ -319,19 +358,37 @@ take_subjects(struct common *common, struct input *input, struct watch **watches
 /* ---- the first interrupt asks for the end of what is watched */
 
 static bool
-cancel_watched(struct watch *watch)
+cancel_watched_run(struct watch *watch, struct err *err)
 {
 	struct buf key = BUF_INIT;
 	struct http_answer answer;
+	bool ok;
+
+	key_add(&key);
+	ok = cancel_run(&watch->common->api, watch->id.s, "interrupted by the operator", key.s, &answer, err);
+	http_answer_release(&answer);
+	buf_release(&key);
+	return ok;
+}
+
+static bool
+cancel_watched(struct watch *watch)
+{
+	const char *turn = watch->turn.len ? watch->turn.s : watch->until.turns ? turns_open(watch->until.turns) : NULL;
+	struct compass_answer answer;
 	struct err err = ERR_INIT;
 	bool ok;
 
-	if (!watch->run.len || watch->until.over >= 0)
+	if (!watch->id.len || watch->until.over >= 0)
 		return false; /* nothing to end */
-	key_add(&key);
-	ok = cancel_run(&watch->common->api, watch->run.s, "interrupted by the operator", key.s, &answer, &err);
-	http_answer_release(&answer);
-	buf_release(&key);
+	if (watch->kind == KIND_RUN)
+		ok = cancel_watched_run(watch, &err);
+	else if (turn) {
+		ok = compass_interrupt(&watch->common->api, watch->id.s, turn, &answer, &err);
+		compass_release(&answer);
+	} else
+		return false;
+	watch->until.set = &until_over;
 	/* one that is over already: its last event is on its way here */
 	if (ok || err.status == STATUS_CONFLICT)
 		return true;
@@ -341,14 +398,13 @@ cancel_watched(struct watch *watch)
 
 /* The runs whose end the server takes on are watched until then; the others are left. Gives how many go on. */
 static size_t
-interrupt_all(struct common *common, struct input *input, struct watch **watches, size_t n)
+interrupt_all(struct input *input, struct watch **watches, size_t n)
 {
 	size_t i, kept = 0;
 
 	/* from here on a signal leaves at once, also while the server is asked */
 	sig_release();
 	input->open = false;
-	common->until.terminal = true;
 	for (i = 0; i < n; i++) {
 		if (cancel_watched(watches[i]))
 			watches[kept++] = watches[i];
@@ -356,15 +412,17 @@ interrupt_all(struct common *common, struct input *input, struct watch **watches
 			watch_free(watches[i]);
 	}
 	if (kept)
-		info("asked for the end of %zu run%s; interrupt again to leave without waiting for it", kept, kept == 1 ? "" : "s");
+		info("asked for the end of %zu %s%s; interrupt again to leave without waiting for it", kept, watches[0]->kind == KIND_RUN ? "run" : "turn",
+		    kept == 1 ? "" : "s");
 	return kept;
 }
 
 static int
 watch_all(struct common *common, struct input *input, struct watch **watches, size_t n)
 {
-	struct pollfd fds[2] = { { .fd = sig_catch() }, { .fd = STDIN_FILENO } };
+	struct pollfd fds[WATCHES_MAX + 2] = { { .fd = sig_catch() } };
 	struct err err = ERR_INIT;
+	size_t i;
 	int signo;
 
 	common->last_event = clock_monotonic_ms();
@@ -374,7 +432,7 @@ watch_all(struct common *common, struct input *input, struct watch **watches, si
 		signo = sig_take();
 		if (signo == SIGINT && n) {
 			fds[0].fd = -1;
-			n = interrupt_all(common, input, watches, n);
+			n = interrupt_all(input, watches, n);
 			if (n)
 				continue;
 		}
@@ -383,7 +441,10 @@ watch_all(struct common *common, struct input *input, struct watch **watches, si
 		if (!common->left || (!n && !input->open))
 			break;
 		check_time(common);
-		if (!http_wait(common->api.http, fds, input->open ? 2 : 1, next_deadline(common, watches, n), &err))
+		fds[1].fd = input->open ? STDIN_FILENO : -1;
+		for (i = 0; i < n; i++)
+			fds[i + 2].fd = follow_fd(watches[i]->follow);
+		if (!http_wait(common->api.http, fds, (unsigned)n + 2, next_deadline(common, watches, n), &err))
 			die_err(&err);
 		if (input->open && fds[1].revents)
 			take_subjects(common, input, watches, &n);
@@ -413,27 +474,35 @@ take_poll(struct common *common, const char *text, struct err *err)
 	return true;
 }
 
-/* Which runs: --all, --run, the operand, or records on standard input. */
-static void
-check_subject(struct common *common, struct input *input, bool all, int argc, char **argv)
+/* What: --all, --runtime, --thread, --run, the operand, or records on standard input. The first watch, NULL when records tell. */
+static struct watch *
+first_watch(struct common *common, struct input *input, bool all, bool runtime, int argc, char **argv)
 {
+	struct subject *subject = &input->subject;
 	struct err err = ERR_INIT;
 
-	if (argc > 0 && !input->subject.run.len && !all) {
-		if (!subject_set(&input->subject.run, "RUN", *argv, &err))
+	if (argc > 0 && !subject->run.len && !subject->thread.len && !all && !runtime) {
+		if (!subject_set(&subject->run, "RUN", *argv, &err))
 			die_usage("%s", err.text);
 		argc--;
 		argv++;
 	}
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (all && input->subject.run.len)
-		die_usage("--all and a run cannot be given together");
-	if (all && (common->until.waiting || common->until.terminal))
-		die_usage("--until waiting and --until terminal are about one run: not with --all");
-	if (!common->until.given)
-		common->until.terminal = !all;
-	input->open = !all && !subject_named(&input->subject);
+	if (all + runtime + (subject->run.len > 0) + (subject->thread.len > 0) > 1)
+		die_usage("of --all, --runtime, a run and a thread only one can be given");
+	if (subject->turn.len && !subject->thread.len)
+		die_usage("--turn needs --thread");
+	if ((all || runtime) && (common->until.waiting || common->until.terminal))
+		die_usage("--until waiting and --until terminal are about one run or thread: not with %s", all ? "--all" : "--runtime");
+	if (runtime && common->follow.no_stream)
+		die_usage("--runtime has nothing but a stream: not with --no-stream");
+	input->open = !all && !runtime && !subject_named(subject);
+	if (input->open)
+		return NULL;
+	if (subject->thread.len)
+		return watch_new(common, KIND_THREAD, subject->thread.s, subject->turn.s, input->after);
+	return watch_new(common, runtime ? KIND_RUNTIME : KIND_RUN, subject->run.len ? subject->run.s : NULL, NULL, input->after);
 }
 
 int
@@ -444,7 +513,7 @@ main(int argc, char *argv[])
 	struct watch *watches[WATCHES_MAX];
 	struct err err = ERR_INIT;
 	const char *program = NULL;
-	bool all = false;
+	bool all = false, runtime = false;
 	int64_t n_events;
 	size_t n = 0;
 	int key, status;
@@ -457,6 +526,9 @@ main(int argc, char *argv[])
 		switch (key) {
 		case OPT_ALL:
 			all = true;
+			break;
+		case OPT_RUNTIME:
+			runtime = true;
 			break;
 		case OPT_UNTIL:
 			ok = until_add(&common.until, opt_arg, &err);
@@ -498,13 +570,14 @@ main(int argc, char *argv[])
 		if (!ok)
 			die_usage("%s", err.text);
 	}
-	check_subject(&common, &input, all, argc, argv);
+	if (common.cursor_file && !input.after && !cursor_read(common.cursor_file, &input.after, &err))
+		die_err(&err);
+	watches[0] = first_watch(&common, &input, all, runtime, argc, argv);
+	n = watches[0] != NULL;
 	common.filter = filter_new(program, &err);
-	if (!common.filter || !api_open(&common.api, &err) || (common.cursor_file && !input.after && !cursor_read(common.cursor_file, &input.after, &err)))
+	if (!common.filter || !api_open(&common.api, &err))
 		die_err(&err);
 
-	if (!input.open)
-		watches[n++] = watch_new(&common, all ? NULL : input.subject.run.s, input.after);
 	status = watch_all(&common, &input, watches, n);
 
 	filter_free(common.filter);

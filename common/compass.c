@@ -81,6 +81,20 @@ compass_result(struct api *api, const struct http_call *call, bool ok, const cha
 	return take_apart(api, answer, member, what, ret_whole, ret_object, err);
 }
 
+bool
+compass_interrupt(struct api *api, const char *thread, const char *turn, struct compass_answer *answer, struct err *err)
+{
+	struct buf url = BUF_INIT, what = BUF_INIT;
+	bool ok;
+
+	COMPASS_PATH(api, &url, "threads", thread, "turns", turn, "interrupt");
+	buf_addf(&what, "interrupt turn '%s'", turn);
+	ok = compass_call(api, "POST", url.s, NULL, "turn", what.s, answer, err);
+	buf_release(&url);
+	buf_release(&what);
+	return ok;
+}
+
 int
 compass_outcome(struct span object)
 {

@@ -37,6 +37,9 @@ struct http_call *compass_start(struct api *api, const char *method, const char 
 bool compass_result(struct api *api, const struct http_call *call, bool ok, const char *member, const char *what, struct span *ret_whole,
     struct span *ret_object, struct err *err) USE_RESULT;
 
+/* Asks for the end of a turn. False: as compass_call(); STATUS_CONFLICT: it is over already, or unknown. object: the turn. */
+bool compass_interrupt(struct api *api, const char *thread, const char *turn, struct compass_answer *answer, struct err *err) USE_RESULT;
+
 /* STATUS_OK for "completed", STATUS_FAILED for "error", STATUS_CANCELLED for "interrupted"; -1 for anything else. object: a turn, or the
  * payload of turn.completed. */
 int compass_outcome(struct span object);

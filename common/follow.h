@@ -10,7 +10,11 @@
  * After a break the server must still hold the last event that was seen here; otherwise events may be missing and gap() is told: a
  * Clarity runtime keeps 2000 events in all, and a server may have lost its state. So must it when a cursor was given at the start, unless
  * its list reaches back behind it, begins with the run's first event, or comes from agent-gateway, which keeps everything.
- * Contract: Clarity sections 6.5, 6.6, 6.9, 19.11; agent-gateway's additions are in agent-gateway(8).
+ *
+ * Events of a thread come the same way: lists by cursor, and a WebSocket for the stream. From a server other than agent-gateway what the
+ * socket brings is only taken as news: such a server may leave events out there, so they are fetched. The runtime's notifications come
+ * from its WebSocket alone: what happens while it is down is lost, unless the server replays it.
+ * Contract: Compass sections 6.5, 7, 18; Clarity sections 6.5, 6.6, 6.9, 19.11; agent-gateway's additions are in agent-gateway(8).
  */
 #ifndef FOLLOW_H
 #define FOLLOW_H
@@ -28,6 +32,9 @@ struct follow;
 #define FOLLOW_POLL_MS 1200	     /* default time between two polls */
 #define FOLLOW_STREAM_RETRY_MS 15000
 #define FOLLOW_STREAM_GOOD_MS 10000 /* a stream that lived so long, or brought news, was a good one: no pause has grown */
+#define FOLLOW_OPEN_MS 10000	     /* longest wait for a WebSocket to open */
+#define FOLLOW_SOCKET_CHECK_MS 15000 /* a list now and then beside a WebSocket */
+#define FOLLOW_SOCKET_NEW_MS 3000    /* a socket of another server than agent-gateway is new so long: polling goes on */
 #define FOLLOW_FETCHES 3	     /* times that a record which could not be read is asked for */
 
 struct follow_events {
@@ -49,16 +56,26 @@ struct follow_settings {
 	int64_t poll_ms; /* 0: FOLLOW_POLL_MS */
 };
 
+/* The events of a thread; seq is the cursor. */
+struct follow *follow_thread_new(struct api *api, const char *thread, int64_t after, const struct follow_settings *settings, const struct follow_events *events,
+    void *payload);
+
+/* The notifications of the server's runtime: account/updated and so on. edge() is called each time they are listened to. */
+struct follow *follow_runtime_new(struct api *api, const struct follow_events *events, void *payload);
+
 /* run NULL: all runs. after: exclusive; 0: everything. Sends nothing yet. */
 struct follow *follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload);
 void follow_free(struct follow *follow); /* accepts NULL */
 
 enum follow_result { FOLLOW_ON, FOLLOW_DONE, FOLLOW_FAILED };
 
-/* Does what is due; never waits. Call it at first, then after each http_wait() on api->http and at follow_deadline(). FOLLOW_FAILED: err
+/* Does what is due; waits for nothing but a WebSocket that opens, at most FOLLOW_OPEN_MS. Call it at first, then after each http_wait() on api->http and at follow_deadline(). FOLLOW_FAILED: err
  * says why; only a first contact that fails, a refusal (401, 403) and a gap that was not accepted end it so. */
 enum follow_result follow_step(struct follow *follow, struct err *err) USE_RESULT;
 int64_t follow_deadline(const struct follow *follow);
+
+/* A descriptor to wait for beside, as a further one of http_wait(); -1: none now. */
+int follow_fd(const struct follow *follow);
 
 int64_t follow_last(const struct follow *follow); /* the cursor: seq of the last event delivered */
 

@@ -82,6 +82,8 @@ on_stored(struct span event, int64_t seq, void *payload)
 	if (follow->get == GET_HISTORY) {
 		if (follow->view.seq >= 0 && follow->view.seq <= follow->last)
 			follow->events->history(&follow->view, follow->payload);
+		else if (follow->what_kind == FOLLOW_THREAD)
+			return false; /* what comes after is asked for next */
 		return true;
 	}
 	if (follow->get == GET_CATCH_UP && !verify(follow))
@@ -113,9 +115,11 @@ follow_get_start(struct follow *follow, enum get get)
 	follow->from_seen = follow->seen;
 	follow->from_mark = follow->last_mark;
 	follow->pages = (struct pages){ .run = follow->run, .after = follow->last };
+	if (follow->what_kind == FOLLOW_THREAD)
+		follow->pages = (struct pages){ .thread = follow->run, .after = follow->last };
 	if (get == GET_HISTORY) {
 		follow->pages.after = 0;
-		follow->pages.newest = true;
+		follow->pages.newest = follow->what_kind == FOLLOW_RUNS;
 	} else if (follow->seen && (get == GET_CATCH_UP || !follow->paged))
 		follow->pages.after = follow->last - 1; /* our last event must come first, as we know it */
 	follow->paging = paging_start(follow->api, &follow->pages, follow->what.s, on_stored, follow);
@@ -152,13 +156,13 @@ get_failed(struct follow *follow, const struct err *why, struct err *err)
 		begin_anew(follow);
 		return true;
 	}
-	if (!follow->contacted || why->status == STATUS_DENIED) {
+	if (!follow->contacted || why->status == STATUS_DENIED || (why->http == 404 && follow->what_kind == FOLLOW_THREAD)) {
 		*err = *why;
 		return false;
 	}
 	follow_notice(follow, "%s; trying again", why->text);
 	follow->trouble = true;
-	if (follow->call && get == GET_POLL)
+	if (follow_streaming(follow) && get == GET_POLL)
 		follow->next_poll = follow_later(&follow->get_pause, why); /* the stream is what counts */
 	else
 		follow_get_need(follow, get == GET_HISTORY ? get : GET_CATCH_UP, follow_later(&follow->get_pause, why));
@@ -208,6 +212,7 @@ follow_get_ended(struct follow *follow, bool ok, const struct err *why, struct e
 	follow->trouble = false;
 	follow->contacted = true;
 	follow->paged = get == GET_HISTORY ? follow->paged : follow->pages.paged;
+	follow->ours = follow->pages.ours;
 	follow->get = GET_NOTHING;
 	backoff_reset(&follow->get_pause);
 	follow->next_poll = deadline_in(follow->settings.poll_ms);
@@ -217,6 +222,8 @@ follow_get_ended(struct follow *follow, bool ok, const struct err *why, struct e
 	}
 	if (follow->call)
 		lead_poll(&follow->lead, follow->last, follow->fresh && !follow->deaf, clock_monotonic_ms());
+	if (follow->ws && get == GET_POLL && follow->fresh && !follow->deaf)
+		follow->ws_behind = true;
 	hear_again(follow);
 	follow_edge(follow);
 	return !follow->done;

@@ -11,14 +11,17 @@
 #include "lead.h"
 #include "pages.h"
 
-enum source { SOURCE_RUN, SOURCE_GLOBAL, SOURCE_NONE };
+enum source { SOURCE_RUN, SOURCE_GLOBAL, SOURCE_SOCKET, SOURCE_NONE };
+
+enum followed { FOLLOW_RUNS, FOLLOW_THREAD, FOLLOW_RUNTIME };
 
 /* What a GET is for. */
 enum get { GET_NOTHING, GET_HISTORY, GET_CATCH_UP, GET_POLL };
 
 struct follow {
 	struct api *api;
-	char *run; /* NULL: all */
+	enum followed what_kind;
+	char *run; /* NULL: all; the thread's id */
 	struct follow_settings settings;
 	const struct follow_events *events;
 	void *payload;
@@ -32,6 +35,7 @@ struct follow {
 	int64_t last;
 	bool seen; /* it was delivered here, so last_mark is known */
 	bool paged; /* the server keeps everything (pages.h) */
+	bool ours;  /* it is agent-gateway */
 	uint64_t last_mark;
 	struct err gap; /* set when one was refused */
 
@@ -54,6 +58,10 @@ struct follow {
 	enum source source;
 	struct http_call *call; /* NULL: none open */
 	struct sse *sse;
+	struct wsclient *ws;	/* NULL: none open */
+	bool ws_new;		/* nothing has come on it */
+	bool ws_behind;		/* a list was first with an event, and nothing has come since */
+	struct buf last_at;	/* runtime: the time of the last notification */
 	struct lead lead;
 	struct backoff open_pause;
 	int64_t opened, next_open;
@@ -98,6 +106,13 @@ void follow_get_need(struct follow *follow, enum get get, int64_t at);
 /* It has ended. False: all is over: follow->done, follow->gap or err says why. */
 bool follow_get_ended(struct follow *follow, bool ok, const struct err *why, struct err *err) USE_RESULT;
 
+/* Is a stream open? */
+static inline bool
+follow_streaming(const struct follow *follow)
+{
+	return follow->call || follow->ws;
+}
+
 /* ---- follow_stream.c */
 
 void follow_stream_open(struct follow *follow);
@@ -105,5 +120,16 @@ void follow_stream_close(struct follow *follow);
 
 /* It has ended, well or badly. False: all is over, err says why. */
 bool follow_stream_ended(struct follow *follow, bool ok, const struct err *why, struct err *err) USE_RESULT;
+
+/* What the stream brings is not listened to until a GET that begins from now on has caught up; live: it is news. */
+void follow_deaf(struct follow *follow, bool live);
+
+/* ---- follow_socket.c */
+
+void follow_socket_open(struct follow *follow);
+void follow_socket_close(struct follow *follow);
+
+/* Takes what the socket has brought. */
+void follow_socket_step(struct follow *follow);
 
 #endif

@@ -13,8 +13,8 @@
 
 /* ---- what the stream brings */
 
-static void
-go_deaf(struct follow *follow, bool live)
+void
+follow_deaf(struct follow *follow, bool live)
 {
 	if (!follow->deaf) {
 		follow->heard = -1;
@@ -39,7 +39,7 @@ on_event(const struct sse_event *event, void *payload)
 		return true;
 	if (!jtext_check(event->data, event->data_len, false, &record, NULL)) {
 		follow_notice(follow, "the stream brought a record that is not JSON; fetching it");
-		go_deaf(follow, !follow->replaying);
+		follow_deaf(follow, !follow->replaying);
 		return true;
 	}
 	buf_reset(&follow->line);
@@ -48,7 +48,7 @@ on_event(const struct sse_event *event, void *payload)
 		return true;
 	/* the global stream replays little: between our last event and its first one others may have been */
 	if (!follow->begun && follow->source == SOURCE_GLOBAL && !follow->marked && view->seq > follow->last + 1)
-		go_deaf(follow, false);
+		follow_deaf(follow, false);
 	follow->begun = true;
 	if (!follow_belongs(follow))
 		return true;
@@ -115,6 +115,7 @@ follow_stream_close(struct follow *follow)
 	follow->call = NULL;
 	sse_free(follow->sse);
 	follow->sse = NULL;
+	follow_socket_close(follow);
 	follow->deaf = follow->marked = follow->replaying = false;
 }
 

@@ -16,7 +16,7 @@
 #include "xalloc.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define EXTRA_MAX 16 /* further descriptors in one wait */
+#define EXTRA_MAX HTTP_EXTRA_MAX /* further descriptors in one wait */
 
 struct http {
 	CURLM *multi;

@@ -16,6 +16,7 @@ struct http;
 struct http_call;
 
 #define HTTP_BODY_MAX (64u * 1024 * 1024) /* bytes of an answer that is held in memory */
+#define HTTP_EXTRA_MAX 1008		  /* further descriptors of one http_wait() */
 #define HTTP_HEAD_MAX 65536		  /* bytes of header lines kept */
 
 struct http_settings {
@@ -68,7 +69,7 @@ void http_answer_release(struct http_answer *answer);
 struct http_call *http_start(struct http *http, const struct http_request *request);
 
 /* Waits until something happened, at most to the deadline, or until one of the extra descriptors is readable or
- * hung up; runs body callbacks. extra may be NULL; extra[i].revents is set. At most 16 descriptors. */
+ * hung up; runs body callbacks. extra may be NULL; extra[i].revents is set; one that is negative is passed over. At most HTTP_EXTRA_MAX. */
 struct pollfd;
 bool http_wait(struct http *http, struct pollfd *extra, unsigned n_extra, int64_t deadline, struct err *err) USE_RESULT;
 

@@ -23,13 +23,14 @@ struct paging {
 	bool stopped;
 };
 
-/* Only agent-gateway gives pages, and says by this header that it is one. */
+/* Only agent-gateway gives pages of runs, and says by this header that it is one. */
 static void
 ask_kind(struct paging *paging)
 {
 	struct buf value = BUF_INIT;
 
-	paging->pages->paged = !paging->pages->newest && records_header(paging->records, "x-agentutils", &value);
+	paging->pages->ours = records_header(paging->records, "x-agentutils", &value);
+	paging->pages->paged = paging->pages->thread || (!paging->pages->newest && paging->pages->ours);
 	buf_release(&value);
 }
 
@@ -42,7 +43,7 @@ on_item(struct span item, void *payload)
 
 	if (!paging->items++)
 		ask_kind(paging);
-	(void)jtext_get_i64(item, "seq", &seq);
+	(void)jtext_get_i64(item, pages->thread ? "cursor" : "seq", &seq);
 	if (seq >= 0) {
 		if (pages->oldest < 0 || seq < pages->oldest)
 			pages->oldest = seq;
@@ -58,11 +59,32 @@ on_item(struct span item, void *payload)
 }
 
 static void
+start_thread_page(struct paging *paging)
+{
+	struct buf url = BUF_INIT, number = BUF_INIT;
+
+	API_PATH(paging->api, &url, "v1", "agent", "threads", paging->pages->thread, "events");
+	buf_addf(&number, "%lld", (long long)paging->pages->last);
+	api_query(&url, "cursor", number.s);
+	buf_reset(&number);
+	buf_addf(&number, "%d", PAGES_THREAD_LIMIT);
+	api_query(&url, "limit", number.s);
+	paging->items = 0;
+	paging->records = records_start_of(paging->api, url.s, "events", paging->what.s, on_item, paging);
+	buf_release(&url);
+	buf_release(&number);
+}
+
+static void
 start_page(struct paging *paging)
 {
 	const struct pages *pages = paging->pages;
 	struct buf url = BUF_INIT, number = BUF_INIT;
 
+	if (pages->thread) {
+		start_thread_page(paging);
+		return;
+	}
 	if (pages->run)
 		API_PATH(paging->api, &url, "api", "agents", "runs", pages->run, "events");
 	else
@@ -94,7 +116,7 @@ paging_start(struct api *api, struct pages *pages, const char *what, pages_event
 	pages->last = pages->after;
 	pages->oldest = -1;
 	pages->count = 0;
-	pages->paged = pages->after_seen = pages->full = false;
+	pages->paged = pages->ours = pages->after_seen = pages->full = false;
 	start_page(paging);
 	return paging;
 }
@@ -112,7 +134,9 @@ paging_done(struct paging *paging, bool *ret_ok, struct err *err)
 			return false;
 		if (*ret_ok && !paging->items)
 			ask_kind(paging);
-		if (*ret_ok && pages->paged && rest.len && jtext_get((struct span){ rest.s, rest.len }, "more", &more))
+		if (*ret_ok && pages->thread)
+			again = paging->items >= PAGES_THREAD_LIMIT;
+		else if (*ret_ok && pages->paged && rest.len && jtext_get((struct span){ rest.s, rest.len }, "more", &more))
 			again = jtext_type(more) == JTEXT_TRUE && paging->items;
 		if (*ret_ok)
 			pages->full = !pages->paged && paging->items >= PAGES_LIMIT;

@@ -7,6 +7,7 @@
 #include "event.h"
 #include "reply.h"
 #include "status.h"
+#include "turns.h"
 #include "until.h"
 
 bool
@@ -35,8 +36,16 @@ until_init(struct until *until, const struct until_set *set, bool one_run)
 }
 
 void
+until_init_thread(struct until *until, const struct until_set *set, const char *turn)
+{
+	*until = (struct until){ .set = set, .turns = turns_new(turn), .one_turn = turn != NULL, .over = -1 };
+}
+
+void
 until_release(struct until *until)
 {
+	turns_free(until->turns);
+	until->turns = NULL;
 	reply_free(until->reply);
 	until->reply = NULL;
 }
@@ -46,6 +55,11 @@ until_past(struct until *until, const struct event_view *event)
 {
 	struct reply_change change;
 
+	if (until->turns) {
+		turns_event(until->turns, event);
+		until->over = turns_open(until->turns) ? -1 : turns_outcome(until->turns);
+		return;
+	}
 	reply_event(until->reply, event->seq, event->kind.s, event->whole, &change);
 	if (change.terminal)
 		until->over = event_outcome(event->kind.s);
@@ -54,13 +68,17 @@ until_past(struct until *until, const struct event_view *event)
 static bool
 waits(const struct until *until)
 {
+	if (until->turns)
+		return until->set->waiting && turns_approvals(until->turns);
 	return until->one_run && until->set->waiting && reply_waiting(until->reply);
 }
 
-/* A run that is over will never wait, so that ends the waiting for it too. */
+/* A run that is over will never wait, so that ends the waiting for it too; neither will a turn, but a thread may. */
 static bool
 is_over(const struct until *until)
 {
+	if (until->turns)
+		return until->over >= 0 && (until->set->terminal || (until->one_turn && until->set->waiting));
 	return until->one_run && until->over >= 0 && (until->set->terminal || until->set->waiting);
 }
 
@@ -73,7 +91,7 @@ until_event(struct until *until, const struct event_view *event, bool behind)
 	for (i = 0; i < until->set->n; i++)
 		if (!strcmp(event->kind.s, until->set->kinds[i]))
 			return true;
-	if (event_is_terminal(event->kind.s) && is_over(until)) {
+	if ((until->turns ? until->one_turn : event_is_terminal(event->kind.s)) && is_over(until)) {
 		until->outcome = until->over;
 		return true;
 	}

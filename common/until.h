@@ -1,5 +1,7 @@
 /* until.h - how long events are followed: until a kind of event, until the run waits, until it is over
  *
+ * A thread waits while an approval is open; a turn is over with its end, and a thread when none of its turns is in progress and one has
+ * ended (turns.h).
  * A run waits when every message sent so far is answered and its last word is agent.waiting (reply.h). That is looked at where nothing
  * more is known, the live edge: an agent.waiting in the middle of a replay is past. Pure.
  */
@@ -11,6 +13,7 @@
 struct err;
 struct event_view;
 struct reply;
+struct turns;
 
 #define UNTIL_KINDS_MAX 64
 
@@ -28,12 +31,16 @@ bool until_add(struct until_set *set, const char *word, struct err *err) USE_RES
 struct until {
 	const struct until_set *set;
 	struct reply *reply;
-	bool one_run;
+	struct turns *turns; /* of a thread, NULL for runs */
+	bool one_run, one_turn;
 	int over;    /* the outcome that the run came to, -1 while it is not over */
 	int outcome; /* what was reached, once something was: STATUS_OK, STATUS_WAITING, or the run's outcome */
 };
 
 void until_init(struct until *until, const struct until_set *set, bool one_run);
+
+/* Of a thread, and of one of its turns when turn is not NULL. */
+void until_init_thread(struct until *until, const struct until_set *set, const char *turn);
 void until_release(struct until *until);
 
 /* An event from before the cursor: it tells where the run stands, and ends nothing. */
