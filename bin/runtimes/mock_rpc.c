@@ -189,7 +189,7 @@ add_thread(struct buf *to, const struct thread *thread)
 	buf_addstr(to, ",\"path\":null");
 	jtext_add_string(to, "cwd", thread->cwd, strlen(thread->cwd));
 	jtext_add_string(to, "cliVersion", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
-	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"turns\":[]}");
+	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"projectId\":null,\"turns\":[]}");
 }
 
 static void
@@ -203,7 +203,7 @@ answer_thread(const char *id, const struct thread *thread)
 	jtext_add_string(&result, "cwd", thread->cwd, strlen(thread->cwd));
 	jtext_add_string(&result, "approvalPolicy", thread->approval, strlen(thread->approval));
 	jtext_add_raw(&result, "sandbox", thread->sandbox.s, thread->sandbox.len);
-	buf_addstr(&result, ",\"reasoningEffort\":null}");
+	buf_addstr(&result, ",\"approvalsReviewer\":\"user\",\"reasoningEffort\":null}");
 	mock_answer(id, result.s);
 	buf_release(&result);
 }

@@ -1,6 +1,7 @@
 /* mock_turn.c - playing a block of the script, step by step */
 #include "compat.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,7 @@ send_item(struct mock *mock, const struct player *player, const char *method, co
 	struct buf params = BUF_INIT;
 
 	begin_params(player, &params);
+	jtext_add_i64(&params, strcmp(method, "item/started") ? "completedAtMs" : "startedAtMs", mock->counted ? 0 : clock_wall_ms());
 	jtext_add_raw(&params, "item", item->s, item->len);
 	send_params(mock, method, &params);
 }
@@ -424,6 +426,7 @@ begin_ask(struct mock *mock, struct player *player, struct buf *params)
 	mock_id(mock, player->asked_item);
 	begin_params(player, params);
 	jtext_add_string(params, "itemId", player->asked_item, strlen(player->asked_item));
+	jtext_add_i64(params, "startedAtMs", mock->counted ? 0 : clock_wall_ms());
 }
 
 /* Sends a request of ours with the params that begin_ask() began, and waits. */
@@ -480,7 +483,7 @@ play_question(struct mock *mock, struct player *player, struct span step)
 
 	get_text(player, step, "question", &text);
 	begin_ask(mock, player, &params);
-	buf_addstr(&params, ",\"questions\":[{\"id\":\"q1\",\"header\":\"Question\"");
+	buf_addstr(&params, ",\"isBlocking\":true,\"questions\":[{\"id\":\"q1\",\"header\":\"Question\"");
 	jtext_add_string(&params, "question", text.s, text.len);
 	buf_addstr(&params, ",\"isOther\":true,\"isSecret\":false,\"options\":[");
 	if (jtext_get(step, "options", &options) && jtext_type(options) == JTEXT_ARRAY)
@@ -690,6 +693,21 @@ play_ignore(struct mock *mock, const char *what)
 		warn("unable to ignore '%s': it is none of TERM, interrupt, end, input", what);
 }
 
+/* Both stay open as descriptors: what is written goes nowhere. */
+static void
+play_close(struct mock *mock, const char *what)
+{
+	int null = open("/dev/null", O_RDWR), fd = !strcmp(what, "input") ? STDIN_FILENO : STDOUT_FILENO;
+
+	out_flush();
+	if (fd == STDIN_FILENO)
+		mock->deaf = true;
+	if (null < 0 || dup2(null, fd) < 0)
+		warn("unable to close the %s", what);
+	if (null >= 0)
+		close(null);
+}
+
 static NORETURN void
 leave(int status, int signo)
 {
@@ -844,6 +862,8 @@ play_anywhere(struct mock *mock, struct player *player, struct span step, const 
 		play_orphan(text.s);
 	else if (!strcmp(word, "ignore"))
 		play_ignore(mock, text.s);
+	else if (!strcmp(word, "close"))
+		play_close(mock, text.s);
 	else if (!strcmp(word, "login"))
 		mock_login_done(mock, jtext_type(value) == JTEXT_TRUE);
 	else if (!strcmp(word, "exit"))

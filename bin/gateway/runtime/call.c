@@ -156,7 +156,7 @@ again:
 			continue;
 		}
 		/* runtime_ready(): this is its answer */
-		struct runtime_reply reply = { .fault = RUNTIME_FAULT_NONE, .result = { runtime->agent.s, runtime->agent.len }, .message = "" };
+		struct runtime_reply reply = { .fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = "" };
 
 		tell(runtime, call, &reply);
 		if (runtime->state != RUNTIME_READY)

@@ -21,7 +21,7 @@
 #define READ_MAX 65536	     /* bytes in one read */
 #define BATCH_MAX 262144     /* bytes before others on the loop get a turn */
 #define LAST_MAX (4u * 1024 * 1024) /* bytes read after its end; more is what it left behind that writes */
-#define CLOSED_MS 500	     /* between the end of its output and its own, when the one follows from the other */
+#define CLOSED_MS 500	     /* between the end of one of its pipes and its own, when the one follows from the other */
 #define LOOK_MS 100	     /* where the system cannot tell of its end: how often it is asked for */
 
 /* What waits to be written. */
@@ -45,7 +45,7 @@ struct child {
 	struct event *in, *out, *errs, *end, *timer;
 	int64_t term_at, kill_at, closed_at; /* monotonic; DEADLINE_NONE */
 	bool hold, deaf;	  /* deaf: nothing more is read */
-	bool dead;
+	bool dead, closed_in;	  /* closed_in: it is the input that it closed */
 };
 
 static void on_end(evutil_socket_t fd, short what, void *payload);
@@ -111,7 +111,10 @@ on_in(evutil_socket_t fd, short what, void *payload)
 			return;
 		}
 		if (n < 0) {
-			close_in(child); /* it reads no more; its end, or its silence, will be seen elsewhere */
+			close_in(child);
+			child->closed_in = true;
+			child->closed_at = deadline_in(CLOSED_MS);
+			set_timer(child);
 			return;
 		}
 		out->written += (size_t)n;
@@ -286,7 +289,7 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 	}
 	if (!deadline_left(child->closed_at)) {
 		child->closed_at = DEADLINE_NONE;
-		child->calls.closed(child->payload);
+		child->calls.closed(child->closed_in, child->payload);
 	}
 	set_timer(child);
 	if (child->pid_fd < 0)

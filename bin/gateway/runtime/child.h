@@ -21,7 +21,7 @@ struct child_calls {
 	void (*too_long)(void *payload);		       /* a line over the limit; nothing is read any more */
 	void (*turn)(void *payload);			       /* a batch of lines has been given */
 	void (*errors)(const char *s, size_t n, void *payload); /* standard error, as it comes */
-	void (*closed)(void *payload);			       /* it closed its output, and lives on */
+	void (*closed)(bool input, void *payload);	       /* it closed its input, or its output, and lives on */
 	void (*ended)(int wait_status, void *payload);	       /* reaped; the last call. child_free() is allowed in it */
 };
 

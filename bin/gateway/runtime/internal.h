@@ -176,7 +176,7 @@ struct runtime {
 	size_t over_at;
 	struct message message;
 	struct buf line; /* being built */
-	struct buf agent, last_error, errors, error_line, why;
+	struct buf greeted, agent, last_error, errors, error_line, why;
 	enum runtime_fault why_fault; /* why it is being ended; NONE: it was asked to */
 	bool ending;
 	/* stop */

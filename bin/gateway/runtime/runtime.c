@@ -346,11 +346,11 @@ on_turn(void *payload)
 }
 
 static void
-on_closed(void *payload)
+on_closed(bool input, void *payload)
 {
 	struct runtime *runtime = payload;
 
-	runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime closed its output");
+	runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime closed its %s", input ? "input" : "output");
 }
 
 static void
@@ -395,8 +395,10 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 		runtime_break(runtime, RUNTIME_FAULT_START, "the runtime did not let itself be greeted: %s", reply->message);
 		return;
 	}
+	buf_reset(&runtime->greeted);
+	jtext_compact(&runtime->greeted, reply->result);
 	buf_reset(&runtime->agent);
-	jtext_compact(&runtime->agent, reply->result);
+	jtext_get_string(reply->result, "userAgent", &runtime->agent);
 	buf_addstr(&line, "{\"method\":\"initialized\"}");
 	if (!runtime_send(runtime, &line, false))
 		runtime_break(runtime, RUNTIME_FAULT_START, "the runtime does not read what it is sent");
@@ -722,6 +724,7 @@ runtime_new(struct event_base *base, const struct runtime_settings *settings, co
 	message_init(&runtime->message);
 	buf_init(&runtime->line);
 	buf_init(&runtime->agent);
+	buf_init(&runtime->greeted);
 	buf_init(&runtime->last_error);
 	buf_init(&runtime->errors);
 	buf_init(&runtime->error_line);
@@ -749,6 +752,7 @@ runtime_free(struct runtime *runtime)
 	message_release(&runtime->message);
 	buf_release(&runtime->line);
 	buf_release(&runtime->agent);
+	buf_release(&runtime->greeted);
 	buf_release(&runtime->last_error);
 	buf_release(&runtime->errors);
 	buf_release(&runtime->error_line);
