@@ -1,6 +1,7 @@
 /* secrets.c - secrets out of texts and JSON documents */
 #include "compat.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -169,7 +170,13 @@ rule_bearer(const struct text *t, size_t i, struct buf *to)
 
 /* '~' stands for '_', '-' or nothing. The first six are the contract's. */
 static const char *const names[] = { "api~key", "token", "password", "secret", "secret~key", "access~key", "private~key", "account~key", "signing~key",
-	"encryption~key", "auth~key", "passwd", "passphrase", "pwd" };
+	"encryption~key", "auth~key", "passwd", "pass~phrase", "pass~word", "pwd" };
+
+/* Names of members only: in a text they say too little. */
+static const char *const more_names[] = { "authorization", "cookie", "credential", "credentials" };
+
+/* What the other rules look for first. */
+static const char *const marks[] = { "bearer", "sk-", "eyj", "://", "-----begin", "authorization" };
 
 /* The end of the name at i, 0 when it does not stand there. */
 static size_t
@@ -458,20 +465,28 @@ rule_jwt(const struct text *t, size_t i, struct buf *to)
 }
 
 /* scheme://user:password@ */
-static size_t
-rule_address(const struct text *t, size_t i, struct buf *to)
+static bool
+has_password(const struct text *t, size_t i, size_t *ret_colon, size_t *ret_at)
 {
 	size_t at, colon = 0, end = t->n - i > USERINFO_MAX ? i + USERINFO_MAX : t->n, last = 0;
 
-	if (!has(t, i, "://"))
-		return 0;
 	for (at = i + 3; at < end && !strchr("/?#\"'<>\\", t->s[at]) && !blank_at(t, at); at++) {
 		if (t->s[at] == ':' && !colon)
 			colon = at;
 		if (t->s[at] == '@')
 			last = at;
 	}
-	if (!colon || last <= colon + 1)
+	*ret_colon = colon;
+	*ret_at = last;
+	return colon && last > colon + 1;
+}
+
+static size_t
+rule_address(const struct text *t, size_t i, struct buf *to)
+{
+	size_t colon, last;
+
+	if (!has(t, i, "://") || !has_password(t, i, &colon, &last))
 		return 0;
 	buf_add(to, t->s + i, colon + 1 - i);
 	buf_addstr(to, REDACTED);
@@ -565,6 +580,108 @@ rule_shape(const struct text *t, size_t i, struct buf *to)
 	return 0;
 }
 
+/* ---- a quick look: most texts have nothing that any rule could begin with */
+
+static struct beginnings known_beginnings;
+
+static void
+add_beginning(struct beginnings *beginnings, const char *three)
+{
+	unsigned h = (three[0] & 31u) << 10 | (three[1] & 31u) << 5 | (three[2] & 31u);
+
+	beginnings->bits[h >> 3] |= (unsigned char)(1u << (h & 7));
+}
+
+void
+beginnings_add(struct beginnings *beginnings, const char *word)
+{
+	static const char joins[] = "_-";
+	const char *tilde = memchr(word, '~', strlen(word) < 3 ? strlen(word) : 3);
+	struct buf other = BUF_INIT;
+	size_t i;
+
+	if (!tilde) {
+		add_beginning(beginnings, word);
+		return;
+	}
+	for (i = 0; i < sizeof joins; i++) {
+		buf_reset(&other);
+		buf_add(&other, word, (size_t)(tilde - word));
+		if (joins[i])
+			buf_addch(&other, joins[i]);
+		buf_addstr(&other, tilde + 1);
+		beginnings_add(beginnings, other.s);
+	}
+	buf_release(&other);
+}
+
+static void
+make_beginnings(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		beginnings_add(&known_beginnings, names[i]);
+	for (i = 0; i < ARRAY_LEN(more_names); i++)
+		beginnings_add(&known_beginnings, more_names[i]);
+	for (i = 0; i < ARRAY_LEN(marks); i++)
+		beginnings_add(&known_beginnings, marks[i]);
+	for (i = 0; i < ARRAY_LEN(families); i++)
+		beginnings_add(&known_beginnings, families[i].prefix);
+}
+
+static bool
+has_bit(const struct beginnings *beginnings, unsigned h)
+{
+	return beginnings->bits[h >> 3] >> (h & 7) & 1;
+}
+
+/* Three characters are right: are the others? */
+static bool
+may_begin_here(const struct text *t, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < ARRAY_LEN(names); k++)
+		if (may_begin(t, i, names[k]) && match_name(t, i, names[k]))
+			return true;
+	for (k = 0; k < ARRAY_LEN(more_names); k++)
+		if (may_begin(t, i, more_names[k]) && match_name(t, i, more_names[k]))
+			return true;
+	for (k = 0; k < ARRAY_LEN(marks); k++)
+		if (has_case(t, i, marks[k]))
+			return t->s[i] != ':' || has_password(t, i, &(size_t){ 0 }, &(size_t){ 0 });
+	for (k = 0; k < ARRAY_LEN(families); k++)
+		if (has(t, i, families[k].prefix))
+			return true;
+	for (k = 0; t->secrets && k < t->secrets->n_names; k++)
+		if (match_name(t, i, t->secrets->names[k]))
+			return true;
+	return false;
+}
+
+/* False: no rule matches anywhere. In a document an escape may hide a letter: then it is looked at closely. */
+static bool
+may_hold(const struct text *t, bool document)
+{
+	static pthread_once_t made = PTHREAD_ONCE_INIT;
+	const struct beginnings *others = t->secrets && t->secrets->n_names ? &t->secrets->beginnings : &known_beginnings;
+	unsigned h = 0;
+	size_t i;
+
+	if (t->secrets && t->secrets->n_shapes)
+		return true;
+	pthread_once(&made, make_beginnings);
+	for (i = 0; i < t->n; i++) {
+		h = (h << 5 | ((unsigned char)t->s[i] & 31u)) & (BEGINNINGS - 1);
+		if ((has_bit(&known_beginnings, h) || has_bit(others, h)) && i >= 2 && may_begin_here(t, i - 2))
+			return true;
+		if (document && t->s[i] == '\\' && i + 1 < t->n && (t->s[i + 1] == 'u' || t->s[i + 1] == '/'))
+			return true;
+	}
+	return false;
+}
+
 /* ---- texts */
 
 /* In the order of the contract; and what the matches of each begin with. */
@@ -634,6 +751,8 @@ once(const struct secrets *secrets, const char *s, size_t n, struct buf *ret)
 	bool found = false;
 	size_t i;
 
+	if (!may_hold(&t, false))
+		return false;
 	for (i = 0; i < ARRAY_LEN(rules); i++) {
 		if ((rules[i].match == rule_shape && (!secrets || !secrets->n_shapes)) || (rules[i].match == rule_named_by_file && (!secrets || !secrets->n_names)))
 			continue;
@@ -688,41 +807,32 @@ is_identity(const struct buf *key)
 	return false;
 }
 
-/* Does the key end so, letter case and what joins its words aside? */
+/* Does the key end in the name? */
 static bool
-ends_so(const struct buf *key, const char *name)
+ends_in(const struct text *key, const char *name)
 {
-	size_t i = key->len, k = strlen(name);
+	size_t i;
 
-	while (k) {
-		if (!is_alnum(name[k - 1])) {
-			k--;
-			continue;
-		}
-		while (i && !is_alnum(key->s[i - 1]))
-			i--;
-		if (!i || (key->s[i - 1] | 0x20) != (name[k - 1] | 0x20))
-			return false;
-		i--;
-		k--;
-	}
-	return true;
+	for (i = 0; i + 3 <= key->n; i++)
+		if (match_name(key, i, name) == key->n)
+			return true;
+	return false;
 }
 
 static bool
 is_secret_name(const struct secrets *secrets, const struct buf *key)
 {
-	static const char *const more[] = { "authorization", "cookie", "credential", "credentials" };
+	struct text t = { .s = key->s, .n = key->len };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(names); i++)
-		if (ends_so(key, names[i]))
+		if (ends_in(&t, names[i]))
 			return true;
-	for (i = 0; i < ARRAY_LEN(more); i++)
-		if (ends_so(key, more[i]))
+	for (i = 0; i < ARRAY_LEN(more_names); i++)
+		if (ends_in(&t, more_names[i]))
 			return true;
 	for (i = 0; secrets && i < secrets->n_names; i++)
-		if (ends_so(key, secrets->names[i]))
+		if (ends_in(&t, secrets->names[i]))
 			return true;
 	return false;
 }
@@ -816,6 +926,10 @@ secrets_json(const struct secrets *secrets, struct span value, struct buf *to)
 	struct walk walk = { .secrets = secrets, .to = to, .key = BUF_INIT, .text = BUF_INIT, .clean = BUF_INIT };
 	size_t i = 0, end;
 
+	if (!may_hold(&(struct text){ .s = value.s, .n = value.n, .secrets = secrets }, true)) {
+		buf_add(to, value.s, value.n);
+		return false;
+	}
 	while (i < value.n) {
 		char c = value.s[i];
 

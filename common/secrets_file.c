@@ -235,6 +235,7 @@ add_name(struct secrets *secrets, const char *name, struct err *err)
 	for (i = 0; i < n; i++)
 		if (name[i] == '_' || name[i] == '-')
 			secrets->names[secrets->n_names][i] = '~';
+	beginnings_add(&secrets->beginnings, secrets->names[secrets->n_names]);
 	secrets->n_names++;
 	return true;
 }

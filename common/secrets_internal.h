@@ -5,6 +5,13 @@
 #include "compat.h"
 #include "secrets.h"
 
+/* The first three characters of what may be the beginning of a secret, five bits of each: letter case aside. A text without any of them has none. */
+#define BEGINNINGS (1u << 15)
+struct beginnings {
+	unsigned char bits[BEGINNINGS / 8];
+};
+void beginnings_add(struct beginnings *beginnings, const char *word); /* '~' in it is '_', '-' or nothing */
+
 /* A set of characters that stands `min` to `max` times. Beyond ASCII there is one bit: any character or none. */
 struct atom {
 	bool set[128], beyond;
@@ -19,6 +26,7 @@ struct shape {
 struct secrets {
 	char *names[SECRETS_RULES_MAX];
 	size_t n_names;
+	struct beginnings beginnings; /* of the names */
 	struct shape *shapes;
 	size_t n_shapes;
 };

@@ -556,7 +556,7 @@ listen_everywhere(struct gateway *gateway)
 static void
 start_services(struct gateway *gateway)
 {
-	struct services_settings settings = { .base = gateway->base, .log = gateway->log, .agents = gateway->agents,
+	struct services_settings settings = { .base = gateway->base, .secrets = gateway->secrets, .log = gateway->log, .agents = gateway->agents,
 		.default_mode = gateway->chat_settings.default_mode, .apply_commands = gateway->apply_commands };
 	struct err err = ERR_INIT;
 

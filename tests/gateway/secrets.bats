@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Secrets: none is stored or sent on, whichever way it came in.
 load ../lib/common
+load ../lib/services
 
 setup() { common_setup; }
 teardown() { common_teardown; }
@@ -88,4 +89,16 @@ nowhere() { ! grep -rqaF -e "$1" "$BATS_TEST_TMPDIR/state" "$gateway_log.err"; }
 	[ "$(agent-events r --kind agent.chat.user_message --jq '.data.message[1990:]')" = ' token=[RE' ]
 	python3 -c 'print("\U0001F600"*1001)' | agent-send --run r >/dev/null
 	[ "$(agent-events r --kind agent.chat.user_message --jq '.data | [.messageOriginalLength, .messageStoredLength, .messageTruncated] | tojson' | tail -n 1)" = '[2002,2000,true]' ]
+}
+
+@test "what a remote service says when it fails, in its state too" {
+	echo 'no entry for token=hunter2x' >page
+	start web python3 "$AU_SRC/tests/fake/fake-http" --status 500 --type text/plain --body page
+	await 20 has_line web.out '^http'
+	mcp=$(head -n 1 web.out)
+	start_gateway
+	apply < <(manifest far "$(remote)")
+	api POST /api/services/svc_far/start
+	is "$(curl -s "$url/api/services/svc_far" | jq -r .service.runtime.lastError)" 'remote 500: no entry for token=[REDACTED]'
+	nowhere hunter2x
 }

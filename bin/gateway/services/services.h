@@ -20,6 +20,7 @@ struct err;
 struct event_base;
 struct log;
 struct service_call;
+struct secrets;
 struct services;
 
 #define SERVICES_OPS_MAX 1000		  /* of one service that wait */
@@ -27,6 +28,7 @@ struct services;
 #define SERVICES_PAGES_MAX 100		  /* of one list that is introspected */
 
 struct services_settings {
+	const struct secrets *secrets; /* the operator's rules; NULL: the built-in ones only */
 	struct event_base *base;
 	struct log *log;
 	struct agents *agents;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "secrets.h"
 #include "services/internal.h"
 #include "xalloc.h"
 
@@ -152,7 +153,8 @@ make_state(struct step *step, const struct agent_state *from)
 	state->heartbeat_ms = changes ? clock_wall_ms() : from->heartbeat_ms;
 	state->since_ms = step->has_life && changes ? clock_wall_ms() : from->since_ms;
 	if (changes && step->has_error)
-		swap(&state->last_error, &step->error);
+		/* what the other side said is shown and kept */
+		(void)secrets_text(step->service->services->settings.secrets, step->error.s, step->error.len, &state->last_error);
 	else
 		buf_add(&state->last_error, from->last_error.s, from->last_error.len);
 	if (step->has_interface)
