@@ -2,12 +2,12 @@
 #include "compat.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clarity/internal.h"
 #include "clock.h"
 #include "http/server.h"
+#include "jsnum.h"
 #include "num.h"
 #include "store/store.h"
 
@@ -52,35 +52,6 @@ shape_reply(struct request *request, int status, const char *const *headers, con
 	buf_release(&pretty);
 }
 
-/* JavaScript's Number(text); NaN when it is none. */
-static double
-js_number(const char *s)
-{
-	size_t n = strlen(s), i;
-	struct buf text = BUF_INIT;
-	double value;
-	char *end;
-
-	while (n && strchr(" \t\r\n\f\v", s[n - 1]))
-		n--;
-	while (n && strchr(" \t\r\n\f\v", *s)) {
-		s++;
-		n--;
-	}
-	if (!n)
-		return 0;
-	/* what strtod takes and JavaScript does not: words, hexadecimal fractions, a sign before 0x */
-	for (i = 0; i < n; i++)
-		if (!strchr("0123456789+-.eE", s[i]) && !(n > 2 && s[0] == '0' && (s[1] | 0x20) == 'x' && strchr("0123456789abcdefABCDEFxX", s[i])))
-			return NAN;
-	buf_add(&text, s, n);
-	value = strtod(text.s, &end);
-	if (*end)
-		value = NAN;
-	buf_release(&text);
-	return value;
-}
-
 int
 shape_limit(const struct request *request, int fallback)
 {
@@ -94,7 +65,7 @@ shape_limit_of(const struct request *request, const char *name, int fallback)
 	double n = fallback;
 
 	if (request_query(request, name, &text)) {
-		n = js_number(text.s);
+		n = js_number(text.s, text.len);
 		if (!isfinite(n))
 			n = fallback;
 	}

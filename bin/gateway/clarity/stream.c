@@ -35,6 +35,12 @@ client_free(struct sse_client *client)
 	free(client);
 }
 
+static void
+free_frame(void *frame)
+{
+	shared_unref(frame);
+}
+
 /* One frame for all who watch. */
 static struct shared *
 frame_of(struct entry *event)
@@ -48,7 +54,7 @@ frame_of(struct entry *event)
 		shape_event(event, &frame);
 		buf_addstr(&frame, "\n\n");
 		event->frame = shared_new(frame.s, frame.len);
-		event->frame_free = shared_unref;
+		event->frame_free = free_frame;
 		buf_release(&frame);
 	}
 	return event->frame;

@@ -147,26 +147,39 @@ decode_form(const char *s, size_t n, struct buf *to)
 	}
 }
 
-bool
-request_query(const struct request *request, const char *name, struct buf *to)
+/* The first one goes to `to`, unless that is NULL. */
+static size_t
+look_up(const struct request *request, const char *name, struct buf *to)
 {
 	const char *s = request->query, *end, *equals;
 	struct buf key = BUF_INIT;
-	bool found = false;
+	size_t found = 0;
 
-	for (; s && *s && !found; s = *end ? end + 1 : end) {
+	for (; s && *s && !(found && to); s = *end ? end + 1 : end) {
 		end = s + strcspn(s, "&");
 		equals = memchr(s, '=', (size_t)(end - s));
 		buf_reset(&key);
 		decode_form(s, (size_t)((equals ? equals : end) - s), &key);
 		if (strcmp(key.s, name) || key.len != strlen(name))
 			continue;
-		if (equals)
+		if (equals && to)
 			decode_form(equals + 1, (size_t)(end - equals) - 1, to);
-		found = true;
+		found++;
 	}
 	buf_release(&key);
 	return found;
+}
+
+bool
+request_query(const struct request *request, const char *name, struct buf *to)
+{
+	return look_up(request, name, to) > 0;
+}
+
+size_t
+request_query_count(const struct request *request, const char *name)
+{
+	return look_up(request, name, NULL);
 }
 
 /* ---- answers */

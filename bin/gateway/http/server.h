@@ -81,6 +81,7 @@ void *request_note(const struct request *request);
 
 /* The query parameter, decoded as a form does ("+" is a blank; a bad escape stays as it is). First one wins. False: absent. */
 bool request_query(const struct request *request, const char *name, struct buf *to);
+size_t request_query_count(const struct request *request, const char *name); /* how often it is there */
 
 /* Decodes one percent-encoded path segment; false for a bad escape. Appends; the result may hold any byte. */
 bool server_decode_segment(const char *s, size_t n, struct buf *to);

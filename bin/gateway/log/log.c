@@ -19,6 +19,7 @@ struct subscription {
 	struct log *log;
 	struct buf stream;
 	const char *prefix;
+	bool thread;	 /* the stream is a thread */
 	const struct subscription_events *events;
 	void *payload;
 	enum phase phase;
@@ -219,6 +220,8 @@ wants(const struct subscription *subscription, const struct entry *event)
 {
 	size_t n;
 
+	if (subscription->thread != event->thread)
+		return false;
 	if (subscription->stream.len && (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
 		return false;
 	if (!subscription->prefix)
@@ -252,6 +255,7 @@ read_on(struct subscription *subscription)
 	subscription->phase = REPLAY;
 	subscription->reading = true;
 	buf_add(&page->stream, subscription->stream.s, subscription->stream.len);
+	page->thread = subscription->thread;
 	page->prefix = subscription->prefix;
 	page->after = subscription->cursor;
 	if (subscription->last_n) {
@@ -295,14 +299,15 @@ on_page(struct page *page)
 	release(subscription);
 }
 
-struct subscription *
-log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
+static struct subscription *
+subscribe(struct log *log, struct span stream, bool thread, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
 {
 	struct subscription *subscription = xcalloc(1, sizeof *subscription), **list = list_of(log, stream);
 
 	subscription->log = log;
 	buf_init(&subscription->stream);
 	buf_add(&subscription->stream, stream.s, stream.n);
+	subscription->thread = thread;
 	subscription->prefix = prefix;
 	subscription->cursor = after;
 	subscription->last_n = last_n;
@@ -315,6 +320,18 @@ log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t a
 	*list = subscription;
 	read_on(subscription);
 	return subscription;
+}
+
+struct subscription *
+log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
+{
+	return subscribe(log, stream, false, prefix, after, last_n, events, payload);
+}
+
+struct subscription *
+log_subscribe_thread(struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload)
+{
+	return subscribe(log, thread, true, NULL, after, 0, events, payload);
 }
 
 void

@@ -37,10 +37,12 @@ struct subscription_events {
 	void (*failed)(const struct err *err, void *payload);
 };
 
-/* stream empty: everything; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n events first.
+/* stream empty: every run; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n events first.
  * A callback may unsubscribe itself. None comes from inside this call. */
 struct subscription *log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n,
     const struct subscription_events *events, void *payload);
+/* The same for a thread, whose events nobody else sees. */
+struct subscription *log_subscribe_thread(struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload);
 void log_resume(struct subscription *subscription);
 void log_unsubscribe(struct subscription *subscription); /* accepts NULL */
 

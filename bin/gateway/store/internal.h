@@ -51,6 +51,17 @@ bool sqlite_read_page(struct sqlite *db, struct page *page) USE_RESULT;
 bool sqlite_read_key(struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
 bool sqlite_insert_key(struct sqlite *db, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;
 bool sqlite_forget_keys(struct sqlite *db, int64_t before, struct err *err) USE_RESULT;
+struct sqlite3 *sqlite_handle(struct sqlite *db);
 bool sqlite_last(struct sqlite *db, int64_t *ret_seq, int64_t *ret_at, struct err *err) USE_RESULT;
+
+/* thread.c - statements of thread.h, prepared when they are first needed */
+struct thread_db;
+struct thread_db *thread_db_new(struct sqlite *db);
+void thread_db_free(struct thread_db *threads); /* before the database is closed; accepts NULL */
+
+/* store.c - what a change's other tables need */
+struct thread_db *change_threads(const struct change_context *context);
+const struct secrets *change_secrets(const struct change_context *context);
+void change_broken(struct change_context *context, const char *why); /* the batch will fail */
 
 #endif

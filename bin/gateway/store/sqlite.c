@@ -32,6 +32,25 @@ static const char *const migrations[] = {
 
     "CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;"
     "CREATE INDEX events_service ON events(service, seq) WHERE service IS NOT NULL;",
+
+    /* One turn in progress per thread is the store's promise: turns_one. */
+    "ALTER TABLE events ADD COLUMN thread TEXT;"
+    "CREATE INDEX events_thread ON events(thread, seq) WHERE thread IS NOT NULL;"
+    "CREATE TABLE threads(id INTEGER PRIMARY KEY, thread TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
+    " status TEXT NOT NULL, title TEXT, archived INTEGER NOT NULL, native TEXT, rules TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    " switched INTEGER, session INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX threads_updated ON threads(workspace, updated DESC, id DESC);"
+    "CREATE TABLE turns(id INTEGER PRIMARY KEY, turn TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, status TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
+    " input TEXT NOT NULL, output TEXT, error TEXT, parent TEXT, source TEXT, request TEXT, user_message TEXT, assistant_message TEXT,"
+    " started INTEGER NOT NULL, completed INTEGER,"
+    " CHECK((status = 'inProgress') = (completed IS NULL))) STRICT;"
+    "CREATE UNIQUE INDEX turns_one ON turns(thread) WHERE status = 'inProgress';"
+    "CREATE UNIQUE INDEX turns_request ON turns(thread, request) WHERE request IS NOT NULL;"
+    "CREATE INDEX turns_thread ON turns(thread, id);"
+    "CREATE TABLE approvals(id INTEGER PRIMARY KEY, approval TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, turn TEXT NOT NULL, status TEXT NOT NULL,"
+    " doc TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX approvals_open ON approvals(thread, id) WHERE status = 'pending';"
+    "CREATE INDEX approvals_thread ON approvals(thread, id);",
 };
 
 enum statement {
@@ -49,6 +68,8 @@ enum statement {
 	PAGE_STREAM_LAST,
 	PAGE_SERVICE,
 	PAGE_SERVICE_LAST,
+	PAGE_THREAD,
+	PAGE_THREAD_LAST,
 	WRITE_DOC,
 	REMOVE_DOC,
 	HAS_DOC,
@@ -60,7 +81,7 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-#define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at"
+#define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at, thread"
 /* kinds that begin with a prefix: a range, ?4 being the prefix with its last character raised by one */
 #define KIND_RANGE "(?3 IS NULL OR (kind >= ?3 AND kind < ?4))"
 
@@ -68,18 +89,20 @@ static const char *const texts[] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[WRITE_ROW] = "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
 		      " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
 	[READ_ROW] = "SELECT doc FROM streams WHERE stream=?1",
 	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
 	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 ORDER BY id LIMIT ?1",
-	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
 	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
 	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
 	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
@@ -147,6 +170,12 @@ column(sqlite3_stmt *statement, int i)
 	if (sqlite3_column_type(statement, i) == SQLITE_NULL)
 		return SPAN_NONE;
 	return (struct span){ bytes ? bytes : "", n };
+}
+
+struct sqlite3 *
+sqlite_handle(struct sqlite *s)
+{
+	return s->db;
 }
 
 /* ---- opening */
@@ -289,7 +318,8 @@ sqlite_insert_event(struct sqlite *s, const struct entry *event, struct err *err
 	sqlite3_stmt *statement = get(s, INSERT_EVENT);
 
 	sqlite3_bind_int64(statement, 1, event->seq);
-	bind(statement, 2, event->stream);
+	bind(statement, 2, event->thread ? SPAN_NONE : event->stream);
+	bind(statement, 10, event->thread ? event->stream : SPAN_NONE);
 	bind(statement, 3, event->kind);
 	bind(statement, 4, event->turn);
 	sqlite3_bind_int(statement, 5, event->level);
@@ -426,8 +456,8 @@ reverse(struct entry **events, size_t n)
 bool
 sqlite_read_page(struct sqlite *s, struct page *page)
 {
-	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST }, { PAGE_SERVICE, PAGE_SERVICE_LAST } };
-	enum statement which = statements[page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
+	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST }, { PAGE_SERVICE, PAGE_SERVICE_LAST }, { PAGE_THREAD, PAGE_THREAD_LAST } };
+	enum statement which = statements[page->thread ? 3 : page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
 	sqlite3_stmt *statement = get(s, which);
 	struct buf above = BUF_INIT;
 	size_t bytes = 0;
@@ -443,7 +473,7 @@ sqlite_read_page(struct sqlite *s, struct page *page)
 		bind(statement, 3, (struct span){ page->prefix, strlen(page->prefix) });
 		bind(statement, 4, (struct span){ above.s, above.len });
 	}
-	if (page->stream.len)
+	if (page->stream.len || page->thread)
 		bind(statement, 5, (struct span){ page->stream.s, page->stream.len });
 	else if (page->service.len)
 		bind(statement, 5, (struct span){ page->service.s, page->service.len });
@@ -454,7 +484,8 @@ sqlite_read_page(struct sqlite *s, struct page *page)
 			page->more = true;
 			break;
 		}
-		like.stream = column(statement, 1);
+		like.stream = column(statement, page->thread ? 9 : 1);
+		like.thread = page->thread;
 		like.kind = column(statement, 2);
 		like.turn = column(statement, 3);
 		like.message = column(statement, 5);

@@ -15,6 +15,7 @@
 #include "status.h"
 #include "secrets.h"
 #include "store/internal.h"
+#include "store/thread.h"
 #include "xalloc.h"
 
 #define BATCH_MAX 4096	       /* operations of one transaction */
@@ -54,6 +55,7 @@ struct store {
 	size_t in_flight;
 	/* the thread's own */
 	struct sqlite *db;
+	struct thread_db *threads;
 	struct cache *cache;
 	int64_t last_seq, last_at, next_forget;
 	struct err err; /* of the present batch */
@@ -153,29 +155,22 @@ change_row(const struct change_context *context)
 	return c ? c->row : NULL;
 }
 
-int64_t
-change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn, struct span message,
-    struct span service, struct span data)
+static int64_t
+emit(struct change_context *context, const struct entry *given)
 {
 	struct store *store = context->store;
 	struct change *change = context->change;
-	struct entry like = { .level = level, .turn = turn, .message = message, .service = service, .data = data };
+	struct entry like = *given;
 	struct buf clean_message = BUF_INIT, clean_data = BUF_INIT;
 	struct entry *event;
 	struct cached *c = NULL;
 
-	if (!stream.s && change->stream.len)
-		stream = (struct span){ change->stream.s, change->stream.len };
-	else if (!stream.n)
-		stream = SPAN_NONE;
 	like.seq = ++store->last_seq;
 	like.at_ms = context->now;
-	like.stream = stream;
-	like.kind = (struct span){ kind, strlen(kind) };
 	/* every event comes by here, and none with a secret goes further */
-	if (message.s && secrets_text(store->secrets, message.s, message.n, &clean_message))
+	if (like.message.s && secrets_text(store->secrets, like.message.s, like.message.n, &clean_message))
 		like.message = (struct span){ clean_message.s, clean_message.len };
-	if (data.s && secrets_json(store->secrets, data, &clean_data))
+	if (like.data.s && secrets_json(store->secrets, like.data, &clean_data))
 		like.data = (struct span){ clean_data.s, clean_data.len };
 	event = entry_new(&like);
 	buf_release(&clean_message);
@@ -183,17 +178,62 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	events_add(&change->events, &change->n_events, event);
 	if (context->failed)
 		return event->seq;
-	if (!sqlite_insert_event(store->db, event, &store->err) || (stream.s && !find_row(store, stream, &c, &store->err))) {
+	if (!sqlite_insert_event(store->db, event, &store->err) ||
+	    (like.stream.s && !like.thread && !find_row(store, like.stream, &c, &store->err))) {
 		context->failed = true;
 		return event->seq;
 	}
-	if (stream.s) {
+	if (like.stream.s && !like.thread) {
 		if (!c)
-			c = cache_put(store->cache, stream, store->ops->fresh(stream));
+			c = cache_put(store->cache, like.stream, store->ops->fresh(like.stream));
 		cache_touch(store->cache, c);
 		store->ops->fold(c->row, event);
 	}
 	return event->seq;
+}
+
+int64_t
+change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn, struct span message,
+    struct span service, struct span data)
+{
+	struct entry like = { .level = level, .turn = turn, .message = message, .service = service, .data = data };
+	struct change *change = context->change;
+
+	if (!stream.s && change->stream.len)
+		stream = (struct span){ change->stream.s, change->stream.len };
+	else if (!stream.n)
+		stream = SPAN_NONE;
+	like.stream = stream;
+	like.kind = (struct span){ kind, strlen(kind) };
+	return emit(context, &like);
+}
+
+int64_t
+change_emit_thread(struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload)
+{
+	struct entry like = { .thread = true, .stream = thread, .kind = method, .turn = turn, .service = by, .data = payload };
+
+	return emit(context, &like);
+}
+
+struct thread_db *
+change_threads(const struct change_context *context)
+{
+	return context->failed ? NULL : context->store->threads;
+}
+
+const struct secrets *
+change_secrets(const struct change_context *context)
+{
+	return context->store->secrets;
+}
+
+void
+change_broken(struct change_context *context, const char *why)
+{
+	if (!context->failed)
+		err_set(&context->store->err, STATUS_RETRY, "unable to store: %s", why);
+	context->failed = true;
 }
 
 void
@@ -684,6 +724,7 @@ store_open(const char *where, const struct derived_ops *ops, struct err *err)
 	store->db = sqlite_open_db(file.s, err);
 	if (!store->db || !sqlite_last(store->db, &store->last_seq, &store->last_at, err))
 		goto out;
+	store->threads = thread_db_new(store->db);
 	store->last_seq_seen = store->last_seq_done = store->last_seq;
 	store->cache = cache_new(ops);
 	if (pipe2(store->wake, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -698,6 +739,7 @@ out:
 	buf_release(&dir);
 	if (ok)
 		return store;
+	thread_db_free(store->threads);
 	sqlite_close_db(store->db);
 	cache_free(store->cache);
 	if (store->lock_fd >= 0)
@@ -759,6 +801,7 @@ store_close(struct store *store)
 	pthread_join(store->thread, NULL);
 	while ((op = queue_pop(&store->finished)))
 		drop(store, op);
+	thread_db_free(store->threads);
 	sqlite_close_db(store->db);
 	cache_free(store->cache);
 	pthread_mutex_destroy(&store->lock);

@@ -37,14 +37,15 @@ struct entry {
 	int64_t at_ms;	/* wall clock; never goes back from one seq to the next */
 	enum level level;
 	struct span stream;  /* run or thread id */
+	bool thread;	     /* the stream is a thread: its events fold into no row, and only readers of that thread see them */
 	struct span kind;
 	struct span turn;    /* internal grouping: for chat, seq of the message that is being answered (decimal) */
 	struct span message;
 	struct span service;
 	struct span data;    /* compact JSON object */
 	unsigned refs;
-	struct shared *frame; /* cache of whoever streams it (loop thread); freed by frame_free */
-	void (*frame_free)(struct shared *frame);
+	void *frame;	      /* cache of whoever streams it (loop thread); freed by frame_free */
+	void (*frame_free)(void *frame);
 };
 struct entry *entry_ref(struct entry *event);
 void entry_unref(struct entry *event); /* accepts NULL */
@@ -115,7 +116,8 @@ bool change_has(struct change_context *context, struct span key); /* is there a 
 
 struct page {
 	/* set by the caller */
-	struct buf stream;     /* empty: all */
+	struct buf stream;     /* empty: all runs */
+	bool thread;	       /* the stream is a thread */
 	struct buf service;    /* with an empty stream: only events of this service */
 	const char *prefix;    /* only kinds that start so ("agent."), NULL: all; static storage */
 	int64_t after;	       /* exclusive; ascending from there ... */

@@ -1,0 +1,606 @@
+/* compass.c - the routes, and the order in which a request is looked at (contract sections 2 and 3) */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/event.h>
+
+#include "compass/internal.h"
+#include "err.h"
+#include "http/server.h"
+#include "http/ws.h"
+#include "status.h"
+#include "utf8.h"
+#include "xalloc.h"
+
+#define SEGMENTS_MAX 10
+#define TICK_MS 500
+#define REQUEST_ID_MAX 128
+
+struct route {
+	const char *method, *path; /* ':' stands for a segment: first the thread, then the other one */
+	handler_fn *handler;	   /* NULL: a stream */
+	unsigned scopes;
+};
+
+static const struct route routes[] = {
+	{ "POST", "runtime/account/read", account_read, AUTH_ADMIN },
+	{ "POST", "runtime/account/login/start", account_login, AUTH_ADMIN },
+	{ "POST", "runtime/account/login/cancel", account_cancel, AUTH_ADMIN },
+	{ "POST", "runtime/account/logout", account_logout, AUTH_ADMIN },
+	{ "POST", "runtime/account/rate-limits/read", account_limits, AUTH_ADMIN },
+	{ "GET", "runtime/stream", NULL, 0 },
+	{ "POST", "threads", threads_create, AUTH_WRITE },
+	{ "GET", "threads", threads_list, AUTH_READ },
+	{ "GET", "threads/:", threads_get, AUTH_READ },
+	{ "PATCH", "threads/:", threads_patch, AUTH_WRITE },
+	{ "DELETE", "threads/:", threads_delete, AUTH_WRITE },
+	{ "PATCH", "threads/:/mode", threads_mode, AUTH_WRITE },
+	{ "POST", "threads/:/turns", turns_start, AUTH_WRITE },
+	{ "GET", "threads/:/turns/:", turns_get, AUTH_READ },
+	{ "POST", "threads/:/turns/:/interrupt", turns_interrupt, AUTH_WRITE },
+	{ "POST", "threads/:/events:batch", events_batch, AUTH_WRITE },
+	{ "GET", "threads/:/events", events_list, AUTH_READ },
+	{ "GET", "threads/:/approvals", approvals_list, AUTH_READ },
+	{ "GET", "threads/:/approvals/:", approvals_get, AUTH_READ },
+	{ "POST", "threads/:/approvals/:", approvals_answer, AUTH_WRITE },
+	{ "GET", "threads/:/stream", NULL, 0 },
+};
+
+static const struct {
+	int status;
+	const char *code, *message;
+} problems[] = {
+#define PROBLEM_ROW(name, status, code, message) [PROBLEM_##name] = { status, code, message },
+	PROBLEMS(PROBLEM_ROW)
+#undef PROBLEM_ROW
+};
+_Static_assert(ARRAY_LEN(problems) == PROBLEM_COUNT, "a row for each problem");
+
+static const char *const providers[] = { [PROVIDER_MOCK] = "mock", [PROVIDER_DYNAMIC_SESSIONS] = "dynamic_sessions",
+	[PROVIDER_LOCAL_PROCESS] = "local_process", [PROVIDER_LOCAL_DOCKER] = "local_docker" };
+_Static_assert(ARRAY_LEN(providers) == PROVIDER_COUNT, "a name for each provider");
+
+const char *
+compass_provider_text(enum compass_provider provider)
+{
+	return providers[provider];
+}
+
+bool
+compass_provider_of(const char *text, enum compass_provider *ret)
+{
+	size_t n, i;
+
+	text += strspn(text, " \t\r\n");
+	for (n = strlen(text); n && strchr(" \t\r\n", text[n - 1]); n--)
+		;
+	for (i = 0; i < ARRAY_LEN(providers); i++)
+		if (n == strlen(providers[i]) && !strncasecmp(text, providers[i], n)) {
+			*ret = (enum compass_provider)i;
+			return true;
+		}
+	return false;
+}
+
+/* ---- answers */
+
+/* The caller's name for its request, or a fresh one. */
+static void
+request_id(const struct request *request, struct buf *to)
+{
+	static const char *const names[] = { "x-request-id", "x-correlation-id" };
+	const char *value;
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		value = request_header(request, names[i]);
+		n = value ? strlen(value) : 0;
+		if (n && n <= REQUEST_ID_MAX && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") == n) {
+			buf_add(to, value, n);
+			return;
+		}
+	}
+	shape_uuid(to);
+}
+
+static void
+entity_tag(struct buf *to, const char *s, size_t n)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * UINT64_C(1099511628211);
+	buf_addf(to, "W/\"%zx-%016llx\"", n, (unsigned long long)h);
+}
+
+static void
+reply(struct request *request, int status, const char *const *more, const char *body, size_t n)
+{
+	struct buf id = BUF_INIT, tag = BUF_INIT;
+	const char *headers[24] = { "access-control-allow-origin", "*" }, *method = request_method(request), *match = request_header(request, "if-none-match");
+	size_t i = 2;
+
+	request_id(request, &id);
+	entity_tag(&tag, body, n);
+	headers[i++] = "x-request-id";
+	headers[i++] = id.s;
+	headers[i++] = "etag";
+	headers[i++] = tag.s;
+	for (; more && *more && i < ARRAY_LEN(headers) - 1; more++)
+		headers[i++] = *more;
+	headers[i] = NULL;
+	if (status == 200 && match && (!strcmp(method, "GET") || !strcmp(method, "HEAD")) && strstr(match, tag.s))
+		request_reply(request, 304, NULL, headers, "", 0);
+	else
+		request_reply(request, status, "application/json; charset=utf-8", headers, body, n);
+	buf_release(&id);
+	buf_release(&tag);
+}
+
+static void
+fail(struct request *request, int status, const char *code, const char *message, const char *const *headers)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addch(&body, '{');
+	jtext_add_string(&body, "code", code, strlen(code));
+	jtext_add_string(&body, "message", message, strlen(message));
+	buf_addch(&body, '}');
+	reply(request, status, headers, body.s, body.len);
+	buf_release(&body);
+}
+
+static void
+fail_with(struct request *request, enum problem problem)
+{
+	static const char *const later[] = { "retry-after", "1", NULL };
+
+	fail(request, problems[problem].status, problems[problem].code, problems[problem].message, problem == PROBLEM_STORE ? later : NULL);
+}
+
+/* ---- calls */
+
+static struct call *
+call_new(struct compass *compass, struct request *request, const struct route *route, struct principal *who, struct buf *params)
+{
+	struct call *call = xcalloc(1, sizeof *call);
+	struct buf *const texts[] = { &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source, &call->model, &call->effort,
+		&call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys,
+		&call->made, &call->native };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(texts); i++)
+		buf_init(texts[i]);
+	approval_init(&call->approval);
+	call->compass = compass;
+	call->request = request;
+	call->route = route;
+	call->who = who;
+	call->thread = params[0];
+	call->other = params[1];
+	call->mode = call->host = -1;
+	buf_init(&params[0]);
+	buf_init(&params[1]);
+	return call;
+}
+
+void
+call_free(struct call *call)
+{
+	struct buf *const texts[] = { &call->thread, &call->other, &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source,
+		&call->model, &call->effort, &call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules, &call->decision, &call->reason,
+		&call->result, &call->keys, &call->made, &call->native };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(texts); i++)
+		buf_release(texts[i]);
+	approval_release(&call->approval);
+	principal_unref(call->who);
+	free(call);
+}
+
+void
+call_reply(struct call *call, int status, const struct buf *body)
+{
+	static const char *const applied[] = { "preference-applied", "respond-async", NULL };
+
+	reply(call->request, status, status == 202 ? applied : NULL, body->s, body->len);
+	call_free(call);
+}
+
+void
+call_fail(struct call *call, enum problem problem)
+{
+	fail_with(call->request, problem);
+	call_free(call);
+}
+
+void
+call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers)
+{
+	fail(call->request, status, code, message, headers);
+	call_free(call);
+}
+
+struct change *
+call_change(struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
+{
+	struct change *change = change_new(done, call);
+
+	change->apply = apply;
+	return change;
+}
+
+bool
+call_refused(struct call *call, const struct change *change)
+{
+	static const char *const later[] = { "retry-after", "1", NULL };
+
+	if (call->problem)
+		call_fail(call, call->problem);
+	else if (change->result == CHANGE_KEY_REUSED)
+		call_fail(call, PROBLEM_KEY_REUSED);
+	else if (change->result == CHANGE_FAILED || change->result == CHANGE_REFUSED)
+		call_fail_text(call, 503, "STORAGE_UNAVAILABLE", change->err.text[0] ? change->err.text : "Unable to store", later);
+	else
+		return false;
+	return true;
+}
+
+bool
+call_member(const struct call *call, const struct buf *workspace)
+{
+	return principal_member(call->who, workspace->s, workspace->len);
+}
+
+bool
+call_thread(struct call *call, struct change_context *context, struct thread *ret)
+{
+	if (change_thread_get(context, span_of(&call->thread), ret) && call_member(call, &ret->workspace))
+		return true;
+	call->problem = PROBLEM_THREAD_NOT_FOUND;
+	return false;
+}
+
+/* ---- which route */
+
+/* The path in pieces, each percent-decoded. False: a bad escape. *ret_n > SEGMENTS_MAX: too many for any route. */
+static bool
+split(const char *path, struct buf *segments, size_t *ret_n)
+{
+	size_t n = 0, len;
+
+	for (path++; *path; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if (n == SEGMENTS_MAX) {
+			n++;
+			break;
+		}
+		if (!server_decode_segment(path, len, &segments[n]))
+			return false;
+		n++;
+		if (!path[len])
+			break;
+	}
+	*ret_n = n;
+	return true;
+}
+
+static bool
+fits(const char *pattern, const struct buf *segments, size_t n, struct buf *params)
+{
+	size_t i = 0, taken = 0, len;
+
+	for (; *pattern; pattern += len + (pattern[len] == '/')) {
+		len = strcspn(pattern, "/");
+		if (i == n || !segments[i].len)
+			return false;
+		if (*pattern == ':' && len == 1) {
+			buf_reset(&params[taken]);
+			buf_add(&params[taken++], segments[i].s, segments[i].len);
+		} else if (segments[i].len != len || strncasecmp(segments[i].s, pattern, len))
+			return false;
+		i++;
+		if (!pattern[len])
+			break;
+	}
+	return i == n;
+}
+
+static const struct route *
+find_route(const char *method, const struct buf *segments, size_t n, struct buf *params)
+{
+	size_t i;
+
+	if (!strcmp(method, "HEAD"))
+		method = "GET";
+	if (n < 3 || n > SEGMENTS_MAX || strcasecmp(segments[0].s, "v1") || strcasecmp(segments[1].s, "agent"))
+		return NULL;
+	for (i = 0; i < ARRAY_LEN(routes); i++)
+		if (!strcmp(routes[i].method, method) && fits(routes[i].path, segments + 2, n - 2, params))
+			return &routes[i];
+	return NULL;
+}
+
+/* ---- the body (contract section 2) */
+
+static bool
+has_token(const char *s, size_t n, const char *word)
+{
+	while (n && (*s == ' ' || *s == '\t' || *s == '"')) {
+		s++;
+		n--;
+	}
+	while (n && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '"'))
+		n--;
+	return n == strlen(word) && !strncasecmp(s, word, n);
+}
+
+static enum problem
+read_body(const struct request *request, struct span *ret)
+{
+	const char *type = request_header(request, "content-type"), *encoding = request_header(request, "content-encoding"), *at;
+	struct span body = request_body(request);
+
+	*ret = SPAN_NONE;
+	if (request_problem(request) == REQUEST_BODY_TOO_LARGE)
+		return PROBLEM_BODY_TOO_LARGE;
+	if (!type || !has_token(type, strcspn(type, ";"), "application/json"))
+		return PROBLEM_NONE;
+	if (!request_header(request, "content-length") && !request_header(request, "transfer-encoding"))
+		return PROBLEM_NONE;
+	for (at = strchr(type, ';'); at; at = strchr(at, ';')) {
+		at += 1 + strspn(at + 1, " \t");
+		if (!strncasecmp(at, "charset=", 8) && !has_token(at + 8, strcspn(at + 8, ";"), "utf-8") && !has_token(at + 8, strcspn(at + 8, ";"), "utf8"))
+			return PROBLEM_MEDIA_TYPE;
+	}
+	if (encoding && *encoding && strcasecmp(encoding, "identity"))
+		return PROBLEM_MEDIA_TYPE;
+	if (body.n > COMPASS_BODY_MAX)
+		return PROBLEM_BODY_TOO_LARGE;
+	if (!body.n)
+		*ret = (struct span){ "{}", 2 };
+	else if (!jtext_check(body.s, body.n, true, ret, NULL) || (jtext_type(*ret) != JTEXT_OBJECT && jtext_type(*ret) != JTEXT_ARRAY))
+		return PROBLEM_INVALID_JSON;
+	return PROBLEM_NONE;
+}
+
+/* ---- requests */
+
+static void
+answer_options(struct request *request)
+{
+	const char *asked = request_header(request, "access-control-request-headers");
+	const char *headers[] = { "access-control-allow-origin", "*", "access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE", "content-length", "0", NULL, NULL,
+		NULL, NULL, NULL };
+
+	if (asked) {
+		headers[6] = "access-control-allow-headers";
+		headers[7] = asked;
+		headers[8] = "vary";
+		headers[9] = "Access-Control-Request-Headers";
+	}
+	request_reply(request, 204, NULL, headers, "", 0);
+}
+
+static void
+refuse(struct request *request, const struct auth_verdict *verdict)
+{
+	struct buf seconds = BUF_INIT;
+	const char *headers[3] = { NULL };
+
+	if (verdict->status == 401) {
+		headers[0] = "www-authenticate";
+		headers[1] = "Bearer";
+	} else if (verdict->retry_after) {
+		buf_addf(&seconds, "%u", verdict->retry_after);
+		headers[0] = "retry-after";
+		headers[1] = seconds.s;
+	}
+	fail(request, verdict->status, verdict->code, verdict->message, headers);
+	buf_release(&seconds);
+}
+
+/* A WebSocket's path is taken as it stands: letter case counts, and no slash comes after it (contract section 7). */
+static bool
+is_stream(const char *path, struct buf *thread)
+{
+	size_t n;
+
+	if (!strcmp(path, "/v1/agent/runtime/stream"))
+		return true;
+	if (strncmp(path, "/v1/agent/threads/", 18))
+		return false;
+	n = strcspn(path + 18, "/");
+	return n && !strcmp(path + 18 + n, "/stream") && server_decode_segment(path + 18, n, thread);
+}
+
+static void
+open_stream(struct compass *compass, struct request *request, struct buf *thread)
+{
+	struct auth_verdict verdict = { 0 };
+	struct principal *who;
+
+	valid_trim(thread);
+	if (!compass->settings.enabled || compass->draining) {
+		ws_reject(request, 503, "Agent websocket is not configured", NULL);
+		return;
+	}
+	who = auth_judge(compass->settings.auth, request, thread->len ? AUTH_READ : AUTH_ADMIN, &verdict);
+	if (!who)
+		ws_reject(request, verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? 401 : verdict.status == 429 ? 429 : 403,
+		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? "Authentication required" : verdict.status == 429 ? verdict.message : "Agent stream access denied", NULL);
+	else if (thread->len)
+		stream_thread(compass, request, who, thread);
+	else
+		stream_runtime(compass, request, who);
+}
+
+static void
+handle(struct compass *compass, struct request *request, const struct buf *segments, size_t n)
+{
+	struct buf params[2] = { BUF_INIT, BUF_INIT };
+	const struct route *route = find_route(request_method(request), segments, n, params);
+	struct auth_verdict verdict = { 0 };
+	struct principal *who = NULL;
+	struct call *call;
+	struct span body;
+	enum problem problem = read_body(request, &body);
+
+	if (problem)
+		fail_with(request, problem);
+	else if (route && !route->handler)
+		ws_required(request, (const char *const[]){ "access-control-allow-origin", "*", NULL });
+	else if (!(who = auth_judge(compass->settings.auth, request, route ? route->scopes : 0, &verdict)) && verdict.status == 403)
+		refuse(request, &verdict);
+	else if (!route)
+		fail_with(request, PROBLEM_NOT_FOUND);
+	else if (!compass->settings.enabled)
+		fail_with(request, PROBLEM_DISABLED);
+	else if (!who)
+		refuse(request, &verdict);
+	else {
+		call = call_new(compass, request, route, who, params);
+		call->body = body;
+		who = NULL;
+		route->handler(call);
+	}
+	principal_unref(who);
+	buf_release(&params[0]);
+	buf_release(&params[1]);
+}
+
+bool
+compass_handle(struct compass *compass, struct request *request)
+{
+	const char *path = request_path(request);
+	struct buf segments[SEGMENTS_MAX], thread = BUF_INIT;
+	size_t n = 0, i;
+
+	if (strncasecmp(path, "/v1/", 4))
+		return false;
+	for (i = 0; i < SEGMENTS_MAX; i++)
+		buf_init(&segments[i]);
+	if (!strcmp(request_method(request), "OPTIONS"))
+		answer_options(request);
+	else if (ws_asked(request) && is_stream(path, &thread))
+		open_stream(compass, request, &thread);
+	else if (!split(path, segments, &n))
+		fail_with(request, PROBLEM_INVALID_PATH);
+	else if (n == 2 && !strcasecmp(segments[1].s, "ping") && (!strcmp(request_method(request), "GET") || !strcmp(request_method(request), "HEAD")))
+		reply(request, 200, NULL, "{\"ok\":true,\"service\":\"api\"}", 27);
+	else
+		handle(compass, request, segments, n);
+	for (i = 0; i < SEGMENTS_MAX; i++)
+		buf_release(&segments[i]);
+	buf_release(&thread);
+	return true;
+}
+
+/* ---- life cycle */
+
+static void
+on_tick(evutil_socket_t fd, short what, void *payload)
+{
+	(void)fd;
+	(void)what;
+	streams_tick(payload);
+}
+
+static void
+on_account(const char *method, struct span params, void *payload)
+{
+	stream_notice(payload, method, params);
+}
+
+static void
+on_notice(const char *method, struct span params, void *payload)
+{
+	struct compass *compass = payload;
+	struct buf text = BUF_INIT, line = BUF_INIT;
+
+	if (!compass->settings.say)
+		return;
+	if (!jtext_string(params, &text))
+		buf_add(&text, params.s, params.n);
+	buf_addf(&line, "runtime: %s: ", method);
+	utf8_safe(&line, text.s, text.len, UTF8_SAFE_LINE);
+	compass->settings.say(line.s, compass->settings.say_payload);
+	buf_release(&text);
+	buf_release(&line);
+}
+
+static void
+on_gone(const struct runtime_gone *gone, void *payload)
+{
+	struct compass *compass = payload;
+	struct buf line = BUF_INIT;
+
+	if (!compass->settings.say || gone->fault == RUNTIME_FAULT_NONE)
+		return;
+	buf_addstr(&line, "runtime: ");
+	utf8_safe(&line, gone->message, strlen(gone->message), UTF8_SAFE_LINE);
+	compass->settings.say(line.s, compass->settings.say_payload);
+	buf_release(&line);
+}
+
+struct compass *
+compass_new(const struct compass_settings *settings)
+{
+	static const struct runtime_calls calls = { .account = on_account, .notice = on_notice, .gone = on_gone };
+	struct runtime_settings runtime = { .argv = settings->command, .whole_env = true };
+	struct compass *compass = xcalloc(1, sizeof *compass);
+	struct timeval tick = { 0, TICK_MS * 1000 };
+
+	compass->settings = *settings;
+	if (settings->command)
+		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
+	compass->tick = event_new(settings->base, -1, EV_PERSIST, on_tick, compass);
+	event_add(compass->tick, &tick);
+	return compass;
+}
+
+void
+compass_recover(struct compass *compass)
+{
+	flights_recover(compass);
+}
+
+static void
+on_stopped(void *payload)
+{
+	struct compass *compass = payload;
+
+	if (compass->drained)
+		compass->drained(compass->drained_payload);
+	compass->drained = NULL;
+}
+
+void
+compass_drain(struct compass *compass, int64_t grace_ms, void (*cb)(void *payload), void *payload)
+{
+	compass->draining = true;
+	compass->drained = cb;
+	compass->drained_payload = payload;
+	streams_close(compass);
+	if (compass->runtime)
+		runtime_stop(compass->runtime, grace_ms, on_stopped, compass);
+	else
+		on_stopped(compass);
+}
+
+void
+compass_free(struct compass *compass)
+{
+	if (!compass)
+		return;
+	streams_close(compass);
+	runtime_free(compass->runtime);
+	flights_free(compass);
+	event_free(compass->tick);
+	free(compass);
+}

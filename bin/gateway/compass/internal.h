@@ -1,0 +1,178 @@
+/* internal.h - what the files of compass/ share. Private to compass/. */
+#ifndef COMPASS_INTERNAL_H
+#define COMPASS_INTERNAL_H
+
+#include "auth/auth.h"
+#include "buf.h"
+#include "compass/compass.h"
+#include "compat.h"
+#include "jtext.h"
+#include "log/log.h"
+#include "runtime/runtime.h"
+#include "store/thread.h"
+
+struct entry;
+struct event;
+struct flight;
+struct watcher;
+
+/* ---- what can be wrong: the contract's catalogue (section 4), and ours */
+
+#define PROBLEMS(X) \
+	X(INVALID_REQUEST, 400, "INVALID_REQUEST", "Invalid request") \
+	X(INVALID_JSON, 400, "INVALID_JSON", "Malformed JSON request body") \
+	X(INVALID_PATH, 400, "INVALID_REQUEST", "Malformed path") \
+	X(INVALID_KEY, 400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 255 visible ASCII characters") \
+	X(BODY_TOO_LARGE, 413, "BODY_TOO_LARGE", "Request body exceeds configured limit") \
+	X(MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported charset or content encoding") \
+	X(NOT_FOUND, 404, "NOT_FOUND", "Route not found") \
+	X(DISABLED, 503, "AGENT_GATEWAY_DISABLED", "Agent gateway is disabled") \
+	X(CLOUD_DISABLED, 503, "AGENT_CLOUD_MODE_DISABLED", "Cloud mode is disabled") \
+	X(LOCAL_DISABLED, 503, "AGENT_LOCAL_MODE_DISABLED", "Local mode is disabled") \
+	X(SWITCH_DISABLED, 503, "AGENT_MODE_SWITCH_DISABLED", "Mode switching is disabled") \
+	X(WORKSPACE_FORBIDDEN, 403, "WORKSPACE_FORBIDDEN", "You are not a member of this workspace") \
+	X(THREAD_NOT_FOUND, 404, "AGENT_THREAD_NOT_FOUND", "Thread not found") \
+	X(TURN_NOT_FOUND, 404, "AGENT_TURN_NOT_FOUND", "Turn not found") \
+	X(PARENT_NOT_FOUND, 404, "AGENT_PARENT_TURN_NOT_FOUND", "Parent turn not found") \
+	X(SOURCE_NOT_FOUND, 404, "AGENT_SOURCE_TURN_NOT_FOUND", "Source turn not found") \
+	X(THREAD_BUSY, 409, "AGENT_THREAD_BUSY", "A turn is already in progress") \
+	X(SWITCH_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot switch mode while a turn is in progress") \
+	X(DELETE_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot delete a thread while a turn is in progress") \
+	X(INTERRUPT_CONFLICT, 409, "AGENT_TURN_INTERRUPT_CONFLICT", "Turn is not interruptible") \
+	X(EVENT_RESERVED, 403, "AGENT_EVENT_RESERVED", "Only the gateway writes this event") \
+	X(KEY_REUSED, 409, "IDEMPOTENCY_KEY_REUSED", "Idempotency key was used for another request") \
+	X(APPROVAL_NOT_FOUND, 404, "AGENT_APPROVAL_NOT_FOUND", "Approval not found") \
+	X(APPROVAL_RESOLVED, 409, "AGENT_APPROVAL_RESOLVED", "Approval is already resolved") \
+	X(PROVIDER_UNSUPPORTED, 400, "AGENT_RUNTIME_PROVIDER_UNSUPPORTED", "Interactive runtime authentication is unavailable for this runtime provider") \
+	X(RUNTIME_UNAVAILABLE, 503, "AGENT_RUNTIME_UNAVAILABLE", "Runtime is unavailable") \
+	X(STORE, 503, "STORAGE_UNAVAILABLE", "Unable to store")
+
+enum problem {
+	PROBLEM_NONE,
+#define PROBLEM_ENUM(name, status, code, message) PROBLEM_##name,
+	PROBLEMS(PROBLEM_ENUM)
+#undef PROBLEM_ENUM
+	PROBLEM_COUNT
+};
+
+struct compass {
+	struct compass_settings settings;
+	struct runtime *runtime;
+	struct flight *flights;	 /* turns that the runtime works on, and their last events on the way to the store */
+	struct watcher *watchers; /* open WebSockets */
+	struct note *notices;	 /* runtime notifications, oldest first */
+	size_t n_notices;
+	int64_t last_notice;
+	struct event *tick;
+	bool draining;
+	void (*drained)(void *payload);
+	void *drained_payload;
+	struct event *quiet;
+};
+
+/* ---- calls: one request on its way through the store */
+
+struct route;
+
+/* Members of the bodies, by the names they have there. */
+struct call {
+	struct compass *compass;
+	struct request *request; /* NULL: answered */
+	struct principal *who;
+	const struct route *route;
+	struct buf thread, other; /* path parameters: the thread; the turn or approval */
+	struct span body;	  /* the JSON value, SPAN_NONE without one; lives as long as the request */
+	bool head;
+	/* what apply has found out */
+	enum problem problem;
+	/* parsed */
+	int mode, host; /* -1: not given */
+	struct buf title, workspace, text;
+	struct buf request_id, parent, source;
+	struct buf model, effort, personality, approval_policy, sandbox_policy; /* sandbox_policy: JSON */
+	struct buf rules;	/* JSON */
+	struct buf decision, reason, result;
+	bool has_title, has_archived, archived, has_rules;
+	bool async, known;	/* known: the turn was there before */
+	int state, limit;
+	int64_t after;
+	struct buf keys;	/* scratch */
+	struct call *next;	/* of those that wait for one turn */
+	struct flight *flight;
+	struct buf made;	/* id of the new thread or turn */
+	struct buf native;	/* the thread's runtime id */
+	struct approval approval;
+	int64_t interrupted;
+};
+
+void call_free(struct call *call);
+void call_reply(struct call *call, int status, const struct buf *body);	     /* answers and frees */
+void call_fail(struct call *call, enum problem problem);		     /* the same with an error */
+void call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers);
+bool call_refused(struct call *call, const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
+struct change *call_change(struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+
+/* On the store's thread: the thread of the call, if its caller may see it; else false and the problem is set. */
+bool call_thread(struct call *call, struct change_context *context, struct thread *ret) USE_RESULT;
+bool call_member(const struct call *call, const struct buf *workspace);
+
+typedef void handler_fn(struct call *call);
+handler_fn threads_create, threads_list, threads_get, threads_patch, threads_delete, threads_mode; /* threads.c */
+handler_fn turns_start, turns_get, turns_interrupt;						    /* turns.c */
+handler_fn events_batch, events_list;								    /* events.c */
+handler_fn approvals_list, approvals_get, approvals_answer;					    /* approvals.c */
+handler_fn account_read, account_login, account_cancel, account_logout, account_limits;		    /* account.c */
+
+/* ---- valid.c: the contract's validation (section 5); the first issue ends it */
+
+struct valid {
+	struct buf message; /* "": no issue yet */
+	struct span object;
+};
+#define VALID_INIT { .message = BUF_INIT }
+bool valid_body(struct valid *valid, struct span body);
+enum { VALID_REQUIRED = 1, VALID_TRIM = 2 };
+/* True: given and good. min: characters at least; max in UTF-16 units, 0: any. */
+bool valid_string(struct valid *valid, const char *key, unsigned flags, size_t min, size_t max, struct buf *to);
+/* Index of the word, -1: not given (or an issue). */
+int valid_enum(struct valid *valid, const char *key, unsigned flags, const char *const *words, size_t n);
+bool valid_bool(struct valid *valid, const char *key, bool *ret);
+bool valid_array(struct valid *valid, const char *key, struct span *ret); /* required */
+/* A number of the query: *ret stays when it is not given. */
+void valid_query(struct valid *valid, const struct request *request, const char *key, int64_t min, int64_t max, int64_t *ret);
+int valid_query_enum(struct valid *valid, const struct request *request, const char *key, const char *const *words, size_t n);
+void valid_issue(struct valid *valid, const char *fmt, ...) PRINTF(2, 3);
+const char *valid_type(struct span value); /* "string", ... */
+void valid_trim(struct buf *text);	   /* as JavaScript does */
+/* True: there was an issue, and the call is answered with it. */
+bool valid_failed(struct valid *valid, struct call *call);
+extern const char *const valid_modes[THREAD_MODE_COUNT], *const valid_hosts[THREAD_HOST_COUNT];
+
+/* ---- shape.c */
+void shape_uuid(struct buf *to); /* a fresh one, version 4 */
+void shape_thread(struct buf *to, const struct thread *thread);
+void shape_turn(struct buf *to, const struct turn *turn);
+void shape_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"outputText":...} */
+void shape_event(struct buf *to, const struct entry *event);
+void shape_frame(struct buf *to, const struct entry *event);
+void shape_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
+void shape_time(struct buf *to, const char *key, int64_t ms);		  /* 0 is null */
+struct span span_of(const struct buf *buf);
+
+/* ---- flight.c: turns under way */
+/* A turn that the store has taken in: hands it to the runtime. The call, unless NULL, is answered when it is over. */
+void flight_start(struct compass *compass, const struct turn *turn, const struct call *options, const struct buf *native, struct call *waits);
+void flight_interrupt(struct compass *compass, const struct buf *turn); /* the store has it as interrupted */
+bool flights_none(const struct compass *compass);
+void flights_recover(struct compass *compass);
+void flights_free(struct compass *compass);
+
+/* ---- stream.c: WebSockets */
+void stream_thread(struct compass *compass, struct request *request, struct principal *who, const struct buf *thread);
+void stream_runtime(struct compass *compass, struct request *request, struct principal *who);
+void stream_notice(struct compass *compass, const char *method, struct span params);
+void streams_tick(struct compass *compass);
+void streams_close(struct compass *compass);
+void streams_gone(struct compass *compass, const struct buf *thread); /* the thread was deleted */
+
+#endif
