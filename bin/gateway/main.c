@@ -26,6 +26,7 @@
 #include "chat/chat.h"
 #include "clarity/clarity.h"
 #include "clock.h"
+#include "compass/compass.h"
 #include "console/console.h"
 #include "die.h"
 #include "err.h"
@@ -39,6 +40,7 @@
 #include "openapi.h"
 #include "opt.h"
 #include "out.h"
+#include "provider.h"
 #include "record.h"
 #include "routes.h"
 #include "secrets.h"
@@ -53,7 +55,7 @@
 #define A2A_MAX 65536	    /* bytes of one message between agents */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE, OPT_RECORD };
+enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE, OPT_RECORD, OPT_RUNTIME, OPT_TURN_TIMEOUT, OPT_APPROVAL_TIMEOUT };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
@@ -66,6 +68,9 @@ static const struct opt opts[] = {
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
 	{ OPT_SECRETS, "secrets", "FILE", "names and patterns of secrets that are never stored, besides the built-in ones" },
 	{ OPT_RATE, "rate", "N", "requests per second of one caller with a token, twice as many at once (default 1000, 0: no limit)" },
+	{ OPT_RUNTIME, "runtime", "COMMAND", "the runtime of turns, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server, else agent-runtime-mock)" },
+	{ OPT_TURN_TIMEOUT, "turn-timeout", "DURATION", "time a turn may take, not counting that of its approvals (default 30m)" },
+	{ OPT_APPROVAL_TIMEOUT, "approval-timeout", "DURATION", "time after which an approval that nobody answers is declined (default 5m)" },
 	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
@@ -93,7 +98,9 @@ struct gateway {
 	struct auth_settings auth_settings;
 	struct server_settings server_settings;
 	struct chat_settings chat_settings;
-	int64_t ping_ms;
+	int64_t ping_ms, turn_ms, approval_ms;
+	const char *runtime;
+	struct provider provider;
 	size_t a2a_max;
 	int ready_fd;
 	bool check, apply_commands;
@@ -110,11 +117,12 @@ struct gateway {
 	struct chat *chat;
 	struct timers *timers;
 	struct clarity *clarity;
+	struct compass *compass;
 	struct broker *broker;
 	struct server *server;
 	struct event *signals[3], *watchdog;
 	/* the end */
-	bool stopping, server_quiet, chat_quiet;
+	bool stopping, server_quiet, chat_quiet, compass_quiet;
 };
 
 /* ---- requests: each surface is asked in turn */
@@ -166,6 +174,10 @@ on_request(struct request *request, void *payload)
 	if (handle_own(request))
 		return;
 	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
+	}
+	if (compass_handle(gateway->compass, request))
+		return;
+	if (auth_guards(path) && !auth_admit(gateway->auth, request))
 		return;
 	if (clarity_handle(gateway->clarity, request) || broker_handle(gateway->broker, request))
 		return;
@@ -365,6 +377,15 @@ take_option(struct gateway *gateway, int key)
 	case OPT_SECRETS:
 		gateway->secrets_file = opt_arg;
 		break;
+	case OPT_RUNTIME:
+		gateway->runtime = opt_arg;
+		break;
+	case OPT_TURN_TIMEOUT:
+		ok = num_duration(opt_arg, "--turn-timeout", &gateway->turn_ms, &err);
+		break;
+	case OPT_APPROVAL_TIMEOUT:
+		ok = num_duration(opt_arg, "--approval-timeout", &gateway->approval_ms, &err);
+		break;
 	default:
 		break;
 	}
@@ -406,7 +427,7 @@ check_only(struct gateway *gateway)
 static void
 check_quiet(struct gateway *gateway)
 {
-	if (gateway->server_quiet && gateway->chat_quiet && !log_queued(gateway->log))
+	if (gateway->server_quiet && gateway->chat_quiet && gateway->compass_quiet && !log_queued(gateway->log))
 		event_base_loopbreak(gateway->base);
 }
 
@@ -427,6 +448,14 @@ on_chat_quiet(void *payload)
 }
 
 static void
+on_compass_quiet(void *payload)
+{
+	struct gateway *gateway = payload;
+
+	gateway->compass_quiet = true;
+}
+
+static void
 stop(struct gateway *gateway)
 {
 	notify("STOPPING=1");
@@ -436,6 +465,7 @@ stop(struct gateway *gateway)
 	server_drain(gateway->server, on_server_quiet, gateway);
 	timers_stop(gateway->timers);
 	chat_drain(gateway->chat, GRACE_MS / 2, on_chat_quiet, gateway);
+	compass_drain(gateway->compass, GRACE_MS / 2, on_compass_quiet, gateway);
 }
 
 static void
@@ -563,6 +593,52 @@ start_services(struct gateway *gateway)
 	gateway->services = services_new(&settings);
 	if (!services_load(gateway->services, on_problem, gateway, &err))
 		die_err(&err);
+on_runtime(const char *text, void *payload)
+{
+	(void)payload;
+	info("%s", text);
+}
+
+/* The directory of this program, with a slash at its end; "" when the system does not tell. */
+static void
+own_directory(struct buf *to)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (n <= 0 || (size_t)n >= sizeof self - 1)
+		return;
+	self[n] = '\0';
+	buf_add(to, self, (size_t)(strrchr(self, '/') + 1 - self));
+}
+
+static void
+start_compass(struct gateway *gateway)
+{
+	struct compass_settings settings = {
+		.base = gateway->base,
+		.log = gateway->log,
+		.auth = gateway->auth,
+		.enabled = provider_flag("AGENT_GATEWAY_ENABLED"),
+		.cloud = provider_flag("AGENT_CLOUD_MODE_ENABLED"),
+		.local = provider_flag("AGENT_LOCAL_MODE_ENABLED_DESKTOP"),
+		.switching = provider_flag("AGENT_MODE_SWITCH_ENABLED"),
+		.turn_ms = gateway->turn_ms,
+		.approval_ms = gateway->approval_ms,
+		.say = on_runtime,
+	};
+	struct buf self = BUF_INIT;
+
+	own_directory(&self);
+	provider_choose(&gateway->provider, gateway->runtime, self.s);
+	buf_release(&self);
+	settings.provider = gateway->provider.which;
+	settings.command = gateway->provider.missing ? NULL : gateway->provider.argv;
+	settings.missing = gateway->provider.missing;
+	if (gateway->provider.fallback)
+		info("turns go to the runtime for tests: no runtime is named, and no codex was found");
+	gateway->compass = compass_new(&settings);
+	compass_recover(gateway->compass);
 }
 
 static void
@@ -609,6 +685,7 @@ start(struct gateway *gateway)
 	clarity.auth = gateway->auth;
 	clarity.base = gateway->base;
 	gateway->clarity = clarity_new(&clarity);
+	start_compass(gateway);
 	broker.base = gateway->base;
 	gateway->broker = broker_new(&broker, &err);
 	if (!gateway->broker)
@@ -632,6 +709,8 @@ finish(struct gateway *gateway)
 
 	server_free(gateway->server);
 	broker_free(gateway->broker);
+	compass_free(gateway->compass);
+	provider_release(&gateway->provider);
 	clarity_free(gateway->clarity);
 	timers_free(gateway->timers);
 	chat_free(gateway->chat);
@@ -654,7 +733,7 @@ finish(struct gateway *gateway)
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .auth_settings = { .rate = RATE, .burst = 2 * RATE }, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .tokens = BUF_INIT, .audit_file = BUF_INIT, .url = BUF_INIT, .audit = AUDIT_INIT };
+	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .turn_ms = COMPASS_TURN_MS, .approval_ms = COMPASS_APPROVAL_MS, .provider = { .command = BUF_INIT }, .auth_settings = { .rate = RATE, .burst = 2 * RATE }, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .tokens = BUF_INIT, .audit_file = BUF_INIT, .url = BUF_INIT, .audit = AUDIT_INIT };
 	struct err err = ERR_INIT;
 	int key;
 

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "compass/internal.h"
 #include "err.h"
 #include "http/server.h"
@@ -103,7 +104,7 @@ request_id(const struct request *request, struct buf *to)
 			return;
 		}
 	}
-	shape_uuid(to);
+	form_uuid(to);
 }
 
 static void
@@ -213,7 +214,7 @@ call_reply(struct call *call, int status, const struct buf *body)
 }
 
 void
-call_fail(struct call *call, enum problem problem)
+call_refuse(struct call *call, enum problem problem)
 {
 	fail_with(call->request, problem);
 	call_free(call);
@@ -241,11 +242,11 @@ call_refused(struct call *call, const struct change *change)
 	static const char *const later[] = { "retry-after", "1", NULL };
 
 	if (call->problem)
-		call_fail(call, call->problem);
+		call_refuse(call, call->problem);
 	else if (change->result == CHANGE_KEY_REUSED)
-		call_fail(call, PROBLEM_KEY_REUSED);
+		call_refuse(call, PROBLEM_KEY_REUSED);
 	else if (change->result == CHANGE_FAILED || change->result == CHANGE_REFUSED)
-		call_fail_text(call, 503, "STORAGE_UNAVAILABLE", change->err.text[0] ? change->err.text : "Unable to store", later);
+		call_fail_text(call, 503, "AGENT_STORE_UNAVAILABLE", change->err.text[0] ? change->err.text : "Unable to store", later);
 	else
 		return false;
 	return true;
@@ -268,7 +269,7 @@ call_thread(struct call *call, struct change_context *context, struct thread *re
 
 /* ---- which route */
 
-/* The path in pieces, each percent-decoded. False: a bad escape. *ret_n > SEGMENTS_MAX: too many for any route. */
+/* The path in pieces, each percent-decoded. False: a bad escape, or not UTF-8. *ret_n > SEGMENTS_MAX: too many for any route. */
 static bool
 split(const char *path, struct buf *segments, size_t *ret_n)
 {
@@ -280,7 +281,7 @@ split(const char *path, struct buf *segments, size_t *ret_n)
 			n++;
 			break;
 		}
-		if (!server_decode_segment(path, len, &segments[n]))
+		if (!server_decode_segment(path, len, &segments[n]) || !utf8_valid(segments[n].s, segments[n].len))
 			return false;
 		n++;
 		if (!path[len])
@@ -435,9 +436,21 @@ open_stream(struct compass *compass, struct request *request, struct buf *thread
 		ws_reject(request, verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? 401 : verdict.status == 429 ? 429 : 403,
 		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? "Authentication required" : verdict.status == 429 ? verdict.message : "Agent stream access denied", NULL);
 	else if (thread->len)
-		stream_thread(compass, request, who, thread);
+		watch_thread(compass, request, who, thread);
 	else
-		stream_runtime(compass, request, who);
+		watch_runtime(compass, request, who);
+}
+
+static void
+answer_required(struct request *request)
+{
+	struct buf id = BUF_INIT;
+	const char *headers[] = { "access-control-allow-origin", "*", "x-request-id", NULL, NULL };
+
+	request_id(request, &id);
+	headers[3] = id.s;
+	ws_required(request, headers);
+	buf_release(&id);
 }
 
 static void
@@ -453,15 +466,15 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 
 	if (problem)
 		fail_with(request, problem);
-	else if (route && !route->handler)
-		ws_required(request, (const char *const[]){ "access-control-allow-origin", "*", NULL });
-	else if (!(who = auth_judge(compass->settings.auth, request, route ? route->scopes : 0, &verdict)) && verdict.status == 403)
+	else if (!auth_judge_origin(compass->settings.auth, request, &verdict))
 		refuse(request, &verdict);
 	else if (!route)
 		fail_with(request, PROBLEM_NOT_FOUND);
+	else if (!route->handler)
+		answer_required(request);
 	else if (!compass->settings.enabled)
 		fail_with(request, PROBLEM_DISABLED);
-	else if (!who)
+	else if (!(who = auth_judge(compass->settings.auth, request, route->scopes, &verdict)))
 		refuse(request, &verdict);
 	else {
 		call = call_new(compass, request, route, who, params);
@@ -474,6 +487,21 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 	buf_release(&params[1]);
 }
 
+static bool
+answer_health(struct request *request)
+{
+	struct buf body = BUF_INIT;
+
+	if (strcmp(request_method(request), "GET") && strcmp(request_method(request), "HEAD"))
+		return false;
+	buf_addstr(&body, "{\"status\":\"ok\"");
+	form_time(&body, "timestamp", clock_wall_ms());
+	buf_addch(&body, '}');
+	reply(request, 200, NULL, body.s, body.len);
+	buf_release(&body);
+	return true;
+}
+
 bool
 compass_handle(struct compass *compass, struct request *request)
 {
@@ -481,6 +509,8 @@ compass_handle(struct compass *compass, struct request *request)
 	struct buf segments[SEGMENTS_MAX], thread = BUF_INIT;
 	size_t n = 0, i;
 
+	if (!strcmp(path, "/health"))
+		return answer_health(request);
 	if (strncasecmp(path, "/v1/", 4))
 		return false;
 	for (i = 0; i < SEGMENTS_MAX; i++)
@@ -508,13 +538,14 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 {
 	(void)fd;
 	(void)what;
-	streams_tick(payload);
+	watchers_tick(payload);
+	flights_tick(payload);
 }
 
 static void
 on_account(const char *method, struct span params, void *payload)
 {
-	stream_notice(payload, method, params);
+	watch_notice(payload, method, params);
 }
 
 static void
@@ -548,17 +579,41 @@ on_gone(const struct runtime_gone *gone, void *payload)
 	buf_release(&line);
 }
 
+/* Ours without the secrets that open this gateway. To be freed; the texts are the environment's own. */
+static const char **
+child_environment(void)
+{
+	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN=", "CLARITY_API_TOKEN=", "CLARITY_RUNTIME_TOKEN=", "AGENT_RUNTIME_TOKEN=", "DYNAMIC_SESSIONS_BEARER_TOKEN=" };
+	extern char **environ;
+	const char **list;
+	size_t n = 0, i, k;
+
+	for (i = 0; environ[i]; i++)
+		;
+	list = xcalloc(i + 1, sizeof *list);
+	for (i = 0; environ[i]; i++) {
+		for (k = 0; k < ARRAY_LEN(ours) && strncmp(environ[i], ours[k], strlen(ours[k])); k++)
+			;
+		if (k == ARRAY_LEN(ours))
+			list[n++] = environ[i];
+	}
+	return list;
+}
+
 struct compass *
 compass_new(const struct compass_settings *settings)
 {
 	static const struct runtime_calls calls = { .account = on_account, .notice = on_notice, .gone = on_gone };
-	struct runtime_settings runtime = { .argv = settings->command, .whole_env = true };
+	struct runtime_settings runtime = { .argv = settings->command };
 	struct compass *compass = xcalloc(1, sizeof *compass);
 	struct timeval tick = { 0, TICK_MS * 1000 };
 
 	compass->settings = *settings;
-	if (settings->command)
+	if (settings->command) {
+		runtime.env = child_environment();
 		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
+		free((void *)runtime.env);
+	}
 	compass->tick = event_new(settings->base, -1, EV_PERSIST, on_tick, compass);
 	event_add(compass->tick, &tick);
 	return compass;
@@ -570,14 +625,22 @@ compass_recover(struct compass *compass)
 	flights_recover(compass);
 }
 
+void
+compass_quiet(struct compass *compass)
+{
+	if (!compass->stopped || compass->flights || !compass->drained)
+		return;
+	compass->drained(compass->drained_payload);
+	compass->drained = NULL;
+}
+
 static void
 on_stopped(void *payload)
 {
 	struct compass *compass = payload;
 
-	if (compass->drained)
-		compass->drained(compass->drained_payload);
-	compass->drained = NULL;
+	compass->stopped = true;
+	compass_quiet(compass);
 }
 
 void
@@ -586,7 +649,7 @@ compass_drain(struct compass *compass, int64_t grace_ms, void (*cb)(void *payloa
 	compass->draining = true;
 	compass->drained = cb;
 	compass->drained_payload = payload;
-	streams_close(compass);
+	watchers_close(compass);
 	if (compass->runtime)
 		runtime_stop(compass->runtime, grace_ms, on_stopped, compass);
 	else
@@ -598,9 +661,10 @@ compass_free(struct compass *compass)
 {
 	if (!compass)
 		return;
-	streams_close(compass);
+	watchers_close(compass);
 	runtime_free(compass->runtime);
 	flights_free(compass);
+	watch_forget_notices(compass);
 	event_free(compass->tick);
 	free(compass);
 }

@@ -14,6 +14,7 @@
 struct entry;
 struct event;
 struct flight;
+struct notice;
 struct watcher;
 
 /* ---- what can be wrong: the contract's catalogue (section 4), and ours */
@@ -23,7 +24,7 @@ struct watcher;
 	X(INVALID_JSON, 400, "INVALID_JSON", "Malformed JSON request body") \
 	X(INVALID_PATH, 400, "INVALID_REQUEST", "Malformed path") \
 	X(INVALID_KEY, 400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 255 visible ASCII characters") \
-	X(BODY_TOO_LARGE, 413, "BODY_TOO_LARGE", "Request body exceeds configured limit") \
+	X(BODY_TOO_LARGE, 413, "PAYLOAD_TOO_LARGE", "Request body is too large") \
 	X(MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported charset or content encoding") \
 	X(NOT_FOUND, 404, "NOT_FOUND", "Route not found") \
 	X(DISABLED, 503, "AGENT_GATEWAY_DISABLED", "Agent gateway is disabled") \
@@ -45,7 +46,7 @@ struct watcher;
 	X(APPROVAL_RESOLVED, 409, "AGENT_APPROVAL_RESOLVED", "Approval is already resolved") \
 	X(PROVIDER_UNSUPPORTED, 400, "AGENT_RUNTIME_PROVIDER_UNSUPPORTED", "Interactive runtime authentication is unavailable for this runtime provider") \
 	X(RUNTIME_UNAVAILABLE, 503, "AGENT_RUNTIME_UNAVAILABLE", "Runtime is unavailable") \
-	X(STORE, 503, "STORAGE_UNAVAILABLE", "Unable to store")
+	X(STORE, 503, "AGENT_STORE_UNAVAILABLE", "Unable to store")
 
 enum problem {
 	PROBLEM_NONE,
@@ -60,15 +61,15 @@ struct compass {
 	struct runtime *runtime;
 	struct flight *flights;	 /* turns that the runtime works on, and their last events on the way to the store */
 	struct watcher *watchers; /* open WebSockets */
-	struct note *notices;	 /* runtime notifications, oldest first */
+	struct notice *notices;	 /* runtime notifications, oldest first */
 	size_t n_notices;
 	int64_t last_notice;
 	struct event *tick;
-	bool draining;
+	bool draining, stopped;
 	void (*drained)(void *payload);
 	void *drained_payload;
-	struct event *quiet;
 };
+void compass_quiet(struct compass *compass); /* a turn has left */
 
 /* ---- calls: one request on its way through the store */
 
@@ -97,23 +98,20 @@ struct call {
 	int state, limit;
 	int64_t after;
 	struct buf keys;	/* scratch */
-	struct call *next;	/* of those that wait for one turn */
-	struct flight *flight;
 	struct buf made;	/* id of the new thread or turn */
 	struct buf native;	/* the thread's runtime id */
 	struct approval approval;
-	int64_t interrupted;
 };
 
 void call_free(struct call *call);
 void call_reply(struct call *call, int status, const struct buf *body);	     /* answers and frees */
-void call_fail(struct call *call, enum problem problem);		     /* the same with an error */
+void call_refuse(struct call *call, enum problem problem);		     /* the same with an error */
 void call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers);
 bool call_refused(struct call *call, const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
 struct change *call_change(struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
 
 /* On the store's thread: the thread of the call, if its caller may see it; else false and the problem is set. */
-bool call_thread(struct call *call, struct change_context *context, struct thread *ret) USE_RESULT;
+bool call_thread(struct call *call, struct change_context *context, struct thread *ret);
 bool call_member(const struct call *call, const struct buf *workspace);
 
 typedef void handler_fn(struct call *call);
@@ -148,31 +146,54 @@ void valid_trim(struct buf *text);	   /* as JavaScript does */
 bool valid_failed(struct valid *valid, struct call *call);
 extern const char *const valid_modes[THREAD_MODE_COUNT], *const valid_hosts[THREAD_HOST_COUNT];
 
-/* ---- shape.c */
-void shape_uuid(struct buf *to); /* a fresh one, version 4 */
-void shape_thread(struct buf *to, const struct thread *thread);
-void shape_turn(struct buf *to, const struct turn *turn);
-void shape_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"outputText":...} */
-void shape_event(struct buf *to, const struct entry *event);
-void shape_frame(struct buf *to, const struct entry *event);
-void shape_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
-void shape_time(struct buf *to, const char *key, int64_t ms);		  /* 0 is null */
+/* ---- form.c */
+void form_uuid(struct buf *to); /* a fresh one, version 4 */
+void form_thread(struct buf *to, const struct thread *thread);
+void form_turn(struct buf *to, const struct turn *turn);
+void form_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"outputText":...} */
+void form_event(struct buf *to, const struct entry *event);
+void form_frame(struct buf *to, const struct entry *event);
+void form_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
+void form_time(struct buf *to, const char *key, int64_t ms);		  /* 0 is null */
 struct span span_of(const struct buf *buf);
 
+/* ---- turns.c: on the store's thread, what a turn leaves in the log */
+void turn_emit(struct change_context *context, const struct turn *turn, const char *method, const struct buf *payload);
+void turn_emit_delta(struct change_context *context, const struct turn *turn, struct span text);
+/* status, output and error are set; metadata SPAN_NONE: none. False: it had ended before. */
+bool turn_finish(struct change_context *context, struct turn *turn, struct span metadata);
+
 /* ---- flight.c: turns under way */
-/* A turn that the store has taken in: hands it to the runtime. The call, unless NULL, is answered when it is over. */
-void flight_start(struct compass *compass, const struct turn *turn, const struct call *options, const struct buf *native, struct call *waits);
-void flight_interrupt(struct compass *compass, const struct buf *turn); /* the store has it as interrupted */
-bool flights_none(const struct compass *compass);
+/* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered then. */
+void flight_start(struct call *call);
+void flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer); /* the store has it as interrupted */
+void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision, struct span result); /* the store has it as resolved */
+void flights_tick(struct compass *compass); /* approvals whose time has passed, what the store could not take before */
 void flights_recover(struct compass *compass);
 void flights_free(struct compass *compass);
 
-/* ---- stream.c: WebSockets */
-void stream_thread(struct compass *compass, struct request *request, struct principal *who, const struct buf *thread);
-void stream_runtime(struct compass *compass, struct request *request, struct principal *who);
-void stream_notice(struct compass *compass, const char *method, struct span params);
-void streams_tick(struct compass *compass);
-void streams_close(struct compass *compass);
-void streams_gone(struct compass *compass, const struct buf *thread); /* the thread was deleted */
+/* ---- approvals.c, on the store's thread */
+void approvals_give_up(struct change_context *context, const struct turn *turn); /* nobody asks any more */
+void approval_record(struct change_context *context, const struct turn *turn, struct approval *approval);
+/* False: it was not pending. `by` and `reason` may be "". */
+bool approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by, struct span reason);
+void approval_doc(struct approval *approval, const char *kind, const char *item, struct span params, int64_t now_ms, int64_t expires_ms);
+
+/* ---- rules: who answers an approval without a person */
+enum runtime_decision decision_of(const char *text);
+const char *decision_text(enum runtime_decision decision);
+const char *approval_kind_text(enum runtime_approval_kind kind);
+/* True: the rules, JSON as in a thread, decide this one. */
+bool rules_decide(struct span rules, const char *kind, struct span params, enum runtime_decision *ret) USE_RESULT;
+void rules_timeout(struct span rules, int64_t fallback_ms, int64_t *ret_ms, enum runtime_decision *ret_decision);
+
+/* ---- watch.c: WebSockets */
+void watch_thread(struct compass *compass, struct request *request, struct principal *who, const struct buf *thread);
+void watch_runtime(struct compass *compass, struct request *request, struct principal *who);
+void watch_notice(struct compass *compass, const char *method, struct span params);
+void watch_forget_notices(struct compass *compass);
+void watchers_tick(struct compass *compass);
+void watchers_close(struct compass *compass);
+void watchers_gone(struct compass *compass, const struct buf *thread); /* the thread was deleted */
 
 #endif

@@ -1,0 +1,361 @@
+/* account.c - the runtime's account: read, login, logout, limits (contract sections 6.2 and 10) */
+#include "compat.h"
+
+#include <string.h>
+
+#include "compass/internal.h"
+#include "http/server.h"
+
+static bool
+is_interactive(const struct compass *compass)
+{
+	return compass->settings.provider == PROVIDER_LOCAL_PROCESS || compass->settings.provider == PROVIDER_LOCAL_DOCKER;
+}
+
+static void
+reply_text(struct call *call, const char *text)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addstr(&body, text);
+	call_reply(call, 200, &body);
+	buf_release(&body);
+}
+
+/* False: there is no runtime to ask, and that is answered. */
+static bool
+has_runtime(struct call *call)
+{
+	const struct compass_settings *settings = &call->compass->settings;
+	struct buf text = BUF_INIT;
+
+	if (call->compass->runtime)
+		return true;
+	buf_addf(&text, "Runtime provider %s is unavailable: %s", compass_provider_text(settings->provider), settings->missing);
+	call_fail_text(call, 503, "AGENT_RUNTIME_UNAVAILABLE", text.s, NULL);
+	buf_release(&text);
+	return false;
+}
+
+/* True: the runtime did not do it, and that is answered; refused: status and code when it is its own word. */
+static bool
+runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
+{
+	if (reply->fault == RUNTIME_FAULT_NONE)
+		return false;
+	if (reply->fault == RUNTIME_FAULT_AUTH)
+		call_fail_text(call, 401, "AGENT_RUNTIME_AUTH_REQUIRED", reply->message, NULL);
+	else if (reply->fault == RUNTIME_FAULT_REFUSED)
+		call_fail_text(call, status, code, reply->message, NULL);
+	else
+		call_fail_text(call, 503, "AGENT_RUNTIME_UNAVAILABLE", reply->message, NULL);
+	return true;
+}
+
+/* ---- read */
+
+static void
+begin_account(const struct compass *compass, struct buf *to)
+{
+	static const char *const names[] = { "interactiveAuth", "supportsChatgptManaged", "supportsApiKey", "supportsChatgptAuthTokens", "supportsRateLimits", "supportsRuntimeStream" };
+	size_t i;
+
+	buf_addf(to, "{\"provider\":\"%s\",\"capabilities\":{", compass_provider_text(compass->settings.provider));
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		jtext_add_bool(to, names[i], is_interactive(compass));
+	buf_addch(to, '}');
+}
+
+static const char *
+auth_mode(struct span account)
+{
+	struct buf type = BUF_INIT;
+	const char *mode = "null";
+
+	if (jtext_get_string(account, "type", &type)) {
+		if (!strcmp(type.s, "apiKey") || !strcmp(type.s, "apikey"))
+			mode = "\"apikey\"";
+		else if (!strcmp(type.s, "chatgpt"))
+			mode = "\"chatgpt\"";
+		else if (!strcmp(type.s, "chatgptAuthTokens"))
+			mode = "\"chatgptAuthTokens\"";
+	}
+	buf_release(&type);
+	return mode;
+}
+
+/* The runtime's account, with a label in any case. */
+static void
+add_account(struct buf *to, struct span account)
+{
+	struct buf text = BUF_INIT;
+	struct span label;
+
+	if (!account.s || jtext_type(account) != JTEXT_OBJECT) {
+		buf_addstr(to, "null");
+		return;
+	}
+	jtext_compact(&text, account);
+	if (!jtext_get(account, "label", &label) || jtext_type(label) == JTEXT_STRING) {
+		buf_add(to, text.s, text.len);
+		if (!jtext_get(account, "label", &label)) {
+			buf_cut(to, to->len - 1);
+			buf_addstr(to, text.len > 2 ? ",\"label\":null}" : "\"label\":null}");
+		}
+	} else
+		jtext_merge(to, (struct span){ "{\"label\":null}", 14 }, account);
+	buf_release(&text);
+}
+
+static void
+on_read(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+	struct span account = SPAN_NONE, needs;
+	struct buf body = BUF_INIT;
+
+	if (runtime_failed(call, reply, 503, "RUNTIME_ACCOUNT_READ_FAILED"))
+		return;
+	(void)jtext_get(reply->result, "account", &account);
+	begin_account(call->compass, &body);
+	buf_addf(&body, ",\"authMode\":%s", account.s ? auth_mode(account) : "null");
+	jtext_add_bool(&body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
+	buf_addstr(&body, ",\"account\":");
+	add_account(&body, account);
+	buf_addch(&body, '}');
+	call_reply(call, 200, &body);
+	buf_release(&body);
+}
+
+void
+account_read(struct call *call)
+{
+	struct valid valid = VALID_INIT;
+	struct buf body = BUF_INIT;
+	bool refresh = false;
+
+	if (valid_body(&valid, call->body))
+		(void)valid_bool(&valid, "refreshToken", &refresh);
+	if (valid_failed(&valid, call) || !has_runtime(call))
+		return;
+	if (is_interactive(call->compass)) {
+		(void)runtime_account_read(call->compass->runtime, refresh, on_read, call);
+		return;
+	}
+	begin_account(call->compass, &body);
+	buf_addstr(&body, ",\"authMode\":null,\"requiresOpenaiAuth\":false,\"account\":");
+	buf_addstr(&body, call->compass->settings.provider == PROVIDER_MOCK ? "{\"type\":\"mock\",\"label\":\"Mock runtime\"}}" :
+									       "{\"type\":\"service\",\"label\":\"Managed runtime identity\"}}");
+	call_reply(call, 200, &body);
+	buf_release(&body);
+}
+
+/* ---- login */
+
+static const char *const logins[] = { "chatgpt", "apiKey", "chatgptAuthTokens" };
+
+static void
+add_text(struct buf *to, struct span result, const char *key)
+{
+	struct buf text = BUF_INIT;
+	struct span value;
+
+	if (jtext_get(result, key, &value) && (jtext_type(value) == JTEXT_NUMBER || jtext_type(value) == JTEXT_TRUE || jtext_type(value) == JTEXT_FALSE))
+		buf_add(&text, value.s, value.n);
+	else
+		(void)jtext_get_string(result, key, &text);
+	form_text(to, key, &text);
+	buf_release(&text);
+}
+
+static void
+on_login(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+	struct buf body = BUF_INIT;
+
+	if (runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_FAILED"))
+		return;
+	buf_addf(&body, "{\"type\":\"%s\"", logins[call->state]);
+	add_text(&body, reply->result, "loginId");
+	add_text(&body, reply->result, "authUrl");
+	buf_addch(&body, '}');
+	call_reply(call, 200, &body);
+	buf_release(&body);
+}
+
+static void
+add_member(struct valid *valid, const char *key, struct buf *to)
+{
+	struct buf text = BUF_INIT;
+
+	if (valid_string(valid, key, VALID_REQUIRED, 1, 0, &text)) {
+		valid_trim(&text);
+		jtext_add_string(to, key, text.s, text.len);
+	}
+	buf_release(&text);
+}
+
+static void
+add_plan(struct valid *valid, struct buf *to)
+{
+	struct buf text = BUF_INIT;
+	struct span plan;
+
+	if (!valid->message.len && jtext_get(valid->object, "chatgptPlanType", &plan) && jtext_type(plan) != JTEXT_NULL)
+		(void)valid_string(valid, "chatgptPlanType", 0, 1, 0, &text);
+	form_text(to, "chatgptPlanType", &text);
+	buf_release(&text);
+}
+
+static int
+read_login(struct valid *valid, struct buf *to)
+{
+	struct buf type = BUF_INIT;
+	int which = -1;
+	size_t i;
+
+	(void)jtext_get_string(valid->object, "type", &type);
+	for (i = 0; i < ARRAY_LEN(logins); i++)
+		if (!strcmp(logins[i], type.s))
+			which = (int)i;
+	buf_release(&type);
+	if (which < 0) {
+		valid_issue(valid, "Invalid discriminator value. Expected 'chatgpt' | 'apiKey' | 'chatgptAuthTokens'");
+		return which;
+	}
+	buf_addf(to, "{\"type\":\"%s\"", logins[which]);
+	if (which == 1)
+		add_member(valid, "apiKey", to);
+	if (which == 2) {
+		add_member(valid, "accessToken", to);
+		add_member(valid, "chatgptAccountId", to);
+		add_plan(valid, to);
+	}
+	buf_addch(to, '}');
+	return which;
+}
+
+/* A secret leaves no copy of ours behind. */
+static void
+wipe(struct buf *text)
+{
+	volatile char *at = text->s;
+	size_t i;
+
+	for (i = 0; i < text->len; i++)
+		at[i] = 0;
+	buf_release(text);
+}
+
+void
+account_login(struct call *call)
+{
+	struct valid valid = VALID_INIT;
+	struct buf params = BUF_INIT;
+
+	if (valid_body(&valid, call->body))
+		call->state = read_login(&valid, &params);
+	if (valid_failed(&valid, call))
+		;
+	else if (!is_interactive(call->compass))
+		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
+	else if (has_runtime(call))
+		(void)runtime_account_login(call->compass->runtime, span_of(&params), on_login, call);
+	wipe(&params);
+}
+
+static void
+on_cancel(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+	struct buf body = BUF_INIT, status = BUF_INIT;
+
+	if (runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_CANCEL_FAILED"))
+		return;
+	buf_addch(&body, '{');
+	if (jtext_get_string(reply->result, "status", &status))
+		jtext_add_string(&body, "status", status.s, status.len);
+	buf_addch(&body, '}');
+	call_reply(call, 200, &body);
+	buf_release(&body);
+	buf_release(&status);
+}
+
+void
+account_cancel(struct call *call)
+{
+	struct valid valid = VALID_INIT;
+
+	if (valid_body(&valid, call->body))
+		(void)valid_string(&valid, "loginId", VALID_REQUIRED, 1, 0, &call->text);
+	if (valid_failed(&valid, call))
+		return;
+	if (!is_interactive(call->compass))
+		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
+	else if (has_runtime(call))
+		(void)runtime_account_login_cancel(call->compass->runtime, span_of(&call->text), on_cancel, call);
+}
+
+static void
+on_logout(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+
+	if (!runtime_failed(call, reply, 503, "RUNTIME_AUTH_LOGOUT_FAILED"))
+		reply_text(call, "{}");
+}
+
+void
+account_logout(struct call *call)
+{
+	if (!is_interactive(call->compass))
+		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
+	else if (has_runtime(call))
+		(void)runtime_account_logout(call->compass->runtime, on_logout, call);
+}
+
+/* ---- limits */
+
+static void
+add_object(struct buf *to, const char *key, struct span result)
+{
+	struct buf text = BUF_INIT;
+	struct span value;
+	size_t pos = 0;
+	struct span name, first;
+
+	if (jtext_get(result, key, &value) && jtext_type(value) == JTEXT_OBJECT && jtext_each(value, &pos, &name, &first))
+		jtext_compact(&text, value);
+	else
+		buf_addstr(&text, "null");
+	jtext_add_raw(to, key, text.s, text.len);
+	buf_release(&text);
+}
+
+static void
+on_limits(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+	struct buf body = BUF_INIT;
+
+	if (runtime_failed(call, reply, 503, "RUNTIME_RATE_LIMITS_READ_FAILED"))
+		return;
+	buf_addch(&body, '{');
+	add_object(&body, "rateLimits", reply->result);
+	add_object(&body, "rateLimitsByLimitId", reply->result);
+	buf_addch(&body, '}');
+	call_reply(call, 200, &body);
+	buf_release(&body);
+}
+
+void
+account_limits(struct call *call)
+{
+	if (!has_runtime(call))
+		;
+	else if (!is_interactive(call->compass))
+		reply_text(call, "{\"rateLimits\":null,\"rateLimitsByLimitId\":null}");
+	else
+		(void)runtime_account_limits(call->compass->runtime, on_limits, call);
+}

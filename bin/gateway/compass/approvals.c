@@ -1,0 +1,322 @@
+/* approvals.c - what runtimes ask people: recorded, shown, answered once
+ *
+ * The record comes before the effect: the runtime hears an answer when the store has it. Whoever is first, a person, a rule, the clock, or the end of
+ * the turn, wins; the others find it resolved.
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "compass/internal.h"
+#include "http/server.h"
+
+#define LIST_MAX 500
+
+static const char *const decisions[] = { "accept", "acceptForSession", "decline", "cancel" };
+
+/* ---- the document */
+
+void
+approval_doc(struct approval *approval, const char *kind, const char *item, struct span params, int64_t now_ms, int64_t expires_ms)
+{
+	struct buf *doc = &approval->doc, text = BUF_INIT;
+
+	buf_addstr(&text, item);
+	buf_reset(doc);
+	buf_addch(doc, '{');
+	jtext_add_string(doc, "approvalId", approval->id.s, approval->id.len);
+	jtext_add_string(doc, "threadId", approval->thread.s, approval->thread.len);
+	jtext_add_string(doc, "turnId", approval->turn.s, approval->turn.len);
+	form_text(doc, "itemId", &text);
+	jtext_add_string(doc, "kind", kind, strlen(kind));
+	buf_addstr(doc, ",\"status\":\"pending\"");
+	buf_reset(&text);
+	jtext_compact(&text, params.s ? params : (struct span){ "{}", 2 });
+	jtext_add_raw(doc, "params", text.s, text.len);
+	buf_addstr(doc, ",\"decision\":null,\"resolution\":null,\"reason\":null,\"resolvedBy\":null");
+	form_time(doc, "requestedAt", now_ms);
+	form_time(doc, "expiresAt", expires_ms);
+	buf_addstr(doc, ",\"resolvedAt\":null}");
+	buf_release(&text);
+}
+
+/* The same, resolved. */
+static void
+doc_resolved(struct buf *doc, const char *decision, const char *resolution, struct span by, struct span reason, int64_t now_ms)
+{
+	static const char *const kept[] = { "approvalId", "threadId", "turnId", "itemId", "kind" };
+	struct span old = { doc->s, doc->len }, value;
+	struct buf fresh = BUF_INIT, text = BUF_INIT;
+	size_t i;
+
+	buf_addch(&fresh, '{');
+	for (i = 0; i < ARRAY_LEN(kept); i++)
+		if (jtext_get(old, kept[i], &value))
+			jtext_add_raw(&fresh, kept[i], value.s, value.n);
+	buf_addstr(&fresh, ",\"status\":\"resolved\"");
+	if (jtext_get(old, "params", &value))
+		jtext_add_raw(&fresh, "params", value.s, value.n);
+	buf_addstr(&text, decision);
+	form_text(&fresh, "decision", &text);
+	jtext_add_string(&fresh, "resolution", resolution, strlen(resolution));
+	buf_reset(&text);
+	buf_add(&text, reason.s, reason.n);
+	form_text(&fresh, "reason", &text);
+	buf_reset(&text);
+	buf_add(&text, by.s, by.n);
+	form_text(&fresh, "resolvedBy", &text);
+	if (jtext_get(old, "requestedAt", &value))
+		jtext_add_raw(&fresh, "requestedAt", value.s, value.n);
+	if (jtext_get(old, "expiresAt", &value))
+		jtext_add_raw(&fresh, "expiresAt", value.s, value.n);
+	form_time(&fresh, "resolvedAt", now_ms);
+	buf_addch(&fresh, '}');
+	buf_release(doc);
+	buf_release(&text);
+	*doc = fresh;
+}
+
+/* ---- on the store's thread */
+
+static void
+emit(struct change_context *context, const struct approval *approval, const char *method)
+{
+	(void)change_emit_thread(context, span_of(&approval->thread), (struct span){ method, strlen(method) }, span_of(&approval->turn), SPAN_NONE, span_of(&approval->doc));
+}
+
+void
+approval_record(struct change_context *context, const struct turn *turn, struct approval *approval)
+{
+	(void)turn;
+	change_approval_add(context, approval);
+	emit(context, approval, "approval.requested");
+}
+
+bool
+approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by, struct span reason)
+{
+	doc_resolved(&approval->doc, decision, resolution, by, reason, change_now_ms(context));
+	if (!change_approval_end(context, span_of(&approval->id), span_of(&approval->doc)))
+		return false;
+	approval->pending = false;
+	emit(context, approval, "approval.resolved");
+	return true;
+}
+
+/* Copies: what a statement gives cannot be changed while it runs. */
+struct list {
+	struct approval *items;
+	size_t n, max;
+};
+
+static void
+keep(const struct approval *approval, void *payload)
+{
+	struct list *list = payload;
+	struct approval *copy;
+
+	if (list->n == list->max)
+		return;
+	copy = &list->items[list->n++];
+	approval_init(copy);
+	buf_add(&copy->id, approval->id.s, approval->id.len);
+	buf_add(&copy->thread, approval->thread.s, approval->thread.len);
+	buf_add(&copy->turn, approval->turn.s, approval->turn.len);
+	buf_add(&copy->doc, approval->doc.s, approval->doc.len);
+}
+
+void
+approvals_give_up(struct change_context *context, const struct turn *turn)
+{
+	struct approval items[RUNTIME_APPROVALS_MAX];
+	struct list list = { .items = items, .max = RUNTIME_APPROVALS_MAX };
+	size_t i;
+
+	change_approval_list(context, span_of(&turn->thread), span_of(&turn->id), true, RUNTIME_APPROVALS_MAX, keep, &list);
+	for (i = 0; i < list.n; i++) {
+		(void)approval_resolve(context, &items[i], "", "withdrawn", SPAN_NONE, SPAN_NONE);
+		approval_release(&items[i]);
+	}
+}
+
+/* ---- GET /v1/agent/threads/:threadId/approvals[?status=pending|resolved|all] */
+
+static void
+done(struct change *change)
+{
+	struct call *call = change->payload;
+
+	if (!call_refused(call, change))
+		call_reply(call, 200, &change->answer);
+	change_free(change);
+}
+
+struct lister {
+	struct buf *to;
+	int state; /* 1: resolved ones only */
+};
+
+static void
+add_approval(const struct approval *approval, void *payload)
+{
+	struct lister *lister = payload;
+
+	if (lister->state == 1 && approval->pending)
+		return;
+	if (lister->to->s[lister->to->len - 1] != '[')
+		buf_addch(lister->to, ',');
+	buf_add(lister->to, approval->doc.s, approval->doc.len);
+}
+
+static bool
+apply_list(struct change *change, const void *row, struct change_context *context)
+{
+	struct call *call = change->payload;
+	struct lister lister = { .to = &change->answer, .state = call->state };
+	struct thread thread;
+
+	(void)row;
+	thread_init(&thread);
+	if (call_thread(call, context, &thread)) {
+		buf_addstr(&change->answer, "{\"approvals\":[");
+		change_approval_list(context, span_of(&thread.id), SPAN_NONE, call->state == 0, LIST_MAX, add_approval, &lister);
+		buf_addstr(&change->answer, "]}");
+	}
+	thread_release(&thread);
+	return !call->problem;
+}
+
+void
+approvals_list(struct call *call)
+{
+	static const char *const states[] = { "pending", "resolved", "all" };
+	struct valid valid = VALID_INIT;
+
+	call->state = valid_query_enum(&valid, call->request, "status", states, ARRAY_LEN(states));
+	if (valid_failed(&valid, call))
+		return;
+	if (call->state < 0)
+		call->state = 0;
+	log_change(call->compass->settings.log, call_change(call, apply_list, done));
+}
+
+/* ---- GET /v1/agent/threads/:threadId/approvals/:approvalId */
+
+static bool
+find(struct call *call, struct change_context *context)
+{
+	struct thread thread;
+
+	thread_init(&thread);
+	if (call_thread(call, context, &thread) &&
+	    (!change_approval_get(context, span_of(&call->other), &call->approval) || strcmp(call->approval.thread.s, thread.id.s) != 0))
+		call->problem = PROBLEM_APPROVAL_NOT_FOUND;
+	thread_release(&thread);
+	return !call->problem;
+}
+
+static bool
+apply_get(struct change *change, const void *row, struct change_context *context)
+{
+	struct call *call = change->payload;
+
+	(void)row;
+	if (find(call, context))
+		buf_addf(&change->answer, "{\"approval\":%s}", call->approval.doc.s);
+	return !call->problem;
+}
+
+void
+approvals_get(struct call *call)
+{
+	log_change(call->compass->settings.log, call_change(call, apply_get, done));
+}
+
+/* ---- POST /v1/agent/threads/:threadId/approvals/:approvalId */
+
+static bool
+apply_answer(struct change *change, const void *row, struct change_context *context)
+{
+	struct call *call = change->payload;
+	const char *user = principal_user(call->who);
+
+	(void)row;
+	if (!find(call, context))
+		return false;
+	if (!call->approval.pending ||
+	    !approval_resolve(context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason))) {
+		call->problem = PROBLEM_APPROVAL_RESOLVED;
+		return false;
+	}
+	buf_addf(&change->answer, "{\"approval\":%s}", call->approval.doc.s);
+	return true;
+}
+
+static void
+done_answer(struct change *change)
+{
+	struct call *call = change->payload;
+
+	if (change->result == CHANGE_DONE)
+		flight_approve(call->compass, &call->approval, decision_of(call->decision.s), call->result.len ? span_of(&call->result) : SPAN_NONE);
+	done(change);
+}
+
+/* {"q1":"yes"}, {"q1":["a","b"]} or {"q1":{"answers":["a"]}} as the runtime wants it. */
+static void
+read_answers(struct valid *valid, struct call *call)
+{
+	struct span answers, key, value, list, text;
+	size_t pos = 0, at;
+
+	if (valid->message.len || !jtext_get(valid->object, "answers", &answers))
+		return;
+	if (jtext_type(answers) != JTEXT_OBJECT) {
+		valid_issue(valid, "Expected object, received %s", valid_type(answers));
+		return;
+	}
+	buf_addstr(&call->result, "{\"answers\":{");
+	while (jtext_each(answers, &pos, &key, &value)) {
+		list = value;
+		if (jtext_type(value) == JTEXT_OBJECT && !jtext_get(value, "answers", &list))
+			list = SPAN_NONE;
+		if (call->result.s[call->result.len - 1] != '{')
+			buf_addch(&call->result, ',');
+		buf_add(&call->result, key.s, key.n);
+		buf_addstr(&call->result, ":{\"answers\":");
+		if (list.s && jtext_type(list) == JTEXT_ARRAY) {
+			for (at = 0; jtext_each(list, &at, &key, &text);)
+				if (jtext_type(text) != JTEXT_STRING)
+					valid_issue(valid, "Expected string, received %s", valid_type(text));
+			jtext_compact(&call->result, list);
+		} else if (list.s && jtext_type(list) == JTEXT_STRING)
+			buf_addf(&call->result, "[%.*s]", (int)list.n, list.s);
+		else
+			valid_issue(valid, "Expected array, received %s", valid_type(value));
+		buf_addch(&call->result, '}');
+	}
+	buf_addstr(&call->result, "}}");
+}
+
+void
+approvals_answer(struct call *call)
+{
+	struct valid valid = VALID_INIT;
+	struct span result;
+	int decision;
+
+	if (valid_body(&valid, call->body)) {
+		decision = valid_enum(&valid, "decision", VALID_REQUIRED, decisions, ARRAY_LEN(decisions));
+		if (decision >= 0)
+			buf_addstr(&call->decision, decisions[decision]);
+		(void)valid_string(&valid, "reason", 0, 1, 1000, &call->reason);
+		read_answers(&valid, call);
+		if (!valid.message.len && !call->result.len && jtext_get(valid.object, "result", &result))
+			jtext_compact(&call->result, result);
+		/* what was said along with a refusal is not passed on */
+		if (decision > 1)
+			buf_reset(&call->result);
+	}
+	if (!valid_failed(&valid, call))
+		log_change(call->compass->settings.log, call_change(call, apply_answer, done_answer));
+}

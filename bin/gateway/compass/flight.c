@@ -1,0 +1,830 @@
+/* flight.c - turns under way: what the runtime says becomes events, in its order, each stored before anybody hears of it
+ *
+ * What comes while the store works gathers: further text of the same message goes into one note, so a fast runtime makes few large events and a
+ * slow one many small ones. When too much waits, nothing more is read from the runtime.
+ *
+ * An event of the turn is only stored while the turn is in progress; so an interrupt, which ends it in the store, ends everything else with it.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "compass/internal.h"
+#include "utf8.h"
+#include "xalloc.h"
+
+#define RECOVER_AT_ONCE 500 /* turns of one change */
+
+enum note_kind { NOTE_EVENT, NOTE_DELTA, NOTE_NATIVE, NOTE_APPROVAL, NOTE_RESOLVED, NOTE_END };
+
+struct note {
+	enum note_kind kind;
+	const char *method; /* EVENT; static */
+	struct buf text;    /* EVENT: payload; DELTA: text; NATIVE: the runtime's thread */
+	struct approval approval; /* APPROVAL, RESOLVED */
+	const char *decision, *resolution; /* APPROVAL: "" or a rule's; RESOLVED */
+	bool lost;	    /* somebody else was first */
+	/* END */
+	enum thread_status status;
+	struct buf error, metadata;
+	struct note *next;
+};
+
+/* One that is asked, or will be as soon as the store has it. */
+struct asked {
+	struct buf id;
+	uint64_t number;    /* the runtime's */
+	int64_t deadline;
+	enum runtime_decision late; /* when the deadline passes */
+	bool stored, resolving;
+	struct asked *next;
+};
+
+struct flight {
+	struct compass *compass;
+	struct buf turn, thread, native, rules, message; /* message: id of the assistant's message */
+	struct buf text, model, effort, personality, approval_policy, sandbox_policy; /* what the runtime is asked for */
+	enum thread_host host;
+	struct call *waiting; /* to be answered at the end */
+	uint64_t number;      /* the runtime's, 0: waits for the one before on this thread */
+	struct note *first, *tail; /* not yet given to the store */
+	size_t bytes;
+	struct asked *asked;
+	struct buf usage;
+	bool storing; /* a batch is on its way */
+	bool held, over, interrupted;
+	bool failed; /* the store refused: again with the next tick */
+	struct flight *next;
+};
+
+static void pump(struct flight *flight);
+static void depart(struct flight *flight);
+
+/* ---- notes */
+
+static struct note *
+note_new(enum note_kind kind)
+{
+	struct note *note = xcalloc(1, sizeof *note);
+
+	note->kind = kind;
+	note->decision = note->resolution = "";
+	buf_init(&note->text);
+	buf_init(&note->error);
+	buf_init(&note->metadata);
+	approval_init(&note->approval);
+	return note;
+}
+
+static void
+notes_free(struct note *note)
+{
+	struct note *next;
+
+	for (; note; note = next) {
+		next = note->next;
+		buf_release(&note->text);
+		buf_release(&note->error);
+		buf_release(&note->metadata);
+		approval_release(&note->approval);
+		free(note);
+	}
+}
+
+static void
+weigh(struct flight *flight, size_t n)
+{
+	flight->bytes += n;
+	if (flight->bytes > COMPASS_NOTES_MAX && !flight->held && flight->compass->runtime) {
+		flight->held = true;
+		runtime_hold(flight->compass->runtime);
+	}
+}
+
+static void
+add(struct flight *flight, struct note *note)
+{
+	*(flight->first ? &flight->tail->next : &flight->first) = note;
+	flight->tail = note;
+	weigh(flight, note->text.len + 1);
+	pump(flight);
+}
+
+/* ---- the store's thread: notes become events */
+
+struct batch {
+	struct flight *flight;	  /* for the loop only */
+	struct note *notes;
+	struct buf turn, message; /* copies, for the store's thread */
+};
+
+static void
+store_native(struct change_context *context, const struct turn *turn, const struct buf *native)
+{
+	struct thread thread;
+
+	thread_init(&thread);
+	if (change_thread_get(context, span_of(&turn->thread), &thread)) {
+		buf_reset(&thread.native);
+		buf_add(&thread.native, native->s, native->len);
+		change_thread_put(context, &thread);
+	}
+	thread_release(&thread);
+}
+
+static void
+store_end(struct change_context *context, struct turn *turn, const struct note *note)
+{
+	approvals_give_up(context, turn);
+	turn->status = note->status;
+	buf_add(&turn->error, note->error.s, note->error.len);
+	turn->has_output = note->status == THREAD_COMPLETED;
+	if (turn->has_output)
+		buf_add(&turn->output, note->text.s, note->text.len);
+	else
+		buf_reset(&turn->assistant_message);
+	if (!turn_finish(context, turn, note->metadata.len ? span_of(&note->metadata) : SPAN_NONE))
+		return;
+}
+
+static void
+store_note(struct change_context *context, struct turn *turn, struct note *note)
+{
+	static const struct span by_rule = { "policy", 6 };
+	struct approval approval;
+
+	switch (note->kind) {
+	case NOTE_EVENT:
+		turn_emit(context, turn, note->method, &note->text);
+		break;
+	case NOTE_DELTA:
+		turn_emit_delta(context, turn, span_of(&note->text));
+		break;
+	case NOTE_NATIVE:
+		break;
+	case NOTE_APPROVAL:
+		approval_record(context, turn, &note->approval);
+		if (*note->decision)
+			note->lost = !approval_resolve(context, &note->approval, note->decision, "policy", by_rule, SPAN_NONE);
+		break;
+	case NOTE_RESOLVED:
+		approval_init(&approval);
+		note->lost = !change_approval_get(context, span_of(&note->approval.id), &approval) || !approval.pending ||
+			     !approval_resolve(context, &approval, note->decision, note->resolution, SPAN_NONE, SPAN_NONE);
+		approval_release(&approval);
+		break;
+	case NOTE_END:
+		store_end(context, turn, note);
+		break;
+	}
+}
+
+static bool
+apply_notes(struct change *change, const void *row, struct change_context *context)
+{
+	struct batch *batch = change->payload;
+	struct note *note;
+	struct turn turn;
+
+	(void)row;
+	turn_init(&turn);
+	if (change_turn_get(context, span_of(&batch->turn), &turn)) {
+		buf_reset(&turn.assistant_message);
+		buf_add(&turn.assistant_message, batch->message.s, batch->message.len);
+		for (note = batch->notes; note; note = note->next) {
+			note->lost = true;
+			if (note->kind == NOTE_NATIVE)
+				store_native(context, &turn, &note->text);
+			else if (turn.status == THREAD_IN_PROGRESS) {
+				note->lost = false;
+				store_note(context, &turn, note);
+			}
+		}
+		form_turn_answer(&change->answer, &turn);
+	}
+	turn_release(&turn);
+	return true;
+}
+
+/* ---- the loop: what follows from stored notes */
+
+static void
+answer_waiting(struct flight *flight, const struct buf *body)
+{
+	struct call *call = flight->waiting;
+
+	flight->waiting = NULL;
+	if (call)
+		call_reply(call, 200, body);
+}
+
+static struct asked *
+find_asked(const struct flight *flight, const struct buf *id)
+{
+	struct asked *asked;
+
+	for (asked = flight->asked; asked; asked = asked->next)
+		if (!strcmp(asked->id.s, id->s))
+			return asked;
+	return NULL;
+}
+
+static void
+forget_asked(struct flight *flight, struct asked *asked)
+{
+	struct asked **at;
+
+	for (at = &flight->asked; *at != asked; at = &(*at)->next)
+		;
+	*at = asked->next;
+	buf_release(&asked->id);
+	free(asked);
+}
+
+static void
+tell_runtime(struct flight *flight, struct asked *asked, enum runtime_decision decision, struct span result)
+{
+	struct runtime_answer answer = { .decision = decision, .result = result };
+
+	/* false: it is asked no more, and its own word about that comes or came */
+	(void)runtime_approval_answer(flight->compass->runtime, asked->number, &answer);
+	forget_asked(flight, asked);
+}
+
+static void
+after(struct flight *flight, const struct note *note)
+{
+	struct asked *asked = note->kind == NOTE_APPROVAL || note->kind == NOTE_RESOLVED ? find_asked(flight, &note->approval.id) : NULL;
+
+	if (!asked)
+		return;
+	asked->stored = true;
+	asked->resolving = false;
+	if (note->lost || !*note->resolution)
+		return;
+	if (!*note->decision)
+		forget_asked(flight, asked);
+	else
+		tell_runtime(flight, asked, decision_of(note->decision), SPAN_NONE);
+}
+
+static void
+release(struct flight *flight)
+{
+	if (flight->held) {
+		flight->held = false;
+		runtime_release(flight->compass->runtime);
+	}
+}
+
+/* The store could not take them: they are tried again, and only who waits for an answer is told now. */
+static void
+keep(struct flight *flight, struct note *notes)
+{
+	struct call *call = flight->waiting;
+	struct note *note;
+
+	for (note = notes; note->next; note = note->next)
+		;
+	note->next = flight->first;
+	if (!flight->first)
+		flight->tail = note;
+	flight->first = notes;
+	flight->failed = true;
+	if (flight->over && call) {
+		flight->waiting = NULL;
+		call_refuse(call, PROBLEM_STORE);
+	}
+}
+
+static void
+done_notes(struct change *change)
+{
+	struct batch *batch = change->payload;
+	struct flight *flight = batch->flight;
+	struct note *note, *stored = batch->notes;
+	bool ended = false;
+
+	flight->storing = false;
+	buf_release(&batch->turn);
+	buf_release(&batch->message);
+	free(batch);
+	if (change->result != CHANGE_DONE) {
+		keep(flight, stored);
+		change_free(change);
+		return;
+	}
+	for (note = stored; note; note = note->next) {
+		flight->bytes -= note->text.len + 1;
+		ended |= note->kind == NOTE_END;
+		after(flight, note);
+	}
+	if (flight->bytes <= COMPASS_NOTES_MAX / 2)
+		release(flight);
+	if (ended)
+		answer_waiting(flight, &change->answer);
+	notes_free(stored);
+	change_free(change);
+	if (ended)
+		depart(flight);
+	else
+		pump(flight);
+}
+
+static void
+pump(struct flight *flight)
+{
+	struct change *change;
+	struct batch *batch;
+
+	if (flight->storing || !flight->first || flight->failed)
+		return;
+	batch = xcalloc(1, sizeof *batch);
+	batch->flight = flight;
+	buf_init(&batch->turn);
+	buf_init(&batch->message);
+	buf_add(&batch->turn, flight->turn.s, flight->turn.len);
+	buf_add(&batch->message, flight->message.s, flight->message.len);
+	batch->notes = flight->first;
+	flight->storing = true;
+	flight->first = flight->tail = NULL;
+	change = change_new(done_notes, batch);
+	change->apply = apply_notes;
+	log_change(flight->compass->settings.log, change);
+}
+
+/* ---- the end */
+
+static const char *
+code_of(const struct runtime_end *end)
+{
+	switch (end->fault) {
+	case RUNTIME_FAULT_AUTH:
+		return "AGENT_RUNTIME_AUTH_REQUIRED";
+	case RUNTIME_FAULT_TURN_TIMEOUT:
+		return "AGENT_TURN_TIMEOUT";
+	case RUNTIME_FAULT_TURN:
+	case RUNTIME_FAULT_REFUSED:
+	case RUNTIME_FAULT_NO_THREAD:
+	case RUNTIME_FAULT_INPUT:
+		return "RUNTIME_EXECUTION_FAILED";
+	case RUNTIME_FAULT_NONE:
+	case RUNTIME_FAULT_START:
+	case RUNTIME_FAULT_PAUSED:
+	case RUNTIME_FAULT_GONE:
+	case RUNTIME_FAULT_PROTOCOL:
+	case RUNTIME_FAULT_TIMEOUT:
+	case RUNTIME_FAULT_BUSY:
+	case RUNTIME_FAULT_STOPPING:
+		break;
+	}
+	return "AGENT_RUNTIME_UNAVAILABLE";
+}
+
+static void
+add_error(struct buf *to, const char *message, const char *code)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "message", message, strlen(message));
+	jtext_add_string(to, "code", code, strlen(code));
+	buf_addch(to, '}');
+}
+
+static void
+add_metadata(const struct flight *flight, struct buf *to)
+{
+	const char *driver = compass_provider_text(flight->compass->settings.provider);
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "driver", driver, strlen(driver));
+	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
+	if (flight->usage.len && flight->compass->settings.provider != PROVIDER_MOCK)
+		jtext_add_raw(to, "tokenUsage", flight->usage.s, flight->usage.len);
+	buf_addch(to, '}');
+}
+
+static void
+end(struct flight *flight, const struct runtime_end *end)
+{
+	struct note *note = note_new(NOTE_END);
+
+	flight->over = true;
+	switch (end->outcome) {
+	case RUNTIME_COMPLETED:
+		note->status = THREAD_COMPLETED;
+		(void)utf8_repair(&note->text, end->text.s, end->text.n);
+		add_metadata(flight, &note->metadata);
+		break;
+	case RUNTIME_INTERRUPTED:
+		note->status = THREAD_INTERRUPTED;
+		add_error(&note->error, "Interrupted by the runtime", "AGENT_TURN_INTERRUPTED");
+		break;
+	case RUNTIME_FAILED:
+		note->status = THREAD_ERROR;
+		add_error(&note->error, end->message, code_of(end));
+		break;
+	}
+	add(flight, note);
+}
+
+/* ---- what the runtime says */
+
+static void
+on_item(struct flight *flight, const struct runtime_event *event, const char *method)
+{
+	struct note *note;
+
+	/* messages are told by their deltas */
+	if (!strcmp(event->item_type, "agentMessage") || !strcmp(event->item_type, "userMessage") || !event->item.s)
+		return;
+	note = note_new(NOTE_EVENT);
+	note->method = method;
+	buf_addch(&note->text, '{');
+	jtext_add_string(&note->text, "type", event->item_type, strlen(event->item_type));
+	jtext_add_string(&note->text, "itemId", event->item_id, strlen(event->item_id));
+	buf_addstr(&note->text, ",\"item\":");
+	jtext_compact(&note->text, event->item);
+	buf_addch(&note->text, '}');
+	add(flight, note);
+}
+
+static void
+on_delta(struct flight *flight, struct span text)
+{
+	struct note *note;
+
+	if (!text.n)
+		return;
+	if (flight->first && flight->tail->kind == NOTE_DELTA) {
+		(void)utf8_repair(&flight->tail->text, text.s, text.n);
+		weigh(flight, text.n);
+		return;
+	}
+	note = note_new(NOTE_DELTA);
+	(void)utf8_repair(&note->text, text.s, text.n);
+	add(flight, note);
+}
+
+/* Trouble that the runtime gets over by itself. */
+static void
+on_notice(struct flight *flight, const struct runtime_event *event)
+{
+	struct buf message = BUF_INIT;
+	struct note *note;
+	struct span error;
+
+	if (!strcmp(event->method, "error") && jtext_get(event->params, "error", &error) && jtext_get_string(error, "message", &message)) {
+		note = note_new(NOTE_EVENT);
+		note->method = "error";
+		buf_addch(&note->text, '{');
+		jtext_add_string(&note->text, "message", message.s, message.len);
+		jtext_add_bool(&note->text, "willRetry", true);
+		buf_addch(&note->text, '}');
+		add(flight, note);
+	}
+	buf_release(&message);
+}
+
+static void
+on_approval(struct flight *flight, const struct runtime_event *event)
+{
+	struct asked *asked = xcalloc(1, sizeof *asked);
+	const char *kind = approval_kind_text(event->kind);
+	struct note *note = note_new(NOTE_APPROVAL);
+	enum runtime_decision decision = RUNTIME_DECLINE;
+	int64_t now = clock_wall_ms(), wait;
+	/* who said that nobody is to be asked gets nothing by asking */
+	bool decided = !strcmp(flight->approval_policy.s, "never") || rules_decide(span_of(&flight->rules), kind, event->params, &decision);
+
+	rules_timeout(span_of(&flight->rules), flight->compass->settings.approval_ms, &wait, &asked->late);
+	buf_init(&asked->id);
+	form_uuid(&asked->id);
+	asked->number = event->approval;
+	asked->deadline = deadline_in(wait);
+	asked->next = flight->asked;
+	flight->asked = asked;
+	buf_add(&note->approval.id, asked->id.s, asked->id.len);
+	buf_add(&note->approval.thread, flight->thread.s, flight->thread.len);
+	buf_add(&note->approval.turn, flight->turn.s, flight->turn.len);
+	note->approval.created_ms = now;
+	approval_doc(&note->approval, kind, event->item_id, event->params, now, now + wait);
+	if (decided) {
+		note->decision = decision_text(decision);
+		note->resolution = "policy";
+	}
+	add(flight, note);
+}
+
+static void
+resolve(struct flight *flight, struct asked *asked, const char *decision, const char *resolution)
+{
+	struct note *note = note_new(NOTE_RESOLVED);
+
+	asked->resolving = true;
+	buf_add(&note->approval.id, asked->id.s, asked->id.len);
+	note->decision = decision;
+	note->resolution = resolution;
+	add(flight, note);
+}
+
+static void
+on_resolved(struct flight *flight, const struct runtime_event *event)
+{
+	struct asked *asked;
+
+	for (asked = flight->asked; asked && asked->number != event->approval; asked = asked->next)
+		;
+	if (asked && event->how != RUNTIME_RESOLVED_ANSWERED)
+		resolve(flight, asked, "", "withdrawn");
+}
+
+static void
+on_thread(struct flight *flight, const struct runtime_event *event)
+{
+	struct note *note = note_new(NOTE_NATIVE);
+
+	buf_reset(&flight->native);
+	buf_addstr(&flight->native, event->thread);
+	buf_addstr(&note->text, event->thread);
+	add(flight, note);
+}
+
+static void
+on_event(const struct runtime_event *event, void *payload)
+{
+	struct flight *flight = payload;
+
+	if (flight->interrupted && event->type != RUNTIME_THREAD && event->type != RUNTIME_END)
+		return;
+	switch (event->type) {
+	case RUNTIME_THREAD:
+		on_thread(flight, event);
+		break;
+	case RUNTIME_ITEM_STARTED:
+		on_item(flight, event, "item.started");
+		break;
+	case RUNTIME_ITEM_COMPLETED:
+		on_item(flight, event, "item.completed");
+		break;
+	case RUNTIME_ITEM_DELTA:
+		if (event->delta == RUNTIME_DELTA_MESSAGE)
+			on_delta(flight, event->text);
+		break;
+	case RUNTIME_USAGE:
+		buf_reset(&flight->usage);
+		if (event->item.s)
+			jtext_compact(&flight->usage, event->item);
+		break;
+	case RUNTIME_APPROVAL:
+		on_approval(flight, event);
+		break;
+	case RUNTIME_APPROVAL_RESOLVED:
+		on_resolved(flight, event);
+		break;
+	case RUNTIME_NOTICE:
+		on_notice(flight, event);
+		break;
+	case RUNTIME_END:
+		end(flight, event->end);
+		break;
+	case RUNTIME_TURN_STARTED:
+		break;
+	}
+}
+
+/* ---- beginning */
+
+static struct span
+some(const struct buf *text)
+{
+	return text->len ? span_of(text) : SPAN_NONE;
+}
+
+static void
+ask_runtime(struct flight *flight)
+{
+	struct compass *compass = flight->compass;
+	struct runtime_end unavailable = { .outcome = RUNTIME_FAILED, .fault = RUNTIME_FAULT_START };
+	struct runtime_turn_request request = { .thread = some(&flight->native), .new_if_lost = true, .text = span_of(&flight->text), .model = some(&flight->model),
+		.effort = some(&flight->effort), .personality = some(&flight->personality), .approval_policy = some(&flight->approval_policy),
+		.sandbox_policy = some(&flight->sandbox_policy), .timeout_ms = compass->settings.turn_ms };
+	struct buf params = BUF_INIT, why = BUF_INIT;
+
+	if (compass->settings.provider == PROVIDER_MOCK) {
+		buf_addf(&params, "{\"executionHost\":\"%s\"}", thread_host_text(flight->host));
+		request.turn_params = span_of(&params);
+	}
+	if (compass->runtime)
+		flight->number = runtime_turn_start(compass->runtime, &request, on_event, flight);
+	else {
+		buf_addf(&why, "Runtime provider %s is unavailable: %s", compass_provider_text(compass->settings.provider), compass->settings.missing);
+		unavailable.message = why.s;
+		end(flight, &unavailable);
+	}
+	buf_release(&params);
+	buf_release(&why);
+}
+
+static struct flight *
+of_thread(const struct compass *compass, const struct buf *thread)
+{
+	struct flight *flight;
+
+	for (flight = compass->flights; flight; flight = flight->next)
+		if (!strcmp(flight->thread.s, thread->s))
+			return flight;
+	return NULL;
+}
+
+static void
+take(struct buf *to, struct buf *from)
+{
+	*to = *from;
+	buf_init(from);
+}
+
+void
+flight_start(struct call *call)
+{
+	struct flight *flight = xcalloc(1, sizeof *flight), **at;
+	struct flight *before = of_thread(call->compass, &call->thread);
+
+	flight->compass = call->compass;
+	buf_init(&flight->turn);
+	buf_add(&flight->turn, call->made.s, call->made.len);
+	buf_init(&flight->thread);
+	buf_add(&flight->thread, call->thread.s, call->thread.len);
+	take(&flight->native, &call->native);
+	take(&flight->rules, &call->rules);
+	take(&flight->text, &call->text);
+	take(&flight->model, &call->model);
+	take(&flight->effort, &call->effort);
+	take(&flight->personality, &call->personality);
+	take(&flight->approval_policy, &call->approval_policy);
+	take(&flight->sandbox_policy, &call->sandbox_policy);
+	buf_init(&flight->message);
+	form_uuid(&flight->message);
+	buf_init(&flight->usage);
+	flight->host = (enum thread_host)call->host;
+	if (!call->async)
+		flight->waiting = call;
+	for (at = &call->compass->flights; *at; at = &(*at)->next)
+		;
+	*at = flight;
+	/* the runtime may still be busy with an interrupted turn of this thread: it comes when that has left */
+	if (!before)
+		ask_runtime(flight);
+}
+
+/* ---- the end of it */
+
+static void
+flight_free(struct flight *flight)
+{
+	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text, &flight->model, &flight->effort,
+		&flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage };
+	size_t i;
+
+	while (flight->asked)
+		forget_asked(flight, flight->asked);
+	notes_free(flight->first);
+	for (i = 0; i < ARRAY_LEN(texts); i++)
+		buf_release(texts[i]);
+	free(flight);
+}
+
+static void
+depart(struct flight *flight)
+{
+	struct compass *compass = flight->compass;
+	struct flight **at, *next;
+
+	for (at = &compass->flights; *at != flight; at = &(*at)->next)
+		;
+	*at = flight->next;
+	release(flight);
+	next = of_thread(compass, &flight->thread);
+	if (next && !next->number && !next->over) {
+		buf_reset(&next->native);
+		buf_add(&next->native, flight->native.s, flight->native.len);
+		ask_runtime(next);
+	}
+	flight_free(flight);
+	compass_quiet(compass);
+}
+
+void
+flights_free(struct compass *compass)
+{
+	while (compass->flights) {
+		struct flight *flight = compass->flights;
+
+		compass->flights = flight->next;
+		if (flight->waiting)
+			call_free(flight->waiting);
+		flight_free(flight);
+	}
+}
+
+static struct flight *
+of_turn(const struct compass *compass, const struct buf *turn)
+{
+	struct flight *flight;
+
+	for (flight = compass->flights; flight; flight = flight->next)
+		if (!strcmp(flight->turn.s, turn->s))
+			return flight;
+	return NULL;
+}
+
+void
+flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer)
+{
+	struct runtime_end never = { .outcome = RUNTIME_INTERRUPTED };
+	struct flight *flight = of_turn(compass, turn);
+
+	if (!flight)
+		return;
+	flight->interrupted = true;
+	answer_waiting(flight, answer);
+	if (flight->number)
+		(void)runtime_turn_interrupt(compass->runtime, flight->number); /* false: its end is on the way already */
+	else if (!flight->over)
+		end(flight, &never);
+}
+
+void
+flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision, struct span result)
+{
+	struct flight *flight = of_turn(compass, &approval->turn);
+	struct asked *asked = flight ? find_asked(flight, &approval->id) : NULL;
+
+	if (asked)
+		tell_runtime(flight, asked, decision, result);
+}
+
+void
+flights_tick(struct compass *compass)
+{
+	struct flight *flight, *next;
+	struct asked *asked;
+
+	for (flight = compass->flights; flight; flight = next) {
+		next = flight->next;
+		for (asked = flight->asked; asked; asked = asked->next)
+			if (asked->stored && !asked->resolving && !deadline_left(asked->deadline))
+				resolve(flight, asked, decision_text(asked->late), "timeout");
+		if (flight->failed) {
+			flight->failed = false;
+			pump(flight);
+		}
+	}
+}
+
+/* ---- what an earlier gateway left behind */
+
+static bool
+apply_recover(struct change *change, const void *row, struct change_context *context)
+{
+	struct turn turn;
+	bool found = true;
+	size_t i;
+
+	(void)row;
+	for (i = 0; found && i < RECOVER_AT_ONCE; i++) {
+		turn_init(&turn);
+		found = change_turn_open(context, SPAN_NONE, &turn);
+		if (found) {
+			approvals_give_up(context, &turn);
+			turn.status = THREAD_ERROR;
+			add_error(&turn.error, "The gateway ended while the turn was in progress", "AGENT_GATEWAY_RESTARTED");
+			found = turn_finish(context, &turn, SPAN_NONE);
+		}
+		turn_release(&turn);
+	}
+	if (found)
+		buf_addstr(&change->answer, "more");
+	return true;
+}
+
+static void
+done_recover(struct change *change)
+{
+	struct compass *compass = change->payload;
+	bool more = change->answer.len > 0;
+
+	change_free(change);
+	if (more)
+		flights_recover(compass);
+}
+
+void
+flights_recover(struct compass *compass)
+{
+	struct change *change = change_new(done_recover, compass);
+
+	change->apply = apply_recover;
+	log_change(compass->settings.log, change);
+}

@@ -1,0 +1,204 @@
+/* form.c - what things look like on the Compass wire (contract section 6.1, 7) */
+#include "compat.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "compass/internal.h"
+#include "key.h"
+#include "sha1.h"
+
+struct span
+span_of(const struct buf *buf)
+{
+	return (struct span){ buf->s, buf->len };
+}
+
+static void
+add_uuid(struct buf *to, unsigned char bytes[16], unsigned version)
+{
+	size_t i;
+
+	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | (version << 4));
+	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+	for (i = 0; i < 16; i++)
+		buf_addf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+}
+
+void
+form_uuid(struct buf *to)
+{
+	unsigned char bytes[16];
+
+	key_random(bytes, sizeof bytes);
+	add_uuid(to, bytes, 4);
+}
+
+/* Workspaces are known by their slugs alone; the id follows from it, so it is the same everywhere and always (RFC 9562, version 5). */
+static void
+add_workspace_id(struct buf *to, const struct buf *slug)
+{
+	unsigned char digest[SHA1_BYTES];
+	struct buf name = BUF_INIT;
+
+	buf_addstr(&name, "agentutils:workspace:");
+	buf_add(&name, slug->s, slug->len);
+	sha1(name.s, name.len, digest);
+	add_uuid(to, digest, 5);
+	buf_release(&name);
+}
+
+void
+form_text(struct buf *to, const char *key, const struct buf *text)
+{
+	if (text->len)
+		jtext_add_string(to, key, text->s, text->len);
+	else
+		jtext_add_raw(to, key, "null", 4);
+}
+
+void
+form_time(struct buf *to, const char *key, int64_t ms)
+{
+	struct buf text = BUF_INIT;
+
+	if (!ms) {
+		jtext_add_raw(to, key, "null", 4);
+		return;
+	}
+	clock_add_iso(&text, ms);
+	jtext_add_string(to, key, text.s, text.len);
+	buf_release(&text);
+}
+
+static void
+add_word(struct buf *to, const char *key, const char *word)
+{
+	jtext_add_string(to, key, word, strlen(word));
+}
+
+void
+form_thread(struct buf *to, const struct thread *thread)
+{
+	struct buf text = BUF_INIT;
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "threadId", thread->id.s, thread->id.len);
+	add_workspace_id(&text, &thread->workspace);
+	jtext_add_string(to, "workspaceId", text.s, text.len);
+	jtext_add_string(to, "workspaceSlug", thread->workspace.s, thread->workspace.len);
+	add_word(to, "executionMode", thread_mode_text(thread->mode));
+	add_word(to, "executionHost", thread_host_text(thread->host));
+	add_word(to, "status", thread_status_text(thread->status));
+	buf_reset(&text);
+	if (thread->session)
+		buf_addf(&text, "thr-%s", thread->id.s);
+	form_text(to, "cloudSessionIdentifier", &text);
+	form_text(to, "title", &thread->title);
+	jtext_add_bool(to, "archived", thread->archived);
+	if (thread->rules.len)
+		jtext_add_raw(to, "approvals", thread->rules.s, thread->rules.len);
+	form_time(to, "createdAt", thread->created_ms);
+	form_time(to, "updatedAt", thread->updated_ms);
+	form_time(to, "modeSwitchedAt", thread->switched_ms);
+	buf_addch(to, '}');
+	buf_release(&text);
+}
+
+static void
+add_text_object(struct buf *to, const char *key, const struct buf *text)
+{
+	struct buf object = BUF_INIT;
+
+	buf_addch(&object, '{');
+	jtext_add_string(&object, "text", text->s, text->len);
+	buf_addch(&object, '}');
+	jtext_add_raw(to, key, object.s, object.len);
+	buf_release(&object);
+}
+
+void
+form_turn(struct buf *to, const struct turn *turn)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "turnId", turn->id.s, turn->id.len);
+	jtext_add_string(to, "threadId", turn->thread.s, turn->thread.len);
+	form_text(to, "parentTurnId", &turn->parent);
+	form_text(to, "sourceTurnId", &turn->source);
+	form_text(to, "clientRequestId", &turn->request);
+	add_word(to, "status", thread_status_text(turn->status));
+	add_word(to, "executionMode", thread_mode_text(turn->mode));
+	add_word(to, "executionHost", thread_host_text(turn->host));
+	add_text_object(to, "input", &turn->input);
+	if (turn->has_output)
+		add_text_object(to, "output", &turn->output);
+	else
+		jtext_add_raw(to, "output", "null", 4);
+	if (turn->error.len)
+		jtext_add_raw(to, "error", turn->error.s, turn->error.len);
+	else
+		jtext_add_raw(to, "error", "null", 4);
+	form_time(to, "startedAt", turn->started_ms);
+	form_time(to, "completedAt", turn->completed_ms);
+	buf_addch(to, '}');
+}
+
+void
+form_turn_answer(struct buf *to, const struct turn *turn)
+{
+	buf_addstr(to, "{\"turn\":");
+	form_turn(to, turn);
+	if (turn->has_output)
+		jtext_add_string(to, "outputText", turn->output.s, turn->output.len);
+	else
+		jtext_add_raw(to, "outputText", "null", 4);
+	buf_addch(to, '}');
+}
+
+static void
+add_turn_id(struct buf *to, const struct entry *event)
+{
+	if (event->turn.s)
+		jtext_add_string(to, "turnId", event->turn.s, event->turn.n);
+	else
+		jtext_add_raw(to, "turnId", "null", 4);
+}
+
+/* Who sent it, when it is not the gateway's own word. */
+static void
+add_sender(struct buf *to, const struct entry *event)
+{
+	if (event->service.s)
+		jtext_add_string(to, "uploadedBy", event->service.s, event->service.n);
+}
+
+void
+form_event(struct buf *to, const struct entry *event)
+{
+	buf_reserve(to, event->data.n + 256);
+	buf_addch(to, '{');
+	jtext_add_i64(to, "cursor", event->seq);
+	jtext_add_string(to, "threadId", event->stream.s, event->stream.n);
+	add_turn_id(to, event);
+	jtext_add_string(to, "method", event->kind.s, event->kind.n);
+	jtext_add_raw(to, "payload", event->data.s ? event->data.s : "{}", event->data.s ? event->data.n : 2);
+	form_time(to, "createdAt", event->at_ms);
+	add_sender(to, event);
+	buf_addch(to, '}');
+}
+
+void
+form_frame(struct buf *to, const struct entry *event)
+{
+	buf_reserve(to, event->data.n + 256);
+	buf_addch(to, '{');
+	jtext_add_string(to, "type", event->kind.s, event->kind.n);
+	jtext_add_string(to, "method", event->kind.s, event->kind.n);
+	jtext_add_i64(to, "cursor", event->seq);
+	jtext_add_raw(to, "payload", event->data.s ? event->data.s : "{}", event->data.s ? event->data.n : 2);
+	jtext_add_string(to, "threadId", event->stream.s, event->stream.n);
+	add_turn_id(to, event);
+	form_time(to, "createdAt", event->at_ms);
+	add_sender(to, event);
+	buf_addch(to, '}');
+}

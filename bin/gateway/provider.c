@@ -1,0 +1,152 @@
+/* provider.c - which engine runs cloud turns */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "provider.h"
+
+static const char *
+variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[strspn(value, " \t")] ? value : NULL;
+}
+
+static bool
+is_true(const char *value)
+{
+	size_t n;
+
+	if (!value)
+		return false;
+	value += strspn(value, " \t");
+	for (n = strlen(value); n && strchr(" \t", value[n - 1]); n--)
+		;
+	return n == 4 && !strncasecmp(value, "true", 4);
+}
+
+bool
+provider_flag(const char *name)
+{
+	const char *value = variable(name);
+
+	return !value || is_true(value);
+}
+
+static bool
+on_path(const char *program)
+{
+	const char *path = getenv("PATH"), *end;
+	struct buf file = BUF_INIT;
+	bool found = false;
+
+	for (; path && *path && !found; path = *end ? end + 1 : end) {
+		end = path + strcspn(path, ":");
+		buf_reset(&file);
+		buf_add(&file, path, (size_t)(end - path));
+		buf_addf(&file, "/%s", program);
+		found = access(file.s, X_OK) == 0;
+	}
+	buf_release(&file);
+	return found;
+}
+
+static void
+set_shell(struct provider *provider, const char *command)
+{
+	buf_addf(&provider->command, "exec %s", command);
+	provider->argv[0] = "/bin/sh";
+	provider->argv[1] = "-c";
+	provider->argv[2] = provider->command.s;
+}
+
+/* It stands beside the program, installed or not: ../libexec/agentutils. */
+static void
+set_mock(struct provider *provider, const char *self)
+{
+	buf_addf(&provider->command, "%s../libexec/agentutils/agent-runtime-mock", self);
+	if (access(provider->command.s, X_OK) < 0) {
+		buf_reset(&provider->command);
+		buf_addstr(&provider->command, AU_LIBEXECDIR "/agent-runtime-mock");
+	}
+	provider->argv[0] = provider->command.s;
+}
+
+static void
+set_codex(struct provider *provider)
+{
+	const char *command = variable("CODEX_APP_SERVER_COMMAND"), *args = variable("CODEX_APP_SERVER_ARGS");
+	struct buf line = BUF_INIT;
+
+	buf_addf(&line, "%s %s", command ? command : "codex", args ? args : "app-server");
+	set_shell(provider, line.s);
+	buf_release(&line);
+}
+
+static bool
+choose(struct provider *provider, const char *command)
+{
+	const char *name = variable("AGENT_RUNTIME_PROVIDER");
+
+	if (name && compass_provider_of(name, &provider->which))
+		return true;
+	if (is_true(variable("AGENT_CLOUD_DRIVER_MOCK")))
+		provider->which = PROVIDER_MOCK;
+	else if (command || variable("AGENT_RUNTIME_ENDPOINT"))
+		provider->which = PROVIDER_LOCAL_PROCESS;
+	else if (variable("DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"))
+		provider->which = PROVIDER_DYNAMIC_SESSIONS;
+	else if (variable("CODEX_APP_SERVER_COMMAND") || on_path("codex"))
+		provider->which = PROVIDER_LOCAL_PROCESS;
+	else {
+		provider->which = PROVIDER_MOCK;
+		return false;
+	}
+	return true;
+}
+
+void
+provider_choose(struct provider *provider, const char *command, const char *self)
+{
+	memset(provider, 0, sizeof *provider);
+	buf_init(&provider->command);
+	if (!command)
+		command = variable("AGENT_RUNTIME_COMMAND");
+	provider->fallback = !choose(provider, command);
+	switch (provider->which) {
+	case PROVIDER_MOCK:
+		if (command)
+			set_shell(provider, command);
+		else
+			set_mock(provider, self);
+		break;
+	case PROVIDER_LOCAL_PROCESS:
+		if (command)
+			set_shell(provider, command);
+		else if (variable("AGENT_RUNTIME_ENDPOINT"))
+			provider->missing = "AGENT_RUNTIME_ENDPOINT names a host, and this gateway needs a command (--runtime)";
+		else
+			set_codex(provider);
+		break;
+	case PROVIDER_LOCAL_DOCKER:
+	case PROVIDER_DYNAMIC_SESSIONS:
+		if (command)
+			set_shell(provider, command);
+		else
+			provider->missing = provider->which == PROVIDER_LOCAL_DOCKER ? "AGENT_RUNTIME_ENDPOINT is missing" :
+										       "DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing";
+		break;
+	case PROVIDER_COUNT:
+		break;
+	}
+}
+
+void
+provider_release(struct provider *provider)
+{
+	buf_release(&provider->command);
+}
