@@ -173,11 +173,9 @@ on_request(struct request *request, void *payload)
 
 	if (handle_own(request))
 		return;
-	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
-	}
 	if (compass_handle(gateway->compass, request))
 		return;
-	if (auth_guards(path) && !auth_admit(gateway->auth, request))
+	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
 		return;
 	if (clarity_handle(gateway->clarity, request) || broker_handle(gateway->broker, request))
 		return;
@@ -593,6 +591,9 @@ start_services(struct gateway *gateway)
 	gateway->services = services_new(&settings);
 	if (!services_load(gateway->services, on_problem, gateway, &err))
 		die_err(&err);
+}
+
+static void
 on_runtime(const char *text, void *payload)
 {
 	(void)payload;

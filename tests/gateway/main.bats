@@ -93,7 +93,7 @@ teardown() { common_teardown; }
 	wait "$gateway_pid"
 	python3 -c 'import sqlite3; c = sqlite3.connect("state/agentutils.db"); c.execute("PRAGMA user_version=7"); c.commit()'
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state state
-	[[ $stderr == *"a newer version wrote it (schema 7, this one knows 2)"* ]]
+	[[ $stderr == *"a newer version wrote it (schema 7, this one knows 3)"* ]]
 	run -9 agent-gateway --check --state state
 	echo garbage >bad.db
 	run --separate-stderr agent-gateway --listen 127.0.0.1:0 --store "sqlite:$PWD/bad.db"

@@ -105,7 +105,7 @@ call_fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, 
 }
 
 bool
-calls_tell(struct runtime *runtime)
+replies_tell(struct runtime *runtime)
 {
 	struct call *call;
 

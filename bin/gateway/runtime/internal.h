@@ -51,7 +51,7 @@ void call_drop(struct call *call); /* it is over, and nobody is told */
 void call_answer(struct runtime *runtime, const struct message *message);
 void calls_ready(struct runtime *runtime);			      /* sends those that wait */
 void calls_fail(struct runtime *runtime, uint64_t generation, enum runtime_fault fault, const char *message); /* of one generation; 0: waiting ones */
-bool calls_tell(struct runtime *runtime); /* one that failed; false: there is none */
+bool replies_tell(struct runtime *runtime); /* one that failed; false: there is none */
 void calls_timeout(struct runtime *runtime);
 size_t calls_count(const struct runtime *runtime, bool waiting);
 

@@ -145,7 +145,7 @@ tell_all(struct runtime *runtime)
 {
 	int n;
 
-	for (n = 0; n < TELL_MAX && (approvals_tell(runtime) || calls_tell(runtime) || turns_tell(runtime)); n++)
+	for (n = 0; n < TELL_MAX && (approvals_tell(runtime) || replies_tell(runtime) || turns_tell(runtime)); n++)
 		;
 	if (n == TELL_MAX)
 		runtime_tick(runtime);
