@@ -98,7 +98,7 @@ agent() {
 	: >go-a
 	: >go-b
 	more() { echo >&7; [ "$(agent-events a b 2>/dev/null | wc -l)" -ge 0 ] && agent-runs --status waiting -0 | tr '\0' '\n' | grep -c . | grep -qx 2 && [ "$(agent-events a --kind agent.waiting | wc -l)" = 3 ] && [ "$(agent-events b --kind agent.waiting | wc -l)" = 3 ]; }
-	await 20 more
+	await 60 more
 	for r in a b; do [ "$(agent-events $r --jq 'select(.kind=="agent.chat.assistant_message").data.message' | tr '\n' ' ')" = "1 2 3 " ]; done
 	exec 7>&-
 }
@@ -155,7 +155,7 @@ agent() {
 	: >go
 	echo >&7
 	all() { [ "$(wc -l <seen)" = 150 ]; }
-	await 60 all
+	await 180 all
 	for n in $(seq 1 150); do echo "[\"m$n\",\"m$n\",$((n < 2 ? 1 : 3))]"; done >want
 	diff want seen
 	exec 7>&-

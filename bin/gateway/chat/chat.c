@@ -388,18 +388,18 @@ read_history(struct job *job, int limit, void (*done)(struct page *page))
 	log_page(job->chat->log, page);
 }
 
-/* The history from these events of the run, its newest; all: there are no older ones. False: they do not reach far enough. */
+/* The history from what these say, the newest of the run; all: there are no older ones. False: they do not reach far enough. */
 static bool
-set_history(struct job *job, struct entry **events, size_t n, bool all)
+set_history(struct job *job, const struct said *said, size_t n, bool all)
 {
 	const struct agent *agent = job->handler;
 	bool enabled = !agent || agent->history_enabled;
 	size_t turns = agent ? (size_t)agent->history_max_turns : 24;
 
 	/* many messages that wait behind this one may have pushed out what was before it */
-	if (enabled && !all && !history_reaches(events, n, job->seq, turns))
+	if (enabled && !all && !history_reaches(said, n, job->seq, turns))
 		return false;
-	history_make(events, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, &job->history);
+	history_make(said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !is_echo(job), &job->history);
 	return true;
 }
 
@@ -407,11 +407,18 @@ static void
 after_history(struct page *page)
 {
 	struct job *job = page->payload;
+	struct said *said = xcalloc(page->n_events, sizeof *said);
 	bool all = page->n_events < (size_t)page->limit, far = page->limit >= HISTORY_PAGE, ok = page->err.status == STATUS_OK;
+	size_t i;
 
+	for (i = 0; i < page->n_events; i++)
+		said_of(page->events[i], &said[i]);
 	if (ok && job->chat->news && (all || page->n_events >= RECENT_EVENTS_MAX))
 		recent_take(job->chat->recent, (struct span){ job->run.s, job->run.len }, page->events, page->n_events, all);
-	ok = set_history(job, page->events, page->n_events, all || far);
+	ok = set_history(job, said, page->n_events, all || far);
+	for (i = 0; i < page->n_events; i++)
+		said_release(&said[i]);
+	free(said);
 	page_free(page);
 	if (ok)
 		dispatch(job);
@@ -423,18 +430,18 @@ static void
 find_history(struct job *job)
 {
 	int reach = 2 * (job->handler ? (int)job->handler->history_max_turns : 24) + 64;
-	struct entry **events = NULL;
+	const struct said *said = NULL;
 	size_t n;
 	bool all;
 
 	if (reach <= RECENT_EVENTS_MAX) {
-		events = recent_of(job->chat->recent, (struct span){ job->run.s, job->run.len }, job->seq, &n, &all);
+		said = recent_of(job->chat->recent, (struct span){ job->run.s, job->run.len }, job->seq, &n, &all);
 		reach = RECENT_EVENTS_MAX;
 	}
-	if (events && set_history(job, events, n, all))
+	if (said && set_history(job, said, n, all))
 		dispatch(job);
 	else
-		read_history(job, events ? HISTORY_PAGE : reach, after_history);
+		read_history(job, said ? HISTORY_PAGE : reach, after_history);
 }
 
 static bool

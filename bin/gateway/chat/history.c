@@ -12,23 +12,6 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-struct said {
-	int64_t turn, seq; /* order: by the message it belongs to, then by time */
-	const char *role;
-	struct buf content;
-	size_t chars;
-};
-
-static int
-by_turn(const void *a, const void *b)
-{
-	const struct said *x = a, *y = b;
-
-	if (x->turn != y->turn)
-		return x->turn < y->turn ? -1 : 1;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
 /* role from data.role, else from the kind */
 static const char *
 role_of(const struct entry *event)
@@ -48,7 +31,7 @@ role_of(const struct entry *event)
 	return strstr(event->kind.s, "system") ? "system" : "user";
 }
 
-static bool
+static void
 content_of(const struct entry *event, struct buf *to)
 {
 	const char *s;
@@ -62,7 +45,6 @@ content_of(const struct entry *event, struct buf *to)
 	sanitize_trim(&s, &n);
 	buf_add(to, s, n);
 	buf_release(&text);
-	return to->len > 0;
 }
 
 /* The message that an event belongs to: a reply stands with its message. */
@@ -74,40 +56,61 @@ turn_of(const struct entry *event)
 	return event->turn.n && num_i64(event->turn.s, event->turn.n, &turn) ? turn : event->seq;
 }
 
+void
+said_of(const struct entry *event, struct said *ret)
+{
+	ret->seq = event->seq;
+	ret->turn = turn_of(event);
+	ret->role = role_of(event);
+	buf_init(&ret->content);
+	content_of(event, &ret->content);
+	ret->chars = utf8_utf16_len(ret->content.s, ret->content.len);
+}
+
+void
+said_release(struct said *said)
+{
+	buf_release(&said->content);
+}
+
 /* An event that is not among these is older than the first of them, and so is its turn: what has the first one's seq or a later one as its turn is
  * all here. */
 bool
-history_reaches(struct entry **events, size_t n, int64_t seq, size_t max_turns)
+history_reaches(const struct said *said, size_t n, int64_t seq, size_t max_turns)
 {
 	size_t count = 0, i;
-	int64_t turn;
 
-	for (i = 0; i < n; i++) {
-		turn = turn_of(events[i]);
-		if (turn >= events[0]->seq && (turn < seq || events[i]->seq == seq))
+	for (i = 0; i < n; i++)
+		if (said[i].turn >= said[0].seq && (said[i].turn < seq || said[i].seq == seq))
 			count++;
-	}
 	return count >= max_turns;
 }
 
 static bool
-take(const struct entry *event, int64_t seq, struct said *said)
+comes_before(const struct said *a, const struct said *b)
 {
-	said->seq = event->seq;
-	said->turn = turn_of(event);
-	if (said->turn > seq || (said->turn == seq && said->seq != seq))
-		return false;
-	buf_init(&said->content);
-	said->role = role_of(event);
-	if (!content_of(event, &said->content))
-		return false;
-	said->chars = utf8_utf16_len(said->content.s, said->content.len);
-	return true;
+	return a->turn != b->turn ? a->turn < b->turn : a->seq < b->seq;
 }
 
-/* The last `units` UTF-16 units of the text. */
-static void
-keep_tail(struct said *said, size_t units)
+/* Those that belong to the history of seq, in order; nearly in order they come. */
+static size_t
+choose(const struct said *said, size_t n, int64_t seq, const struct said **chosen)
+{
+	size_t count = 0, i, k;
+
+	for (i = 0; i < n; i++) {
+		if (said[i].turn > seq || (said[i].turn == seq && said[i].seq != seq) || !said[i].content.len)
+			continue;
+		for (k = count++; k > 0 && comes_before(&said[i], chosen[k - 1]); k--)
+			chosen[k] = chosen[k - 1];
+		chosen[k] = &said[i];
+	}
+	return count;
+}
+
+/* Where the last `units` UTF-16 units of the text begin. */
+static size_t
+tail_of(const struct said *said, size_t units)
 {
 	size_t cut = utf8_utf16_prefix(said->content.s, said->content.len, said->chars - units);
 
@@ -118,51 +121,47 @@ keep_tail(struct said *said, size_t units)
 		utf8_next(said->content.s + cut, said->content.len - cut, &len);
 		cut += len;
 	}
-	buf_consume(&said->content, cut);
-	said->chars = utf8_utf16_len(said->content.s, said->content.len);
+	return cut;
 }
 
 void
-history_make(struct entry **events, size_t n, int64_t seq, size_t max_turns, size_t max_chars, struct history *ret)
+history_make(const struct said *said, size_t n, int64_t seq, size_t max_turns, size_t max_chars, bool texts, struct history *ret)
 {
-	struct said *all = xcalloc(n, sizeof *all);
-	size_t count = 0, first, i;
+	const struct said **chosen = xcalloc(n, sizeof *chosen);
+	size_t count, first, cut = 0, i;
 
 	memset(ret, 0, sizeof *ret);
 	buf_init(&ret->messages);
-	for (i = 0; i < n; i++)
-		if (take(events[i], seq, &all[count]))
-			count++;
-	qsort(all, count, sizeof *all, by_turn);
+	count = choose(said, n, seq, chosen);
 	ret->total = count;
 	first = count > max_turns ? count - max_turns : 0;
 	for (i = count; i > first; i--) {
-		if (ret->chars + all[i - 1].chars > max_chars) {
+		if (ret->chars + chosen[i - 1]->chars > max_chars) {
 			if (i == count) {
-				keep_tail(&all[i - 1], max_chars);
-				ret->chars = all[i - 1].chars;
 				i--;
+				cut = tail_of(chosen[i], max_chars);
+				ret->chars = utf8_utf16_len(chosen[i]->content.s + cut, chosen[i]->content.len - cut);
 			}
 			break;
 		}
-		ret->chars += all[i - 1].chars;
+		ret->chars += chosen[i - 1]->chars;
 	}
 	first = i > first ? i : first;
 	ret->used = count - first;
 	ret->truncated = ret->used < ret->total;
-	buf_addch(&ret->messages, '[');
-	for (i = first; i < count; i++) {
-		if (i > first)
-			buf_addch(&ret->messages, ',');
-		buf_addch(&ret->messages, '{');
-		jtext_add_string(&ret->messages, "role", all[i].role, strlen(all[i].role));
-		jtext_add_string(&ret->messages, "content", all[i].content.s, all[i].content.len);
-		buf_addch(&ret->messages, '}');
+	if (texts) {
+		buf_addch(&ret->messages, '[');
+		for (i = first; i < count; i++) {
+			if (i > first)
+				buf_addch(&ret->messages, ',');
+			buf_addch(&ret->messages, '{');
+			jtext_add_string(&ret->messages, "role", chosen[i]->role, strlen(chosen[i]->role));
+			jtext_add_string(&ret->messages, "content", chosen[i]->content.s + cut, chosen[i]->content.len - cut);
+			buf_addch(&ret->messages, '}');
+		}
+		buf_addch(&ret->messages, ']');
 	}
-	buf_addch(&ret->messages, ']');
-	for (i = 0; i < count; i++)
-		buf_release(&all[i].content);
-	free(all);
+	free(chosen);
 }
 
 void

@@ -5,16 +5,17 @@
 #include <string.h>
 
 #include "buf.h"
+#include "chat/history.h"
 #include "chat/recent.h"
 #include "store/store.h"
 #include "xalloc.h"
 
 #define BUCKETS 2048
-#define ENTRY_BYTES 256 /* what an event takes beside its texts, about */
+#define SAID_BYTES 128 /* what one takes beside its text, about */
 
 struct talk {
 	struct buf run;
-	struct entry *events[RECENT_EVENTS_MAX];
+	struct said said[RECENT_EVENTS_MAX];
 	size_t n;
 	bool all;
 	struct talk *newer, *older, *chain;
@@ -27,9 +28,9 @@ struct recent {
 };
 
 static size_t
-weight(const struct entry *event)
+weight(const struct said *said)
 {
-	return ENTRY_BYTES + event->data.n + event->message.n;
+	return SAID_BYTES + said->content.len;
 }
 
 static struct talk **
@@ -72,8 +73,8 @@ drop(struct recent *recent, struct talk **at)
 	*at = talk->chain;
 	unlink_age(recent, talk);
 	for (i = 0; i < talk->n; i++) {
-		recent->bytes -= weight(talk->events[i]);
-		entry_unref(talk->events[i]);
+		recent->bytes -= weight(&talk->said[i]);
+		said_release(&talk->said[i]);
 	}
 	buf_release(&talk->run);
 	free(talk);
@@ -88,18 +89,18 @@ trim(struct recent *recent)
 }
 
 static void
-append(struct recent *recent, struct talk *talk, struct entry *event)
+append(struct recent *recent, struct talk *talk, const struct entry *event)
 {
-	if (talk->n && event->seq <= talk->events[talk->n - 1]->seq)
+	if (talk->n && event->seq <= talk->said[talk->n - 1].seq)
 		return;
 	if (talk->n == RECENT_EVENTS_MAX) {
-		recent->bytes -= weight(talk->events[0]);
-		entry_unref(talk->events[0]);
-		memmove(talk->events, talk->events + 1, --talk->n * sizeof *talk->events);
+		recent->bytes -= weight(&talk->said[0]);
+		said_release(&talk->said[0]);
+		memmove(talk->said, talk->said + 1, --talk->n * sizeof *talk->said);
 		talk->all = false;
 	}
-	talk->events[talk->n++] = entry_ref(event);
-	recent->bytes += weight(event);
+	said_of(event, &talk->said[talk->n]);
+	recent->bytes += weight(&talk->said[talk->n++]);
 }
 
 struct recent *
@@ -119,7 +120,7 @@ recent_free(struct recent *recent)
 }
 
 void
-recent_take(struct recent *recent, struct span run, struct entry **events, size_t n, bool all)
+recent_take(struct recent *recent, struct span run, struct entry *const *events, size_t n, bool all)
 {
 	struct talk **at = find(recent, run), *talk;
 	size_t i;
@@ -140,7 +141,7 @@ recent_take(struct recent *recent, struct span run, struct entry **events, size_
 }
 
 void
-recent_add(struct recent *recent, struct entry *event)
+recent_add(struct recent *recent, const struct entry *event)
 {
 	struct talk *talk = *find(recent, event->stream);
 
@@ -150,16 +151,16 @@ recent_add(struct recent *recent, struct entry *event)
 	trim(recent);
 }
 
-struct entry **
+const struct said *
 recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all)
 {
 	struct talk *talk = *find(recent, run);
 
-	if (!talk || !talk->n || talk->events[talk->n - 1]->seq < seq)
+	if (!talk || !talk->n || talk->said[talk->n - 1].seq < seq)
 		return NULL;
 	unlink_age(recent, talk);
 	push_age(recent, talk);
 	*ret_n = talk->n;
 	*ret_all = talk->all;
-	return talk->events;
+	return talk->said;
 }
