@@ -60,7 +60,7 @@ certificate() {
 @test "a token is brought, and a refusal is status 4 with the server's words" {
 	AGENT_RUNTIME_TOKEN=right run -0 ws-cat --url "$url" hi bye
 	AGENT_RUNTIME_TOKEN=wrong run -4 --separate-stderr ws-cat --url "$url" hi
-	[ "${stderr_lines[0]}" = "ws-cat: fatal: unable to echo: Authentication required (401)" ]
+	[ "${stderr_lines[0]}" = "ws-cat: fatal: unable to echo: Authentication required (401 WS_UPGRADE_REJECTED)" ]
 }
 
 @test "a server that is gone, one that speaks something else, one that never answers" {
@@ -74,4 +74,12 @@ certificate() {
 	await 20 has_line plain.out '^http'
 	run -7 --separate-stderr ws-cat --url "$(head -n 1 plain.out)" hi
 	[[ $stderr == *"answered 200 with application/json, '{\"status\":\"ok\"}'"* ]]
+}
+
+@test "odd handshakes, broken frames and resets by the hundred: the server answers, and stays" {
+	for seed in 1 2 3; do start "storm$seed" python3 "$AU_SRC/tests/fake/ws-storm" "$url" 150 "$seed"; done
+	for seed in 1 2 3; do await 120 has_line "storm$seed.out" good || { cat "storm$seed.err"; return 1; }; done
+	run -0 ws-cat --url "$url" hi bye
+	[ "$output" = hi ]
+	[ ! -s echo.err ]
 }
