@@ -1,43 +1,10 @@
 #!/usr/bin/env bats
 # Threads and turns on /v1/agent: the order of the gates, validation, shapes, codes, modes, flags.
 load ../lib/common
+load ../lib/compass
 
-setup() {
-	common_setup
-	export AGENT_RUNTIME_PROVIDER=mock
-}
+setup() { compass_setup; }
 teardown() { common_teardown; }
-
-# ask METHOD PATH [BODY] [curl options]: status in $code, answer in $body, head in the file head
-ask() {
-	local method=$1 path=$2 data=()
-	shift 2
-	if [[ "${1:-}" != -* && $# -gt 0 ]]; then
-		data=(-H "content-type: ${type:-application/json}" --data-binary "$1")
-		shift
-	fi
-	: >body
-	code=$(curl -sS -X "$method" -o body -D head -w '%{http_code}' "${data[@]}" "$@" "$url$path")
-	body=$(cat body)
-}
-is() { # FILTER VALUE: of the answer
-	local got
-	got=$(jq -c "$1" body)
-	[ "$got" = "$2" ] || { echo "$1 is $got, not $2, in: $body" >&2; return 1; }
-}
-# refused STATUS CODE [MESSAGE]
-refused() {
-	[ "$code" = "$1" ] || { echo "$code: $body" >&2; return 1; }
-	is .code "\"$2\""
-	[ "$(jq -c keys body)" = '["code","message"]' ]
-	if [ $# -gt 2 ]; then [ "$(jq -r .message body)" = "$3" ] || { echo "$body" >&2; return 1; }; fi
-}
-new_thread() { # [members]
-	ask POST /v1/agent/threads "{\"workspaceSlug\":\"acme\"${1:+,$1}}"
-	[ "$code" = 201 ] || { echo "$body" >&2; return 1; }
-	thread=$(jq -r .thread.threadId body)
-}
-events() { curl -sS "$url/v1/agent/threads/$thread/events?cursor=${1:-0}&limit=500" | jq -c '.events[]'; }
 
 @test "a thread is made, shown, listed, changed and deleted" {
 	start_gateway
