@@ -7,7 +7,11 @@
 #include "clock.h"
 #include "compass.h"
 #include "err.h"
+#include "event.h"
+#include "pages.h"
+#include "records.h"
 #include "status.h"
+#include "turns.h"
 
 static const struct buf empty_object = { .s = (char[]){ "{}" }, .len = 2 };
 
@@ -91,6 +95,125 @@ compass_interrupt(struct api *api, const char *thread, const char *turn, struct 
 	buf_addf(&what, "interrupt turn '%s'", turn);
 	ok = compass_call(api, "POST", url.s, NULL, "turn", what.s, answer, err);
 	buf_release(&url);
+	buf_release(&what);
+	return ok;
+}
+
+/* ---- the end of a thread */
+
+struct last {
+	int64_t cursor;
+	unsigned count;
+};
+
+static bool
+on_event(struct span event, void *payload)
+{
+	struct last *last = payload;
+	int64_t cursor;
+
+	last->count++;
+	if (jtext_get_i64(event, "cursor", &cursor) && cursor > last->cursor)
+		last->cursor = cursor;
+	return true;
+}
+
+/* At most n events after `after`. */
+static bool
+look(struct api *api, const char *thread, int64_t after, unsigned n, struct last *ret, struct err *err)
+{
+	struct buf url = BUF_INIT, what = BUF_INIT, number = BUF_INIT;
+	bool ok;
+
+	*ret = (struct last){ .cursor = after };
+	COMPASS_PATH(api, &url, "threads", thread, "events");
+	buf_addf(&number, "%lld", (long long)after);
+	api_query(&url, "cursor", number.s);
+	buf_reset(&number);
+	buf_addf(&number, "%u", n);
+	api_query(&url, "limit", number.s);
+	buf_addf(&what, "read the events of thread '%s'", thread);
+	ok = records_get_of(api, url.s, "events", what.s, on_event, ret, NULL, err);
+	buf_release(&url);
+	buf_release(&what);
+	buf_release(&number);
+	return ok;
+}
+
+/* Steps that double until nothing comes after, then halves: some forty small questions instead of all events of a long thread. */
+static bool
+search(struct api *api, const char *thread, int64_t *cursor, struct err *err)
+{
+	int64_t step = COMPASS_EVENTS_MAX, end = INT64_MAX;
+	struct last last;
+
+	while (end - *cursor > COMPASS_EVENTS_MAX) {
+		int64_t at = end == INT64_MAX ? *cursor + step : *cursor + (end - *cursor) / 2;
+
+		if (at < *cursor || at > COMPASS_CURSOR_MAX)
+			at = COMPASS_CURSOR_MAX;
+		if (!look(api, thread, at, 1, &last, err))
+			return false;
+		if (!last.count)
+			end = at;
+		else if (last.cursor <= *cursor)
+			return true; /* it does not know what a cursor is */
+		else
+			*cursor = last.cursor;
+		step *= 2;
+	}
+	return true;
+}
+
+bool
+compass_last(struct api *api, const char *thread, int64_t from, int64_t *ret, struct err *err)
+{
+	struct last last;
+
+	for (*ret = from;;) {
+		if (!look(api, thread, *ret, COMPASS_EVENTS_MAX, &last, err))
+			return false;
+		if (last.cursor <= *ret || last.count < COMPASS_EVENTS_MAX)
+			break;
+		*ret = last.cursor;
+		if (!search(api, thread, ret, err))
+			return false;
+	}
+	*ret = last.cursor;
+	return true;
+}
+
+struct folding {
+	struct turns *turns;
+	struct event_view view;
+};
+
+static bool
+fold(struct span event, int64_t seq, void *payload)
+{
+	struct folding *folding = payload;
+
+	(void)seq;
+	if (event_view_read(&folding->view, event))
+		turns_event(folding->turns, &folding->view);
+	return true;
+}
+
+bool
+compass_open_turn(struct api *api, const char *thread, struct buf *to, struct err *err)
+{
+	struct folding folding = { .turns = turns_new(NULL) };
+	struct pages pages = { .thread = thread };
+	struct buf what = BUF_INIT;
+	bool ok;
+
+	event_view_init(&folding.view);
+	buf_addf(&what, "look for the turn in progress of thread '%s'", thread);
+	ok = pages_read(api, &pages, what.s, fold, &folding, err);
+	if (ok && turns_open(folding.turns))
+		buf_addstr(to, turns_open(folding.turns));
+	event_view_release(&folding.view);
+	turns_free(folding.turns);
 	buf_release(&what);
 	return ok;
 }

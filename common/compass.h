@@ -10,10 +10,12 @@
 #include "http.h"
 #include "jtext.h"
 
+struct buf;
 struct err;
 
 #define COMPASS_EVENTS_MAX 500 /* events of one page, what a server gives at most */
 #define COMPASS_THREADS_MAX 200
+#define COMPASS_CURSOR_MAX INT64_C(9007199254740991) /* what a server that counts in doubles can tell apart */
 
 /* The address of /v1/agent/SEGMENT... */
 #define COMPASS_PATH(api, url, ...) API_PATH((api), (url), "v1", "agent", __VA_ARGS__)
@@ -39,6 +41,12 @@ bool compass_result(struct api *api, const struct http_call *call, bool ok, cons
 
 /* Asks for the end of a turn. False: as compass_call(); STATUS_CONFLICT: it is over already, or unknown. object: the turn. */
 bool compass_interrupt(struct api *api, const char *thread, const char *turn, struct compass_answer *answer, struct err *err) USE_RESULT;
+
+/* The cursor of a thread's last event, 0 when it has none: one page from `from` on, and when that is full a search. */
+bool compass_last(struct api *api, const char *thread, int64_t from, int64_t *ret, struct err *err) USE_RESULT;
+
+/* The turn in progress, by the thread's events; appends nothing when there is none. */
+bool compass_open_turn(struct api *api, const char *thread, struct buf *to, struct err *err) USE_RESULT;
 
 /* STATUS_OK for "completed", STATUS_FAILED for "error", STATUS_CANCELLED for "interrupted"; -1 for anything else. object: a turn, or the
  * payload of turn.completed. */

@@ -105,6 +105,12 @@ follow_behind(const struct follow *follow)
 	return follow->listing || (follow->marked && follow->replaying);
 }
 
+bool
+follow_is_gateway(const struct follow *follow)
+{
+	return follow->ours;
+}
+
 uint64_t
 follow_unreadable(const struct follow *follow)
 {

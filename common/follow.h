@@ -79,6 +79,9 @@ int follow_fd(const struct follow *follow);
 
 int64_t follow_last(const struct follow *follow); /* the cursor: seq of the last event delivered */
 
+/* Is the server agent-gateway? Known once it has answered. */
+bool follow_is_gateway(const struct follow *follow);
+
 /* Inside event(): more that the server has already is about to come, so that this is not the live edge. */
 bool follow_behind(const struct follow *follow);
 

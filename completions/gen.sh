@@ -18,6 +18,9 @@ kind_of() {
 	thread:*) echo thread ;;
 	mode:*) echo 'cloud local' ;;
 	host:HOST) echo 'dynamic_sessions desktop_local' ;;
+	sandbox-policy:*) echo 'read-only workspace-write danger-full-access' ;;
+	approval-policy:*) echo 'untrusted on-request never' ;;
+	effort:*) echo 'minimal low medium high' ;;
 	state:WORD) echo 'regular archived all' ;;
 	agent:ID) echo agent ;;
 	*:FILE) echo file ;;

@@ -72,3 +72,21 @@ complete_line() {
 	run complete_line agent-gateway-token create --scope ''
 	assert_output $'read\nwrite\nadmin'
 }
+
+@test "bash: a thread id, live; words of a turn's options" {
+	start_compass
+	id=$(agent-thread-create --jq .threadId)
+	run complete_line agent-turn-start --thread "${id:0:6}"
+	assert_output "$id"
+	run complete_line agent-thread-show "${id:0:6}"
+	assert_output "$id"
+	unset AGENT_WORKSPACE
+	run complete_line agent-watch --workspace acme --thread "${id:0:6}"
+	assert_output "$id"
+	run complete_line agent-turn-start --sandbox-policy re
+	assert_output read-only
+	run complete_line agent-threads --status inP
+	assert_output inProgress
+	run complete_line agent-thread-mode l
+	assert_output local
+}

@@ -1,0 +1,507 @@
+/*
+ * agent-turn-start - start a turn in a thread
+ *
+ * reads   thread records from standard input, unless the thread is named; the text from its operands, a file, both, or
+ *         standard input when the thread is named
+ * writes  the turn when it is over, one line for each; with --stream its events as they happen
+ *
+ * Gives the turn's outcome as its status.
+ */
+#include "compat.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compass.h"
+#include "die.h"
+#include "err.h"
+#include "event.h"
+#include "filter.h"
+#include "key.h"
+#include "opt.h"
+#include "out.h"
+#include "sig.h"
+#include "subject.h"
+#include "turnstream.h"
+#include "utf8.h"
+
+#define TEXT_MAX (1024 * 1024) /* bytes; what a server takes may be less */
+
+enum {
+	OPT_WAIT = OPT_OWN,
+	OPT_NO_WAIT,
+	OPT_STREAM,
+	OPT_MODEL,
+	OPT_APPROVAL_POLICY,
+	OPT_SANDBOX_POLICY,
+	OPT_EFFORT,
+	OPT_PERSONALITY,
+	OPT_MODE,
+	OPT_HOST,
+	OPT_PARENT,
+	OPT_SOURCE,
+	OPT_REQUEST_ID,
+	OPT_NO_SOCKET,
+	OPT_OUTCOME,
+};
+
+static const struct opt opts[] = {
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ 'f', "file", "FILE", "take the text from FILE, after the operands; - is standard input" },
+	{ 'w', "wait", NULL, "wait for its end and print the turn (default)" },
+	{ 's', "stream", NULL, "print its events as they happen" },
+	{ OPT_NO_WAIT, "no-wait", NULL, "print the turn as soon as it has begun" },
+	{ OPT_MODEL, "model", "NAME", "the model" },
+	{ OPT_APPROVAL_POLICY, "approval-policy", "WORD", "when people are asked: untrusted, on-request or never, say" },
+	{ OPT_SANDBOX_POLICY, "sandbox-policy", "WORD", "read-only, workspace-write or danger-full-access; or a JSON value" },
+	{ OPT_EFFORT, "effort", "WORD", "how hard it thinks: low, medium or high, say" },
+	{ OPT_PERSONALITY, "personality", "WORD", "how it talks" },
+	{ OPT_MODE, "mode", "MODE", "cloud or local, for this turn only (default: the thread's)" },
+	{ OPT_HOST, "host", "HOST", "dynamic_sessions or desktop_local, for this turn only" },
+	{ OPT_PARENT, "parent-turn", "ID", "the turn that it answers to" },
+	{ OPT_SOURCE, "source-turn", "ID", "the turn that it is made from" },
+	{ OPT_REQUEST_ID, "request-id", "KEY", "so that asking again starts no second turn (default: a new one)" },
+	{ OPT_NO_SOCKET, "no-socket", NULL, "with --stream: poll instead of opening a WebSocket" },
+	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the turn's outcome, or ignore it" },
+	OPT_JQ,
+	OPT_API,
+	OPT_COOKIE,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-turn-start",
+	.synopsis = "[options] [TEXT ...]",
+	.about = "start a turn in a thread",
+	.example = "  agent-thread-create --workspace acme | agent-turn-start --stream --file change.diff 'explain this diff' | agent-show",
+	.opts = opts,
+	.words_are_text = true,
+};
+
+enum way { WAY_WAIT, WAY_STREAM, WAY_NO_WAIT };
+
+struct starting {
+	struct api api;
+	struct subject subject;
+	struct filter *filter;
+	struct buf text, sandbox;
+	const char *model, *approval, *effort, *personality, *mode, *host, *parent, *source, *request_id;
+	enum way way;
+	bool poll, ignore_outcome, interrupted;
+	int sig_fd;
+	unsigned count;
+	struct buf id; /* of the request that is under way */
+};
+
+/* ---- the text */
+
+static void
+check_text(const struct buf *text)
+{
+	size_t i, len;
+
+	for (i = 0; i < text->len; i += len) {
+		if (!text->s[i])
+			die(STATUS_INPUT, "unable to start the turn: a NUL at byte %zu of the text", i + 1);
+		if (utf8_next(text->s + i, text->len - i, &len) == UTF8_INVALID)
+			die(STATUS_INPUT, "unable to start the turn: not UTF-8 at byte %zu of the text", i + 1);
+	}
+	if (!text->s[strspn(text->s, " \t\r\n")])
+		die(STATUS_INPUT, "unable to start the turn: the text is empty");
+}
+
+static void
+take_text(struct buf *text, const char *file, char **words, bool named)
+{
+	struct err err = ERR_INIT;
+
+	for (; *words; words++) {
+		if (text->len)
+			buf_addch(text, ' ');
+		buf_addstr(text, *words);
+	}
+	if (!text->len && !file && !named)
+		die_usage("no text: give it as operands or with --file, or name the thread with --thread");
+	if (file && !strcmp(file, "-") && !named)
+		die_usage("standard input cannot hold the threads and the text: name the thread with --thread");
+	if (file || !text->len) {
+		if ((!file || !strcmp(file, "-")) && isatty(STDIN_FILENO))
+			info("reading the text from the terminal; end with Ctrl-D");
+		if (text->len)
+			buf_addstr(text, "\n\n");
+		if (!buf_read_file(text, file ? file : "-", TEXT_MAX, &err))
+			die_err(&err);
+		/* the newline that ends a text file is not part of the text */
+		if (text->len && text->s[text->len - 1] == '\n')
+			buf_cut(text, text->len - 1);
+	}
+	check_text(text);
+}
+
+/* ---- the request */
+
+static void
+add_if(struct buf *to, const char *key, const char *value)
+{
+	if (value)
+		jtext_add_string(to, key, value, strlen(value));
+}
+
+static void
+make_body(const struct starting *starting, struct buf *to)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "text", starting->text.s, starting->text.len);
+	add_if(to, "clientRequestId", starting->id.s);
+	add_if(to, "parentTurnId", starting->parent);
+	add_if(to, "sourceTurnId", starting->source);
+	add_if(to, "executionMode", starting->mode);
+	add_if(to, "executionHost", starting->host);
+	add_if(to, "model", starting->model);
+	add_if(to, "approvalPolicy", starting->approval);
+	if (starting->sandbox.len)
+		jtext_add_raw(to, "sandboxPolicy", starting->sandbox.s, starting->sandbox.len);
+	add_if(to, "effort", starting->effort);
+	add_if(to, "personality", starting->personality);
+	buf_addch(to, '}');
+}
+
+/* A word is a text for the server; what looks like JSON must be JSON. */
+static void
+take_sandbox(struct buf *to, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct span value;
+
+	buf_reset(to);
+	if (!strchr("{[\"", *text) || !*text)
+		jtext_quote(to, text, strlen(text));
+	else if (jtext_check(text, strlen(text), true, &value, &err))
+		jtext_compact(to, value);
+	else
+		die_usage("unable to use --sandbox-policy: %s", err.text);
+}
+
+/* ---- the outcome */
+
+static int
+status_of(const struct starting *starting, int outcome)
+{
+	return starting->ignore_outcome || outcome < 0 ? STATUS_OK : outcome;
+}
+
+/* Why it failed stands in the record; a person may not see that. */
+static void
+say_why(struct span turn)
+{
+	struct buf message = BUF_INIT;
+	struct span error;
+
+	if (compass_outcome(turn) == STATUS_FAILED && jtext_get(turn, "error", &error) && jtext_get_string(error, "message", &message))
+		info("the turn failed: %s", message.s);
+	buf_release(&message);
+}
+
+static bool
+print_turn(struct starting *starting, struct span turn, int *ret_status, struct err *err)
+{
+	*ret_status = status_of(starting, compass_outcome(turn));
+	if (!filter_result(starting->filter, &starting->subject, turn, err))
+		return false;
+	out_flush();
+	say_why(turn);
+	return true;
+}
+
+/* ---- interrupts: the first one ends the turn, the next one us */
+
+/* True: the answer is the turn as it ended. */
+static bool
+interrupt(struct starting *starting, const char *turn, struct compass_answer *answer, struct err *err)
+{
+	const char *thread = starting->subject.thread.s;
+	struct buf open = BUF_INIT;
+	bool ok = true;
+
+	sig_release();
+	starting->interrupted = true;
+	if (!turn) {
+		ok = compass_open_turn(&starting->api, thread, &open, err);
+		if (ok && !open.len)
+			ok = err_set(err, STATUS_NO, "unable to interrupt the turn: none is in progress in thread '%s'", thread);
+	}
+	if (ok)
+		ok = compass_interrupt(&starting->api, thread, turn ? turn : open.s, answer, err);
+	if (ok)
+		info("asked for the end of the turn; interrupt again to leave without waiting for it");
+	else
+		warn("%s; interrupt again to leave", err->text);
+	buf_release(&open);
+	return ok;
+}
+
+/* 0, or SIGINT when it is the first one; others end us: leaving never ends a turn. */
+static int
+take_signal(const struct starting *starting)
+{
+	int signo = starting->interrupted ? 0 : sig_take();
+
+	if (signo && signo != SIGINT)
+		sig_die(signo);
+	return signo;
+}
+
+static bool
+wait_for_more(struct starting *starting, int fd, int64_t deadline, struct err *err)
+{
+	struct pollfd fds[2] = { { .fd = starting->interrupted ? -1 : starting->sig_fd }, { .fd = fd } };
+
+	out_flush();
+	if (deadline_left(starting->api.deadline) == 0) {
+		err_set(err, STATUS_TIMEOUT, "unable to wait for the turn in thread '%s': the deadline of %lld ms passed", starting->subject.thread.s,
+		    (long long)starting->api.timeout_ms);
+		err_hint(err, "it goes on; see agent-watch --thread");
+		return false;
+	}
+	return http_wait(starting->api.http, fds, 2, deadline < starting->api.deadline ? deadline : starting->api.deadline, err);
+}
+
+/* ---- waiting for the answer */
+
+/* The request's answer is the turn. False: err says why, *ret_lost whether the turn may have begun. */
+static bool
+wait_for_answer(struct starting *starting, struct http_call *call, const char *what, int *ret_status, struct err *err)
+{
+	struct compass_answer interrupted;
+	struct span whole, turn;
+	struct err why = ERR_INIT;
+	bool ok, ended;
+
+	while (!http_done(call, &ok, &why)) {
+		if (take_signal(starting) == SIGINT) {
+			memset(&interrupted, 0, sizeof interrupted);
+			ended = interrupt(starting, NULL, &interrupted, err);
+			if (ended)
+				ended = print_turn(starting, interrupted.object, ret_status, err);
+			compass_release(&interrupted);
+			if (ended)
+				return true; /* a server may keep the request until its runtime is done: the turn is over */
+		}
+		if (!wait_for_more(starting, -1, DEADLINE_NONE, err))
+			return false;
+	}
+	*err = why;
+	if (!compass_result(&starting->api, call, ok, "turn", what, &whole, &turn, err)) {
+		const struct http_answer *answer = http_call_answer(call);
+
+		if (answer->status ? answer->status == 502 || answer->status == 504 : answer->sent)
+			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s", starting->id.s);
+		return false;
+	}
+	return print_turn(starting, turn, ret_status, err);
+}
+
+static bool
+start_and_wait(struct starting *starting, const struct buf *body, int *ret_status, struct err *err)
+{
+	static const char *const no_wait[] = { "prefer", "respond-async", NULL };
+	struct buf url = BUF_INIT, what = BUF_INIT;
+	struct http_call *call;
+	bool ok;
+
+	COMPASS_PATH(&starting->api, &url, "threads", starting->subject.thread.s, "turns");
+	if (starting->way == WAY_NO_WAIT)
+		api_query(&url, "wait", "false");
+	buf_addf(&what, "start a turn in thread '%s'", starting->subject.thread.s);
+	call = compass_start(&starting->api, "POST", url.s, body, starting->way == WAY_NO_WAIT ? no_wait : NULL);
+	ok = wait_for_answer(starting, call, what.s, ret_status, err);
+	http_end(call);
+	buf_release(&url);
+	buf_release(&what);
+	return ok;
+}
+
+/* ---- streaming */
+
+static void
+on_event(const struct event_view *view, void *payload)
+{
+	struct starting *starting = payload;
+	struct err err = ERR_INIT;
+
+	if (!filter_run(starting->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
+		warn_err(&err);
+}
+
+static void
+on_notice(const char *text, void *payload)
+{
+	(void)payload;
+	info("%s", text);
+}
+
+static bool
+start_and_stream(struct starting *starting, const struct buf *body, int *ret_status, struct err *err)
+{
+	const struct turnstream_request request = {
+		.thread = starting->subject.thread.s,
+		.text = starting->text.s,
+		.request_id = starting->id.s,
+		.body = body,
+		.from = starting->subject.seq > 0 ? starting->subject.seq : 0,
+		.follow = { .no_stream = starting->poll },
+		.event = on_event,
+		.notice = on_notice,
+		.payload = starting,
+	};
+	struct turnstream *stream = turnstream_new(&starting->api, &request, err);
+	enum follow_result result = FOLLOW_FAILED;
+	struct compass_answer interrupted;
+
+	while (stream && (result = turnstream_step(stream, err)) == FOLLOW_ON) {
+		if (take_signal(starting) == SIGINT) {
+			memset(&interrupted, 0, sizeof interrupted);
+			(void)interrupt(starting, turnstream_turn(stream), &interrupted, err);
+			compass_release(&interrupted);
+		}
+		if (!wait_for_more(starting, turnstream_fd(stream), turnstream_deadline(stream), err)) {
+			result = FOLLOW_FAILED;
+			break;
+		}
+	}
+	if (result == FOLLOW_DONE)
+		*ret_status = status_of(starting, turnstream_outcome(stream));
+	turnstream_free(stream);
+	return result == FOLLOW_DONE;
+}
+
+static bool
+start(struct starting *starting, int *ret_status, struct err *err)
+{
+	struct buf body = BUF_INIT;
+	bool ok;
+
+	if (!starting->subject.thread.len)
+		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread", (unsigned long long)starting->subject.in.count);
+	buf_reset(&starting->id);
+	if (starting->request_id)
+		buf_addf(&starting->id, starting->count ? "%s-%u" : "%s", starting->request_id, starting->count);
+	else
+		key_add(&starting->id);
+	starting->count++;
+	make_body(starting, &body);
+	ok = (starting->way == WAY_STREAM ? start_and_stream : start_and_wait)(starting, &body, ret_status, err);
+	buf_release(&body);
+	return ok;
+}
+
+/* ---- options */
+
+static bool
+take_option(struct starting *starting, int key)
+{
+	const char **const texts[] = {
+		[OPT_MODEL - OPT_OWN] = &starting->model,
+		[OPT_APPROVAL_POLICY - OPT_OWN] = &starting->approval,
+		[OPT_EFFORT - OPT_OWN] = &starting->effort,
+		[OPT_PERSONALITY - OPT_OWN] = &starting->personality,
+		[OPT_MODE - OPT_OWN] = &starting->mode,
+		[OPT_HOST - OPT_OWN] = &starting->host,
+		[OPT_PARENT - OPT_OWN] = &starting->parent,
+		[OPT_SOURCE - OPT_OWN] = &starting->source,
+	};
+
+	if (key < OPT_OWN || (size_t)(key - OPT_OWN) >= ARRAY_LEN(texts) || !texts[key - OPT_OWN])
+		return false;
+	*texts[key - OPT_OWN] = opt_arg;
+	return true;
+}
+
+static void
+read_options(struct starting *starting, int *argc, char ***argv, const char **ret_file, const char **ret_program)
+{
+	struct err err = ERR_INIT;
+	int key;
+
+	while ((key = opt_next(&cmd, argc, argv)) != -1)
+		switch (key) {
+		case 'f':
+			*ret_file = opt_arg;
+			break;
+		case 'w':
+			starting->way = WAY_WAIT;
+			break;
+		case 's':
+			starting->way = WAY_STREAM;
+			break;
+		case OPT_NO_WAIT:
+			starting->way = WAY_NO_WAIT;
+			break;
+		case OPT_NO_SOCKET:
+			starting->poll = true;
+			break;
+		case OPT_SANDBOX_POLICY:
+			take_sandbox(&starting->sandbox, opt_arg);
+			break;
+		case OPT_REQUEST_ID:
+			if (!key_check(opt_arg, &err))
+				die_usage("%s", err.text);
+			starting->request_id = opt_arg;
+			break;
+		case OPT_OUTCOME:
+			if (strcmp(opt_arg, "exit") && strcmp(opt_arg, "ignore"))
+				die_usage("unable to use --outcome '%s': expected exit or ignore", opt_arg);
+			starting->ignore_outcome = !strcmp(opt_arg, "ignore");
+			break;
+		case OPT_KEY_JQ:
+			*ret_program = opt_arg;
+			break;
+		default:
+			if (!take_option(starting, key) && !subject_opt(&starting->subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&starting->api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct starting starting = { .api = API_INIT, .text = BUF_INIT, .sandbox = BUF_INIT, .id = BUF_INIT };
+	struct err err = ERR_INIT;
+	const char *program = NULL, *file = NULL;
+	int status = STATUS_OK;
+	enum subject_result next;
+
+	cmd_init(&cmd);
+	subject_init(&starting.subject);
+	read_options(&starting, &argc, &argv, &file, &program);
+	take_text(&starting.text, file, argv, subject_named(&starting.subject));
+	starting.filter = filter_new(program, &err);
+	if (!starting.filter || !api_open(&starting.api, &err))
+		die_err(&err);
+
+	starting.sig_fd = sig_catch();
+	while (!starting.interrupted && (next = subject_next(&starting.subject, &err)) != SUBJECT_END) {
+		int outcome = STATUS_OK;
+
+		if (next == SUBJECT_BAD || !start(&starting, &outcome, &err)) {
+			out_flush();
+			warn_err(&err);
+			outcome = err.status;
+		}
+		status = status_worse(status, outcome);
+		out_flush();
+	}
+
+	buf_release(&starting.text);
+	buf_release(&starting.sandbox);
+	buf_release(&starting.id);
+	filter_free(starting.filter);
+	subject_release(&starting.subject);
+	api_release(&starting.api);
+	return status_worse(status, out_close());
+}
