@@ -269,6 +269,11 @@ health() { curl -s "$url/api/services/svc_far" | jq -c '.service.runtime | [.lif
 	say r 'status 500'
 	say r cut
 	is "$(asked | jq -r .method | grep -c tools/call)" 2
+	# also not by libcurl, over a connection that was kept
+	api POST /api/services/svc_far/introspect
+	say r drop
+	[[ $reply == 'fetch failed: '* ]]
+	is "$(asked | jq -r .method | grep -c tools/call)" 3
 	port=${mcp##*:} port=${port%/mcp}
 	kill "$mcp_pid"
 	await 10 gone "$mcp_pid"
@@ -276,6 +281,30 @@ health() { curl -s "$url/api/services/svc_far" | jq -c '.service.runtime | [.lif
 	await 10 eval "agent-events r3 --jq .kind | grep -q tool_called"
 	start_mcp --port "$port"
 	await 30 has_line late.out 'MCP: are you back?'
+}
+
+@test "over TLS, with a certificate that is trusted and not without" {
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+	start_mcp --cert cert.pem --key key.pem
+	start_gateway
+	far
+	[[ $(field .service.runtime.lastError) == 'fetch failed: '*certificate* ]]
+	kill "$gateway_pid"
+	await 10 gone "$gateway_pid"
+	export SSL_CERT_FILE=$PWD/cert.pem
+	start_gateway
+	far
+	is "$(field .service.runtime.lifecycle)" RUNNING
+	say r hello
+	is "$reply" 'MCP: hello'
+}
+
+@test "the chat's own deadline goes before the origin's" {
+	start_mcp
+	start_gateway
+	far '.timeoutMs = 60000' '.metadata.agent.chat.timeoutMs = 1000'
+	say r hang
+	is "$reply" 'This operation was aborted: no answer within 1000 ms'
 }
 
 @test "cancelling a run ends its call at once" {

@@ -342,27 +342,35 @@ start_curl(struct fetcher *fetcher, struct err *err)
 static void
 set_options(struct fetch *fetch, const struct fetch_request *request)
 {
+	__typeof__(fetch->fetcher->lib->easy_setopt) set = fetch->fetcher->lib->easy_setopt;
+	const char *certificates = getenv("SSL_CERT_FILE");
 	CURL *easy = fetch->easy;
 
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_PRIVATE, fetch);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_URL, request->url);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
-	if (fetch->body) {
-		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POST, 1L);
-		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body);
-		fetch->fetcher->lib->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	set(easy, CURLOPT_PRIVATE, fetch);
+	set(easy, CURLOPT_URL, request->url);
+	set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	set(easy, CURLOPT_NOSIGNAL, 1L);
+	set(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	set(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
+	set(easy, CURLOPT_HTTPHEADER, fetch->headers);
+	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
+	set(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	if (certificates && *certificates)
+		set(easy, CURLOPT_CAINFO, certificates);
+	if (request->once) {
+		set(easy, CURLOPT_FRESH_CONNECT, 1L);
+		set(easy, CURLOPT_FORBID_REUSE, 1L);
 	}
-	fetch->fetcher->lib->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	set(easy, CURLOPT_HEADERFUNCTION, take_header);
+	set(easy, CURLOPT_HEADERDATA, fetch);
+	set(easy, CURLOPT_WRITEFUNCTION, take_body);
+	set(easy, CURLOPT_WRITEDATA, fetch);
+	if (fetch->body) {
+		set(easy, CURLOPT_POST, 1L);
+		set(easy, CURLOPT_POSTFIELDS, fetch->body);
+		set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	}
+	set(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 struct fetch *

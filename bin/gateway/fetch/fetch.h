@@ -2,7 +2,8 @@
  *
  * libcurl's multi interface driven by libevent: nothing here waits, and names are resolved on threads of libcurl's own. Every request has a
  * deadline for its whole and one for its connection, and a largest answer. Redirects are not followed (a token must not wander); nothing is
- * sent twice by itself. libcurl and TLS are started by the first request. Proxies come from the environment as libcurl reads it.
+ * sent twice by itself (see `once`). libcurl and TLS are started by the first request. Proxies come from the environment as libcurl reads it, and
+ * so does SSL_CERT_FILE, the certificates to trust instead of the system's.
  */
 #ifndef FETCH_H
 #define FETCH_H
@@ -49,6 +50,7 @@ struct fetch_request {
 	int64_t timeout_ms;	    /* from the start to the last byte */
 	size_t body_max;	    /* bytes of the answer */
 	fetch_body_cb *body_cb;	    /* NULL: the body is held */
+	bool once;		    /* on a connection of its own: on a kept one that has been closed, libcurl would send the request again by itself */
 };
 
 struct fetcher *fetcher_new(struct event_base *base, const char *user_agent);

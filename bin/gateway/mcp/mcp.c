@@ -498,6 +498,7 @@ send_call(struct mcp_call *call)
 		end_later(call, MCP_REFUSED, err.text);
 		head_release(&head);
 	} else {
+		request.once = !strcmp(call->method, "tools/call"); /* the others may come twice */
 		request.headers = head.list;
 		request.body = body.s;
 		request.body_len = body.len;

@@ -4,7 +4,7 @@
  * is opened by the first request (initialize, then notifications/initialized) and opened again when the server has forgotten it. At most
  * `concurrency` requests are under way; further ones wait in order, so that nobody is turned away for coming ninth.
  *
- * Nothing that may have reached the server is sent twice: only a request whose connection failed is tried again (retry_max), and one that the
+ * No call of a tool that may have reached the server is sent twice: only a request whose connection failed is tried again (retry_max), and one that the
  * server refused because it does not know the session.
  */
 #ifndef MCP_H
