@@ -33,7 +33,7 @@ struct run {
 	struct runtime_settings settings;
 	struct buf log, account, notices, text, message, thread, answer, info;
 	uint64_t turn, approval, generation;
-	int ends, deltas, gones, events, resolved, open, kill_after, interrupt_after;
+	int ends, deltas, gones, events, resolved, open, kill_after, interrupt_after, again;
 	bool interrupted, replied, stopped, auto_accept;
 	struct runtime_end end;
 	struct runtime_gone gone;
@@ -123,6 +123,12 @@ on_event(const struct runtime_event *event, void *payload)
 		if (event->end->fault)
 			buf_addf(&run->log, " %s", runtime_fault_word(event->end->fault));
 		buf_addch(&run->log, '\n');
+		if (run->again) {
+			struct runtime_turn_request request = { .thread = { run->thread.s, run->thread.len }, .text = TEXT("again") };
+
+			run->again--;
+			run->turn = runtime_turn_start(run->runtime, &request, on_event, run);
+		}
 		break;
 	}
 	if (run->interrupt_after && run->events == run->interrupt_after)

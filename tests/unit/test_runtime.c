@@ -105,6 +105,9 @@ test_many(void)
 		run_close(&other);
 	}
 	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED, "and does not disturb the first");
+	run.again = 20;
+	ask(&run, "x");
+	ok(until(&run.ends, 21) && run.end.outcome == RUNTIME_COMPLETED, "the next one can be asked for in the end of the one before");
 	run_close(&run);
 }
 

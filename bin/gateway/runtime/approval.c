@@ -34,8 +34,7 @@ send_result(struct runtime *runtime, struct span id, const struct buf *result)
 	buf_addstr(line, ",\"result\":");
 	buf_add(line, result->s, result->len);
 	buf_addch(line, '}');
-	if (!runtime_send(runtime, line, false))
-		runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime does not read what it is sent");
+	runtime_say(runtime, line);
 }
 
 static void
@@ -49,8 +48,7 @@ send_refusal(struct runtime *runtime, struct span id, const char *why)
 	buf_addstr(line, ",\"error\":{\"code\":-32000,\"message\":");
 	jtext_quote(line, why, strlen(why));
 	buf_addstr(line, "}}");
-	if (!runtime_send(runtime, line, false))
-		runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime does not read what it is sent");
+	runtime_say(runtime, line);
 }
 
 static void

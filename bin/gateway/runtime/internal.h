@@ -178,7 +178,7 @@ struct runtime {
 	struct buf line; /* being built */
 	struct buf greeted, agent, last_error, errors, error_line, why;
 	enum runtime_fault why_fault; /* why it is being ended; NONE: it was asked to */
-	bool ending;
+	bool ending, unread; /* unread: it does not read what it must, the next tick ends it */
 	/* stop */
 	bool stopping, stopped;
 	int64_t stop_at;
@@ -189,6 +189,7 @@ struct runtime {
 void runtime_tick(struct runtime *runtime);  /* soon */
 void runtime_rearm(struct runtime *runtime); /* the timer, after deadlines have changed */
 bool runtime_send(struct runtime *runtime, const struct buf *line, bool secret); /* adds the newline */
+void runtime_say(struct runtime *runtime, const struct buf *line); /* the same for what must be said: a child that does not read it is ended */
 void runtime_need(struct runtime *runtime);
 /* Ends the child for a reason of ours; what was under way fails with it. */
 void runtime_break(struct runtime *runtime, enum runtime_fault fault, const char *fmt, ...) PRINTF(3, 4);

@@ -139,6 +139,15 @@ runtime_send(struct runtime *runtime, const struct buf *line, bool secret)
 	return sent;
 }
 
+void
+runtime_say(struct runtime *runtime, const struct buf *line)
+{
+	if (runtime_send(runtime, line, false))
+		return;
+	runtime->unread = true;
+	runtime_tick(runtime);
+}
+
 /* Tells all that has failed or was resolved; what is more than TELL_MAX waits for the next round of the loop. */
 static void
 tell_all(struct runtime *runtime)
@@ -400,8 +409,7 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 	buf_reset(&runtime->agent);
 	jtext_get_string(reply->result, "userAgent", &runtime->agent);
 	buf_addstr(&line, "{\"method\":\"initialized\"}");
-	if (!runtime_send(runtime, &line, false))
-		runtime_break(runtime, RUNTIME_FAULT_START, "the runtime does not read what it is sent");
+	runtime_say(runtime, &line);
 	buf_release(&line);
 	runtime->ready_mono = clock_monotonic_ms();
 	runtime->ready_wall = clock_wall_ms();
@@ -555,6 +563,9 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 
 	(void)fd;
 	(void)what;
+	if (runtime->unread)
+		runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime does not read what it is sent");
+	runtime->unread = false;
 	tell_all(runtime);
 	runtime_need(runtime);
 	if (runtime->state == RUNTIME_READY && !runtime->stopping) {

@@ -19,7 +19,7 @@ turn_on(const struct runtime *runtime, const char *thread, size_t n)
 	struct turn *turn;
 
 	for (turn = runtime->turns; turn; turn = turn->next)
-		if (turn->state != TURN_FAILED && n && turn->thread.len == n && !memcmp(turn->thread.s, thread, n))
+		if (turn->state != TURN_FAILED && !turn->ending && n && turn->thread.len == n && !memcmp(turn->thread.s, thread, n))
 			return turn;
 	return NULL;
 }
