@@ -43,7 +43,7 @@ kind_of() {
 }
 operand_of() {
 	case $1 in
-	agent-watch | agent-events | agent-runs) echo run ;;
+	agent-watch | agent-events | agent-runs | agent-run-cancel) echo run ;;
 	agent-thread-show) echo thread ;;
 	agent-thread-mode) echo 'cloud local' ;;
 	agent-gateway-token) echo 'create list revoke' ;;

@@ -41,6 +41,8 @@ complete_line() {
 	agent-run-create --agent echo-agent --run run_tab_1 >/dev/null
 	run complete_line agent-watch run_t
 	assert_output run_tab_1
+	run complete_line agent-run-cancel run_t
+	assert_output run_tab_1
 	run complete_line agent-send --run run_t
 	assert_output run_tab_1
 	run complete_line agent-send --run = run_t

@@ -82,6 +82,15 @@ get() { curl -sS -o body -D head -w '%{http_code} %{content_type}' "$url$1" "${@
 	agent-send --run "$run" 'from the shell' >/dev/null
 	wait_js '[...document.querySelectorAll("#log .mine")].some((li) => li.textContent.endsWith("from the shell"))'
 
+	# of a long run only its newest events are read, and then what happens
+	for n in $(seq 2500); do echo "{\"kind\":\"agent.note\",\"message\":\"note $n\",\"data\":{\"runId\":\"long\"}}"; done | agent-emit >/dev/null
+	wait_js '[...document.querySelectorAll("#runs button")].some((b) => b.dataset.id === "long")'
+	click '#runs button[data-id=long]'
+	wait_js 'document.querySelectorAll("#log li").length === 1000 && document.querySelector("#log li:last-child").textContent.endsWith("note 2500")'
+	agent-emit --run long --kind agent.note -m 'one more' >/dev/null
+	wait_js 'document.querySelectorAll("#log li").length === 1000 && document.querySelector("#log li:last-child").textContent.endsWith("one more")'
+	js 'document.querySelectorAll("#events li").length <= 300' | grep -qx true
+
 	# a handler that hangs, cancelled
 	click '#agents button[data-id=svc_slow]'
 	wait_js 'document.getElementById("chat-title").textContent.startsWith("slow")'

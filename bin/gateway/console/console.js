@@ -7,6 +7,7 @@ const RUNS_SHOWN = 100;
 const EVENTS_SHOWN = 300;
 const LOG_SHOWN = 1000;
 const REFRESH_MS = 400;
+const GATHER_MS = 50;
 const PAUSE_MIN_MS = 250;
 const PAUSE_MAX_MS = 10000;
 const TERMINAL = new Map([['agent.run_completed', 'completed'], ['agent.run_failed', 'failed'], ['agent.run_cancelled', 'cancelled']]);
@@ -84,10 +85,10 @@ async function readRecords(body, give) {
 	}
 }
 
-/* Follows a stream until the returned function is called. */
-function follow(where, onEvent, onState) {
+/* Follows a stream, from behind an event, until the returned function is called. */
+function follow(where, after, onEvent, onState) {
 	const control = new AbortController();
-	let last = 0, pause = PAUSE_MIN_MS;
+	let last = after, pause = PAUSE_MIN_MS;
 	const once = async () => {
 		const answer = await fetch(where, {
 			headers: headers({ accept: 'text/event-stream', ...(last ? { 'last-event-id': String(last) } : {}) }),
@@ -168,13 +169,33 @@ function make(tag, text, attributes = {}) {
 	return node;
 }
 
+/* Items gather for a moment, so that many of them cost one layout; of more than a list holds the oldest go. */
+const gathering = new Map();
 function add(list, item, most) {
+	const items = gathering.get(list);
+	if (!items) {
+		gathering.set(list, [item]);
+		setTimeout(() => put(list, most), GATHER_MS);
+		return;
+	}
+	items.push(item);
+	if (items.length > 2 * most)
+		items.splice(0, most);
+}
+function put(list, most) {
+	const items = (gathering.get(list) ?? []).slice(-most);
 	const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-	list.append(item);
-	while (list.childElementCount > most)
-		list.firstElementChild.remove();
+	gathering.delete(list);
+	const over = list.childElementCount + items.length - most;
+	if (over > 0)
+		list.replaceChildren(...[...list.children].slice(over));
+	list.append(...items);
 	if (atEnd)
 		list.scrollTop = list.scrollHeight;
+}
+function empty(list) {
+	gathering.delete(list);
+	list.replaceChildren();
 }
 
 /* A list of buttons keeps its focus while it is made anew. */
@@ -274,11 +295,11 @@ async function begin(item) {
 
 function open(id, agent, service) {
 	run?.stop();
-	run = { id, agent, service, status: 'queued', over: false };
+	run = { id, agent, service, status: 'queued', over: false, stop: () => {} };
 	history.replaceState(null, '', '#run=' + encodeURIComponent(id));
 	$('chat-title').textContent = `${agent}: ${id}`;
 	$('chat-none').hidden = true;
-	$('log').replaceChildren();
+	empty($('log'));
 	$('log').hidden = false;
 	$('form').hidden = false;
 	$('cancel').hidden = false;
@@ -286,12 +307,21 @@ function open(id, agent, service) {
 	for (const button of $('runs').querySelectorAll('button'))
 		button.toggleAttribute('aria-current', false);
 	$('runs').querySelector(`button[data-id="${CSS.escape(id)}"]`)?.setAttribute('aria-current', 'true');
-	const mine = run;
-	run.stop = follow(path('api', 'agents', 'runs', id, 'events', 'stream') + '?after=0', (event) => {
+	watchRun(run).catch(failed);
+	refresh();
+}
+
+/* Of a long run only its newest events are read; then what happens. */
+async function watchRun(mine) {
+	const where = path('api', 'agents', 'runs', mine.id, 'events');
+	const { items } = await ask('GET', `${where}?limit=${LOG_SHOWN}`);
+	if (run !== mine)
+		return;
+	items.forEach(tell);
+	mine.stop = follow(`${where}/stream?after=${items.at(-1)?.seq ?? 0}`, items.at(-1)?.seq ?? 0, (event) => {
 		if (run === mine)
 			tell(event);
 	}, () => {});
-	refresh();
 }
 
 function show(status) {
@@ -419,8 +449,8 @@ async function start() {
 		$('leave').hidden = !token;
 		fine();
 		stopLive?.();
-		$('events').replaceChildren();
-		stopLive = follow('/api/events', happened, (state) => {
+		empty($('events'));
+		stopLive = follow('/api/events', 0, happened, (state) => {
 			$('connection').dataset.state = state;
 			$('connection').textContent = state === 'live' ? 'connected' : 'connection lost, trying again';
 		});
