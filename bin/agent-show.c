@@ -24,7 +24,7 @@
 enum { OPT_FORMAT = OPT_OWN, OPT_COLOR, OPT_TIME, OPT_RAW };
 
 static const struct opt opts[] = {
-	{ OPT_FORMAT, "format", "FORM", "text (default), line (each event folded to one line) or table (registry items)" },
+	{ OPT_FORMAT, "format", "FORM", "text (default), line (each event folded to one line), plain (shorter, without times) or table (registry items)" },
 	{ OPT_KEY_AGENT, "agent", "NAME", "who speaks when an event does not say (default agent)" },
 	{ OPT_TIME, "time", "ZONE", "utc (default), local or none" },
 	{ OPT_COLOR, "color", "WHEN", "auto (default: on a terminal, unless NO_COLOR is set), always or never" },
@@ -107,10 +107,13 @@ show_all(struct show *show, struct show_table *table)
 }
 
 static bool
-is_one_of(const char *text, const char *a, const char *b, const char *c)
+is_one_of(const char *text, const char *const *words)
 {
-	return !strcmp(text, a) || !strcmp(text, b) || !strcmp(text, c);
+	while (*words && strcmp(text, *words) != 0)
+		words++;
+	return *words != NULL;
 }
+#define IS_ONE_OF(text, ...) is_one_of(text, (const char *const[]){ __VA_ARGS__, NULL })
 
 int
 main(int argc, char *argv[])
@@ -144,12 +147,13 @@ main(int argc, char *argv[])
 		}
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (!is_one_of(format, "text", "line", "table"))
-		die_usage("unable to use --format '%s': expected text, line or table", format);
-	if (!is_one_of(zone, "utc", "local", "none"))
+	if (!IS_ONE_OF(format, "text", "line", "plain", "table"))
+		die_usage("unable to use --format '%s': expected text, line, plain or table", format);
+	if (!IS_ONE_OF(zone, "utc", "local", "none"))
 		die_usage("unable to use --time '%s': expected utc, local or none", zone);
-	if (!is_one_of(color, "auto", "always", "never"))
+	if (!IS_ONE_OF(color, "auto", "always", "never"))
 		die_usage("unable to use --color '%s': expected auto, always or never", color);
+	show.plain = !strcmp(format, "plain");
 	show.fold = !strcmp(format, "line");
 	show.time = !strcmp(zone, "local") ? SHOW_LOCAL : !strcmp(zone, "none") ? SHOW_NO_TIME : SHOW_UTC;
 	show.color = want_color(color);

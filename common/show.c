@@ -89,7 +89,7 @@ add_text(const struct show *show, const struct buf *text, struct buf *to)
 		} else if (c == '\r' && i + 1 < end && text->s[i + 1] == '\n') {
 			continue;
 		} else if (c == '\n') {
-			buf_addstr(&shaped, "\n    ");
+			buf_addstr(&shaped, show->plain ? "\n" : "\n    ");
 		} else
 			buf_addch(&shaped, c);
 	}
@@ -118,7 +118,7 @@ add_stamp(const struct show *show, struct span record, struct buf *to)
 	time_t seconds;
 	struct tm tm;
 
-	if (show->time == SHOW_NO_TIME)
+	if (show->time == SHOW_NO_TIME || show->plain)
 		return;
 	if (!FIRST_TEXT(record, &at, "at", "createdAt"))
 		buf_addstr(&at, "1970-01-01T00:00:00.000Z");
@@ -146,8 +146,10 @@ find_who(const struct show *show, struct span data, struct buf *to)
 /* ---- events */
 
 static bool
-is_mine(const char *kind)
+is_mine(const struct show *show, const char *kind)
 {
+	if (show->plain)
+		return !strcmp(kind, "agent.chat.user_message");
 	return !strcmp(kind, "agent.hitl_input") || !strcmp(kind, "agent.human_message") || !strcmp(kind, "agent.chat.user_message");
 }
 
@@ -176,7 +178,8 @@ find_text(struct show *show, const struct event_view *view, struct buf *text)
 {
 	bool reply = !strcmp(view->kind.s, "agent.chat.assistant_message");
 
-	if (!FIRST_TEXT(view->data, text, "message", "text", "input", "reason", "waitingReason", "error"))
+	if (show->plain ? !FIRST_TEXT(view->data, text, "message", "text") :
+			  !FIRST_TEXT(view->data, text, "message", "text", "input", "reason", "waitingReason", "error"))
 		(void)FIRST_TEXT(view->whole, text, "message");
 	if (!strcmp(view->kind.s, "agent.step_completed") && repeats_reply(show, view, text) && !FIRST_TEXT(view->whole, text, "message"))
 		buf_addstr(text, "done");
@@ -195,10 +198,10 @@ show_event(struct show *show, const struct event_view *view, struct buf *to)
 	find_text(show, view, &text);
 	find_who(show, view->data, &who);
 	add_stamp(show, view->whole, to);
-	if (is_mine(kind)) {
+	if (is_mine(show, kind)) {
 		add_color(show, GREEN, to);
 		buf_addstr(to, "you");
-	} else if (!strcmp(kind, "agent.chat.system_message")) {
+	} else if (!show->plain && !strcmp(kind, "agent.chat.system_message")) {
 		add_color(show, DIM, to);
 		buf_addstr(to, "system");
 	} else {

@@ -17,6 +17,7 @@ struct show {
 	const char *agent;  /* who speaks when the event does not say; NULL: "agent" */
 	enum show_time time;
 	bool fold;	    /* runs of white space become one blank (one event, one line) */
+	bool plain;	    /* the shorter rendering of section 14.4: no time, no reasons, line breaks as they are */
 	bool color, raw;    /* raw: nothing is made safe */
 	/* private */
 	struct buf last_reply;

@@ -33,7 +33,8 @@ kind_of() {
 	trigger:*) echo 'api event timer a2a' ;;
 	color:*) echo 'auto always never' ;;
 	time:*) echo 'utc local none' ;;
-	format:*) echo 'text line table' ;;
+	format:*) echo 'text line plain table' ;;
+	texts:*) echo 'native clarity ts' ;;
 	bridge:*) echo 'clarity ts' ;;
 	on-gap:*) echo 'stop continue' ;;
 	outcome:*) echo 'exit ignore' ;;

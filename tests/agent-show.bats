@@ -39,6 +39,16 @@ event() { jq -cn --arg kind "$1" --argjson data "$2" '{seq: 1, at: "2026-11-21T0
 	[ "$(agent-show --time none --format line <in)" = 'b: one two three' ]
 }
 
+@test "--format plain: no times, no reasons, line breaks as they are" {
+	{
+		event agent.chat.assistant_message '{"agent":"b","message":"one\n  two"}'
+		event agent.waiting '{"agent":"b","reason":"tired"}'
+		event agent.hitl_input '{"agent":"b","message":"x"}'
+		event agent.chat.user_message '{"agent":"b","text":"y"}'
+	} >in
+	[ "$(agent-show --format plain <in)" = $'b: one\n  two\nb (agent.waiting): the message\nb (agent.hitl_input): x\nyou: y' ]
+}
+
 @test "control characters, escapes and direction marks are shown, never sent; --raw sends them" {
 	event agent.chat.assistant_message '{"agent":"b\u001b[2J","message":"\u001b]52;c;x\u0007\u202eabc\u009b31m\u0000"}' >in
 	[ "$(agent-show --time none <in)" = 'b\x1b[2J: \x1b]52;c;x\x07\u202eabc\x9b31m\x00' ]

@@ -77,10 +77,94 @@ question() { # STEM KEY TEXT TIME
 	CLARITY_RUNTIME_TOKEN=s3cret run -0 clarity-agent runtime-agents "$url"
 }
 
-@test "runtime-chat is that of the toolkit" {
-	start_gateway
-	run -0 clarity-agent runtime-chat "$url" svc_echo < <(echo hello)
-	[[ $output == *"Echo: hello"* ]]
+# chat ARGUMENTS...: standard input is the chat
+chat() { timeout 60 clarity-agent runtime-chat "$@"; }
+# as RUN ended in out, without its id
+said() { sed -E -e 's/run_cli_[0-9a-z_]+/RUN/g' out; }
+
+@test "runtime-chat: the native texts" {
+	start_clarity
+	printf 'x\n99\n1\nhello\n/status\n/exit\nnever\n' | chat "$url/" >out
+	[ "$(sed -n 1,3p out)" = "Connected to runtime: $url"$'\nSelect an agent:\n  1. EchoAgent (echo-agent) service=svc_00echo' ]
+	said | grep -qx 'Run: RUN service=svc_00echo agent=echo-agent' # at once, whatever is on its way
+	[ "$(said | sed -n '/^agent number/,$p' | grep -v '^Run: ')" = "agent number> 
+Invalid selection. Enter 1-10.
+agent number> 
+Invalid selection. Enter 1-10.
+agent number> 
+Started run: RUN
+Runtime: $url
+Service: svc_00echo
+Agent: echo-agent
+Commands: /status, /refresh, /exit
+echo-agent (agent.run_created): agent.run_created (RUN)
+echo-agent (agent.run_started): agent.run_started (RUN)
+you: hello
+echo-agent (agent.step_started): Runtime chat processing started (RUN)
+echo-agent: Echo: hello
+echo-agent (agent.step_completed): Runtime chat response ready (RUN)
+echo-agent (agent.waiting): Awaiting next operator input (RUN)
+Closing runtime chat." ] || { cat out; false; }
+}
+
+@test "runtime-chat: a service by row or id, attached, resumed, and the end of the input" {
+	start_clarity
+	printf 'one\n' | chat "$url" svc_00echo >out
+	grep -qx '  1. EchoAgent (echo-agent) service=svc_00echo' out
+	grep -qx 'Service: svc_00echo' out
+	[ "$(tail -n 1 out)" = 'stdin closed. Exiting chat.' ]
+	id=$(sed -n 's/^Started run: //p' out)
+	chat "$url" 1 --run-id "$id" </dev/null >out
+	grep -qx "Attached to run: $id" out
+	grep -qx 'echo-agent: Echo: one' out
+	chat "$url" 1 --resume-latest --poll-ms x --events-limit y </dev/null >out
+	grep -qx "Resumed run: $id" out
+	run -1 --separate-stderr chat "$url" svc_nope </dev/null
+	[ "$stderr" = 'service not found in runtime registry: svc_nope' ]
+	run -1 --separate-stderr chat "$url" </dev/null
+	[ "$stderr" = 'stdin closed. Exiting chat.' ]
+}
+
+@test "runtime-chat: a run that ends, and what goes wrong, with status 1" {
+	start_clarity
+	printf 'hello\nmore\n' | chat "$url" svc_06ending >out
+	[ "$(tail -n 1 out)" = 'Run is terminal. Exiting chat.' ]
+	run -1 --separate-stderr chat 127.0.0.1:1
+	[[ $stderr == 'Failed to load runtime registry: '*'connection refused' ]]
+	run -1 chat "$url" --nonsense
+	run -1 --separate-stderr chat "$url" --bridge perl
+	[ "$stderr" = "invalid --bridge value: perl. Use 'clarity' or 'ts'." ]
+	run -1 --separate-stderr chat < <(echo)
+	[ "$output" = $'runtime url> \nValue is required.\nruntime url> ' ]
+}
+
+@test "runtime-chat --bridge ts: times, reasons, sorted rows" {
+	start_clarity
+	printf '1\nhello\n' | chat "$url" --bridge ts >out
+	grep -q '^   1. EchoAgent (echo-agent) service=svc_00echo triggers=api lifecycle=REGISTERED health=UNKNOWN$' out
+	grep -q '^\[..:..:..\] echo-agent: Echo: hello$' out
+	grep -q '^\[..:..:..\] echo-agent (agent.waiting): awaiting operator input$' out
+	run -1 --separate-stderr chat "$url" svc_nope --bridge=ts </dev/null
+	[[ $stderr == *'service not found in runtime registry: svc_nope. Known: svc_00echo, '* ]]
+}
+
+@test "runtime-chat --bridge clarity: says what it ignores, and asks" {
+	start_clarity
+	printf '\n0\n1\nhello\n/exit\n' | chat "$url" svc_02slow --agent x --run-id y --no-stream --bridge clarity >out
+	[ "$(sed -n 1,8p out)" = "Clarity runtime-chat uses runtime discovery + numbered selection. Ignoring positional service-id.
+Clarity runtime-chat resolves agent from selected service. Ignoring --agent.
+Clarity runtime-chat currently creates a fresh run per session. Ignoring --run-id.
+Clarity runtime-chat currently uses a fixed event page size. Ignoring --events-limit.
+token (optional)> 
+--no-stream provided; clarity runtime-chat currently runs in poll mode by default.
+Clarity Runtime Chat CLI
+Connected to runtime: $url" ]
+	grep -qx 'Invalid selection. Enter a number from 1 to 10.' out
+	[ "$(said | sed -n '/^Connected to service/,/^Commands/p')" = $'Connected to service svc_00echo (agent echo-agent)\nRun: RUN\nCommands: /refresh, /exit' ]
+	grep -qx 'echo-agent: Echo: hello' out
+	[ "$(tail -n 1 out)" = 'Closing runtime chat.' ]
+	run jq -r '.requests.stream // 0' <(curl -s "$url/__fake")
+	[ "$output" = 0 ]
 }
 
 # ---- list, answer, cancel
