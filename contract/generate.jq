@@ -92,7 +92,7 @@ def man_operation: . as $o |
 	(if .op["x-scope"] and .op["x-scope"] != "read" then "Scope:", ".Cm \(.op["x-scope"]) ." else empty end),
 	man_parameters,
 	(if .op.requestBody then "Body:", ".Vt \(.op.requestBody | body_of | mdoc)" + (if .op.requestBody.required then "." else " (may be left out)." end) else empty end),
-	(.op.responses | to_entries | map(select(.key | test("^[123]"))) | .[] | "\(.key):", ".Vt \(.value | answer_of | mdoc) .", (.value | resolve | .description | select(. != "Done.") | mdoc_text)),
+	(.op.responses | to_entries | map(select(.key | test("^[123]"))) | .[] | (.value | answer_of) as $answer | (if $answer == "" then "\(.key)." else "\(.key):", ".Vt \($answer | mdoc) ." end), (.value | resolve | .description | select(. != "Done.") | mdoc_text)),
 	(.op.responses | to_entries | map(select(.key | test("^[45]"))) | if . == [] then empty else "Refusals: " + (map(.key + ((.value | response_codes) as $c | if $c == [] then "" else " (" + ($c | join(", ")) + ")" end)) | join(", ") | mdoc) + "." end);
 
 def man_surface: .name as $name | .description as $description |

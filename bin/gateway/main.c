@@ -173,7 +173,7 @@ on_request(struct request *request, void *payload)
 
 	if (handle_own(request))
 		return;
-	if (compass_handle(gateway->compass, request))
+	if (auth_handle(gateway->auth, request) || compass_handle(gateway->compass, request))
 		return;
 	if (auth_guards(request_path(request)) && !auth_admit(gateway->auth, request))
 		return;

@@ -103,7 +103,7 @@ emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 	[ "$(bearer wrong /api/agents/registry)" = 401 ]
 	audit | tail -n 1 | jq -e '.user == null and .action == "GET" and .status == 401'
 	[ "$(audit | grep -vc '"token\.')" = 3 ]
-	run -1 grep -F "${token:17}" "$BATS_TEST_TMPDIR/state/audit.ndjson"
+	run -1 grep -Fe "${token:17}" "$BATS_TEST_TMPDIR/state/audit.ndjson"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/state/audit.ndjson")" = 600 ]
 }
 
@@ -127,4 +127,57 @@ emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 	start_gateway
 	for i in 1 2 3; do [ "$(code "${emit[@]}" "$url/api/agents/events")" = 200 ]; done
 	[ "$(grep -c 'unable to write to the audit log' "$gateway_log.err")" = 1 ]
+}
+
+@test "a browser exchanges its token for a cookie, uses it, and closes it" {
+	token=$(make_token --user ann --workspace acme)
+	start_gateway
+	session=$url/v1/auth/session
+	[ "$(code -X POST "$session")" = 401 ]
+	[ "$(cat answer)" = '{"code":"UNAUTHORIZED","message":"Authentication required"}' ]
+	[ "$(bearer "$token" /v1/auth/session -X POST -H 'x-request-id: r1' -D head)" = 201 ]
+	jq -e '.user.id == "ann" and .workspaces == [{"slug":"acme"}] and .activeWorkspaceSlug == "acme" and .everywhere == false and .scopes == ["read","write"]' answer
+	grep -qi '^x-request-id: r1' head
+	grep -qi '^cache-control: no-store' head
+	cookie=$(sed -n 's/^set-cookie: \(__Host-compass_session=[A-Za-z0-9_-]*\); Path=\/; HttpOnly; Secure; SameSite=Lax; Max-Age=28800\r$/\1/p' head)
+	[ ${#cookie} = 66 ]
+	run -1 grep -rFe "${cookie#*=}" "$BATS_TEST_TMPDIR/state"
+	[ "$(code -b "$cookie" "$url/v1/auth/me")" = 200 ]
+	jq -e '.user.id == "ann"' answer
+	[ "$(code -b "$cookie" "$url/v1/agent/threads/t")" = 404 ]
+	[ "$(jq -r .code answer)" = AGENT_THREAD_NOT_FOUND ]
+	[ "$(code -b "$cookie" -H 'content-type: application/json' -d '{}' "$url/v1/agent/threads")" = 403 ]
+	[ "$(jq -r .code answer)" = CSRF_ORIGIN_REQUIRED ]
+	[ "$(code -b "$cookie" -H 'Origin: http://evil.example' -X DELETE "$session")" = 403 ]
+	[ "$(jq -r .code answer)" = CSRF_ORIGIN_DENIED ]
+	# another gateway on the same state
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	start_gateway
+	session=$url/v1/auth/session
+	[ "$(code -b "$cookie" "$url/v1/auth/me")" = 200 ]
+	[ "$(code -b "$cookie" -H "Origin: $url" -X DELETE -D head "$session")" = 204 ]
+	grep -qi '^set-cookie: __Host-compass_session=; .*Max-Age=0' head
+	[ "$(code -b "$cookie" "$url/v1/auth/me")" = 401 ]
+	audit | jq -es 'map(select(.subject == "/v1/auth/session" and .user == "ann") | .action + " " + (.status | tostring)) == ["POST 201", "DELETE 204"]'
+	[ "$(code -X PUT "$session")" = 404 ]
+}
+
+@test "a session ends by its time, by its sleep, and with its token" {
+	token=$(make_token --user ann)
+	AUTH_SESSION_TTL_SECONDS=1 start_gateway
+	open_session() { bearer "$token" /v1/auth/session -X POST -c jar >/dev/null && awk '/__Host/ { print $6 "=" $7 }' jar; }
+	cookie=$(open_session)
+	over() { [ "$(code -b "$cookie" "$url/v1/auth/me")" = 401 ] && [ "$(jq -r .code answer)" = "$1" ]; }
+	await 10 over UNAUTHORIZED
+	common_teardown
+	AUTH_SESSION_IDLE_TTL_SECONDS=0 start_gateway
+	cookie=$(open_session)
+	[ "$(code -b "$cookie" "$url/v1/auth/me")" = 200 ]
+	common_teardown
+	start_gateway
+	cookie=$(open_session)
+	[ "$(code -b "$cookie" "$url/v1/auth/me")" = 200 ]
+	agent-gateway-token --state "$BATS_TEST_TMPDIR/state" revoke "${token:4:12}"
+	over UNAUTHORIZED
 }

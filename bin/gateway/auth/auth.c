@@ -146,7 +146,7 @@ names_fit(const struct auth *auth, struct request *request)
 	if (!names_host(auth, request)) {
 		utf8_safe(&safe, host, strlen(host), UTF8_SAFE_LINE);
 		request_reply_error(request, 403, NULL, "forbidden: host '%s' is not allowed", safe.s);
-	} else if (!names_origin(auth, request)) {
+	} else if (!names_origin(auth, request, false)) {
 		utf8_safe(&safe, origin, strlen(origin), UTF8_SAFE_LINE);
 		request_reply_error(request, 403, NULL, "forbidden: origin '%s' is not allowed", safe.s);
 	} else

@@ -26,7 +26,7 @@ struct auth_settings {
 	bool query_token;		 /* ?token= counts on every path, from anywhere */
 	const char *const *allow_hosts;	 /* NULL-ended; NULL: none */
 	const char *tokens_file;	 /* token.h; NULL: none. Looked at with every request, so a revoked token ends at once */
-	const char *web_origin;		 /* WEB_BASE_URL: the pages that may use cookies (NULL: AUTH_WEB_ORIGIN) and, when given, everything else */
+	const char *web_origin;		 /* WEB_BASE_URL: the pages that may use tokens and cookies (NULL: AUTH_WEB_ORIGIN) and, when given, ask without */
 	int64_t session_ms, session_idle_ms; /* 0: the defaults below */
 	unsigned rate, burst;		 /* requests per second and at once of one principal (not local); rate 0: no limit */
 	void (*problem)(const struct err *err, void *payload); /* told when the file of tokens has become wrong, or sessions cannot be kept; NULL: not */
@@ -98,6 +98,9 @@ bool auth_sessions_keep(struct auth *auth, const char *file, struct err *err) US
 
 /* Appends the value of a Set-Cookie header. False: err says why (too many sessions). */
 bool auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;
+/* Answers /v1/auth/session (POST: a token for a cookie; DELETE: it is closed) and GET /v1/auth/me. False: none of them. */
+bool auth_handle(struct auth *auth, struct request *request) USE_RESULT;
+
 /* The principal of the request's cookie, a new reference, or NULL; *ret_idle: it was there and slept too long. */
 struct principal *auth_session_find(struct auth *auth, const struct request *request, bool *ret_idle);
 /* Ends the request's session, if it has one; appends a Set-Cookie value that removes it. */

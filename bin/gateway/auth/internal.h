@@ -72,7 +72,7 @@ bool caller_rate(struct auth *auth, struct principal *principal, unsigned *ret_s
 
 /* names.c: the names that a browser brings */
 bool names_host(const struct auth *auth, const struct request *request);
-bool names_origin(const struct auth *auth, const struct request *request); /* none, or an allowed one */
+bool names_origin(const struct auth *auth, const struct request *request, bool by_token); /* none, or an allowed one */
 /* For cookies: Origin or Referer must be there. */
 enum names_origin { ORIGIN_GOOD, ORIGIN_MISSING, ORIGIN_WRONG };
 enum names_origin names_own_origin(const struct auth *auth, const struct request *request);

@@ -163,7 +163,7 @@ auth_judge_origin(struct auth *auth, struct request *request, struct auth_verdic
 			no(ret, 403, "CSRF_ORIGIN_REQUIRED", "Origin header is required for state-changing requests");
 		else if (origin == ORIGIN_WRONG)
 			no(ret, 403, "CSRF_ORIGIN_DENIED", "Cross-origin state-changing requests are not allowed");
-	} else if (!names_origin(auth, request))
+	} else if (!names_origin(auth, request, brought && auth_needs_token(auth)))
 		no(ret, 403, "CSRF_ORIGIN_DENIED", "Cross-origin requests are not allowed");
 	return !ret->status;
 }

@@ -90,9 +90,10 @@ same_origin(struct span a, struct span b)
 	return a.n == b.n && !strncasecmp(a.s, b.s, a.n);
 }
 
-/* An Origin is the page's own address: it must be the one that the request goes to, or one that the operator allows. */
+/* An Origin is the page's own address: it must be the one that the request goes to, or one that the operator allows. known: the caller
+ * brings something that says who it is, so that the web that the contract names by default may ask too. */
 static bool
-origin_allowed(const struct auth *auth, struct span origin, const struct request *request, bool by_cookie)
+origin_allowed(const struct auth *auth, struct span origin, const struct request *request, bool known)
 {
 	const char *host = request_header(request, "host"), *rest, *web = auth->settings.web_origin;
 	struct span authority;
@@ -105,17 +106,17 @@ origin_allowed(const struct auth *auth, struct span origin, const struct request
 		return true;
 	if (is_allowed(auth, host_of(rest).n <= authority.n ? host_of(rest) : authority))
 		return true;
-	if (!web && by_cookie)
+	if (!web && known)
 		web = AUTH_WEB_ORIGIN;
 	return web && same_origin(origin, origin_of(web));
 }
 
 bool
-names_origin(const struct auth *auth, const struct request *request)
+names_origin(const struct auth *auth, const struct request *request, bool by_token)
 {
 	const char *origin = request_header(request, "origin");
 
-	return !origin || origin_allowed(auth, origin_of(origin), request, false);
+	return !origin || origin_allowed(auth, origin_of(origin), request, by_token);
 }
 
 enum names_origin
