@@ -48,6 +48,9 @@ health() { curl -s "$url/api/services/svc_far" | jq -c '.service.runtime | [.lif
 	is "$(asked | jq -c 'select(.method == "tools/call") | .params.arguments.messages' | tail -n 1)" \
 		'[{"role":"user","content":"hello there"},{"role":"assistant","content":"MCP: hello there"},{"role":"user","content":"again"}]'
 	is "$(asked | jq -r .method | grep -c initialize$)" 1
+	# the end of the service is the end of the session
+	api POST /api/services/svc_far/stop
+	await 10 eval 'asked | jq -r ".method + \" \" + (.headers[\"mcp-session-id\"] // \"\")" | grep -qx "DELETE session-1"'
 }
 
 @test "answers in event streams are read, and the stream need not end" {

@@ -51,6 +51,10 @@ main(void)
 	both(json, "{\"id\":\"svc_1-7\",\"error\":\"bad\"}", MCP_READ_ERROR, "remote RPC error", "an error that is no object");
 	both(json, "{\"id\":\"svc_1-7\",\"error\":null,\"result\":{}}", MCP_READ_RESULT, "{}", "an error that is null is none");
 	both(json, "{\"id\":null,\"error\":{\"message\":\"parse error\"}}", MCP_READ_ERROR, "parse error", "an error that knows no id");
+	both(json, "{\"id\":null,\"result\":{}}", MCP_READ_RESULT, "{}", "alone, it need not name the id");
+	both(json, "{\"result\":{}}", MCP_READ_RESULT, "{}", "nor have one");
+	both(json, "[{\"result\":1},{\"id\":\"svc_1-7\",\"result\":2}]", MCP_READ_RESULT, "2", "in a batch it must");
+	both(json, "{\"method\":\"notifications/x\"}", MCP_READ_BROKEN, "the answer is for another request", "a notification is no answer");
 	both(json, "{\"id\":\"svc_1-8\",\"result\":{}}", MCP_READ_BROKEN, "the answer is for another request", "the answer to another request");
 	both(json, "{\"id\":7,\"result\":{}}", MCP_READ_BROKEN, "the answer is for another request", "an id that is no string is not ours");
 	both(json, "{\"id\":\"svc_1-7\"}", MCP_READ_BROKEN, "the answer has neither result nor error", "neither");

@@ -605,6 +605,30 @@ mcp_forget(struct mcp *mcp)
 		mcp->session = SESSION_NONE;
 }
 
+static void
+on_farewell(const struct fetch_answer *answer, void *payload)
+{
+	(void)answer;
+	(void)payload;
+}
+
+/* The server may forget the session; whether it does is its own business. */
+static void
+say_farewell(struct mcp *mcp)
+{
+	struct fetch_request request = { .method = "DELETE", .url = mcp->endpoint, .timeout_ms = mcp->settings.timeout_ms, .body_max = ANSWER_EXTRA };
+	struct head head;
+	struct err err = ERR_INIT;
+
+	if (!mcp->session_id.len)
+		return;
+	if (head_make(mcp, NULL, &head, &err)) {
+		request.headers = head.list;
+		fetch_start(mcp->fetcher, &request, on_farewell, NULL);
+	}
+	head_release(&head);
+}
+
 void
 mcp_stop(struct mcp *mcp, const char *why)
 {
@@ -624,6 +648,7 @@ mcp_stop(struct mcp *mcp, const char *why)
 		mcp->notice = NULL;
 		mcp->session = SESSION_OPEN;
 	}
+	say_farewell(mcp);
 	mcp_forget(mcp);
 }
 

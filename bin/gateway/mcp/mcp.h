@@ -62,7 +62,7 @@ struct mcp_call *mcp_call(struct mcp *mcp, const struct mcp_request *request, mc
 void mcp_end(struct mcp_call *call, const char *why); /* its done() comes as ever, refused with this reason */
 
 void mcp_forget(struct mcp *mcp);		 /* the session is over: the next request opens one */
-void mcp_stop(struct mcp *mcp, const char *why); /* every call ends, refused with this reason; and mcp_forget() */
+void mcp_stop(struct mcp *mcp, const char *why); /* every call ends, refused with this reason; the session too, and the server is told */
 size_t mcp_count(const struct mcp *mcp);	 /* under way and waiting */
 
 #endif

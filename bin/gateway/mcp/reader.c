@@ -25,20 +25,24 @@ take_error(struct mcp_reader *reader, struct span error)
 		settle(reader, MCP_READ_ERROR, "remote RPC error");
 }
 
-/* Is this message the answer? One without an id answers too when it is an error: the other side could not read ours. */
+/* Is this message the answer? Alone in the body of a request's own answer it need not name an id (an error may not know ours, and some servers leave it
+ * out), but it must not name another one. */
 static void
 take_message(struct mcp_reader *reader, struct span message, bool alone)
 {
 	struct buf id = BUF_INIT;
-	struct span value = SPAN_NONE, error, result;
+	struct span value, error, result;
 	bool has_error, ours;
 
 	if (jtext_type(message) != JTEXT_OBJECT)
 		return;
 	has_error = jtext_get(message, "error", &error) && jtext_type(error) != JTEXT_NULL;
-	ours = jtext_get(message, "id", &value) && jtext_string(value, &id) && id.len == reader->id.len && !memcmp(id.s, reader->id.s, id.len);
+	if (!jtext_get(message, "id", &value) || jtext_type(value) == JTEXT_NULL)
+		ours = alone;
+	else
+		ours = jtext_string(value, &id) && id.len == reader->id.len && !memcmp(id.s, reader->id.s, id.len);
 	buf_release(&id);
-	if (!ours && !(alone && has_error && (!value.s || jtext_type(value) == JTEXT_NULL)))
+	if (!ours)
 		return;
 	if (has_error)
 		take_error(reader, error);
@@ -70,7 +74,7 @@ take_json(struct mcp_reader *reader, const char *s, size_t n, bool alone)
 		take_message(reader, value, alone);
 	else
 		while (reader->state == MCP_READ_MORE && jtext_each(value, &pos, NULL, &item))
-			take_message(reader, item, alone);
+			take_message(reader, item, false);
 	return true;
 }
 

@@ -26,6 +26,7 @@ struct services {
 	struct breaker_settings breaker;
 	bool record;
 	struct service *list;
+	bool forget;		 /* there may be one in the list whose agent is not there */
 	struct retired *retired; /* connections of manifests that were replaced or removed */
 	struct event *sweep;	 /* frees them when they are quiet */
 	struct event *turn;	 /* starts what waits, tells what is known */

@@ -98,6 +98,7 @@ service_of(struct services *services, struct span id)
 	service->last_step = &service->step;
 	service->next = services->list;
 	services->list = service;
+	services->forget |= !service_agent(service);
 	return service;
 }
 
@@ -501,10 +502,15 @@ forget_removed(struct services *services)
 {
 	struct service **at = &services->list;
 
+	if (!services->forget)
+		return;
+	services->forget = false;
 	while (*at) {
 		struct service *service = *at;
+		bool busy = service->op || service->step || service->calls || service->mcp;
 
-		if (service->op || service->step || service->calls || service->mcp || service_agent(service)) {
+		if (busy || service_agent(service)) {
+			services->forget |= busy && !service_agent(service);
 			at = &service->next;
 			continue;
 		}

@@ -121,9 +121,11 @@ after_step(struct change *change)
 	struct agent_state *state = agents_state(agents, id);
 	bool ok = change->result == CHANGE_DONE;
 
-	if (ok && step->remove)
+	if (ok && step->remove) {
 		agents_remove(agents, id);
-	else if (ok && state) {
+		service->services->forget = true;
+	}
+	if (ok && !step->remove && state) {
 		swap(&state->last_error, &step->state.last_error);
 		swap(&state->interface, &step->state.interface);
 		state->lifecycle = step->state.lifecycle;
