@@ -4,7 +4,10 @@ load ../lib/common
 load ../lib/services
 
 setup() { common_setup; }
-teardown() { common_teardown; }
+teardown() {
+	common_teardown
+	if [ -n "${mounted:-}" ]; then umount "$mounted"; fi
+}
 
 # echo_manifest ID: as the contract's minimal one
 echo_manifest() { manifest "$1" '{"type":"local_wasm","wasmPath":"/x/any.wasm","entry":"main"}' '.metadata.agent.chat = {mode: "echo"}'; }
@@ -191,6 +194,58 @@ audit() { curl -s "$url/api/audit?limit=2000" | jq -c "$@"; }
 	is "$(jq -c '.service.runtime | [.lifecycle, .restartCount]' after)" '["RUNNING",1]'
 	is "$(lifecycle svc_a) $(lifecycle svc_b)" 'STOPPED REGISTERED'
 	is "$(curl -s "$url/api/services" | jq -c '[.items[].serviceId]')" '["svc_echo","svc_shell","svc_c","svc_a","svc_b"]'
+}
+
+@test "a kill while many are applied loses none that was answered" {
+	start_gateway
+	for i in $(seq 150); do
+		manifest "k$i" '{"type":"local_wasm","wasmPath":"/x/any.wasm","entry":"main"}' '.metadata.agent.chat = {mode: "echo"}' | jq -c '{manifest: .}' >"m$i"
+	done
+	# eight callers, each with its share, note what was answered with 200
+	for caller in 0 1 2 3 4 5 6 7; do
+		(for i in $(seq $((caller + 1)) 8 150); do
+			[ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary "@m$i" "$url/api/services/apply")" != 200 ] || echo "svc_k$i" >>answered
+		done) 3>&- &
+	done
+	await 20 count_lines answered . 20
+	kill -9 "$gateway_pid"
+	wait $(jobs -p | grep -vxF "$gateway_pid") || :
+	n=$(wc -l <answered)
+	[ "$n" -lt 150 ] || skip "all were applied before the kill"
+	start_gateway
+	curl -s "$url/api/services" | jq -r '.items[].serviceId' | sort >there
+	is "$(sort answered | comm -23 - there)" ''
+	is "$(audit '[.items[] | select(.kind == "service.manifest_applied") | .serviceId] | sort == (unique)')" true
+}
+
+@test "a full disk: nothing is changed, and the answer says so" {
+	[ "$(id -u)" = 0 ] || skip "mounting a small file system needs root"
+	mkdir small
+	mount -t tmpfs -o size=600k tmpfs small 2>/dev/null || skip "this machine cannot mount a tmpfs"
+	mounted=$BATS_TEST_TMPDIR/small
+	start_gateway --state small
+	head -c 60000 /dev/zero | tr '\0' x >blob
+	for i in $(seq 20); do
+		apply < <(echo_manifest "f$i" | jq -c --rawfile b blob '.metadata.x = $b')
+		[ "$code" = 200 ] || break
+	done
+	is "$code" 503
+	[[ $(field .error) == 'unable to store: '* ]]
+	api GET "/api/services/svc_f$i"
+	is "$code" 404
+	for _ in $(seq 200); do
+		api POST /api/services/svc_shell/restart
+		[ "$code" = 200 ] || break
+	done
+	is "$code" 503
+	is "$(lifecycle svc_shell | grep -cE 'RUNNING|STOPPED')" 1
+	mount -o remount,size=10m "$mounted"
+	api POST /api/services/svc_shell/start
+	is "$code $(field .service.runtime.lifecycle)" '200 RUNNING'
+	apply < <(echo_manifest "f$i")
+	is "$code" 200
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
 }
 
 @test "an agent of the directory belongs to its file; what it does is remembered" {
