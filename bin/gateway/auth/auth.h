@@ -65,7 +65,7 @@ bool principal_everywhere(const struct principal *principal); /* member of every
 size_t principal_workspaces(const struct principal *principal); /* those that are named */
 const char *principal_workspace(const struct principal *principal, size_t i);
 
-/* False once the token is revoked or past its end, or the session closed or past its: streams look at it with their tick. */
+/* False once the token is revoked (50 ms later at most) or past its end, or the session closed or past its: streams ask with their tick. */
 bool auth_holds(struct auth *auth, const struct principal *principal);
 
 /* Why not, in the words of the Compass contract section 3. */
