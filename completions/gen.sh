@@ -28,7 +28,13 @@ kind_of() {
 	errors:*) echo 'text json' ;;
 	scope:*) echo 'read write admin' ;;
 	role:*) echo 'user assistant system' ;;
-	status:*) [ "$1" = agent-threads ] && echo 'idle inProgress completed interrupted error' || echo 'queued running waiting completed failed cancelled' ;;
+	status:*)
+		case $1 in
+		agent-threads) echo 'idle inProgress completed interrupted error' ;;
+		agent-approvals) echo 'pending resolved all' ;;
+		*) echo 'queued running waiting completed failed cancelled' ;;
+		esac
+		;;
 	level:*) echo 'info warn error' ;;
 	trigger:*) echo 'api event timer a2a' ;;
 	color:*) echo 'auto always never' ;;
@@ -45,7 +51,9 @@ kind_of() {
 operand_of() {
 	case $1 in
 	agent-watch | agent-events | agent-runs | agent-run-cancel) echo run ;;
-	agent-thread-show) echo thread ;;
+	agent-thread-show | agent-approvals) echo thread ;;
+	agent-account-login) echo 'apiKey chatgpt chatgptDeviceCode chatgptAuthTokens' ;;
+	agent-approve) echo 'accept acceptForSession decline cancel' ;;
 	agent-thread-mode) echo 'cloud local' ;;
 	agent-gateway-token) echo 'create list revoke' ;;
 	clarity-agent) echo 'runtime-agents runtime-chat connect watch list answer cancel serve' ;;

@@ -1,0 +1,159 @@
+/*
+ * agent-approvals - list what runtimes ask people
+ *
+ * reads   its operands, else records with a threadId from standard input
+ * writes  one approval a line, as the server gives it
+ */
+#include "compat.h"
+
+#include <string.h>
+
+#include "compass.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "opt.h"
+#include "out.h"
+#include "records.h"
+#include "subject.h"
+
+enum { OPT_STATUS = OPT_OWN };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ OPT_STATUS, "status", "WORD", "pending (default), resolved or all" },
+	{ '0', "null", NULL, "print approval ids only, each ended by NUL" },
+	OPT_JQ,
+	OPT_API,
+	OPT_COOKIE,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-approvals",
+	.synopsis = "[options] [THREAD ...]",
+	.about = "list what runtimes ask people",
+	.example = "  agent-threads --workspace acme --status inProgress | agent-approvals | jq -c '[.kind, .params.command]'",
+	.opts = opts,
+};
+
+struct listing {
+	struct api api;
+	struct filter *filter;
+	const char *status;
+	bool ids;
+	size_t count;
+};
+
+/* The server may give all, whatever it was asked for. */
+static bool
+is_wanted(const struct listing *listing, struct span item)
+{
+	struct span status;
+
+	return !strcmp(listing->status, "all") || !jtext_get(item, "status", &status) || jtext_is_string(status, listing->status);
+}
+
+static bool
+print_approval(struct span item, void *payload)
+{
+	struct listing *listing = payload;
+	struct buf id = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (!is_wanted(listing, item))
+		return true;
+	listing->count++;
+	if (listing->ids) {
+		if (jtext_get_string(item, "approvalId", &id))
+			out_write(id.s, id.len + 1);
+		buf_release(&id);
+	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err))
+		warn_err(&err);
+	return true;
+}
+
+static int
+list(struct listing *listing, const char *thread)
+{
+	struct buf url = BUF_INIT, what = BUF_INIT;
+	struct err err = ERR_INIT;
+	int status = STATUS_OK;
+
+	COMPASS_PATH(&listing->api, &url, "threads", thread, "approvals");
+	api_query(&url, "status", listing->status);
+	buf_addf(&what, "list the approvals of thread '%s'", thread);
+	if (!records_get_of(&listing->api, url.s, "approvals", what.s, print_approval, listing, NULL, &err)) {
+		out_flush();
+		warn_err(&err);
+		status = err.status;
+	}
+	out_flush();
+	buf_release(&url);
+	buf_release(&what);
+	return status;
+}
+
+static int
+list_subjects(struct listing *listing, struct subject *subject)
+{
+	struct err err = ERR_INIT;
+	enum subject_result next;
+	int status = STATUS_OK;
+
+	while ((next = subject_next(subject, &err)) != SUBJECT_END) {
+		if (next == SUBJECT_OK && subject->thread.len) {
+			status = status_worse(status, list(listing, subject->thread.s));
+			continue;
+		}
+		if (next == SUBJECT_OK)
+			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread", (unsigned long long)subject->in.count);
+		warn_err(&err);
+		status = status_worse(status, err.status);
+	}
+	return status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct listing listing = { .api = API_INIT, .status = "pending" };
+	struct subject subject;
+	struct err err = ERR_INIT;
+	const char *program = NULL;
+	int key, status = STATUS_OK;
+
+	cmd_init(&cmd);
+	subject_init(&subject);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		if (key == OPT_STATUS)
+			listing.status = opt_arg;
+		else if (key == '0')
+			listing.ids = true;
+		else if (key == OPT_KEY_JQ)
+			program = opt_arg;
+		else if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&listing.api, key, opt_arg, &err)))
+			die_usage("%s", err.text);
+	if (strcmp(listing.status, "pending") && strcmp(listing.status, "resolved") && strcmp(listing.status, "all"))
+		die_usage("unable to use --status '%s': expected pending, resolved or all", listing.status);
+	if (argc > 0 && subject.thread.len)
+		die_usage("unexpected operand '%s'", *argv);
+	listing.filter = filter_new(program, &err);
+	if (!listing.filter || !api_open(&listing.api, &err))
+		die_err(&err);
+
+	if (argc == 0) {
+		(void)subject_named(&subject);
+		status = list_subjects(&listing, &subject);
+	}
+	for (; argc > 0; argc--, argv++)
+		status = status_worse(status, list(&listing, *argv));
+	if (status == STATUS_OK && !listing.count)
+		status = STATUS_NO;
+
+	filter_free(listing.filter);
+	subject_release(&subject);
+	api_release(&listing.api);
+	return status_worse(status, out_close());
+}
