@@ -195,6 +195,7 @@ start(struct serve *serve)
 		die(STATUS_BUG, "unable to start the event loop");
 	catch_signals(serve);
 	serve->broker_settings.base = serve->base;
+	serve->broker_settings.auth = serve->auth;
 	serve->broker_settings.compact = true;
 	serve->broker = broker_new(&serve->broker_settings, &err);
 	if (!serve->broker)

@@ -688,6 +688,7 @@ start(struct gateway *gateway)
 	gateway->clarity = clarity_new(&clarity);
 	start_compass(gateway);
 	broker.base = gateway->base;
+	broker.auth = gateway->auth;
 	gateway->broker = broker_new(&broker, &err);
 	if (!gateway->broker)
 		die_err(&err);

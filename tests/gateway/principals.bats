@@ -31,6 +31,18 @@ emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 	[ "$(code "$url/api/agents/registry")" = 401 ]
 }
 
+@test "an open stream ends with its token" {
+	start_gateway
+	token=$(make_token --user ann)
+	for path in /events /api/events /api/agents/runs/r1/events/stream; do
+		start "stream${path//\//-}" curl -sSN -H "Authorization: Bearer $token" "$url$path"
+		streams+=("$pid")
+		await 10 has_line "stream${path//\//-}.out" '^: live'
+	done
+	agent-gateway-token --state "$BATS_TEST_TMPDIR/state" revoke "${token:4:12}"
+	for pid in "${streams[@]}"; do await 10 gone "$pid"; done
+}
+
 @test "a token of several, and the one of --token-file beside it" {
 	ann=$(make_token --user ann) bob=$(make_token --user bob)
 	echo s3cret >one

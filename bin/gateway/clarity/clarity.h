@@ -20,7 +20,7 @@ struct clarity_settings {
 	struct chat *chat;
 	struct services *services;
 	const struct agents *agents;
-	const struct auth *auth;
+	struct auth *auth;
 	struct event_base *base;
 	int64_t started_ms; /* wall clock */
 	size_t a2a_max;	    /* bytes of one message between agents (contract: 65536) */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/auth.h"
 #include "clarity/internal.h"
 #include "clock.h"
 #include "err.h"
@@ -21,6 +22,7 @@ struct sse_client {
 	struct clarity *clarity;
 	struct stream *stream;
 	struct subscription *subscription;
+	struct principal *who; /* the stream ends with the token that opened it */
 	int64_t next_ping;
 	struct sse_client *next, **prev;
 };
@@ -32,6 +34,7 @@ client_free(struct sse_client *client)
 	*client->prev = client->next;
 	if (client->next)
 		client->next->prev = client->prev;
+	principal_unref(client->who);
 	free(client);
 }
 
@@ -123,8 +126,11 @@ open_stream(struct clarity *clarity, struct request *request, struct span run, c
 	}
 	client = xcalloc(1, sizeof *client);
 	client->clarity = clarity;
+	if (auth_caller(request))
+		client->who = principal_ref((struct principal *)(uintptr_t)auth_caller(request));
 	client->stream = request_stream(request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
 	if (!client->stream) {
+		principal_unref(client->who);
 		free(client);
 		return;
 	}
@@ -158,14 +164,21 @@ void
 streams_tick(struct clarity *clarity)
 {
 	int64_t now = clock_monotonic_ms();
-	struct sse_client *client;
+	struct sse_client *client, *next;
 
-	for (client = clarity->clients; client; client = client->next)
-		if (client->next_ping <= now) {
+	for (client = clarity->clients; client; client = next) {
+		struct stream *stream = client->stream;
+
+		next = client->next;
+		if (client->who && !auth_holds(clarity->settings.auth, client->who)) {
+			client_free(client);
+			stream_end(stream);
+		} else if (client->next_ping <= now) {
 			client->next_ping += clarity->settings.ping_ms;
-			if (!stream_full(client->stream))
-				stream_write(client->stream, ": ping\n\n", 8);
+			if (!stream_full(stream))
+				stream_write(stream, ": ping\n\n", 8);
 		}
+	}
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "auth/auth.h"
 #include "clock.h"
 #include "dirwatch.h"
 #include "hitl/hitl.h"
@@ -22,6 +23,7 @@
 struct client {
 	struct broker *broker;
 	struct stream *stream;
+	struct principal *who;
 	uint64_t from; /* the scan that it waits for */
 	bool live;
 	int64_t next_ping;
@@ -96,6 +98,7 @@ client_free(struct client *client)
 	*client->prev = client->next;
 	if (client->next)
 		client->next->prev = client->prev;
+	principal_unref(client->who);
 	free(client);
 	if (!broker->clients)
 		watch_stop(broker);
@@ -263,16 +266,23 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 {
 	struct broker *broker = payload;
 	int64_t now = clock_monotonic_ms();
-	struct client *client;
+	struct client *client, *next;
 
 	(void)fd;
 	(void)what;
-	for (client = broker->clients; client; client = client->next)
-		if (client->next_ping <= now) {
+	for (client = broker->clients; client; client = next) {
+		struct stream *stream = client->stream;
+
+		next = client->next;
+		if (client->who && !auth_holds(broker->settings.auth, client->who)) {
+			client_free(client);
+			stream_end(stream);
+		} else if (client->next_ping <= now) {
 			client->next_ping += broker->settings.ping_ms;
-			if (!stream_full(client->stream))
-				stream_write(client->stream, ": ping\n\n", 8);
+			if (!stream_full(stream))
+				stream_write(stream, ": ping\n\n", 8);
 		}
+	}
 	if (broker->next_look <= now)
 		scan(broker);
 }
@@ -473,11 +483,14 @@ static void
 stream_questions(struct broker *broker, struct request *request, struct span key)
 {
 	struct client *client = xcalloc(1, sizeof *client);
+	struct principal *who = auth_caller(request) ? principal_ref((struct principal *)(uintptr_t)auth_caller(request)) : NULL;
 
 	(void)key;
 	client->broker = broker;
+	client->who = who;
 	client->stream = request_stream(request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
 	if (!client->stream) {
+		principal_unref(who);
 		free(client);
 		return;
 	}

@@ -13,6 +13,7 @@
 
 #include "compat.h"
 
+struct auth;
 struct broker;
 struct err;
 struct event_base;
@@ -22,6 +23,7 @@ struct request;
 
 struct broker_settings {
 	struct event_base *base;
+	struct auth *auth; /* streams end with the token that opened them */
 	const char *dir; /* as hitl_open() */
 	int64_t ping_ms; /* between two ": ping" of a stream (contract: 15000) */
 	bool compact;	 /* answers on one line and without a newline, instead of indented */
