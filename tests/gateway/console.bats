@@ -85,11 +85,17 @@ get() { curl -sS -o body -D head -w '%{http_code} %{content_type}' "$url$1" "${@
 	# of a long run only its newest events are read, and then what happens
 	for n in $(seq 2500); do echo "{\"kind\":\"agent.note\",\"message\":\"note $n\",\"data\":{\"runId\":\"long\"}}"; done | agent-emit >/dev/null
 	wait_js '[...document.querySelectorAll("#runs button")].some((b) => b.dataset.id === "long")'
+	js 'document.querySelector("#runs button[data-id=long]").focus()' >/dev/null
+	wait_js 'document.activeElement.dataset.id === "long"'
 	click '#runs button[data-id=long]'
 	wait_js 'document.querySelectorAll("#log li").length === 1000 && document.querySelector("#log li:last-child").textContent.endsWith("note 2500")'
 	agent-emit --run long --kind agent.note -m 'one more' >/dev/null
 	wait_js 'document.querySelectorAll("#log li").length === 1000 && document.querySelector("#log li:last-child").textContent.endsWith("one more")'
 	js 'document.querySelectorAll("#events li").length <= 300' | grep -qx true
+	# what the focus is on stays, also when the list changes its order
+	agent-emit --run before --kind agent.note -m 'first of the list now' >/dev/null
+	wait_js 'document.querySelector("#runs button").dataset.id === "before"'
+	js 'document.activeElement.dataset.id' | grep -qx '"long"'
 
 	# a handler that hangs, cancelled
 	click '#agents button[data-id=svc_slow]'

@@ -14,7 +14,6 @@ const TERMINAL = new Map([['agent.run_completed', 'completed'], ['agent.run_fail
 
 const $ = (id) => document.getElementById(id);
 let token = sessionStorage.getItem('token') ?? '';
-let agents = new Map();
 let run = null; // the run that is looked at: { id, agent, service, status, over, stop }
 let stopLive = null;
 
@@ -198,16 +197,28 @@ function empty(list) {
 	list.replaceChildren();
 }
 
-/* A list of buttons keeps its focus while it is made anew. */
-function fill(list, buttons) {
-	const held = list.contains(document.activeElement) ? document.activeElement.dataset.id : null;
-	list.replaceChildren(...buttons.map((button) => {
-		const item = make('li');
-		item.append(button);
-		return item;
-	}));
-	if (held !== null)
-		buttons.find((button) => button.dataset.id === held)?.focus();
+/* A list of buttons brought up to date: each stays what it is, under the pointer and under the focus, while its words and its place change. */
+function fill(list, items, id, paint) {
+	const old = new Map([...list.children].map((line) => [line.firstElementChild.dataset.id, line]));
+	const held = list.contains(document.activeElement) ? document.activeElement : null;
+	let at = list.firstElementChild;
+	for (const item of items) {
+		let line = old.get(id(item));
+		if (!line) {
+			line = make('li');
+			line.append(make('button', undefined, { type: 'button', 'data-id': id(item) }));
+		}
+		old.delete(id(item));
+		paint(line.firstElementChild, item);
+		if (line === at)
+			at = at.nextElementSibling;
+		else
+			list.insertBefore(line, at);
+	}
+	for (const line of old.values())
+		line.remove();
+	if (held && held !== document.activeElement && list.contains(held))
+		held.focus();
 }
 
 function clock(at) {
@@ -216,37 +227,41 @@ function clock(at) {
 
 /* ---- agents and runs */
 
-function agentButton(item) {
+function paintAgent(button, item) {
 	const talks = item.agent.triggers.includes('api');
-	const button = make('button', item.agent.name || item.agent.agentId, { type: 'button', 'data-id': item.serviceId });
+	button.textContent = item.agent.name || item.agent.agentId;
 	button.append(make('small', `${item.agent.agentId} - ${item.lifecycle.toLowerCase()}, ${item.health.toLowerCase()}${talks ? '' : ' - only ' + item.agent.triggers.join(', ')}`));
 	button.disabled = !talks;
 	button.title = item.agent.objective;
-	button.addEventListener('click', () => begin(item).catch(failed));
-	return button;
+	button.onclick = () => begin(item).catch(failed);
 }
 
 async function loadAgents() {
 	const { items } = await ask('GET', '/api/agents/registry');
-	agents = new Map(items.map((item) => [item.serviceId, item]));
-	fill($('agents'), items.map(agentButton));
+	fill($('agents'), items, (item) => item.serviceId, paintAgent);
 	$('agents-none').hidden = items.length > 0;
 }
 
-function runButton(item) {
-	const button = make('button', item.runId, { type: 'button', 'data-id': item.runId });
+function paintRun(button, item) {
 	const line = make('small', `${item.agent}, ${clock(item.updatedAt)}, `);
 	line.append(make('span', item.status, { class: 'status', 'data-status': item.status }));
+	button.textContent = item.runId;
 	button.append(line);
-	if (run?.id === item.runId)
+	mark(button);
+	button.onclick = () => open(item.runId, item.agent, item.serviceId);
+}
+
+/* Is it the run that is looked at? */
+function mark(button) {
+	if (run?.id === button.dataset.id)
 		button.setAttribute('aria-current', 'true');
-	button.addEventListener('click', () => open(item.runId, item.agent, item.serviceId));
-	return button;
+	else
+		button.removeAttribute('aria-current');
 }
 
 async function loadRuns() {
 	const { items } = await ask('GET', `/api/agents/runs?limit=${RUNS_SHOWN}`);
-	fill($('runs'), items.map(runButton));
+	fill($('runs'), items, (item) => item.runId, paintRun);
 	$('runs-none').hidden = items.length > 0;
 	return items;
 }
@@ -304,9 +319,7 @@ function open(id, agent, service) {
 	$('form').hidden = false;
 	$('cancel').hidden = false;
 	show('queued');
-	for (const button of $('runs').querySelectorAll('button'))
-		button.toggleAttribute('aria-current', false);
-	$('runs').querySelector(`button[data-id="${CSS.escape(id)}"]`)?.setAttribute('aria-current', 'true');
+	$('runs').querySelectorAll('button').forEach(mark);
 	watchRun(run).catch(failed);
 	refresh();
 }
