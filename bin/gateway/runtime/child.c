@@ -243,14 +243,16 @@ child_hold(struct child *child, bool held)
 	if (child->hold == held)
 		return;
 	child->hold = held;
-	if (!child->out)
-		return;
-	if (held) {
+	if (child->out && held)
 		event_del(child->out);
+	else if (child->out)
+		event_add(child->out, NULL);
+	if (held)
 		return;
-	}
-	event_add(child->out, NULL);
-	event_active(child->dead ? child->end : child->out, EV_TIMEOUT, 1);
+	if (child->dead)
+		event_active(child->end, EV_TIMEOUT, 1);
+	else if (child->out)
+		event_active(child->out, EV_TIMEOUT, 1);
 }
 
 /* ---- its end */

@@ -511,8 +511,12 @@ stop_step(struct runtime *runtime)
 		}
 	tell_all(runtime);
 	late = !deadline_left(runtime->stop_at);
-	if (late)
+	if (late) {
 		runtime->stop_at = DEADLINE_NONE;
+		runtime->holds = 0; /* whoever holds it must not keep it from ending */
+		if (runtime->child)
+			child_hold(runtime->child, false);
+	}
 	if (runtime->child && !runtime->ending && (!runtime->turns || late)) {
 		for (turn = runtime->turns; turn; turn = turn->next)
 			turn_fail(turn, RUNTIME_FAULT_STOPPING, "the runtime is being stopped");
