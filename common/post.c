@@ -65,7 +65,7 @@ post_json(struct api *api, const char *url, const struct buf *json, const char *
 	enum keys keys = KEYS_UNKNOWN;
 	bool in_doubt = false;
 
-	srand((unsigned)(clock_wall_ms() ^ (int64_t)(uintptr_t)answer));
+	srand((unsigned)(clock_wall_ms() ^ (int64_t)(uintptr_t)&pause_ms));
 	for (;;) {
 		if (api_call(api, "POST", url, json, key, what, answer, err))
 			return true;
