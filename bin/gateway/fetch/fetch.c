@@ -101,16 +101,17 @@ result_of(const struct fetch *fetch, CURLcode code)
 static void
 add_reason(struct fetch *fetch, CURLcode code)
 {
-	const char *text = *fetch->error ? fetch->error : fetch->fetcher->lib->easy_strerror(code), *colon;
+	struct buf *why = &fetch->answer.why;
+	long error = 0;
 
-	if (fetch->answer.why.len)
+	if (why->len)
 		return;
-	/* "Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server": the address is the caller's to say */
-	if (!strncmp(text, "Failed to connect to ", 21) && (colon = strstr(text, " ms: ")) != NULL)
-		text = code == CURLE_COULDNT_CONNECT ? "unable to connect" : colon + 5;
-	buf_addstr(&fetch->answer.why, text);
-	if (fetch->answer.why.s[0] >= 'A' && fetch->answer.why.s[0] <= 'Z' && !(fetch->answer.why.s[1] >= 'A' && fetch->answer.why.s[1] <= 'Z'))
-		fetch->answer.why.s[0] = (char)(fetch->answer.why.s[0] + 'a' - 'A');
+	/* libcurl's own words are about the address, which is the caller's to say */
+	if (code == CURLE_COULDNT_CONNECT)
+		fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
+	buf_addstr(why, error ? strerror((int)error) : *fetch->error ? fetch->error : fetch->fetcher->lib->easy_strerror(code));
+	if (why->s[0] >= 'A' && why->s[0] <= 'Z' && !(why->s[1] >= 'A' && why->s[1] <= 'Z'))
+		why->s[0] = (char)(why->s[0] + 'a' - 'A');
 }
 
 static void

@@ -112,6 +112,15 @@ move(struct mcp_call *call, enum state state, bool front)
 }
 
 static void
+wait_for_turn(struct mcp_call *call)
+{
+	int64_t ms = call->mcp->settings.wait_ms;
+	struct timeval after = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+
+	event_add(call->timer, &after);
+}
+
+static void
 go_on(struct mcp *mcp)
 {
 	event_active(mcp->turn, EV_TIMEOUT, 1);
@@ -379,7 +388,6 @@ take_refusal(struct mcp_call *call, const struct fetch_answer *answer)
 {
 	struct mcp *mcp = call->mcp;
 	struct buf why = BUF_INIT;
-	struct timeval wait = { MCP_WAIT_MS / 1000, 0 };
 
 	if (answer->status == 404 && mcp->session_id.len && !call->opens && !call->again) {
 		/* the server has forgotten the session, and so has done nothing: open one and ask again */
@@ -387,7 +395,7 @@ take_refusal(struct mcp_call *call, const struct fetch_answer *answer)
 		if (mcp->session == SESSION_OPEN && call->opening == mcp->openings)
 			mcp_forget(mcp);
 		move(call, WAITING, true);
-		event_add(call->timer, &wait);
+		wait_for_turn(call);
 		go_on(mcp);
 		return;
 	}
@@ -523,7 +531,8 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 		send_call(call);
 		return;
 	}
-	buf_addf(&why, "remote concurrency limit reached (%u): no turn within %d ms", call->mcp->settings.concurrency, MCP_WAIT_MS);
+	buf_addf(&why, "remote concurrency limit reached (%u): no turn within %lld ms", call->mcp->settings.concurrency,
+	    (long long)call->mcp->settings.wait_ms);
 	end_later(call, MCP_REFUSED, why.s);
 	buf_release(&why);
 }
@@ -566,7 +575,6 @@ struct mcp_call *
 mcp_call(struct mcp *mcp, const struct mcp_request *request, mcp_done_cb *done, void *payload)
 {
 	struct mcp_call *call = call_new(mcp, done, payload);
-	struct timeval wait = { MCP_WAIT_MS / 1000, 0 };
 	struct buf params = BUF_INIT;
 
 	if (request->method) {
@@ -583,7 +591,7 @@ mcp_call(struct mcp *mcp, const struct mcp_request *request, mcp_done_cb *done, 
 	if (mcp->waiting.n > MCP_QUEUE_MAX)
 		end_later(call, MCP_REFUSED, "remote concurrency limit reached: too many requests wait already");
 	else {
-		event_add(call->timer, &wait);
+		wait_for_turn(call);
 		go_on(mcp);
 	}
 	return call;
@@ -666,6 +674,8 @@ mcp_new(struct event_base *base, struct fetcher *fetcher, const struct mcp_setti
 	mcp->base = base;
 	mcp->fetcher = fetcher;
 	mcp->settings = *settings;
+	if (!mcp->settings.wait_ms)
+		mcp->settings.wait_ms = MCP_WAIT_MS;
 	mcp->name = xstrdup(settings->name);
 	mcp->endpoint = xstrdup(settings->endpoint);
 	mcp->auth_ref = settings->auth_ref ? xstrdup(settings->auth_ref) : NULL;

@@ -19,7 +19,7 @@ struct mcp;
 struct mcp_call;
 
 #define MCP_QUEUE_MAX 1000    /* requests to one server that wait; further ones are refused */
-#define MCP_WAIT_MS 600000    /* how long one waits for its turn */
+#define MCP_WAIT_MS 600000    /* how long one waits for its turn, unless the settings say otherwise */
 #define MCP_PROTOCOL "2024-11-05"
 
 struct mcp_settings {
@@ -28,6 +28,7 @@ struct mcp_settings {
 	const char *auth_ref;	  /* auth.h; NULL: none */
 	int64_t timeout_ms;	  /* of one request */
 	size_t payload_max;	  /* bytes of a request, and of an answer */
+	int64_t wait_ms;	  /* for a turn; 0: MCP_WAIT_MS */
 	unsigned concurrency;
 	unsigned retry_max;
 	int64_t retry_backoff_ms; /* times the number of the attempt */
