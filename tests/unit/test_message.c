@@ -55,7 +55,8 @@ test_errors(void)
 		buf_release(&text);
 		buf_release(&info);
 	}
-	ok(message_is_lost("Thread not found: 1") && message_is_lost("no rollout found for thread id 1") && !message_is_lost("already has an active writer"),
+	ok(message_is_lost("Thread not found: 1") && message_is_lost("no rollout found for thread id 1") && message_is_lost("invalid thread id: x") &&
+		!message_is_lost("thread 1 already has an active writer") && !message_is_lost("model not found: x"),
 	    "whether a thread is lost");
 }
 

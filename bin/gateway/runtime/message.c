@@ -167,9 +167,14 @@ message_approval(const char *method)
 bool
 message_is_lost(const char *text)
 {
-	static const char *const words[] = { "not found", "no rollout", "unknown thread", "not loaded", "does not exist", "invalid thread id" };
+	static const char *const words[] = { "not found", "unknown", "not loaded", "does not exist", "invalid" };
 	size_t i;
 
+	if (strcasestr(text, "no rollout"))
+		return true;
+	/* a model that is not found is no lost thread */
+	if (!strcasestr(text, "thread") && !strcasestr(text, "session id"))
+		return false;
 	for (i = 0; i < ARRAY_LEN(words); i++)
 		if (strcasestr(text, words[i]))
 			return true;

@@ -417,14 +417,27 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 	runtime_tick(runtime);
 }
 
+/* Codex 0.105.0 says each thing a second time under such a name: two of three lines, and nobody reads them. */
+static const char *const twins[] = { "agent_message", "agent_message_content_delta", "agent_message_delta", "agent_reasoning", "agent_reasoning_delta",
+	"agent_reasoning_raw_content", "agent_reasoning_raw_content_delta", "agent_reasoning_section_break", "apply_patch_approval_request", "background_event",
+	"context_compacted", "error", "exec_approval_request", "exec_command_begin", "exec_command_end", "exec_command_output_delta", "item_completed", "item_started",
+	"mcp_startup_complete", "mcp_startup_update", "mcp_tool_call_begin", "mcp_tool_call_end", "patch_apply_begin", "patch_apply_end", "plan_delta", "plan_update",
+	"raw_response_item", "reasoning_content_delta", "reasoning_raw_content_delta", "request_user_input", "session_configured", "stream_error", "task_complete",
+	"task_started", "terminal_interaction", "token_count", "turn_aborted", "turn_diff", "user_message", "view_image_tool_call", "warning", "web_search_begin",
+	"web_search_end" };
+
 static void
 greet(struct runtime *runtime)
 {
 	struct buf params = BUF_INIT;
+	size_t i;
 
 	/* experimentalApi: thread/backgroundTerminals/clean, without which an interrupted command runs on */
 	buf_addstr(&params, "{\"clientInfo\":{\"name\":\"" CLIENT_NAME "\",\"title\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"},"
-			    "\"capabilities\":{\"experimentalApi\":true}}");
+			    "\"capabilities\":{\"experimentalApi\":true,\"optOutNotificationMethods\":[");
+	for (i = 0; i < ARRAY_LEN(twins); i++)
+		buf_addf(&params, "%s\"codex/event/%s\"", i ? "," : "", twins[i]);
+	buf_addstr(&params, "]}}");
 	runtime->greeting = call_new(runtime, "initialize", &params, runtime->settings.init_timeout_ms, on_greeted, runtime);
 	call_send(runtime, runtime->greeting);
 }
