@@ -675,7 +675,13 @@ start(struct gateway *gateway)
 	gateway->server_settings.said = gateway->record_file ? record_said : NULL;
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
 	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
+	broker.base = gateway->base;
+	broker.auth = gateway->auth;
+	gateway->broker = broker_new(&broker, &err);
+	if (!gateway->broker)
+		die_err(&err);
 	gateway->chat_settings.url = gateway->url.s;
+	gateway->chat_settings.questions = broker_path(gateway->broker);
 	gateway->chat_settings.secrets = gateway->secrets;
 	gateway->chat_settings.services = gateway->services;
 	gateway->chat = chat_new(gateway->base, gateway->log, gateway->agents, &gateway->chat_settings);
@@ -687,11 +693,6 @@ start(struct gateway *gateway)
 	clarity.base = gateway->base;
 	gateway->clarity = clarity_new(&clarity);
 	start_compass(gateway);
-	broker.base = gateway->base;
-	broker.auth = gateway->auth;
-	gateway->broker = broker_new(&broker, &err);
-	if (!gateway->broker)
-		die_err(&err);
 	chat_recover(gateway->chat);
 	timers.base = gateway->base;
 	timers.log = gateway->log;

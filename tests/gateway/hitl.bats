@@ -321,6 +321,25 @@ PY
 	[ "$(code -H 'Origin: http://evil.example' -H 'Content-Type: text/plain' -d '{"key":"k","response":""}' "$url/answer")" = 403 ]
 }
 
+@test "a handler asks where the people of the gateway look" {
+	mkdir agents
+	cat >agents/asker <<'SH'
+#!/bin/sh
+read -r _
+printf '"%s"\n' "$(agent-ask --key from-agent --timeout 20s 'may I?')"
+SH
+	chmod +x agents/asker
+	jq '.metadata.agent += {"agentId": "asker", "name": "asker"} | .metadata.module = "asker" | .metadata.serviceId = "svc_asker" | .spec.origin = {"type": "command", "command": ["./asker"]}' \
+		"$AU_SRC/bin/gateway/builtin/shell.json" >agents/asker.json
+	start_gateway --agents agents
+	start chat agent-send --run r1 --service svc_asker --wait --jq 'select(.kind == "agent.chat.assistant_message").data.message' go
+	asked() { agent-hitl-list --broker "$url" | grep -q '"key":"from-agent","question":"may I?"'; }
+	await 20 asked
+	agent-hitl-answer --broker "$url" from-agent "you may"
+	wait "$pid"
+	[ "$(cat chat.out)" = 'you may' ]
+}
+
 @test "many at once: each question gets its own answer" {
 	start_gateway --hitl "$dir"
 	for n in {1..40}; do

@@ -906,7 +906,7 @@ chat_new(struct event_base *base, struct log *log, const struct agents *agents, 
 	chat->settings = *settings;
 	chat->recent = recent_new();
 	chat->news = log_subscribe(log, SPAN_NONE, "agent.chat.", log_last_seq(log), 0, &news_events, chat);
-	chat->handlers = handlers_new(base, agents, settings->services, settings->url);
+	chat->handlers = handlers_new(base, agents, settings->services, settings->url, settings->questions);
 	chat->grace = event_new(base, -1, 0, on_grace, chat);
 	chat->quiet = event_new(base, -1, 0, on_quiet, chat);
 	return chat;

@@ -29,6 +29,7 @@ struct chat_settings {
 	size_t message_chars;
 	struct services *services; /* for remote handlers */
 	const char *url;	  /* what handlers get as AGENT_RUNTIME_URL */
+	const char *questions;	  /* and as CLARITY_HITL_DIR, so that agent-ask in a handler asks where people look */
 	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };
 

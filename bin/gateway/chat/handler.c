@@ -17,7 +17,7 @@ struct handlers {
 	struct services *services;
 	struct commands *commands;
 	struct residents *residents;
-	char *url;
+	char *url, *questions;
 };
 
 static void
@@ -52,19 +52,21 @@ static void
 run_command(struct handlers *handlers, struct job *job)
 {
 	const struct agent *agent = job->handler;
-	struct buf input = BUF_INIT, url = BUF_INIT;
+	struct buf input = BUF_INIT, url = BUF_INIT, questions = BUF_INIT;
 	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv, .dir = agent->directory.len ? agent->directory.s : NULL,
 		.timeout_ms = agent->timeout_ms };
-	char *env[5];
+	char *env[6];
 	size_t i;
 
 	buf_addstr(&url, handlers->url);
+	buf_addstr(&questions, handlers->questions);
 	env[0] = env_text("AGENT_SERVICE_ID", &agent->service);
 	env[1] = env_text("AGENT_ID", &agent->agent_id);
 	env[2] = env_text("AGENT_RUNTIME_URL", &url);
+	env[3] = env_text("CLARITY_HITL_DIR", &questions);
 	/* one that stays sees many runs: each of its lines names its own */
-	env[3] = agent->long_lived ? NULL : env_text("AGENT_RUN_ID", &job->run);
-	env[4] = NULL;
+	env[4] = agent->long_lived ? NULL : env_text("AGENT_RUN_ID", &job->run);
+	env[5] = NULL;
 	if (job->firing)
 		firing_arguments(job, &input);
 	else
@@ -80,6 +82,7 @@ run_command(struct handlers *handlers, struct job *job)
 		free(env[i]);
 	buf_release(&input);
 	buf_release(&url);
+	buf_release(&questions);
 }
 
 static void
@@ -176,7 +179,7 @@ handlers_stop(struct handlers *handlers)
 }
 
 struct handlers *
-handlers_new(struct event_base *base, const struct agents *agents, struct services *services, const char *url)
+handlers_new(struct event_base *base, const struct agents *agents, struct services *services, const char *url, const char *questions)
 {
 	struct handlers *handlers = xcalloc(1, sizeof *handlers);
 
@@ -185,6 +188,7 @@ handlers_new(struct event_base *base, const struct agents *agents, struct servic
 	handlers->commands = commands_new(base, CHAT_REPLY_MAX);
 	handlers->residents = residents_new(base, agents, CHAT_REPLY_MAX);
 	handlers->url = xstrdup(url ? url : "");
+	handlers->questions = xstrdup(questions ? questions : "");
 	return handlers;
 }
 
@@ -196,5 +200,6 @@ handlers_free(struct handlers *handlers)
 	commands_free(handlers->commands);
 	residents_free(handlers->residents);
 	free(handlers->url);
+	free(handlers->questions);
 	free(handlers);
 }
