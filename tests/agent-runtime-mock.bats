@@ -44,7 +44,7 @@ with() {
 	[[ ${lines[0]} == "usage: agent-runtime-mock [options] [app-server]" ]]
 	run -0 agent-runtime-mock --version
 	[[ $output == "agent-runtime-mock (agentutils) "* ]]
-	page=$(mandoc -Tutf8 -O width=500 "$AU_SRC/man/agent-runtime-mock.8" "$AU_SRC/man/agent.7" | col -b)
+	page=$(mandoc -Tutf8 -O width=500 "$AU_SRC/man/agent-runtime-mock.8" "$AU_SRC/man/agent.7" | sed "s/.$(printf '\b')//g")
 	while IFS=$'\t' read -r _ name _; do grep -q -e "--$name" <<<"$page"; done < <(agent-runtime-mock --options)
 	run -2 --separate-stderr agent-runtime-mock --no-such
 	[ "${#stderr_lines[@]}" = 2 ]
