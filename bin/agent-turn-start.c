@@ -12,10 +12,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "compass.h"
+#include "content.h"
 #include "die.h"
 #include "err.h"
 #include "event.h"
@@ -26,9 +26,6 @@
 #include "sig.h"
 #include "subject.h"
 #include "turnstream.h"
-#include "utf8.h"
-
-#define TEXT_MAX (1024 * 1024) /* bytes; what a server takes may be less */
 
 enum {
 	OPT_WAIT = OPT_OWN,
@@ -96,51 +93,6 @@ struct starting {
 	unsigned count;
 	struct buf id; /* of the request that is under way */
 };
-
-/* ---- the text */
-
-static void
-check_text(const struct buf *text)
-{
-	size_t i, len;
-
-	for (i = 0; i < text->len; i += len) {
-		if (!text->s[i])
-			die(STATUS_INPUT, "unable to start the turn: a NUL at byte %zu of the text", i + 1);
-		if (utf8_next(text->s + i, text->len - i, &len) == UTF8_INVALID)
-			die(STATUS_INPUT, "unable to start the turn: not UTF-8 at byte %zu of the text", i + 1);
-	}
-	if (!text->s[strspn(text->s, " \t\r\n")])
-		die(STATUS_INPUT, "unable to start the turn: the text is empty");
-}
-
-static void
-take_text(struct buf *text, const char *file, char **words, bool named)
-{
-	struct err err = ERR_INIT;
-
-	for (; *words; words++) {
-		if (text->len)
-			buf_addch(text, ' ');
-		buf_addstr(text, *words);
-	}
-	if (!text->len && !file && !named)
-		die_usage("no text: give it as operands or with --file, or name the thread with --thread");
-	if (file && !strcmp(file, "-") && !named)
-		die_usage("standard input cannot hold the threads and the text: name the thread with --thread");
-	if (file || !text->len) {
-		if ((!file || !strcmp(file, "-")) && isatty(STDIN_FILENO))
-			info("reading the text from the terminal; end with Ctrl-D");
-		if (text->len)
-			buf_addstr(text, "\n\n");
-		if (!buf_read_file(text, file ? file : "-", TEXT_MAX, &err))
-			die_err(&err);
-		/* the newline that ends a text file is not part of the text */
-		if (text->len && text->s[text->len - 1] == '\n')
-			buf_cut(text, text->len - 1);
-	}
-	check_text(text);
-}
 
 /* ---- the request */
 
@@ -479,7 +431,8 @@ main(int argc, char *argv[])
 	cmd_init(&cmd);
 	subject_init(&starting.subject);
 	read_options(&starting, &argc, &argv, &file, &program);
-	take_text(&starting.text, file, argv, subject_named(&starting.subject));
+	if (!content_take(&starting.text, file, argv, subject_named(&starting.subject), &err))
+		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
 	starting.filter = filter_new(program, &err);
 	if (!starting.filter || !api_open(&starting.api, &err))
 		die_err(&err);

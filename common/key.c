@@ -81,3 +81,16 @@ key_check(const char *key, struct err *err)
 		return err_set(err, STATUS_USAGE, "unable to use --idempotency-key: expected 1 to %d visible ASCII characters", KEY_GIVEN_MAX);
 	return true;
 }
+
+void
+key_add_uuid(struct buf *to)
+{
+	unsigned char bytes[16];
+	size_t i;
+
+	key_random(bytes, sizeof bytes);
+	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
+	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+	for (i = 0; i < sizeof bytes; i++)
+		buf_addf(to, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
+}

@@ -21,6 +21,9 @@ void key_add(struct buf *to);
 /* Is this a key that a header can carry: 1 to KEY_GIVEN_MAX visible ASCII characters? False: err has STATUS_USAGE. */
 bool key_check(const char *key, struct err *err) USE_RESULT;
 
+/* Appends a random UUID, version 4. */
+void key_add_uuid(struct buf *to);
+
 /* Appends a new run id as the Clarity clients make them: run_cli_<Unix ms>_<8 hexadecimal digits>. */
 void key_add_run(struct buf *to);
 

@@ -71,7 +71,7 @@ uplink_send(struct uplink *uplink, struct api *api, const char *key, struct err 
 	buf_addstr(&body, "]}");
 	if (!key)
 		key_add(&fresh);
-	ok = post_json(api, url.s, &body, key ? key : fresh.s, false, what.s, &answer, err) && check_answer(api, &answer, uplink->n, what.s, err);
+	ok = post_json(api, url.s, &body, key ? key : fresh.s, uplink->patient, what.s, &answer, err) && check_answer(api, &answer, uplink->n, what.s, err);
 	http_answer_release(&answer);
 	buf_reset(&uplink->events);
 	uplink->n = 0;

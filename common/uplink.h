@@ -20,6 +20,7 @@ struct uplink {
 	struct buf thread;
 	struct buf events; /* the elements, with commas between */
 	size_t n;
+	bool patient; /* a server that cannot be reached is tried again for a while (post.h) */
 };
 
 #define UPLINK_INIT { .thread = BUF_INIT, .events = BUF_INIT }

@@ -20,6 +20,7 @@ kind_of() {
 	host:HOST) echo 'dynamic_sessions desktop_local' ;;
 	sandbox-policy:*) echo 'read-only workspace-write danger-full-access' ;;
 	approval-policy:*) echo 'untrusted on-request never' ;;
+	approve:*) echo 'decline accept acceptForSession cancel' ;;
 	effort:*) echo 'minimal low medium high' ;;
 	state:WORD) echo 'regular archived all' ;;
 	agent:ID) echo agent ;;

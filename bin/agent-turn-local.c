@@ -1,0 +1,418 @@
+/*
+ * agent-turn-local - run a turn with a runtime of this machine, in sight of all who watch the thread
+ *
+ * reads   thread records from standard input, unless the thread is named; the text from its operands, a file, both, or standard input
+ *         when the thread is named
+ * writes  the turn when it is over, one line for each; with --stream its events as they are posted
+ *
+ * Gives the turn's outcome as its status.
+ */
+#include "compat.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compass.h"
+#include "content.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "key.h"
+#include "localturn.h"
+#include "opt.h"
+#include "out.h"
+#include "sig.h"
+#include "subject.h"
+#include "uplink.h"
+
+enum { OPT_RUNTIME = OPT_OWN, OPT_DIR, OPT_STREAM, OPT_APPROVE, OPT_MODEL, OPT_APPROVAL_POLICY, OPT_SANDBOX_POLICY, OPT_EFFORT, OPT_PERSONALITY, OPT_OUTCOME };
+
+static const struct opt opts[] = {
+	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
+	{ 'f', "file", "FILE", "take the text from FILE, after the operands; - is standard input" },
+	{ OPT_RUNTIME, "runtime", "COMMAND", "the runtime, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server)" },
+	{ 'C', "directory", "DIR", "where it works (default: here)" },
+	{ 's', "stream", NULL, "print the events as they are posted" },
+	{ OPT_APPROVE, "approve", "DECISION", "what it is answered when it asks for leave: decline (default), accept, acceptForSession or cancel" },
+	{ OPT_MODEL, "model", "NAME", "the model" },
+	{ OPT_APPROVAL_POLICY, "approval-policy", "WORD", "when it asks: untrusted, on-request or never, say" },
+	{ OPT_SANDBOX_POLICY, "sandbox-policy", "WORD", "read-only, workspace-write or danger-full-access" },
+	{ OPT_EFFORT, "effort", "WORD", "how hard it thinks: low, medium or high, say" },
+	{ OPT_PERSONALITY, "personality", "WORD", "how it talks" },
+	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the turn's outcome, or ignore it" },
+	OPT_JQ,
+	OPT_API,
+	OPT_COOKIE,
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-turn-local",
+	.synopsis = "[options] [TEXT ...]",
+	.about = "run a turn with a runtime of this machine, in sight of all who watch the thread",
+	.example = "  agent-turn-local --thread \"$thread\" --runtime 'codex app-server' 'run the tests'",
+	.opts = opts,
+	.words_are_text = true,
+};
+
+struct running {
+	struct api api;
+	struct subject subject;
+	struct filter *filter;
+	struct uplink uplink;
+	struct localturn_request request;
+	struct buf text, turn;
+	bool stream, ignore_outcome, interrupted;
+	int sig_fd;
+	int64_t started_ms;
+	struct err err; /* the first post that failed */
+};
+
+/* ---- events */
+
+static void
+print(struct running *running, struct span record, bool pass)
+{
+	struct err err = ERR_INIT;
+	bool ok = pass ? filter_result(running->filter, &running->subject, record, &err) : filter_run(running->filter, record.s, record.n, filter_print, NULL, &err);
+
+	if (!ok)
+		warn_err(&err);
+}
+
+static bool
+post(struct running *running)
+{
+	struct err err = ERR_INIT;
+
+	if (uplink_send(&running->uplink, &running->api, NULL, &err))
+		return true;
+	if (!running->err.status) {
+		warn_err(&err);
+		running->err = err;
+	}
+	return false;
+}
+
+static void
+print_event(struct running *running, const char *method, struct span payload)
+{
+	struct buf line = BUF_INIT, at = BUF_INIT, text = BUF_INIT;
+
+	buf_addch(&line, '{');
+	jtext_add_string(&line, "threadId", running->subject.thread.s, running->subject.thread.len);
+	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
+	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_compact(&text, payload);
+	jtext_add_raw(&line, "payload", text.s, text.len);
+	clock_add_iso(&at, clock_wall_ms());
+	jtext_add_string(&line, "createdAt", at.s, at.len);
+	buf_addch(&line, '}');
+	print(running, (struct span){ line.s, line.len }, false);
+	buf_release(&line);
+	buf_release(&at);
+	buf_release(&text);
+}
+
+static void
+on_event(const char *method, struct span payload, void *payload_of_ours)
+{
+	struct running *running = payload_of_ours;
+
+	if (!uplink_room(&running->uplink, payload.n))
+		(void)post(running);
+	uplink_add(&running->uplink, running->turn.s, method, payload);
+	if (running->stream)
+		print_event(running, method, payload);
+}
+
+static void
+tell_start(struct running *running)
+{
+	struct buf payload = BUF_INIT;
+
+	buf_addch(&payload, '{');
+	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
+	jtext_add_string(&payload, "text", running->text.s, running->text.len);
+	buf_addstr(&payload, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\"}");
+	on_event("turn.started", (struct span){ payload.s, payload.len }, running);
+	buf_release(&payload);
+}
+
+/* "output":{"text":...}|null,"error":{"message":...}|null */
+static void
+add_result(const struct localturn *turn, struct buf *to)
+{
+	const char *message = localturn_message(turn);
+	const struct buf *text = localturn_text(turn);
+
+	if (strcmp(localturn_status(turn), "completed"))
+		buf_addstr(to, ",\"output\":null");
+	else {
+		buf_addstr(to, ",\"output\":{");
+		jtext_add_string(to, "text", text->s, text->len);
+		buf_addch(to, '}');
+	}
+	if (!*message)
+		buf_addstr(to, ",\"error\":null");
+	else {
+		buf_addstr(to, ",\"error\":{");
+		jtext_add_string(to, "message", message, strlen(message));
+		buf_addch(to, '}');
+	}
+}
+
+static void
+tell_end(struct running *running, const struct localturn *turn)
+{
+	struct buf payload = BUF_INIT;
+
+	buf_addch(&payload, '{');
+	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
+	jtext_add_string(&payload, "status", localturn_status(turn), strlen(localturn_status(turn)));
+	add_result(turn, &payload);
+	buf_addch(&payload, '}');
+	on_event("turn.completed", (struct span){ payload.s, payload.len }, running);
+	buf_release(&payload);
+}
+
+static void
+print_turn(struct running *running, const struct localturn *turn)
+{
+	struct buf line = BUF_INIT, at = BUF_INIT;
+
+	buf_addch(&line, '{');
+	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
+	jtext_add_string(&line, "threadId", running->subject.thread.s, running->subject.thread.len);
+	jtext_add_string(&line, "status", localturn_status(turn), strlen(localturn_status(turn)));
+	buf_addstr(&line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
+	jtext_add_string(&line, "text", running->text.s, running->text.len);
+	buf_addch(&line, '}');
+	add_result(turn, &line);
+	clock_add_iso(&at, running->started_ms);
+	jtext_add_string(&line, "startedAt", at.s, at.len);
+	buf_reset(&at);
+	clock_add_iso(&at, clock_wall_ms());
+	jtext_add_string(&line, "completedAt", at.s, at.len);
+	buf_addch(&line, '}');
+	print(running, (struct span){ line.s, line.len }, true);
+	buf_release(&line);
+	buf_release(&at);
+}
+
+/* ---- the turn */
+
+static void
+take_signal(struct running *running, struct localturn *turn)
+{
+	int signo = sig_take();
+
+	if (!signo)
+		return;
+	/* whichever it is: nobody else would end the runtime, or tell the thread; a second one waits for nothing */
+	if (signo == SIGINT && !running->interrupted)
+		info("asked for the end of the turn; interrupt again to end it at once");
+	running->interrupted = true;
+	localturn_interrupt(turn);
+}
+
+static void
+wait_for_more(struct running *running, struct localturn *turn)
+{
+	struct pollfd fds[3];
+	int64_t deadline = localturn_deadline(turn);
+
+	if (!running->interrupted && running->api.deadline < deadline)
+		deadline = running->api.deadline;
+	localturn_fds(turn, fds);
+	fds[2] = (struct pollfd){ .fd = running->sig_fd, .events = POLLIN };
+	(void)poll(fds, 3, deadline_poll(deadline));
+	if (!running->interrupted && deadline_left(running->api.deadline) == 0) {
+		running->interrupted = true;
+		err_set(&running->err, STATUS_TIMEOUT, "unable to go on with the turn: the deadline of %lld ms passed", (long long)running->api.timeout_ms);
+		warn_err(&running->err);
+		running->api.deadline = DEADLINE_NONE; /* its end can still be told */
+		localturn_interrupt(turn);
+	}
+}
+
+static int
+outcome_of(const struct running *running, const struct localturn *turn)
+{
+	const char *status = localturn_status(turn);
+
+	if (running->err.status)
+		return running->err.status;
+	if (running->ignore_outcome || !strcmp(status, "completed"))
+		return STATUS_OK;
+	return strcmp(status, "error") ? STATUS_CANCELLED : STATUS_FAILED;
+}
+
+static void
+finish(struct running *running, struct localturn *turn)
+{
+	tell_end(running, turn);
+	(void)post(running);
+	if (!running->stream)
+		print_turn(running, turn);
+	out_flush();
+	if (!strcmp(localturn_status(turn), "error"))
+		info("the turn failed: %s", localturn_message(turn));
+}
+
+/* False: nothing ran, err says why. */
+static bool
+run(struct running *running, int *ret_status, struct err *err)
+{
+	struct localturn *turn;
+
+	if (!running->subject.thread.len)
+		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread", (unsigned long long)running->subject.in.count);
+	buf_reset(&running->turn);
+	key_add_uuid(&running->turn);
+	running->err.status = STATUS_OK;
+	running->uplink.patient = false;
+	running->started_ms = clock_wall_ms();
+	buf_reset(&running->uplink.thread);
+	buf_add(&running->uplink.thread, running->subject.thread.s, running->subject.thread.len);
+	/* a thread that is not there, or not ours, is found out before anything runs */
+	tell_start(running);
+	if (!uplink_send(&running->uplink, &running->api, NULL, err))
+		return false;
+	running->uplink.patient = true; /* from here on there is something to lose */
+	turn = localturn_new(&running->request, err);
+	if (!turn) {
+		struct buf payload = BUF_INIT;
+
+		buf_addf(&payload, "{\"turnId\":\"%s\",\"status\":\"error\",\"output\":null,\"error\":{", running->turn.s);
+		jtext_add_string(&payload, "message", err->text, strlen(err->text));
+		buf_addstr(&payload, "}}");
+		on_event("turn.completed", (struct span){ payload.s, payload.len }, running);
+		(void)post(running);
+		buf_release(&payload);
+		return false;
+	}
+	while (!localturn_step(turn)) {
+		/* everything that has come goes in one request; what comes meanwhile, in the next one */
+		(void)post(running);
+		out_flush();
+		take_signal(running, turn);
+		if (!localturn_step(turn))
+			wait_for_more(running, turn);
+	}
+	finish(running, turn);
+	*ret_status = outcome_of(running, turn);
+	localturn_free(turn);
+	return true;
+}
+
+/* ---- options */
+
+static void
+read_options(struct running *running, int *argc, char ***argv, const char **ret_file, const char **ret_program)
+{
+	struct localturn_request *request = &running->request;
+	struct err err = ERR_INIT;
+	int key;
+
+	while ((key = opt_next(&cmd, argc, argv)) != -1)
+		switch (key) {
+		case 'f':
+			*ret_file = opt_arg;
+			break;
+		case 's':
+			running->stream = true;
+			break;
+		case 'C':
+			request->dir = opt_arg;
+			break;
+		case OPT_RUNTIME:
+			request->command = opt_arg;
+			break;
+		case OPT_APPROVE:
+			if (strcmp(opt_arg, "decline") && strcmp(opt_arg, "accept") && strcmp(opt_arg, "acceptForSession") && strcmp(opt_arg, "cancel"))
+				die_usage("unable to use --approve '%s': expected decline, accept, acceptForSession or cancel", opt_arg);
+			request->decision = opt_arg;
+			break;
+		case OPT_MODEL:
+			request->model = opt_arg;
+			break;
+		case OPT_APPROVAL_POLICY:
+			request->approval_policy = opt_arg;
+			break;
+		case OPT_SANDBOX_POLICY:
+			request->sandbox = opt_arg;
+			break;
+		case OPT_EFFORT:
+			request->effort = opt_arg;
+			break;
+		case OPT_PERSONALITY:
+			request->personality = opt_arg;
+			break;
+		case OPT_OUTCOME:
+			if (strcmp(opt_arg, "exit") && strcmp(opt_arg, "ignore"))
+				die_usage("unable to use --outcome '%s': expected exit or ignore", opt_arg);
+			running->ignore_outcome = !strcmp(opt_arg, "ignore");
+			break;
+		case OPT_KEY_JQ:
+			*ret_program = opt_arg;
+			break;
+		default:
+			if (!subject_opt(&running->subject, key, opt_arg, &err) && (err.status || !api_opt(&running->api, key, opt_arg, &err)))
+				die_usage("%s", err.text);
+		}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct running running = { .api = API_INIT, .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT };
+	struct err err = ERR_INIT;
+	const char *program = NULL, *file = NULL;
+	enum subject_result next;
+	int status = STATUS_OK;
+
+	cmd_init(&cmd);
+	subject_init(&running.subject);
+	running.request.decision = "decline";
+	read_options(&running, &argc, &argv, &file, &program);
+	if (!running.request.command)
+		running.request.command = getenv("AGENT_RUNTIME_COMMAND");
+	if (!running.request.command || !*running.request.command)
+		running.request.command = "codex app-server";
+	if (!content_take(&running.text, file, argv, subject_named(&running.subject), &err))
+		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
+	running.request.text = &running.text;
+	running.request.event = on_event;
+	running.request.payload = &running;
+	running.filter = filter_new(program, &err);
+	if (!running.filter || !api_open(&running.api, &err))
+		die_err(&err);
+
+	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that does not read is no reason to die; out.h sees to standard output */
+	running.sig_fd = sig_catch();
+	while (!running.interrupted && (next = subject_next(&running.subject, &err)) != SUBJECT_END) {
+		int outcome = STATUS_OK;
+
+		if (next == SUBJECT_BAD || !run(&running, &outcome, &err)) {
+			out_flush();
+			warn_err(&err);
+			outcome = err.status;
+		}
+		status = status_worse(status, outcome);
+		out_flush();
+	}
+
+	buf_release(&running.text);
+	buf_release(&running.turn);
+	uplink_release(&running.uplink);
+	filter_free(running.filter);
+	subject_release(&running.subject);
+	api_release(&running.api);
+	return status_worse(status, out_close());
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# agent-turn-local: a runtime of this machine, and a thread that others watch.
+load lib/common
+
+setup() {
+	common_setup
+	mock=$AU_BUILD/libexec/agentutils/agent-runtime-mock
+	start_compass
+	agent-thread-create --mode local >thread
+	id=$(jq -r .threadId thread)
+}
+teardown() { common_teardown; }
+methods() { jq -r .method "$1" | tr '\n' ' '; }
+
+@test "the turn's record is written, and the thread has its events" {
+	run -0 --separate-stderr agent-turn-local --runtime "$mock --host desktop_local" hello there <thread
+	jq -e --arg t "$id" '.threadId == $t and .status == "completed" and .executionMode == "local" and .output.text == "Cloud(desktop_local) response: hello there"
+		and .input.text == "hello there" and .error == null and .workspaceSlug == "acme" and (.turnId | test("^[0-9a-f]{8}-[0-9a-f]{4}-4"))' <<<"$output"
+	turn=$(jq -r .turnId <<<"$output")
+	agent-events --thread "$id" --turn "$turn" >events
+	[ "$(methods events)" = "turn.started item.delta turn.completed " ]
+	[ "$(jq -r 'select(.method=="turn.completed").payload | .status + " " + .output.text' events)" = "completed Cloud(desktop_local) response: hello there" ]
+	[ "$(head -n 1 events | jq -c '.payload | [.text, .executionMode]')" = '["hello there","local"]' ]
+}
+
+@test "another shell sees it live, piece by piece, and its end is the end of watching" {
+	start watch agent-watch --thread "$id" --until turn.completed
+	await 10 has_line watch.out thread.started
+	AGENT_RUNTIME_COMMAND="$mock --chunk 4 --pause 20ms" agent-turn-local --stream --thread "$id" tell me >streamed
+	await 10 gone "$pid"
+	[ "$(jq -r 'select(.method=="item.delta").payload.text' watch.out | wc -l)" -gt 3 ]
+	[ "$(jq -j 'select(.method=="item.delta").payload.text' watch.out)" = "Cloud(dynamic_sessions) response: tell me" ]
+	diff <(jq -c '[.method, .payload]' streamed) <(jq -c 'select(.turnId) | [.method, .payload]' watch.out)
+	[ "$(agent-show --time none <watch.out | grep -c 'Cloud(dynamic_sessions) response: tell me')" = 1 ]
+}
+
+@test "what the runtime asks is answered by policy, and that is told" {
+	cat >ask <<-'END'
+		#!/bin/sh
+		while IFS= read -r line; do
+			case $line in
+			*'"initialize"'*) echo '{"id":1,"result":{"userAgent":"t"}}' ;;
+			*'"thread/start"'*) echo '{"id":2,"result":{"thread":{"id":"th"}}}' ;;
+			*'"turn/start"'*)
+				echo '{"id":3,"result":{"turn":{"id":"tu","status":"inProgress","items":[]}}}'
+				echo '{"id":0,"method":"item/commandExecution/requestApproval","params":{"threadId":"th","turnId":"tu","itemId":"i","command":"make"}}'
+				echo '{"id":1,"method":"item/tool/call","params":{"threadId":"th"}}' ;;
+			*'"decision":'*)
+				said=$(printf %s "$line" | sed 's/.*"decision":"\([a-z]*\)".*/\1/')
+				echo '{"method":"item/started","params":{"threadId":"th","turnId":"tu","item":{"type":"commandExecution","id":"i","command":"make"}}}'
+				echo '{"method":"item/completed","params":{"threadId":"th","turnId":"tu","item":{"type":"agentMessage","id":"m","text":"'"$said"'"}}}' ;;
+			*-32601*) echo '{"method":"turn/completed","params":{"threadId":"th","turn":{"id":"tu","status":"completed","items":[]}}}' ;;
+			esac
+		done
+	END
+	chmod +x ask
+	[ "$(agent-turn-local --thread "$id" --runtime ./ask --jq .output.text x)" = decline ]
+	agent-turn-local --thread "$id" --runtime ./ask --approve accept --stream x >events
+	[ "$(methods events)" = "turn.started local.approval item.started item.delta turn.completed " ]
+	[ "$(jq -c 'select(.method=="local.approval").payload | [.decision, .params.command]' events)" = '["accept","make"]' ]
+	[ "$(tail -n 1 events | jq -r .payload.output.text)" = accept ]
+}
+
+@test "failures are told to the thread, and have their status" {
+	run -10 --separate-stderr agent-turn-local --thread "$id" --runtime "$mock --login-needed" x
+	[[ $stderr == *"the turn failed: authentication required: log in first"* ]]
+	run -10 --separate-stderr agent-turn-local --thread "$id" --runtime 'exit 3' x
+	jq -e '.status == "error" and .output == null and (.error.message | startswith("the runtime ended with status 3"))' <<<"$output"
+	run -10 agent-turn-local --thread "$id" --runtime 'kill -9 $$' x
+	run -10 agent-turn-local --thread "$id" --runtime 'echo garbage; cat >/dev/null' x
+	run -0 agent-turn-local --outcome ignore --thread "$id" --runtime 'exit 3' x
+	[ "$(agent-events --thread "$id" --kind turn.completed --jq .payload.status | sort | uniq -c | tr -s ' \n' ' ')" = " 5 error " ]
+}
+
+@test "nothing runs for a thread that is not there; wrong calls" {
+	run -1 agent-turn-local --thread nobody --runtime 'touch ran' x
+	[ ! -e ran ]
+	run -2 agent-turn-local <thread
+	run -2 agent-turn-local --thread "$id" --approve maybe x
+	run -6 agent-turn-local x <<<'{}'
+	run -6 agent-turn-local --thread "$id" ' '
+	run -3 agent-turn-local --url http://127.0.0.1:1 --thread "$id" --runtime 'touch ran' x
+	[ ! -e ran ]
+}
+
+@test "an interrupt and a deadline end the turn and everything that it started" {
+	printf '#!/bin/sh\nwhile IFS= read -r l; do case $l in *initialize\\"*) echo "{\\"id\\":1,\\"result\\":{}}";; *thread/start*) echo "{\\"id\\":2,\\"result\\":{\\"thread\\":{\\"id\\":\\"th\\"}}}";; *turn/start*) echo "{\\"id\\":3,\\"result\\":{\\"turn\\":{\\"id\\":\\"tu\\"}}}"; echo $$ >pid;; *turn/interrupt*) echo "{\\"method\\":\\"turn/completed\\",\\"params\\":{\\"turn\\":{\\"id\\":\\"tu\\",\\"status\\":\\"interrupted\\"}}}";; esac; done\n' >slow
+	chmod +x slow
+	start local env --default-signal=INT agent-turn-local --thread "$id" --runtime ./slow x
+	local_pid=$pid
+	await 10 test -s pid
+	kill -INT "$local_pid"
+	await 10 gone "$local_pid"
+	run -11 wait "$local_pid"
+	jq -e '.status == "interrupted"' local.out
+	gone "$(cat pid)"
+	rm pid
+	run -5 agent-turn-local --thread "$id" --timeout 700ms --runtime ./slow x
+	[ "$(agent-events --thread "$id" --kind turn.completed --jq .payload.status | tr '\n' ' ')" = "interrupted interrupted " ]
+	gone "$(cat pid)"
+}
