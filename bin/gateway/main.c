@@ -620,6 +620,7 @@ start_compass(struct gateway *gateway)
 		.base = gateway->base,
 		.log = gateway->log,
 		.auth = gateway->auth,
+		.secrets = gateway->secrets,
 		.enabled = provider_flag("AGENT_GATEWAY_ENABLED"),
 		.cloud = provider_flag("AGENT_CLOUD_MODE_ENABLED"),
 		.local = provider_flag("AGENT_LOCAL_MODE_ENABLED_DESKTOP"),

@@ -10,7 +10,7 @@ teardown() { common_teardown; }
 	with_script <<-'END'
 		{"on":"turn"}
 		{"delta":"Hello "}
-		{"wait":"300ms"}
+		{"wait":"1s"}
 		{"delta":"wörld"}
 		{"touch":"said"}
 		{"hang":true}
@@ -315,4 +315,17 @@ goes_well() {
 	is '.outputText|length' 640000
 	jq -rj .outputText body >answer
 	events | jq -rj 'select(.method=="item.delta").payload.text' | cmp - answer
+}
+
+@test "a secret that comes in pieces gets through in none" {
+	with_script <<-'END'
+		{"on":"turn"}
+		{"say":"the key is sk-abcdefghijklmnopqrstuvwxyz0123456789 and the header Bearer aaaabbbbccccddddeeeeffff11112222 as it was, password=hunter2hunter2 too, end of it","chunk":3,"pause":"5ms"}
+	END
+	new_thread
+	ask POST "$path/turns" '{"text":"x"}'
+	is .outputText '"the key is sk-[REDACTED] and the header Bearer [REDACTED] as it was, password=[REDACTED] too, end of it"'
+	jq -rj .outputText body >answer
+	events | jq -rj 'select(.method=="item.delta").payload.text' | cmp - answer
+	run ! grep -rqE 'qrstuvw|hunter2|ccccdddd' "$BATS_TEST_TMPDIR/state"
 }

@@ -17,7 +17,7 @@
 #include "xalloc.h"
 
 #define SEGMENTS_MAX 10
-#define TICK_MS 500
+#define TICK_MS 250
 #define REQUEST_ID_MAX 128
 
 struct route {

@@ -22,6 +22,7 @@ struct event_base;
 struct log;
 struct request;
 struct runtime;
+struct secrets;
 
 #define COMPASS_BODY_MAX 102400		     /* bytes of a request's body (contract section 2) */
 #define COMPASS_BATCH_MAX 1000		     /* events of one events:batch */
@@ -38,6 +39,7 @@ struct compass_settings {
 	struct event_base *base;
 	struct log *log;
 	struct auth *auth;
+	const struct secrets *secrets; /* the operator's rules; borrowed */
 	enum compass_provider provider;
 	const char *const *command;   /* NULL-ended: the stdio runtime; NULL: there is none, and `missing` says what is missing for it */
 	const char *missing;	      /* "AGENT_RUNTIME_ENDPOINT is missing" */

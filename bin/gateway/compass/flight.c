@@ -12,9 +12,14 @@
 
 #include "clock.h"
 #include "compass/internal.h"
+#include "secrets.h"
 #include "utf8.h"
 #include "xalloc.h"
 
+#define HELD_MS 250	    /* silence after which text that might go on is given as it is */
+#define HELD_MAX 1024	    /* bytes of such text */
+#define HELD_KEY_MAX 16384  /* the same inside a private key */
+#define HELD_TRIES 8	    /* places that are looked at */
 #define RECOVER_AT_ONCE 500 /* turns of one change */
 
 enum note_kind { NOTE_EVENT, NOTE_DELTA, NOTE_NATIVE, NOTE_APPROVAL, NOTE_RESOLVED, NOTE_END };
@@ -51,15 +56,18 @@ struct flight {
 	uint64_t number;      /* the runtime's, 0: waits for the one before on this thread */
 	struct note *first, *tail; /* not yet given to the store */
 	size_t bytes;
+	struct buf held;   /* text that may be a part of a secret */
+	int64_t held_since; /* when it last grew */
 	struct asked *asked;
 	struct buf usage;
 	bool storing; /* a batch is on its way */
-	bool held, over, interrupted;
+	bool stalled, over, interrupted;
 	bool failed; /* the store refused: again with the next tick */
 	struct flight *next;
 };
 
 static void pump(struct flight *flight);
+static void give_held(struct flight *flight);
 static void depart(struct flight *flight);
 
 /* ---- notes */
@@ -97,8 +105,8 @@ static void
 weigh(struct flight *flight, size_t n)
 {
 	flight->bytes += n;
-	if (flight->bytes > COMPASS_NOTES_MAX && !flight->held && flight->compass->runtime) {
-		flight->held = true;
+	if (flight->bytes > COMPASS_NOTES_MAX && !flight->stalled && flight->compass->runtime) {
+		flight->stalled = true;
 		runtime_hold(flight->compass->runtime);
 	}
 }
@@ -273,8 +281,8 @@ after(struct flight *flight, const struct note *note)
 static void
 release(struct flight *flight)
 {
-	if (flight->held) {
-		flight->held = false;
+	if (flight->stalled) {
+		flight->stalled = false;
 		runtime_release(flight->compass->runtime);
 	}
 }
@@ -408,8 +416,10 @@ add_metadata(const struct flight *flight, struct buf *to)
 static void
 end(struct flight *flight, const struct runtime_end *end)
 {
-	struct note *note = note_new(NOTE_END);
+	struct note *note;
 
+	give_held(flight);
+	note = note_new(NOTE_END);
 	flight->over = true;
 	switch (end->outcome) {
 	case RUNTIME_COMPLETED:
@@ -439,6 +449,7 @@ on_item(struct flight *flight, const struct runtime_event *event, const char *me
 	/* messages are told by their deltas */
 	if (!strcmp(event->item_type, "agentMessage") || !strcmp(event->item_type, "userMessage") || !event->item.s)
 		return;
+	give_held(flight);
 	note = note_new(NOTE_EVENT);
 	note->method = method;
 	buf_addch(&note->text, '{');
@@ -451,20 +462,91 @@ on_item(struct flight *flight, const struct runtime_event *event, const char *me
 }
 
 static void
+add_delta(struct flight *flight, size_t n)
+{
+	struct note *note = flight->first ? flight->tail : NULL;
+
+	if (!n)
+		return;
+	if (note && note->kind == NOTE_DELTA) {
+		buf_add(&note->text, flight->held.s, n);
+		weigh(flight, n);
+	} else {
+		note = note_new(NOTE_DELTA);
+		buf_add(&note->text, flight->held.s, n);
+		add(flight, note);
+	}
+	buf_consume(&flight->held, n);
+}
+
+/* A secret that a runtime says in pieces must not get through in pieces: text is given in words, and never up to the last two of them, nor to a
+ * place where what comes before and what comes after would hide less than both together. What nothing follows for a while is given as it is. */
+static bool
+may_part(const struct flight *flight, size_t at)
+{
+	const struct secrets *secrets = flight->compass->settings.secrets;
+	struct buf whole = BUF_INIT, parts = BUF_INIT;
+	bool same;
+
+	(void)secrets_text(secrets, flight->held.s, flight->held.len, &whole);
+	(void)secrets_text(secrets, flight->held.s, at, &parts);
+	(void)secrets_text(secrets, flight->held.s + at, flight->held.len - at, &parts);
+	same = whole.len == parts.len && !memcmp(whole.s, parts.s, whole.len);
+	buf_release(&whole);
+	buf_release(&parts);
+	return same;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Where the word begins that ends before `at`. */
+static size_t
+word_before(const struct buf *text, size_t at)
+{
+	while (at && is_blank(text->s[at - 1]))
+		at--;
+	while (at && !is_blank(text->s[at - 1]))
+		at--;
+	return at;
+}
+
+static size_t
+safe_part(const struct flight *flight)
+{
+	const struct buf *held = &flight->held;
+	const char *begin = strstr(held->s, "-----BEGIN ");
+	size_t at = word_before(held, held->len), tries;
+
+	if (begin && !strstr(begin, "-----END ") && held->len <= HELD_KEY_MAX)
+		return 0;
+	if (held->len > HELD_MAX && !(begin && held->len <= HELD_KEY_MAX))
+		return held->len;
+	at = word_before(held, at);
+	for (tries = 0; at && tries < HELD_TRIES; tries++) {
+		if (may_part(flight, at))
+			return at;
+		at = word_before(held, at);
+	}
+	return 0;
+}
+
+static void
 on_delta(struct flight *flight, struct span text)
 {
-	struct note *note;
+	(void)utf8_repair(&flight->held, text.s, text.n);
+	flight->held_since = clock_monotonic_ms();
+	add_delta(flight, safe_part(flight));
+}
 
-	if (!text.n)
-		return;
-	if (flight->first && flight->tail->kind == NOTE_DELTA) {
-		(void)utf8_repair(&flight->tail->text, text.s, text.n);
-		weigh(flight, text.n);
-		return;
-	}
-	note = note_new(NOTE_DELTA);
-	(void)utf8_repair(&note->text, text.s, text.n);
-	add(flight, note);
+/* Before anything else is told. */
+static void
+give_held(struct flight *flight)
+{
+	add_delta(flight, flight->held.len);
 }
 
 /* Trouble that the runtime gets over by itself. */
@@ -498,6 +580,7 @@ on_approval(struct flight *flight, const struct runtime_event *event)
 	/* who said that nobody is to be asked gets nothing by asking */
 	bool decided = !strcmp(flight->approval_policy.s, "never") || rules_decide(span_of(&flight->rules), kind, event->params, &decision);
 
+	give_held(flight);
 	rules_timeout(span_of(&flight->rules), flight->compass->settings.approval_ms, &wait, &asked->late);
 	buf_init(&asked->id);
 	form_uuid(&asked->id);
@@ -667,6 +750,7 @@ flight_start(struct call *call)
 	buf_init(&flight->message);
 	form_uuid(&flight->message);
 	buf_init(&flight->usage);
+	buf_init(&flight->held);
 	flight->host = (enum thread_host)call->host;
 	if (!call->async)
 		flight->waiting = call;
@@ -684,7 +768,7 @@ static void
 flight_free(struct flight *flight)
 {
 	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text, &flight->model, &flight->effort,
-		&flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage };
+		&flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage, &flight->held };
 	size_t i;
 
 	while (flight->asked)
@@ -748,6 +832,7 @@ flight_interrupt(struct compass *compass, const struct buf *turn, const struct b
 	if (!flight)
 		return;
 	flight->interrupted = true;
+	buf_reset(&flight->held);
 	answer_waiting(flight, answer);
 	if (flight->number)
 		(void)runtime_turn_interrupt(compass->runtime, flight->number); /* false: its end is on the way already */
@@ -773,6 +858,8 @@ flights_tick(struct compass *compass)
 
 	for (flight = compass->flights; flight; flight = next) {
 		next = flight->next;
+		if (flight->held.len && clock_monotonic_ms() - flight->held_since >= HELD_MS)
+			give_held(flight);
 		for (asked = flight->asked; asked; asked = asked->next)
 			if (asked->stored && !asked->resolving && !deadline_left(asked->deadline))
 				resolve(flight, asked, decision_text(asked->late), "timeout");
