@@ -141,6 +141,10 @@ export type ServiceInterface = { serviceId: string; interfaceRevision: string | 
 export type ServiceLogs = { serviceId: string; lines: Array<string> };
 export type ServiceEvents = { serviceId: string; items: Array<Event> };
 export type ServiceDetails = { serviceId: string; summary: ServiceSummary; service: ServiceRecord; interface: { interfaceRevision: string | null; introspectedAt: Time | null; tools: Array<unknown>; resources: Array<unknown>; prompts: Array<unknown> }; logs: Array<string>; events: Array<Event>; recentCalls: Array<{ at: Time; message: string; data?: Record<string, unknown> }> };
+/** A JSON-RPC 2.0 request; without an id a notification. Methods: initialize, ping, tools/list, tools/call, resources/list, prompts/list. */
+export type McpRequest = { jsonrpc: "2.0"; id?: string | number | null; method: string; params?: Record<string, unknown> };
+/** Its answer: a result or an error. */
+export type McpAnswer = { jsonrpc: "2.0"; id: string | number | null; result?: Record<string, unknown>; error?: { code: number; message: string } };
 export type ApplyPost = { manifest: Manifest; [member: string]: unknown };
 export type RemovePost = { cleanup_artifacts?: boolean; [member: string]: unknown };
 export type RemoveAnswer = { removed: true; artifactRemoved: boolean; serviceId: string };
@@ -219,6 +223,8 @@ export interface Operations {
 	getA2a: { method: "GET"; path: "/api/a2a/capabilities"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: A2aCapabilities; 401: Error; 403: Error; 429: Error } };
 	/** Hand a run over. */
 	postA2a: { method: "POST"; path: "/api/a2a/messages"; in: Record<string, never>; query: Record<string, never>; body: A2aEnvelope; answers: { 202: A2aAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
+	/** The tools of the remote services that run, as one Model Context Protocol server; a tool is called NAMESPACE__NAME. */
+	postMcp: { method: "POST"; path: "/mcp"; in: Record<string, never>; query: Record<string, never>; body: McpRequest; answers: { 200: McpAnswer; 202: undefined; 400: McpAnswer; 401: Error; 403: Error; 413: Error; 429: Error } };
 	/** The services, agents or not. */
 	listServices: { method: "GET"; path: "/api/services"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: ServiceList; 401: Error; 403: Error; 429: Error } };
 	/** Register a service, or change it. */

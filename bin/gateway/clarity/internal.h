@@ -50,6 +50,7 @@ handler_fn post_message, post_hitl, post_cancel; /* messages.c */
 handler_fn get_registry, get_status; /* status.c */
 handler_fn get_a2a, post_a2a; /* a2a.c */
 
+handler_fn post_mcp; /* mcp.c */
 handler_fn list_services, get_service, get_service_interface, get_service_logs, get_service_events, get_service_details; /* services.c; run is the service's id */
 handler_fn apply_service, start_service, stop_service, restart_service, introspect_service, unquarantine_service, remove_service;
 

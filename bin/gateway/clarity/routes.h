@@ -19,6 +19,7 @@
 	ROUTE("GET", "/api/status", get_status, AUTH_READ) \
 	ROUTE("GET", "/api/a2a/capabilities", get_a2a, AUTH_READ) \
 	ROUTE("POST", "/api/a2a/messages", post_a2a, AUTH_WRITE) \
+	ROUTE("POST", "/mcp", post_mcp, AUTH_WRITE) \
 	ROUTE("GET", "/api/services", list_services, AUTH_READ) \
 	ROUTE("POST", "/api/services/apply", apply_service, AUTH_ADMIN) \
 	ROUTE("GET", "/api/services/:id", get_service, AUTH_READ) \
