@@ -345,7 +345,7 @@ sse='"type":"text/event-stream"'
 	printf '{"runId":"%s"}\n' a b >runs
 	run -2 --separate-stderr agent-watch --cursor-file c <runs
 	[ "$(jq -r .data.runId <<<"$output")" = a ]
-	[[ $stderr == *"one --cursor-file cannot serve two runs"* ]]
+	[[ $stderr == *"one --cursor-file cannot serve two"* ]]
 }
 
 @test "a command of --exec that fails is said, and remembered" {
