@@ -148,6 +148,22 @@ Closing runtime chat." ] || { cat out; false; }
 	[[ $stderr == *'service not found in runtime registry: svc_nope. Known: svc_00echo, '* ]]
 }
 
+@test "runtime-chat --no-stream: whose turn it is, and that nobody answers" {
+	start_clarity
+	printf 'hello\n/exit\n' | chat "$url" 1 --no-stream --poll-ms 100 >out
+	[ "$(grep -cx 'you>' out)" = 2 ]
+	grep -qx 'echo-agent: Echo: hello' out
+	run ! grep 'No agent response' out
+	event='{"seq":1,"at":"2026-11-21T01:46:30.977Z","kind":"agent.chat.user_message","level":"info","message":"m","data":{"runId":"r1","role":"user","message":"hello"}}'
+	jq -n --arg registry '{"count":1,"items":[{"serviceId":"s","agent":{"agentId":"a","name":"A","triggers":["api"]}}]}' --arg events "{\"runId\":\"r1\",\"items\":[$event]}" \
+		'{"GET /api/agents/registry": [{body: $registry}], "GET /api/agents/runs/r1/events": [{body: $events}], "POST /api/agents/runs/r1/messages": [{body: "{\"ok\":true,\"runId\":\"r1\",\"seq\":1}"}]}' >script
+	start silent python3 "$AU_SRC/tests/fake/fake-script" script
+	await 10 has_line silent.out '^http'
+	printf 'hello\n/exit\n' | chat "$(head -n 1 silent.out)" s --run-id r1 --no-stream --poll-ms 100 >out
+	grep -qx 'No agent response events yet. Ensure an active runtime agent loop is consuming run messages.' out
+	grep -qx 'you: hello' out
+}
+
 @test "runtime-chat --bridge clarity: says what it ignores, and asks" {
 	start_clarity
 	printf '\n0\n1\nhello\n/exit\n' | chat "$url" svc_02slow --agent x --run-id y --no-stream --bridge clarity >out
