@@ -17,6 +17,7 @@ struct err;
 #define MOCK_BURST 256			    /* steps of one player before others, and the input, get a turn */
 #define MOCK_DEPTH_MAX 16		    /* repeats within repeats */
 #define MOCK_FILL_MAX (1024u * 1024 * 1024) /* bytes of a "fill" or "big" step */
+#define INVALID (-32600)		    /* the code of every error of the protocol */
 #define MOCK_ID 40			    /* bytes of an id of ours, with the NUL */
 
 /* ---- script (mock_script.c) */
@@ -122,7 +123,6 @@ struct mock {
 
 void mock_line(struct mock *mock, const char *s, size_t n);
 void mock_builtin(struct mock *mock, struct span message); /* answers it, whatever the script says */
-void mock_login_done(struct mock *mock, bool success);
 void mock_free(struct mock *mock);
 
 /* Writes one. id, result and params are JSON text. */
@@ -132,16 +132,44 @@ void mock_notify(struct mock *mock, const char *method, const char *params);
 
 void mock_id(struct mock *mock, char ret[MOCK_ID]); /* a fresh one, as UUIDs look */
 void mock_add_turn(struct buf *to, const char *id, const char *status, const char *error);
-void mock_account_text(const struct mock *mock, struct buf *to); /* params of account/updated */
+bool mock_is_uuid(const char *s);
 
-/* ---- mock_turn.c: playing */
+/* ---- mock_account.c */
+
+/* Answers requests about the account; false: it is none. */
+bool mock_account_call(struct mock *mock, const char *method, const char *id, struct span params);
+void mock_login_done(struct mock *mock, bool success);
+
+/* ---- mock_turn.c: what a turn says and asks */
 
 struct player *player_new(struct mock *mock, const struct block *block);
 void player_free(struct player *player);
-bool player_play(struct mock *mock, struct player *player); /* false: it waits, or is over */
 void player_turn_begin(struct mock *mock, struct player *player);
 void player_turn_end(struct mock *mock, struct player *player, const char *status, const char *error);
 /* The client's answer to what the player asked: JSON, or SPAN_NONE for an error. */
 void player_answered(struct mock *mock, struct player *player, struct span result);
+
+/* A text of a step with its ${names} filled in; JSON likewise, where only ids and the like belong into its texts. */
+bool player_text(const struct player *player, struct span step, const char *key, struct buf *to);
+void player_json(const struct player *player, struct span value, struct buf *to);
+bool player_true(struct span step, const char *key);
+
+/* Begins the params of a notification, with the ids of thread and turn; ends, sends and releases them. */
+void player_params(const struct player *player, struct buf *to);
+void player_send(struct mock *mock, const char *method, struct buf *params);
+void player_item(struct mock *mock, const struct player *player, const char *method, const struct buf *item);
+void player_delta(struct mock *mock, const struct player *player, const char *method, const char *item, const char *s, size_t n, const char *more);
+void player_message_open(struct mock *mock, struct player *player);
+void player_message_add(struct mock *mock, struct player *player, const char *s, size_t n);
+void player_message_close(struct mock *mock, struct player *player);
+
+/* Steps that may ask, and then wait. */
+void player_work(struct mock *mock, struct player *player, struct span step);
+void player_question(struct mock *mock, struct player *player, struct span step);
+void player_request(struct mock *mock, struct player *player, struct span request, struct span step);
+
+/* ---- mock_step.c: playing */
+
+bool player_play(struct mock *mock, struct player *player); /* false: it waits, or is over */
 
 #endif

@@ -55,7 +55,7 @@ bool replies_tell(struct runtime *runtime); /* one that failed; false: there is 
 void calls_timeout(struct runtime *runtime);
 size_t calls_count(const struct runtime *runtime, bool waiting);
 
-/* ---- turns (turn.c, turn_end.c), approvals (approval.c) */
+/* ---- turns (turn.c, turn_ask.c, turn_stop.c, turn_end.c), approvals (approval.c) */
 
 enum approval_state { APPROVAL_OPEN, APPROVAL_ANSWERED, APPROVAL_LATE, APPROVAL_WITHDRAWN };
 
@@ -113,6 +113,7 @@ struct turn {
 	size_t open;
 };
 
+struct call *turn_call(struct turn *turn, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb); /* sends it */
 void turn_proceed(struct turn *turn);			     /* the child is ready */
 void turn_fail(struct turn *turn, enum runtime_fault fault, const char *message); /* told by the next tick */
 void turn_notify(struct runtime *runtime, const struct message *message, struct span thread, struct span id);
@@ -151,7 +152,7 @@ bool threads_has(const struct threads *threads, const char *id);
 void threads_add(struct threads *threads, const char *id);
 void threads_drop(struct threads *threads, const char *id);
 
-/* ---- the runtime (runtime.c) */
+/* ---- the runtime (runtime.c, life.c) */
 
 struct runtime {
 	struct event_base *base;
@@ -190,6 +191,10 @@ void runtime_tick(struct runtime *runtime);  /* soon */
 void runtime_rearm(struct runtime *runtime); /* the timer, after deadlines have changed */
 bool runtime_send(struct runtime *runtime, const struct buf *line, bool secret); /* adds the newline */
 void runtime_say(struct runtime *runtime, const struct buf *line); /* the same for what must be said: a child that does not read it is ended */
+void runtime_set_state(struct runtime *runtime, enum runtime_state state); /* tells it */
+void runtime_tell(struct runtime *runtime); /* all that has failed or was resolved; what is more than TELL_MAX waits for the next round */
+void runtime_fail_waiting(struct runtime *runtime, enum runtime_fault fault, const char *message);
+void runtime_end_gently(struct runtime *runtime);
 void runtime_need(struct runtime *runtime);
 /* Ends the child for a reason of ours; what was under way fails with it. */
 void runtime_break(struct runtime *runtime, enum runtime_fault fault, const char *fmt, ...) PRINTF(3, 4);
