@@ -1,6 +1,6 @@
-# generate.jq - what is made from openapi.json; $part says which file
+# generate.jq - what is made from openapi.json, as one object: a text for each part
 #
-# Every part is a text. Nothing here knows a single route, code or shape: all of that is in the document.
+# Nothing here knows a single route, code or shape: all of that is in the document.
 
 def lines: join("\n");
 def pad($n): . + (" " * ([0, $n - length] | max));
@@ -224,13 +224,14 @@ def typescript: [
 	"}"
 ] | lines;
 
-if $part == "clarity-routes" then c_routes("clarity")
-elif $part == "compass-routes" then c_routes("compass")
-elif $part == "gateway-routes" then c_routes("gateway")
-elif $part == "hitl-routes" then c_routes("hitl")
-elif $part == "compass-codes" then c_codes
-elif $part == "compass-enums" then c_enums
-elif $part == "man" then man
-elif $part == "reference" then markdown
-elif $part == "types" then typescript
-else error("no part \($part)") end
+{
+	"clarity-routes": c_routes("clarity"),
+	"compass-routes": c_routes("compass"),
+	"gateway-routes": c_routes("gateway"),
+	"hitl-routes": c_routes("hitl"),
+	"compass-codes": c_codes,
+	"compass-enums": c_enums,
+	man: man,
+	reference: markdown,
+	types: typescript
+}

@@ -70,9 +70,24 @@ start() {
 has_line() { grep -q -e "$2" "$1" 2>/dev/null; }
 count_lines() { [ "$(grep -c -e "$2" "$1" 2>/dev/null)" -ge "$3" ]; }
 
+# Where the validator is installed, what the gateways of a file say is written down, and held against the contract when its tests are over.
+contract_tools=$AU_BUILD/contract-tools
+contract_said=$BATS_FILE_TMPDIR/said
+can_validate() { [ -d "$contract_tools/node_modules/ajv" ] && command -v node >/dev/null; }
+teardown_file() { contract_holds; }
+contract_holds() {
+	[ -d "$contract_said" ] || return 0
+	node "$AU_SRC/contract/validate.mjs" "$contract_tools" "$AU_SRC/contract/openapi.json" "$contract_said"/* >&2
+}
+
 # start_gateway [options]: a gateway of our own on a free port; sets $url and $gateway_pid
 start_gateway() {
-	start "gateway${gateway_n:=0}" agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "$@"
+	local record=()
+	if can_validate; then
+		mkdir -p "$contract_said"
+		record=(--record "$contract_said/test-$BATS_TEST_NUMBER.${gateway_n:-0}")
+	fi
+	start "gateway${gateway_n:=0}" agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "${record[@]}" "$@"
 	gateway_pid=$pid
 	gateway_log=$BATS_TEST_TMPDIR/gateway$gateway_n
 	gateway_n=$((gateway_n + 1))
