@@ -14,6 +14,9 @@ a_tree() {
 	cp "$AU_SRC/contract/openapi.json" "$tree/contract/"
 	cp "$AU_SRC/bin/gateway/builtin/echo.json" "$tree/bin/gateway/builtin/"
 	local file
+	cp -r "$AU_SRC/contract/codex" "$AU_SRC/contract/codex-version.json" "$tree/contract/"
+	mkdir -p "$tree/bin/gateway/runtime"
+	cp "$AU_SRC"/bin/gateway/runtime/*.c "$tree/bin/gateway/runtime/"
 	for file in $("$AU_SRC/contract/generate" --list); do
 		mkdir -p "$tree/$(dirname "$file")"
 		cp "$AU_SRC/$file" "$tree/$file"
@@ -191,4 +194,80 @@ said() { jq -nc --arg m "$1" --arg p "$2" --argjson s "$3" --arg b "$4" '{method
 	spoilt '.components.schemas.Registry.properties.total = {type: "integer"} | .components.schemas.Registry.required += ["total"]' "must have required property 'total'"
 	spoilt '.components.schemas.Lifecycle.enum -= ["RUNNING", "REGISTERED"]' 'must be equal to one of the allowed values'
 	spoilt 'del(.paths["/api/status"].get.responses["200"])' 'the status 200 is not described'
+}
+
+# ---- the pinned Codex protocol
+
+# a_codex VERSION [FILTER]: a codex of that version, whose schema is the pinned one after the filter
+a_codex() {
+	jq "${2:-.}" "$AU_SRC/contract/codex/schemas.json" >schema.json
+	cat >codex <<-END
+		#!/bin/sh
+		[ "\$1" = --version ] && echo "$1" && exit
+		[ "\$1 \$2 \$3" = "app-server generate-json-schema --out" ] && mkdir -p "\$4" && cp "$PWD/schema.json" "\$4/codex_app_server_protocol.schemas.json"
+	END
+	chmod +x codex
+	export CODEX=$PWD/codex
+}
+pinned=$(jq -r .codexCliVersion "$AU_SRC/contract/codex-version.json")
+
+@test "the pinned schema is what we use, and nothing else; without a codex that is all, and it is said" {
+	run -0 env -u CODEX PATH=/usr/bin:/bin "$AU_SRC/contract/codex-check"
+	[[ $output == "contract: SKIPPED: the pinned Codex protocol ($pinned) is not held against a codex: "* ]]
+	a_codex "$pinned"
+	run -0 check codex
+	[ -z "$output" ]
+}
+
+@test "a codex of the pinned version that says anything else is found" {
+	differs() {
+		a_codex "$pinned" "$1"
+		run -1 check codex
+		[[ $output == *"$2"* ]] || { echo "$1: $output"; return 1; }
+	}
+	differs 'del(.definitions.v2.Turn.properties.status)' 'turn/completed as we read it has no turn.status'
+	differs '.definitions.v2.TurnStatus.enum -= ["interrupted"]' 'v2/TurnStatus is never "interrupted"'
+	differs '.definitions.ServerNotification.oneOf |= map(select(.properties.method.enum != ["turn/completed"]))' 'ServerNotification has no turn/completed'
+	differs '.definitions.ClientRequest.oneOf |= map(select(.properties.method.enum != ["turn/interrupt"]))' 'ClientRequest has no turn/interrupt'
+	differs '(.definitions.ServerRequest.oneOf[] | select(.properties.method.enum == ["item/fileChange/requestApproval"]).properties.method.enum) = ["item/patch/requestApproval"]' 'ServerRequest has no item/fileChange/requestApproval'
+	differs 'del(.definitions.CommandExecutionRequestApprovalResponse)' 'CommandExecutionRequestApprovalResponse'
+	# what we use is all there, and it is not the same
+	differs '.definitions.v2.Turn.required += ["completedAt"] | .definitions.v2.Turn.properties.completedAt = {type: "integer"}' "the schema of $pinned is not the pinned one"
+	[[ $output == *'+					"completedAt"'* ]]
+	printf '#!/bin/sh\n[ "$1" = --version ] && echo "%s"\n' "$pinned" >codex
+	run -1 check codex
+	[[ $output == *"made no codex_app_server_protocol.schemas.json"* ]]
+}
+
+@test "a codex of another version must have what we use" {
+	a_codex 'codex-cli 9.9.9' '.definitions.v2.Turn.properties.mood = {type: "string"} | .definitions.v2.Extra = {type: "object"}'
+	run -0 check codex
+	[[ $output == *"the codex here is 'codex-cli 9.9.9', not the pinned '$pinned'"* ]]
+	a_codex 'codex-cli 9.9.9' 'del(.definitions.v2.TurnInterruptParams.properties.turnId)'
+	run -1 check codex
+	[[ $output == *"codex-cli 9.9.9: turn/interrupt as we send it has no turnId"* ]]
+}
+
+@test "a pin that was edited, and code that uses more than is pinned, are found" {
+	unset CODEX
+	PATH=/usr/bin:/bin
+	spoilt() {
+		a_tree
+		eval "$1"
+		run -1 check codex
+		[[ $output == *"$2"* ]] || { echo "$1: $output"; return 1; }
+	}
+	into() { jq --tab "$1" "$tree/contract/$2" >edited && mv edited "$tree/contract/$2"; }
+	spoilt "into 'del(.definitions.v2.Turn.properties.id)' codex/schemas.json" 'turn/started as we read it has no turn.id'
+	spoilt "into '.definitions.v2.Spare = {}' codex/schemas.json" 'contract/codex/schemas.json is not what'
+	spoilt "into '.codexCliVersion = \"codex-cli 0.106.0\"' codex-version.json" 'contract/codex-version.json does not agree with itself'
+	spoilt "into '.tells[\"turn/completed\"] += [\"turn.mood\"]' codex/used.json" 'turn/completed as we read it has no turn.mood'
+	spoilt 'echo "x = \"turn/rewind\";" >>"$tree/bin/gateway/runtime/turn.c"' 'bin/gateway/runtime uses turn/rewind, which contract/codex/used.json does not name'
+	spoilt 'sed -i s,turn/interrupt,turn/stop, "$tree"/bin/gateway/runtime/*.c' 'names turn/interrupt, which bin/gateway/runtime does not use'
+}
+
+@test "the real codex, where there is one, speaks what is pinned" {
+	command -v codex >/dev/null || [ -n "${CODEX:-}" ] || skip "NOT CHECKED: there is no codex here (npm install @openai/codex@${pinned##* }, then CODEX=its binary)"
+	run -0 check codex
+	[ -z "$output" ] || [[ $output == *"only what we use was looked for"* ]]
 }
