@@ -40,18 +40,16 @@ def c_header($guard; body): [
 # #define NAME(ROW), one row a line
 def c_table($name; $row; rows): ["#define \($name)(\($row)) \\"] + ((rows) | to_entries | length as $n | map("\t" + .value + (if .key + 1 < $n then " \\" else "" end))) | lines;
 
-def c_routes($name): surface($name) as $all | ($name | ascii_upcase) as $up |
-	def rows: map("ROUTE(\(.method | tojson), \(.path | colons | tojson), \(.op.operationId | snake), \(if .op["x-scope"] then "AUTH_" + (.op["x-scope"] | ascii_upcase) else "0" end))");
+def c_routes($name): (surface($name) | map(select(.op["x-table"] != false))) as $all | ($name | ascii_upcase) as $up |
+	def rows: map("ROUTE(\(.method | tojson), \(.path | colons | tojson), \(if .op["x-stream"] == "websocket" then "NULL" else .op["x-handler"] // (.op.operationId | snake) end), \(if .op["x-scope"] then "AUTH_" + (.op["x-scope"] | ascii_upcase) else "0" end))");
 	c_header($up + "_ROUTES_H";
-		"/* ROUTE(method, path, handler, scope): \":name\" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's. */\n" +
-		c_table($up + "_ROUTES"; "ROUTE"; $all | rows) +
-		([$all[] | select(.op["x-stream"] == "websocket")] as $sockets |
-			if $sockets == [] then ""
-			else "\n\n/* Those of them that are WebSockets; without an upgrade they are 426. */\n" + c_table($up + "_SOCKETS"; "ROUTE"; $sockets | rows) end));
+		"/* ROUTE(method, path, handler, scope): \":name\" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's." +
+		(if any($all[]; .op["x-stream"] == "websocket") then " A WebSocket has no handler." else "" end) + " */\n" +
+		c_table($up + "_ROUTES"; "ROUTE"; $all | rows));
 
 def c_string: if . == null then "NULL" else tojson end;
 def c_codes: c_header("COMPASS_CODES_H";
-	"/* CODE(name, status, code, message): message is NULL where somebody else's words stand, or what was found. */\n" +
+	"/* CODE(name, status, code, message): message is NULL where what was found, or what somebody else says, is the message. */\n" +
 	c_table("COMPASS_CODES"; "CODE"; codes | map("CODE(\(.id), \(.status), \(.code | tojson), \(.message | c_string))")));
 
 # enums of the document that the given surface's C code needs, as ITEM(NAME, "text")
@@ -173,7 +171,7 @@ def markdown_row: [
 	("\(.method) \(.path | colons)" | code_cell),
 	(shell | code_cell),
 	(if .op.requestBody then .op.requestBody | body_of | code_cell else "" end),
-	([.op.responses | to_entries[] | select(.key | test("^[123]")) | "\(.key) " + (.value | answer_of | code_cell)] | join(", ")),
+	([.op.responses | to_entries[] | select(.key | test("^[123]")) | "\(.key)" + (.value | answer_of | if . == "" then "" else " " + code_cell end)] | join(", ")),
 	([.op.responses | to_entries[] | select(.key | test("^[45]")) | ([.key] + (.value | response_codes | map(code_cell))) | join(" ")] | join("; "))
 ] | "| " + join(" | ") + " |";
 def markdown: [

@@ -81,26 +81,26 @@ export type ApprovalStatus = "pending" | "resolved";
 export type ApprovalResolution = "answered" | "policy" | "timeout" | "withdrawn";
 /** Every refusal of /v1: these two members, always. */
 export type Problem = { code: string; message: string };
-export type Thread = { threadId: string; workspaceId: string; workspaceSlug: string; executionMode: ExecutionMode; executionHost: ExecutionHost; status: ThreadStatus; cloudSessionIdentifier: string | null; title: string | null; archived: boolean; createdAt: Time; updatedAt: Time; modeSwitchedAt: Time | null };
+export type Thread = { threadId: string; workspaceId: string; workspaceSlug: string; executionMode: ExecutionMode; executionHost: ExecutionHost; status: ThreadStatus; cloudSessionIdentifier: string | null; title: string | null; archived: boolean; approvals?: ApprovalRules; createdAt: Time; updatedAt: Time; modeSwitchedAt: Time | null };
 export type ThreadAnswer = { thread: Thread };
 /** The one that changed last comes first. */
 export type ThreadList = { threads: Array<Thread> };
-export type ThreadPost = { workspaceSlug: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; title?: string; [member: string]: unknown };
-export type ThreadPatch = { title?: string; archived?: boolean; [member: string]: unknown };
+export type ThreadPost = { workspaceSlug: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; title?: string; approvals?: ApprovalRules | null; [member: string]: unknown };
+export type ThreadPatch = { title?: string; archived?: boolean; approvals?: ApprovalRules | null; [member: string]: unknown };
 export type ModePatch = { executionMode: ExecutionMode; executionHost?: ExecutionHost; [member: string]: unknown };
-/** Why a turn failed or was interrupted; code is one of the codes below. */
-export type TurnError = { message: string; code?: string };
+/** Why a turn failed or was interrupted. */
+export type TurnError = { message: string; code?: TurnErrorCode };
 export type Turn = { turnId: string; threadId: string; parentTurnId: string | null; sourceTurnId: string | null; clientRequestId: string | null; status: ThreadStatus; executionMode: ExecutionMode; executionHost: ExecutionHost; input: { text: string }; output: TurnText | null; error: TurnError | null; startedAt: Time; completedAt: Time | null };
 export type TurnText = { text: string };
 export type TurnPost = { text: string; clientRequestId?: string; parentTurnId?: string; sourceTurnId?: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; model?: string; approvalPolicy?: string; sandboxPolicy?: unknown; effort?: string; personality?: string; [member: string]: unknown };
 /** A turn that failed is an answer too: turn.status is error then. */
 export type TurnAnswer = { turn: Turn; outputText: string | null };
 export type InterruptAnswer = { turn: Turn };
-export type ThreadEvent = { cursor: number; threadId: string; turnId: string | null; method: ThreadMethod | string; payload: unknown; createdAt: Time };
+export type ThreadEvent = { cursor: number; threadId: string; turnId: string | null; method: ThreadMethod | string; payload: unknown; createdAt: Time; uploadedBy?: string };
 /** Oldest first; the last cursor asks for what follows. */
 export type ThreadEventList = { events: Array<ThreadEvent> };
 /** A frame of a thread's WebSocket; type and method are equal. */
-export type ThreadFrame = { type: string; method: string; cursor: number; payload: unknown; threadId: string; turnId: string | null; createdAt: Time };
+export type ThreadFrame = { type: string; method: string; cursor: number; payload: unknown; threadId: string; turnId: string | null; createdAt: Time; uploadedBy?: string };
 /** A frame of the runtime's WebSocket; payload and params are equal. */
 export type RuntimeFrame = { type: RuntimeMethod; method: RuntimeMethod; cursor: number; payload: unknown; params: unknown; createdAt: Time };
 export type EventsBatchPost = { events: Array<{ turnId?: string; method: string; payload?: unknown; [member: string]: unknown }>; [member: string]: unknown };
@@ -117,9 +117,9 @@ export type Empty = Record<string, never>;
 export type RateLimitWindow = { usedPercent: number; windowDurationMins?: number | null; resetsAt?: number | null; [member: string]: unknown };
 export type RateLimits = { limitId?: string | null; limitName?: string | null; primary?: RateLimitWindow | null; secondary?: RateLimitWindow | null; credits?: unknown; planType?: string | null; [member: string]: unknown };
 export type RateLimitsAnswer = { rateLimits: RateLimits | null; rateLimitsByLimitId: Record<string, RateLimits | null> | null };
-export type Approval = { approvalId: string; threadId: string; turnId: string; kind: ApprovalKind; status: ApprovalStatus; params: unknown; decision: ApprovalDecision | null; resolution: ApprovalResolution | null; requestedAt: Time; resolvedAt: Time | null };
+export type Approval = { approvalId: string; threadId: string; turnId: string; itemId: string | null; kind: ApprovalKind; status: ApprovalStatus; params: Record<string, unknown>; decision: ApprovalDecision | null; resolution: ApprovalResolution | null; reason: string | null; resolvedBy: string | null; requestedAt: Time; expiresAt: Time | null; resolvedAt: Time | null };
 export type ApprovalList = { approvals: Array<Approval> };
-export type ApprovalPost = { decision: ApprovalDecision; [member: string]: unknown };
+export type ApprovalPost = { decision: ApprovalDecision; reason?: string; answers?: Record<string, unknown>; result?: unknown; [member: string]: unknown };
 export type ApprovalAnswer = { approval: Approval };
 export type A2aCapability = { serviceId: string; displayName?: string; lifecycle: Lifecycle; health: Health; agentId: string; name: string; role: string; protocol?: string; compliant: boolean; ingestPath: "/api/a2a/messages"; acceptedMessageKinds: Array<string>; emitsMessageKinds: Array<string>; maxPayloadBytes?: number };
 export type A2aCapabilities = { protocol: "clarity.a2a.v1"; ingestPath: "/api/a2a/messages"; count: number; items: Array<A2aCapability>; lastUpdated: Time };
@@ -151,13 +151,22 @@ export type RemoveAnswer = { removed: true; artifactRemoved: boolean; serviceId:
 export type IntrospectAnswer = { interface: Interface };
 /** Who asks, and what they may do. */
 export type Caller = { user: { id: string }; workspaces: Array<{ slug: string }>; everywhere: boolean; activeWorkspaceSlug: string | null; personalWorkspaceSlug: string | null; scopes: Array<"read" | "write" | "admin">; expiresAt: string | null };
+/** Who answers an approval without a person: the first rule that fits, else default when its time has passed. */
+export type ApprovalRules = { rules?: Array<{ kind?: ApprovalKind; command?: string; decision: ApprovalDecision; [member: string]: unknown }>; timeoutSeconds?: number; default?: ApprovalDecision; [member: string]: unknown };
+/** Why a turn ended so; in turn.error.code. */
+export type TurnErrorCode = "AGENT_RUNTIME_UNAVAILABLE" | "AGENT_RUNTIME_AUTH_REQUIRED" | "AGENT_TURN_TIMEOUT" | "AGENT_TURN_INTERRUPTED" | "AGENT_GATEWAY_RESTARTED" | "RUNTIME_EXECUTION_FAILED";
+export type Deleted = { deleted: true };
+/** Which approvals a list has. */
+export type ApprovalListState = "pending" | "resolved" | "all";
+export type HealthTime = { status: "ok"; timestamp: Time };
+export type Ping = { ok: true; service: "api" };
 
 export type Code =
 	| "AGENT_APPROVAL_NOT_FOUND"
 	| "AGENT_APPROVAL_RESOLVED"
 	| "AGENT_CLOUD_MODE_DISABLED"
+	| "AGENT_EVENT_RESERVED"
 	| "AGENT_GATEWAY_DISABLED"
-	| "AGENT_GATEWAY_NOT_CONFIGURED"
 	| "AGENT_LOCAL_MODE_DISABLED"
 	| "AGENT_MODE_SWITCH_DISABLED"
 	| "AGENT_PARENT_TURN_NOT_FOUND"
@@ -169,9 +178,11 @@ export type Code =
 	| "AGENT_THREAD_BUSY"
 	| "AGENT_THREAD_NOT_FOUND"
 	| "AGENT_TURN_INTERRUPT_CONFLICT"
+	| "AGENT_TURN_NOT_FOUND"
 	| "CSRF_ORIGIN_DENIED"
 	| "CSRF_ORIGIN_REQUIRED"
 	| "FORBIDDEN"
+	| "IDEMPOTENCY_KEY_REUSED"
 	| "INTERNAL_SERVER_ERROR"
 	| "INVALID_JSON"
 	| "INVALID_REQUEST"
@@ -185,6 +196,7 @@ export type Code =
 	| "RUNTIME_RATE_LIMITS_READ_FAILED"
 	| "SESSION_IDLE_TIMEOUT"
 	| "UNAUTHORIZED"
+	| "UNSUPPORTED_MEDIA_TYPE"
 	| "UPGRADE_REQUIRED"
 	| "WORKSPACE_FORBIDDEN"
 	| "WS_UPGRADE_REJECTED";
@@ -270,39 +282,65 @@ export interface Operations {
 	/** What happens to questions. */
 	streamQuestions: { method: "GET"; path: "/events"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: QuestionNews; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** The runtime's account. */
-	postAgentRuntimeAccountRead: { method: "POST"; path: "/v1/agent/runtime/account/read"; in: Record<string, never>; query: Record<string, never>; body: AccountReadPost; answers: { 200: AccountAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	postAgentRuntimeAccountRead: { method: "POST"; path: "/v1/agent/runtime/account/read"; in: Record<string, never>; query: Record<string, never>; body: AccountReadPost; answers: { 200: AccountAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Log the runtime in. */
-	postAgentRuntimeAccountLoginStart: { method: "POST"; path: "/v1/agent/runtime/account/login/start"; in: Record<string, never>; query: Record<string, never>; body: LoginPost; answers: { 200: LoginAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	postAgentRuntimeAccountLoginStart: { method: "POST"; path: "/v1/agent/runtime/account/login/start"; in: Record<string, never>; query: Record<string, never>; body: LoginPost; answers: { 200: LoginAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Give a login up. */
-	postAgentRuntimeAccountLoginCancel: { method: "POST"; path: "/v1/agent/runtime/account/login/cancel"; in: Record<string, never>; query: Record<string, never>; body: LoginCancelPost; answers: { 200: LoginCancelAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	postAgentRuntimeAccountLoginCancel: { method: "POST"; path: "/v1/agent/runtime/account/login/cancel"; in: Record<string, never>; query: Record<string, never>; body: LoginCancelPost; answers: { 200: LoginCancelAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Log the runtime out. */
-	postAgentRuntimeAccountLogout: { method: "POST"; path: "/v1/agent/runtime/account/logout"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Empty; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	postAgentRuntimeAccountLogout: { method: "POST"; path: "/v1/agent/runtime/account/logout"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Empty; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** How much of the account is used up. */
-	postAgentRuntimeAccountRateLimitsRead: { method: "POST"; path: "/v1/agent/runtime/account/rate-limits/read"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: RateLimitsAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	postAgentRuntimeAccountRateLimitsRead: { method: "POST"; path: "/v1/agent/runtime/account/rate-limits/read"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: RateLimitsAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** What happens to the runtime's account, as a WebSocket. */
-	getAgentRuntimeStream: { method: "GET"; path: "/v1/agent/runtime/stream"; in: Record<string, never>; query: { cursor?: number }; body: undefined; answers: { 101: RuntimeFrame; 401: Problem; 403: Problem; 426: Problem; 503: Problem } };
+	getAgentRuntimeStream: { method: "GET"; path: "/v1/agent/runtime/stream"; in: Record<string, never>; query: { cursor?: number }; body: undefined; answers: { 101: RuntimeFrame; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
 	/** The threads of a workspace. */
-	listAgentThreads: { method: "GET"; path: "/v1/agent/threads"; in: Record<string, never>; query: { workspaceSlug: string; state?: ThreadState; limit?: number }; body: undefined; answers: { 200: ThreadList; 400: Problem; 401: Problem; 403: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	listAgentThreads: { method: "GET"; path: "/v1/agent/threads"; in: Record<string, never>; query: { workspaceSlug: string; state?: ThreadState; limit?: number }; body: undefined; answers: { 200: ThreadList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Create a thread. */
-	createAgentThread: { method: "POST"; path: "/v1/agent/threads"; in: Record<string, never>; query: Record<string, never>; body: ThreadPost; answers: { 201: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	createAgentThread: { method: "POST"; path: "/v1/agent/threads"; in: Record<string, never>; query: Record<string, never>; body: ThreadPost; answers: { 201: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** A thread. */
-	getAgentThread: { method: "GET"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	getAgentThread: { method: "GET"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: ThreadAnswer; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Change a thread's title, or archive it. */
-	patchAgentThread: { method: "PATCH"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: ThreadPatch; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	patchAgentThread: { method: "PATCH"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: ThreadPatch; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	/** Delete a thread with its turns, events and approvals. */
+	deleteAgentThread: { method: "DELETE"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: Deleted; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Change where a thread's turns run. */
-	patchAgentThreadMode: { method: "PATCH"; path: "/v1/agent/threads/{threadId}/mode"; in: { threadId: string }; query: Record<string, never>; body: ModePatch; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	patchAgentThreadMode: { method: "PATCH"; path: "/v1/agent/threads/{threadId}/mode"; in: { threadId: string }; query: Record<string, never>; body: ModePatch; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Start a turn and wait for its end. */
-	createAgentTurn: { method: "POST"; path: "/v1/agent/threads/{threadId}/turns"; in: { threadId: string }; query: { wait?: boolean }; body: TurnPost; answers: { 200: TurnAnswer; 202: TurnAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	createAgentTurn: { method: "POST"; path: "/v1/agent/threads/{threadId}/turns"; in: { threadId: string }; query: { wait?: boolean }; body: TurnPost; answers: { 200: TurnAnswer; 202: TurnAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	/** A turn. */
+	getAgentTurn: { method: "GET"; path: "/v1/agent/threads/{threadId}/turns/{turnId}"; in: { threadId: string; turnId: string }; query: Record<string, never>; body: undefined; answers: { 200: TurnAnswer; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Interrupt a turn. */
-	interruptAgentTurn: { method: "POST"; path: "/v1/agent/threads/{threadId}/turns/{turnId}/interrupt"; in: { threadId: string; turnId: string }; query: Record<string, never>; body: undefined; answers: { 200: InterruptAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	interruptAgentTurn: { method: "POST"; path: "/v1/agent/threads/{threadId}/turns/{turnId}/interrupt"; in: { threadId: string; turnId: string }; query: Record<string, never>; body: undefined; answers: { 200: InterruptAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Record events of a thread. */
-	appendAgentThreadEventsBatch: { method: "POST"; path: "/v1/agent/threads/{threadId}/events:batch"; in: { threadId: string }; query: Record<string, never>; body: EventsBatchPost; answers: { 200: EventsBatchAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	appendAgentThreadEventsBatch: { method: "POST"; path: "/v1/agent/threads/{threadId}/events:batch"; in: { threadId: string }; query: Record<string, never>; body: EventsBatchPost; answers: { 200: EventsBatchAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** The events of a thread. */
-	listAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/events"; in: { threadId: string }; query: { cursor?: number; limit?: number }; body: undefined; answers: { 200: ThreadEventList; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	listAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/events"; in: { threadId: string }; query: { cursor?: number; limit?: number }; body: undefined; answers: { 200: ThreadEventList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** The events of a thread after a cursor, then each new one, as a WebSocket. */
-	streamAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/stream"; in: { threadId: string }; query: { cursor?: number }; body: undefined; answers: { 101: ThreadFrame; 401: Problem; 403: Problem; 426: Problem; 503: Problem } };
+	streamAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/stream"; in: { threadId: string }; query: { cursor?: number }; body: undefined; answers: { 101: ThreadFrame; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
 	/** What the runtime asks of a thread's people. */
-	listAgentThreadApprovals: { method: "GET"; path: "/v1/agent/threads/{threadId}/approvals"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: ApprovalList; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	listAgentThreadApprovals: { method: "GET"; path: "/v1/agent/threads/{threadId}/approvals"; in: { threadId: string }; query: { status?: ApprovalListState }; body: undefined; answers: { 200: ApprovalList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	/** An approval. */
+	getAgentThreadApproval: { method: "GET"; path: "/v1/agent/threads/{threadId}/approvals/{approvalId}"; in: { threadId: string; approvalId: string }; query: Record<string, never>; body: undefined; answers: { 200: ApprovalAnswer; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Answer it. */
-	resolveAgentThreadApproval: { method: "POST"; path: "/v1/agent/threads/{threadId}/approvals/{approvalId}"; in: { threadId: string; approvalId: string }; query: Record<string, never>; body: ApprovalPost; answers: { 200: ApprovalAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	resolveAgentThreadApproval: { method: "POST"; path: "/v1/agent/threads/{threadId}/approvals/{approvalId}"; in: { threadId: string; approvalId: string }; query: Record<string, never>; body: ApprovalPost; answers: { 200: ApprovalAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
+	/** Is it there, in the words of a Compass API? */
+	getCompassHealth: { method: "GET"; path: "/health"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: HealthTime; 304: undefined } };
+	/** Is it there? */
+	getPing: { method: "GET"; path: "/v1/ping"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Ping; 304: undefined } };
+	/** The page. */
+	getPage: { method: "GET"; path: "/"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** The page. */
+	getStatusPage: { method: "GET"; path: "/status"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getStyle: { method: "GET"; path: "/console.css"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getScript: { method: "GET"; path: "/console.js"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getIcon: { method: "GET"; path: "/favicon.svg"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getIconIco: { method: "GET"; path: "/favicon.ico"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getIconPng: { method: "GET"; path: "/favicon.png"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
+	/** A part of the page. */
+	getTouchIcon: { method: "GET"; path: "/apple-touch-icon.png"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: unknown; 304: undefined } };
 }

@@ -48,7 +48,7 @@ record_said(const struct request *request, int status, const char *content_type,
 	jtext_add_i64(&line, "status", status);
 	if (content_type)
 		jtext_add_string(&line, "type", content_type, strlen(content_type));
-	if (n <= RECORD_BODY_MAX)
+	if (n <= RECORD_BODY_MAX && (!content_type || !strncmp(content_type, "text/", 5) || !strncmp(content_type, "application/json", 16)))
 		jtext_add_string(&line, "body", body ? body : "", n);
 	else
 		jtext_add_i64(&line, "bytes", (int64_t)n);

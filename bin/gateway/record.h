@@ -2,9 +2,9 @@
  *
  * For those who look for a fault, and for the tests, which hold every answer against the contract. One JSON line for each whole answer:
  * {"method":"GET","path":"/api/agents/runs","status":200,"type":"application/json; charset=utf-8","body":"..."}; the path as it was sent,
- * without its query. The body is text as it went out, also for HEAD; past RECORD_BODY_MAX bytes it is left out, and "bytes" says how many
- * there were. Of streams only what is said instead of them. Written at once and not synced; a write that fails is told once, and the
- * gateway goes on.
+ * without its query. The body is text as it went out, also for HEAD; past RECORD_BODY_MAX bytes, and of a type that is neither text nor
+ * JSON, it is left out, and "bytes" says how many there were. Of streams only what is said instead of them. Written at once and not synced;
+ * a write that fails is told once, and the gateway goes on.
  */
 #ifndef RECORD_H
 #define RECORD_H

@@ -1,4 +1,4 @@
-/* compass.c - the routes, and the order in which a request is looked at (contract sections 2 and 3) */
+/* compass.c - the routes, made from contract/openapi.json, and the order in which a request is looked at (contract sections 2 and 3) */
 #include "compat.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "compass/internal.h"
+#include "compass/routes.h"
 #include "err.h"
 #include "http/server.h"
 #include "http/ws.h"
@@ -21,33 +22,15 @@
 #define REQUEST_ID_MAX 128
 
 struct route {
-	const char *method, *path; /* ':' stands for a segment: first the thread, then the other one */
-	handler_fn *handler;	   /* NULL: a stream */
+	const char *method, *path;
+	handler_fn *handler; /* NULL: a WebSocket */
 	unsigned scopes;
 };
 
+/* Of the parameters in a path the first is the thread, the second the turn or the approval. */
+#define ROUTE(method, path, handler, scope) { method, path, handler, scope },
 static const struct route routes[] = {
-	{ "POST", "runtime/account/read", account_read, AUTH_ADMIN },
-	{ "POST", "runtime/account/login/start", account_login, AUTH_ADMIN },
-	{ "POST", "runtime/account/login/cancel", account_cancel, AUTH_ADMIN },
-	{ "POST", "runtime/account/logout", account_logout, AUTH_ADMIN },
-	{ "POST", "runtime/account/rate-limits/read", account_limits, AUTH_ADMIN },
-	{ "GET", "runtime/stream", NULL, 0 },
-	{ "POST", "threads", threads_create, AUTH_WRITE },
-	{ "GET", "threads", threads_list, AUTH_READ },
-	{ "GET", "threads/:", threads_get, AUTH_READ },
-	{ "PATCH", "threads/:", threads_patch, AUTH_WRITE },
-	{ "DELETE", "threads/:", threads_delete, AUTH_WRITE },
-	{ "PATCH", "threads/:/mode", threads_mode, AUTH_WRITE },
-	{ "POST", "threads/:/turns", turns_start, AUTH_WRITE },
-	{ "GET", "threads/:/turns/:", turns_get, AUTH_READ },
-	{ "POST", "threads/:/turns/:/interrupt", turns_interrupt, AUTH_WRITE },
-	{ "POST", "threads/:/events:batch", events_batch, AUTH_WRITE },
-	{ "GET", "threads/:/events", events_list, AUTH_READ },
-	{ "GET", "threads/:/approvals", approvals_list, AUTH_READ },
-	{ "GET", "threads/:/approvals/:", approvals_get, AUTH_READ },
-	{ "POST", "threads/:/approvals/:", approvals_answer, AUTH_WRITE },
-	{ "GET", "threads/:/stream", NULL, 0 },
+	COMPASS_ROUTES(ROUTE)
 };
 
 static const struct {
@@ -160,7 +143,7 @@ fail_with(struct request *request, enum problem problem)
 {
 	static const char *const later[] = { "retry-after", "1", NULL };
 
-	fail(request, problems[problem].status, problems[problem].code, problems[problem].message, problem == PROBLEM_STORE ? later : NULL);
+	fail(request, problems[problem].status, problems[problem].code, problems[problem].message ? problems[problem].message : problems[problem].code, problem == PROBLEM_STORE ? later : NULL);
 }
 
 /* ---- calls */
@@ -300,7 +283,7 @@ fits(const char *pattern, const struct buf *segments, size_t n, struct buf *para
 		len = strcspn(pattern, "/");
 		if (i == n || !segments[i].len)
 			return false;
-		if (*pattern == ':' && len == 1) {
+		if (*pattern == ':') {
 			buf_reset(&params[taken]);
 			buf_add(&params[taken++], segments[i].s, segments[i].len);
 		} else if (segments[i].len != len || strncasecmp(segments[i].s, pattern, len))
@@ -319,10 +302,10 @@ find_route(const char *method, const struct buf *segments, size_t n, struct buf 
 
 	if (!strcmp(method, "HEAD"))
 		method = "GET";
-	if (n < 3 || n > SEGMENTS_MAX || strcasecmp(segments[0].s, "v1") || strcasecmp(segments[1].s, "agent"))
+	if (n > SEGMENTS_MAX)
 		return NULL;
 	for (i = 0; i < ARRAY_LEN(routes); i++)
-		if (!strcmp(routes[i].method, method) && fits(routes[i].path, segments + 2, n - 2, params))
+		if (!strcmp(routes[i].method, method) && fits(routes[i].path + 1, segments, n, params))
 			return &routes[i];
 	return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 #include "buf.h"
+#include "compass/codes.h"
 #include "compass/compass.h"
 #include "compat.h"
 #include "jtext.h"
@@ -17,36 +18,9 @@ struct flight;
 struct notice;
 struct watcher;
 
-/* ---- what can be wrong: the contract's catalogue (section 4), and ours */
+/* ---- what can be wrong: the codes of contract/openapi.json. One without a message needs the caller's. */
 
-#define PROBLEMS(X) \
-	X(INVALID_REQUEST, 400, "INVALID_REQUEST", "Invalid request") \
-	X(INVALID_JSON, 400, "INVALID_JSON", "Malformed JSON request body") \
-	X(INVALID_PATH, 400, "INVALID_REQUEST", "Malformed path") \
-	X(INVALID_KEY, 400, "INVALID_REQUEST", "Idempotency-Key must be 1 to 255 visible ASCII characters") \
-	X(BODY_TOO_LARGE, 413, "PAYLOAD_TOO_LARGE", "Request body is too large") \
-	X(MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported charset or content encoding") \
-	X(NOT_FOUND, 404, "NOT_FOUND", "Route not found") \
-	X(DISABLED, 503, "AGENT_GATEWAY_DISABLED", "Agent gateway is disabled") \
-	X(CLOUD_DISABLED, 503, "AGENT_CLOUD_MODE_DISABLED", "Cloud mode is disabled") \
-	X(LOCAL_DISABLED, 503, "AGENT_LOCAL_MODE_DISABLED", "Local mode is disabled") \
-	X(SWITCH_DISABLED, 503, "AGENT_MODE_SWITCH_DISABLED", "Mode switching is disabled") \
-	X(WORKSPACE_FORBIDDEN, 403, "WORKSPACE_FORBIDDEN", "You are not a member of this workspace") \
-	X(THREAD_NOT_FOUND, 404, "AGENT_THREAD_NOT_FOUND", "Thread not found") \
-	X(TURN_NOT_FOUND, 404, "AGENT_TURN_NOT_FOUND", "Turn not found") \
-	X(PARENT_NOT_FOUND, 404, "AGENT_PARENT_TURN_NOT_FOUND", "Parent turn not found") \
-	X(SOURCE_NOT_FOUND, 404, "AGENT_SOURCE_TURN_NOT_FOUND", "Source turn not found") \
-	X(THREAD_BUSY, 409, "AGENT_THREAD_BUSY", "A turn is already in progress") \
-	X(SWITCH_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot switch mode while a turn is in progress") \
-	X(DELETE_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot delete a thread while a turn is in progress") \
-	X(INTERRUPT_CONFLICT, 409, "AGENT_TURN_INTERRUPT_CONFLICT", "Turn is not interruptible") \
-	X(EVENT_RESERVED, 403, "AGENT_EVENT_RESERVED", "Only the gateway writes this event") \
-	X(KEY_REUSED, 409, "IDEMPOTENCY_KEY_REUSED", "Idempotency key was used for another request") \
-	X(APPROVAL_NOT_FOUND, 404, "AGENT_APPROVAL_NOT_FOUND", "Approval not found") \
-	X(APPROVAL_RESOLVED, 409, "AGENT_APPROVAL_RESOLVED", "Approval is already resolved") \
-	X(PROVIDER_UNSUPPORTED, 400, "AGENT_RUNTIME_PROVIDER_UNSUPPORTED", "Interactive runtime authentication is unavailable for this runtime provider") \
-	X(RUNTIME_UNAVAILABLE, 503, "AGENT_RUNTIME_UNAVAILABLE", "Runtime is unavailable") \
-	X(STORE, 503, "AGENT_STORE_UNAVAILABLE", "Unable to store")
+#define PROBLEMS(X) COMPASS_CODES(X)
 
 enum problem {
 	PROBLEM_NONE,

@@ -3,30 +3,28 @@
 #ifndef COMPASS_ROUTES_H
 #define COMPASS_ROUTES_H
 
-/* ROUTE(method, path, handler, scope): ":name" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's. */
+/* ROUTE(method, path, handler, scope): ":name" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's. A WebSocket has no handler. */
 #define COMPASS_ROUTES(ROUTE) \
-	ROUTE("POST", "/v1/agent/runtime/account/read", post_agent_runtime_account_read, AUTH_ADMIN) \
-	ROUTE("POST", "/v1/agent/runtime/account/login/start", post_agent_runtime_account_login_start, AUTH_ADMIN) \
-	ROUTE("POST", "/v1/agent/runtime/account/login/cancel", post_agent_runtime_account_login_cancel, AUTH_ADMIN) \
-	ROUTE("POST", "/v1/agent/runtime/account/logout", post_agent_runtime_account_logout, AUTH_ADMIN) \
-	ROUTE("POST", "/v1/agent/runtime/account/rate-limits/read", post_agent_runtime_account_rate_limits_read, AUTH_ADMIN) \
-	ROUTE("GET", "/v1/agent/runtime/stream", get_agent_runtime_stream, AUTH_ADMIN) \
-	ROUTE("GET", "/v1/agent/threads", list_agent_threads, AUTH_READ) \
-	ROUTE("POST", "/v1/agent/threads", create_agent_thread, AUTH_WRITE) \
-	ROUTE("GET", "/v1/agent/threads/:threadId", get_agent_thread, AUTH_READ) \
-	ROUTE("PATCH", "/v1/agent/threads/:threadId", patch_agent_thread, AUTH_WRITE) \
-	ROUTE("PATCH", "/v1/agent/threads/:threadId/mode", patch_agent_thread_mode, AUTH_WRITE) \
-	ROUTE("POST", "/v1/agent/threads/:threadId/turns", create_agent_turn, AUTH_WRITE) \
-	ROUTE("POST", "/v1/agent/threads/:threadId/turns/:turnId/interrupt", interrupt_agent_turn, AUTH_WRITE) \
-	ROUTE("POST", "/v1/agent/threads/:threadId/events:batch", append_agent_thread_events_batch, AUTH_WRITE) \
-	ROUTE("GET", "/v1/agent/threads/:threadId/events", list_agent_thread_events, AUTH_READ) \
-	ROUTE("GET", "/v1/agent/threads/:threadId/stream", stream_agent_thread_events, AUTH_READ) \
-	ROUTE("GET", "/v1/agent/threads/:threadId/approvals", list_agent_thread_approvals, AUTH_READ) \
-	ROUTE("POST", "/v1/agent/threads/:threadId/approvals/:approvalId", resolve_agent_thread_approval, AUTH_WRITE)
-
-/* Those of them that are WebSockets; without an upgrade they are 426. */
-#define COMPASS_SOCKETS(ROUTE) \
-	ROUTE("GET", "/v1/agent/runtime/stream", get_agent_runtime_stream, AUTH_ADMIN) \
-	ROUTE("GET", "/v1/agent/threads/:threadId/stream", stream_agent_thread_events, AUTH_READ)
+	ROUTE("POST", "/v1/agent/runtime/account/read", account_read, AUTH_ADMIN) \
+	ROUTE("POST", "/v1/agent/runtime/account/login/start", account_login, AUTH_ADMIN) \
+	ROUTE("POST", "/v1/agent/runtime/account/login/cancel", account_cancel, AUTH_ADMIN) \
+	ROUTE("POST", "/v1/agent/runtime/account/logout", account_logout, AUTH_ADMIN) \
+	ROUTE("POST", "/v1/agent/runtime/account/rate-limits/read", account_limits, AUTH_ADMIN) \
+	ROUTE("GET", "/v1/agent/runtime/stream", NULL, AUTH_ADMIN) \
+	ROUTE("GET", "/v1/agent/threads", threads_list, AUTH_READ) \
+	ROUTE("POST", "/v1/agent/threads", threads_create, AUTH_WRITE) \
+	ROUTE("GET", "/v1/agent/threads/:threadId", threads_get, AUTH_READ) \
+	ROUTE("PATCH", "/v1/agent/threads/:threadId", threads_patch, AUTH_WRITE) \
+	ROUTE("DELETE", "/v1/agent/threads/:threadId", threads_delete, AUTH_WRITE) \
+	ROUTE("PATCH", "/v1/agent/threads/:threadId/mode", threads_mode, AUTH_WRITE) \
+	ROUTE("POST", "/v1/agent/threads/:threadId/turns", turns_start, AUTH_WRITE) \
+	ROUTE("GET", "/v1/agent/threads/:threadId/turns/:turnId", turns_get, AUTH_READ) \
+	ROUTE("POST", "/v1/agent/threads/:threadId/turns/:turnId/interrupt", turns_interrupt, AUTH_WRITE) \
+	ROUTE("POST", "/v1/agent/threads/:threadId/events:batch", events_batch, AUTH_WRITE) \
+	ROUTE("GET", "/v1/agent/threads/:threadId/events", events_list, AUTH_READ) \
+	ROUTE("GET", "/v1/agent/threads/:threadId/stream", NULL, AUTH_READ) \
+	ROUTE("GET", "/v1/agent/threads/:threadId/approvals", approvals_list, AUTH_READ) \
+	ROUTE("GET", "/v1/agent/threads/:threadId/approvals/:approvalId", approvals_get, AUTH_READ) \
+	ROUTE("POST", "/v1/agent/threads/:threadId/approvals/:approvalId", approvals_answer, AUTH_WRITE)
 
 #endif

@@ -72,24 +72,27 @@ ws_required(struct request *request, const char *const *headers)
 void
 ws_reject(struct request *request, int status, const char *message, const char *const *headers)
 {
-	struct buf answer = BUF_INIT;
+	struct buf answer = BUF_INIT, body = BUF_INIT;
 
 	request_tell(request, status);
 	if (!request->conn) {
 		request_free(request);
 		return;
 	}
+	buf_addstr(&body, "{\"code\":\"WS_UPGRADE_REJECTED\"");
+	jtext_add_string(&body, "message", message, strlen(message));
+	buf_addch(&body, '}');
+	if (request->server->settings.said)
+		request->server->settings.said(request, status, "application/json", body.s, body.len, request->server->payload);
 	buf_addf(&answer, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n", status, message);
 	for (; headers && headers[0]; headers += 2)
 		buf_addf(&answer, "%s: %s\r\n", headers[0], headers[1]);
 	buf_addstr(&answer, "Connection: close\r\n\r\n");
-	if (strcmp(request->method, "HEAD")) {
-		buf_addstr(&answer, "{\"code\":\"WS_UPGRADE_REJECTED\"");
-		jtext_add_string(&answer, "message", message, strlen(message));
-		buf_addch(&answer, '}');
-	}
+	if (strcmp(request->method, "HEAD"))
+		buf_add(&answer, body.s, body.len);
 	evbuffer_add(conn_output(request->conn), answer.s, answer.len);
 	buf_release(&answer);
+	buf_release(&body);
 	conn_answered(request->conn, false);
 }
 
