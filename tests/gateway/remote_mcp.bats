@@ -356,6 +356,29 @@ health() { curl -s "$url/api/services/svc_far" | jq -c '.service.runtime | [.lif
 	is "$(agent-registry --jq 'select(.serviceId=="svc_far") | .interface.tools')" 3
 }
 
+@test "limits of what a server may say: pages, bytes of an interface, the head of an answer" {
+	start_mcp --pages 100
+	start_gateway
+	far
+	api POST /api/services/svc_far/introspect
+	is "$code $(field '.interface.tools | length')" '200 100'
+	say r 'head 60000'
+	is "$reply" small
+	say r 'head 70000'
+	is "$reply" 'fetch failed: the head of the answer is too long'
+	start_mcp --pages 101
+	far
+	api POST /api/services/svc_far/introspect
+	is "$code $(field .error)" '502 the interface is too large'
+	# what was known stays known
+	api GET /api/services/svc_far/interface
+	is "$(field '.tools | length')" 100
+	start_mcp --fat 600000 --pages 2
+	far '.maxPayloadBytes = 2000000'
+	api POST /api/services/svc_far/introspect
+	is "$code $(field .error)" '502 the interface is too large'
+}
+
 @test "a gateway that was killed opens a session again by itself, with the first message" {
 	start_mcp --session
 	start_gateway

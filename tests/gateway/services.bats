@@ -377,7 +377,35 @@ audit() { curl -s "$url/api/audit?limit=2000" | jq -c "$@"; }
 	is "$code" 200
 }
 
-@test "a thousand changes to one service come out in the order in which they were asked for" {
+@test "a thousand requests for one service may wait, one more is 503" {
+	start_mcp --hang
+	start_gateway
+	apply < <(manifest far "$(remote)")
+	run -0 timeout 60 python3 - "${url##*:}" <<-'P'
+	import select, socket, sys
+	def connect():
+	    return socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	def ask(s, path, method=b"GET"):
+	    s.sendall(method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+	    return s
+	def probe():  # what was sent before has been looked at
+	    ask(connect(), b"/healthz").recv(4096)
+	socks = [ask(connect(), b"/api/services/svc_far/start", b"POST")]
+	probe()
+	socks += [ask(connect(), b"/api/services/svc_far/stop", b"POST") for _ in range(1001)]
+	answers = {}
+	while len(answers) < 2:
+	    for s in select.select(socks, [], [], 20)[0]:
+	        answers[s] = s.recv(4096).split(b" ")[1].decode()
+	probe()
+	for s in select.select(socks, [], [], 0)[0]:
+	    answers[s] = s.recv(4096).split(b" ")[1].decode()
+	print(len(answers), *sorted(set(answers.values())))
+	P
+	is "$output" '2 503'
+}
+
+@test "fifty changes to one service on one connection come out in the order in which they were asked for" {
 	start_gateway
 	printf '\0asm\1\0\0\0' >module.wasm
 	apply < <(echo_manifest one | jq --arg f "$PWD/module.wasm" '.spec.origin.wasmPath = $f')
