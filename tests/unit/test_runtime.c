@@ -332,6 +332,19 @@ test_hold(void)
 	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED, "it goes on after that");
 	run_close(&run);
 
+	/* its output has ended already when it is held, and it ends while it is */
+	run_init(&run);
+	run_open(&run, "{\"delta\":\"x\"}\n{\"close\":\"output\"}\n{\"wait\":\"100ms\"}\n{\"exit\":1}\n", NULL);
+	ask(&run, "x");
+	until(&run.deltas, 1);
+	pass(50);
+	runtime_hold(run.runtime);
+	pass(300);
+	ok(!run.gones, "the end of a child that is held is not told");
+	runtime_release(run.runtime);
+	ok(until(&run.gones, 1) && run.ends == 1, "before it is released");
+	run_close(&run);
+
 	run_init(&run);
 	run_open(&run, "{\"repeat\":200000,\"steps\":[{\"delta\":\"${i} \"}]}\n", NULL);
 	ask(&run, "x");
