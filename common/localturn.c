@@ -430,7 +430,7 @@ localturn_free(struct localturn *turn)
 }
 
 void
-localturn_fds(const struct localturn *turn, struct pollfd fds[2])
+localturn_fds(const struct localturn *turn, struct pollfd *fds)
 {
 	runtimeio_fds(&turn->io, fds);
 }

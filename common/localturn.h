@@ -34,7 +34,8 @@ struct localturn_request {
 struct localturn *localturn_new(const struct localturn_request *request, struct err *err);
 void localturn_free(struct localturn *turn); /* ends the program; accepts NULL */
 
-void localturn_fds(const struct localturn *turn, struct pollfd fds[2]);
+/* Sets two descriptors to poll. */
+void localturn_fds(const struct localturn *turn, struct pollfd *fds);
 int64_t localturn_deadline(const struct localturn *turn);
 
 /* Takes what has come. True: the turn has ended. */

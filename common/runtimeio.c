@@ -78,7 +78,7 @@ runtimeio_send(struct runtimeio *io, const struct buf *message)
 }
 
 void
-runtimeio_fds(const struct runtimeio *io, struct pollfd fds[2])
+runtimeio_fds(const struct runtimeio *io, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = io->pid ? io->out_fd : -1, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = io->pid && io->out.len ? io->in_fd : -1, .events = POLLOUT };

@@ -34,7 +34,7 @@ bool runtimeio_start(struct runtimeio *io, const char *command, const char *dir,
 void runtimeio_send(struct runtimeio *io, const struct buf *message);
 
 /* Sets two descriptors to poll, -1 where there is nothing to wait for. */
-void runtimeio_fds(const struct runtimeio *io, struct pollfd fds[2]);
+void runtimeio_fds(const struct runtimeio *io, struct pollfd *fds);
 
 enum runtimeio_result { RUNTIMEIO_MESSAGE, RUNTIMEIO_NONE, RUNTIMEIO_END, RUNTIMEIO_BAD };
 

@@ -6,14 +6,8 @@
 
 #include "clock.h"
 #include "event.h"
-#include "show.h"
+#include "show_internal.h"
 #include "utf8.h"
-
-#define RED "\033[31m"
-#define GREEN "\033[32m"
-#define CYAN "\033[36m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 
 void
 show_init(struct show *show)
@@ -47,8 +41,8 @@ is_blank(const struct buf *text)
 }
 
 /* The first of the members that is a non-blank string. */
-static bool
-first_text(struct span object, const char *const *names, struct buf *to)
+bool
+show_first_text(struct span object, const char *const *names, struct buf *to)
 {
 	for (; object.s && *names; names++) {
 		buf_reset(to);
@@ -59,18 +53,16 @@ first_text(struct span object, const char *const *names, struct buf *to)
 	return false;
 }
 
-#define FIRST_TEXT(object, to, ...) first_text(object, (const char *const[]){ __VA_ARGS__, NULL }, to)
-
-static void
-add_color(const struct show *show, const char *code, struct buf *to)
+void
+show_color(const struct show *show, const char *code, struct buf *to)
 {
 	if (show->color)
 		buf_addstr(to, code);
 }
 
 /* Foreign text: folded to one line, or with its line breaks kept and the further lines indented. */
-static void
-add_text(const struct show *show, const struct buf *text, struct buf *to)
+void
+show_text(const struct show *show, const struct buf *text, struct buf *to)
 {
 	struct buf shaped = BUF_INIT;
 	size_t i, start = 0, end = text->len;
@@ -100,8 +92,8 @@ add_text(const struct show *show, const struct buf *text, struct buf *to)
 	buf_release(&shaped);
 }
 
-static void
-add_name(const struct show *show, const struct buf *name, struct buf *to)
+void
+show_name(const struct show *show, const struct buf *name, struct buf *to)
 {
 	if (show->raw)
 		buf_add(to, name->s, name->len);
@@ -110,8 +102,8 @@ add_name(const struct show *show, const struct buf *name, struct buf *to)
 }
 
 /* "[HH:MM:SS] " of the record's time; the text itself when it is none */
-static void
-add_stamp(const struct show *show, struct span record, struct buf *to)
+void
+show_stamp(const struct show *show, struct span record, struct buf *to)
 {
 	struct buf at = BUF_INIT;
 	int64_t ms;
@@ -122,22 +114,22 @@ add_stamp(const struct show *show, struct span record, struct buf *to)
 		return;
 	if (!FIRST_TEXT(record, &at, "at", "createdAt"))
 		buf_addstr(&at, "1970-01-01T00:00:00.000Z");
-	add_color(show, DIM, to);
+	show_color(show, DIM, to);
 	if (clock_parse_iso(at.s, at.len, &ms)) {
 		seconds = (time_t)(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
 		if (show->time == SHOW_LOCAL ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm))
 			buf_addf(to, "[%02d:%02d:%02d] ", tm.tm_hour, tm.tm_min, tm.tm_sec);
 	} else {
 		buf_addch(to, '[');
-		add_name(show, &at, to);
+		show_name(show, &at, to);
 		buf_addstr(to, "] ");
 	}
-	add_color(show, PLAIN, to);
+	show_color(show, PLAIN, to);
 	buf_release(&at);
 }
 
-static void
-find_who(const struct show *show, struct span data, struct buf *to)
+void
+show_who(const struct show *show, struct span data, struct buf *to)
 {
 	if (!FIRST_TEXT(data, to, "agent", "agentId", "agent_id"))
 		buf_addstr(to, show->agent ? show->agent : "agent");
@@ -196,106 +188,43 @@ show_event(struct show *show, const struct event_view *view, struct buf *to)
 
 	show_end(show, to);
 	find_text(show, view, &text);
-	find_who(show, view->data, &who);
-	add_stamp(show, view->whole, to);
+	show_who(show, view->data, &who);
+	show_stamp(show, view->whole, to);
 	if (is_mine(show, kind)) {
-		add_color(show, GREEN, to);
+		show_color(show, GREEN, to);
 		buf_addstr(to, "you");
 	} else if (!show->plain && !strcmp(kind, "agent.chat.system_message")) {
-		add_color(show, DIM, to);
+		show_color(show, DIM, to);
 		buf_addstr(to, "system");
 	} else {
 		bool reply = !strcmp(kind, "agent.chat.assistant_message");
 
-		add_color(show, is_bad(view->whole) ? RED : reply ? CYAN : DIM, to);
-		add_name(show, &who, to);
+		show_color(show, is_bad(view->whole) ? RED : reply ? CYAN : DIM, to);
+		show_name(show, &who, to);
 		if (!reply) {
 			buf_addstr(to, " (");
-			add_name(show, &view->kind, to);
+			show_name(show, &view->kind, to);
 			buf_addch(to, ')');
 		}
 	}
-	add_color(show, PLAIN, to);
+	show_color(show, PLAIN, to);
 	buf_addstr(to, ": ");
-	add_text(show, &text, to);
+	show_text(show, &text, to);
 	buf_addch(to, '\n');
 	buf_release(&text);
 	buf_release(&who);
-}
-
-/* ---- the thread side: deltas stream onto one line */
-
-static void
-show_delta(struct show *show, const struct event_view *view, struct buf *to)
-{
-	struct buf text = BUF_INIT, turn = BUF_INIT, who = BUF_INIT;
-
-	if (!view->data.s || (!jtext_get_string(view->data, "text", &text) && !jtext_get_string(view->data, "delta", &text)))
-		return;
-	(void)jtext_get_string(view->whole, "turnId", &turn);
-	if (!show->in_delta || turn.len != show->delta_turn.len || memcmp(turn.s, show->delta_turn.s, turn.len)) {
-		show_end(show, to);
-		find_who(show, view->data, &who);
-		add_stamp(show, view->whole, to);
-		add_color(show, CYAN, to);
-		add_name(show, &who, to);
-		add_color(show, PLAIN, to);
-		buf_addstr(to, ": ");
-		buf_reset(&show->delta_turn);
-		buf_add(&show->delta_turn, turn.s, turn.len);
-	}
-	if (show->raw)
-		buf_add(to, text.s, text.len);
-	else
-		utf8_safe(to, text.s, text.len, UTF8_SAFE_TEXT);
-	show->in_delta = true;
-	buf_release(&text);
-	buf_release(&turn);
-	buf_release(&who);
-}
-
-static void
-show_thread_event(struct show *show, const struct event_view *view, struct buf *to)
-{
-	struct buf text = BUF_INIT;
-	struct span error = SPAN_NONE;
-
-	if (!strcmp(view->kind.s, "item.delta")) {
-		show_delta(show, view, to);
-		return;
-	}
-	show_end(show, to);
-	add_stamp(show, view->whole, to);
-	if (!strcmp(view->kind.s, "turn.started")) {
-		add_color(show, GREEN, to);
-		buf_addstr(to, "you");
-	} else {
-		add_color(show, DIM, to);
-		add_name(show, &view->kind, to);
-	}
-	add_color(show, PLAIN, to);
-	if (view->data.s && jtext_get(view->data, "error", &error) && jtext_type(error) == JTEXT_OBJECT)
-		(void)FIRST_TEXT(error, &text, "message");
-	if (!text.len)
-		(void)FIRST_TEXT(view->data, &text, "text", "message", "status", "reason");
-	if (text.len) {
-		buf_addstr(to, ": ");
-		add_text(show, &text, to);
-	}
-	buf_addch(to, '\n');
-	buf_release(&text);
 }
 
 /* ---- other records */
 
-static void
-add_pair(const struct show *show, const char *name, struct span object, const char *key, struct buf *to)
+void
+show_pair(const struct show *show, const char *name, struct span object, const char *key, struct buf *to)
 {
 	struct buf text = BUF_INIT;
 
 	if (jtext_get_string(object, key, &text)) {
 		buf_addf(to, "%s%s=", to->len && to->s[to->len - 1] != '\n' ? " " : "", name);
-		add_name(show, &text, to);
+		show_name(show, &text, to);
 	}
 	buf_release(&text);
 }
@@ -315,7 +244,7 @@ add_list(const struct show *show, struct span list, struct buf *to)
 		if (!first)
 			buf_addch(to, ',');
 		first = false;
-		add_name(show, &text, to);
+		show_name(show, &text, to);
 	}
 	if (first)
 		buf_addch(to, '-');
@@ -331,18 +260,18 @@ show_item(struct show *show, struct span item, struct span agent, struct buf *to
 
 	if (!FIRST_TEXT(agent, &text, "name") && !FIRST_TEXT(item, &text, "displayName"))
 		buf_addch(&text, '-');
-	add_name(show, &text, to);
+	show_name(show, &text, to);
 	buf_addstr(to, " (");
 	if (!FIRST_TEXT(agent, &text, "agentId"))
 		buf_addch(&text, '-');
-	add_name(show, &text, to);
+	show_name(show, &text, to);
 	buf_addch(to, ')');
-	add_pair(show, "service", item, "serviceId", to);
+	show_pair(show, "service", item, "serviceId", to);
 	buf_addstr(to, " triggers=");
 	(void)jtext_get(agent, "triggers", &triggers);
 	add_list(show, triggers, to);
-	add_pair(show, "lifecycle", item, "lifecycle", to);
-	add_pair(show, "health", item, "health", to);
+	show_pair(show, "lifecycle", item, "lifecycle", to);
+	show_pair(show, "health", item, "health", to);
 	buf_addch(to, '\n');
 	buf_release(&text);
 }
@@ -353,13 +282,13 @@ show_run(struct show *show, struct span run, struct buf *to)
 	struct buf text = BUF_INIT;
 
 	jtext_get_string(run, "runId", &text);
-	add_name(show, &text, to);
-	add_pair(show, "status", run, "status", to);
-	add_pair(show, "agent", run, "agent", to);
-	add_pair(show, "service", run, "serviceId", to);
-	add_pair(show, "reason", run, "waitingReason", to);
-	add_pair(show, "failure", run, "failureReason", to);
-	add_pair(show, "updated", run, "updatedAt", to);
+	show_name(show, &text, to);
+	show_pair(show, "status", run, "status", to);
+	show_pair(show, "agent", run, "agent", to);
+	show_pair(show, "service", run, "serviceId", to);
+	show_pair(show, "reason", run, "waitingReason", to);
+	show_pair(show, "failure", run, "failureReason", to);
+	show_pair(show, "updated", run, "updatedAt", to);
 	buf_addch(to, '\n');
 	buf_release(&text);
 }
@@ -384,7 +313,8 @@ show_record(struct show *show, struct span record, struct buf *to)
 	struct buf compact = BUF_INIT;
 
 	event_view_init(&view);
-	if (event_view_read(&view, record) && !jtext_get(record, "ok", &value)) {
+	/* an approval has a kind, too */
+	if (event_view_read(&view, record) && !jtext_get(record, "ok", &value) && !jtext_get(record, "approvalId", &value)) {
 		if (jtext_get(record, "method", &value))
 			show_thread_event(show, &view, to);
 		else
@@ -395,9 +325,11 @@ show_record(struct show *show, struct span record, struct buf *to)
 			show_item(show, record, agent, to);
 		else if (jtext_get(record, "runId", &value) && jtext_type(value) == JTEXT_STRING)
 			show_run(show, record, to);
+		else if (show_thread_record(show, record, to))
+			;
 		else {
 			jtext_compact(&compact, record);
-			add_name(show, &compact, to);
+			show_name(show, &compact, to);
 			buf_addch(to, '\n');
 		}
 	}

@@ -68,7 +68,50 @@ event() { jq -cn --arg kind "$1" --argjson data "$2" '{seq: 1, at: "2026-11-21T0
 		for t in He llo '\u001b!'; do printf '{"cursor":2,"threadId":"t","turnId":"u","method":"item.delta","payload":{"text":"%s"},"createdAt":"2026-11-21T01:58:24Z"}\n' "$t"; done
 		printf '{"cursor":5,"threadId":"t","turnId":"u","method":"turn.completed","payload":{"status":"completed"},"createdAt":"2026-11-21T01:58:24Z"}\n'
 	} >in
-	[ "$(agent-show --time none <in)" = $'you: go\nagent: Hello\\x1b!\nturn.completed: completed' ]
+	[ "$(agent-show --time none <in)" = $'you: go\nagent: Hello\\x1b!' ]
+}
+
+thread_event() { # METHOD PAYLOAD
+	printf '{"cursor":1,"threadId":"t","turnId":"u","method":"%s","payload":%s,"createdAt":"2026-11-21T01:58:24Z"}\n' "$1" "$2"
+}
+
+@test "a turn without pieces shows its answer at its end; failures and interrupts are said; metadata is not" {
+	{
+		thread_event thread.started '{"thread":{"threadId":"t"}}'
+		thread_event turn.started '{"text":"go"}'
+		thread_event runtime.metadata '{"driver":"mock"}'
+		thread_event turn.completed '{"status":"completed","output":{"text":"done\nall"},"error":null}'
+		thread_event turn.completed '{"status":"error","output":null,"error":{"message":"no luck","code":"AGENT_RUNTIME_UNAVAILABLE"}}'
+		thread_event turn.completed '{"turnId":"u","status":"interrupted"}'
+		thread_event thread.modeSwitched '{"executionMode":"local"}'
+		thread_event error '{"message":"try \u001b[31m again"}'
+	} >in
+	run agent-show --time none <in
+	[ "$output" = $'you: go\nagent: done\n    all\nturn failed: no luck (AGENT_RUNTIME_UNAVAILABLE)\nturn interrupted\nthread.modeSwitched: local\nerror: try \\x1b[31m again' ]
+}
+
+@test "commands, files and approvals of a turn" {
+	{
+		thread_event item.started '{"item":{"type":"commandExecution","id":"i","command":"make test"}}'
+		thread_event item.completed '{"item":{"type":"commandExecution","id":"i","command":"make test","status":"completed","exitCode":0}}'
+		thread_event item.completed '{"item":{"type":"commandExecution","id":"i","command":"make","status":"failed","exitCode":2}}'
+		thread_event item.started '{"item":{"type":"fileChange","id":"f","changes":[]}}'
+		thread_event item.completed '{"item":{"type":"fileChange","id":"f","changes":[{"path":"a.c"},{"path":"b\u001b.c"}]}}'
+		thread_event approval.requested '{"approvalId":"a1","kind":"command","status":"pending","params":{"command":"rm -r /"}}'
+		thread_event approval.resolved '{"approvalId":"a1","kind":"command","status":"resolved","decision":"decline"}'
+	} >in
+	run agent-show --time none <in
+	[ "$output" = $'agent (command): make test\nagent (command failed, exit 2): make\nagent (files): a.c, b\\x1b.c\napproval a1 (command): rm -r /\napproval a1 (command): decline' ]
+}
+
+@test "threads, turns and approvals as records" {
+	start_compass
+	thread=$(agent-thread-create --title 'A title')
+	[[ $(agent-show <<<"$thread") == "$(jq -r .threadId <<<"$thread") status=idle mode=cloud workspace=acme title=A title updated="* ]]
+	[ "$(agent-turn-start hi <<<"$thread" | agent-show --time none)" = $'you: hi\nagent: Cloud(dynamic_sessions) response: hi' ]
+	tell '{"fail":"no luck"}' >/dev/null
+	[ "$(agent-turn-start --outcome ignore hi <<<"$thread" | agent-show --time none)" = $'you: hi\nturn failed: no luck' ]
+	[ "$(agent-show --time none <<<'{"approvalId":"a","threadId":"t","turnId":"u","kind":"file","status":"pending","params":{"reason":"why not"}}')" = 'approval a (file): why not' ]
 }
 
 @test "each event is shown when it comes" {
