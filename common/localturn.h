@@ -8,12 +8,13 @@
 #define LOCALTURN_H
 
 #include "compat.h"
+
+#include <poll.h>
 #include "jtext.h"
 
 struct buf;
 struct err;
 struct localturn;
-struct pollfd;
 
 #define LOCALTURN_ANSWER_MS 30000    /* for each answer of the runtime */
 #define LOCALTURN_INTERRUPT_MS 10000 /* for the end after an interrupt */

@@ -8,13 +8,14 @@
 
 #include "buf.h"
 #include "compat.h"
+
+#include <poll.h>
 #include "jtext.h"
 #include "line.h"
 
 #include <sys/types.h>
 
 struct err;
-struct pollfd;
 
 #define RUNTIMEIO_LINE_MAX (16u << 20) /* bytes of one message */
 #define RUNTIMEIO_UNSENT_MAX (4u << 20) /* bytes that it does not read */
