@@ -4,8 +4,15 @@ load lib/common
 
 setup() {
 	common_setup
-	CODEX=${CODEX:-$(command -v codex || :)}
-	[ -n "$CODEX" ] || skip "there is no codex"
+	# one that is named is tried whatever it is; one that happens to be there, if it is known to pass
+	if [ -z "${CODEX:-}" ]; then
+		CODEX=$(command -v codex || :)
+		[ -n "$CODEX" ] || skip "there is no codex"
+		case $("$CODEX" --version 2>/dev/null) in
+		*' 0.105.0' | *' 0.169.0') ;;
+		*) skip "this codex is none of the versions that are known; CODEX=$CODEX tries it" ;;
+		esac
+	fi
 	export CODEX CODEX_OFFLINE_HOME=$BATS_TEST_TMPDIR/codex
 	export RUNTIME="$AU_SRC/tests/fake/codex-offline app-server" RUNTIME_SLOW=SLOW RUNTIME_ASK=ASK RUNTIME_FAIL=FAIL
 }
