@@ -52,8 +52,8 @@ def c_codes: c_header("COMPASS_CODES_H";
 	"/* CODE(name, status, code, message): message is NULL where what was found, or what somebody else says, is the message. */\n" +
 	c_table("COMPASS_CODES"; "CODE"; codes | map("CODE(\(.id), \(.status), \(.code | tojson), \(.message | c_string))")));
 
-# enums of the document that the given surface's C code needs, as ITEM(NAME, "text")
-def c_enums: c_header("COMPASS_ENUMS_H";
+# the words of the enums, for the test that holds the code's own against them
+def c_enums: c_header("CONTRACT_ENUMS_H";
 	"/* ITEM(name, text) for each value of an enum of the contract. */\n" +
 	([doc.components.schemas | to_entries[] | select(.value.enum) |
 		"/* \(.value.description) */\n" + c_table(.key | screaming; "ITEM"; .key as $key | .value.enum | map("ITEM(\($key | screaming)_\(screaming), \(tojson))"))] | join("\n\n")));
@@ -228,7 +228,7 @@ def typescript: [
 	"gateway-routes": c_routes("gateway"),
 	"hitl-routes": c_routes("hitl"),
 	"compass-codes": c_codes,
-	"compass-enums": c_enums,
+	enums: c_enums,
 	man: man,
 	reference: markdown,
 	types: typescript

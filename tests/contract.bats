@@ -63,7 +63,7 @@ generated_differs() {
 	generated_differs bin/gateway/compass/codes.h man/agent-gateway-api.7 contract/reference.md
 	a_tree
 	edit '.components.schemas.ThreadStatus.enum += ["paused"]'
-	generated_differs bin/gateway/compass/enums.h man/agent-gateway-api.7 contract/types.d.ts
+	generated_differs tests/unit/contract_enums.h man/agent-gateway-api.7 contract/types.d.ts
 	a_tree
 	edit 'del(.components.schemas.Run.properties.updatedAt) | .components.schemas.Run.required -= ["updatedAt"]'
 	generated_differs man/agent-gateway-api.7 contract/types.d.ts
@@ -274,4 +274,19 @@ pinned=$(jq -r .codexCliVersion "$AU_SRC/contract/codex-version.json")
 	command -v codex >/dev/null || [ -n "${CODEX:-}" ] || skip "NOT CHECKED: there is no codex here (npm install @openai/codex@${pinned##* }, then CODEX=its binary)"
 	run -0 check codex
 	[ -z "$output" ] || [[ $output == *"only what we use was looked for"* ]]
+}
+
+@test "without node, or without the validator, it is said loudly and nothing fails" {
+	mkdir tools few
+	for tool in sh dirname mkdir cmp cp rm chmod mv mktemp jq cat; do ln -s "$(command -v "$tool")" "few/$tool"; done
+	run -77 env PATH="$PWD/few" sh "$AU_SRC/contract/tools" tools
+	[ "$output" = "contract: SKIPPED: answers are not held against contract/openapi.json: node is missing" ]
+	run -0 env PATH="$PWD/few" AU_BUILD="$AU_BUILD" CONTRACT_TOOLS="$PWD/tools" sh "$AU_SRC/contract/check" answers
+	[[ $output == *"SKIPPED: answers are not held"* ]]
+	printf '#!/bin/sh\n' >few/node
+	printf '#!/bin/sh\necho no network >&2\nexit 1\n' >few/npm
+	chmod +x few/node few/npm
+	run -77 env PATH="$PWD/few" sh "$AU_SRC/contract/tools" tools
+	[[ $output == *"SKIPPED: "*"npm could not install the validator (see tools/npm.log)" ]]
+	[ "$(cat tools/npm.log)" = "no network" ]
 }

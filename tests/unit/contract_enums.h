@@ -1,7 +1,7 @@
 /* Made from contract/openapi.json by contract/generate; do not edit. */
 /* clang-format off */
-#ifndef COMPASS_ENUMS_H
-#define COMPASS_ENUMS_H
+#ifndef CONTRACT_ENUMS_H
+#define CONTRACT_ENUMS_H
 
 /* ITEM(name, text) for each value of an enum of the contract. */
 /* How bad an event is. */
