@@ -61,6 +61,8 @@ struct mcp *service_mcp(struct service *service);		       /* of its agent, a rem
 void service_retire(struct service *service, const char *why);	       /* its connection ends; the next one is made anew */
 /* done() comes from the loop, with this error. */
 void services_refuse(struct services *services, services_done_cb *done, void *payload, int http, const char *text);
+/* For acts that nobody waits for. */
+services_done_cb services_nobody;
 /* Texts that stand in the way of asking the endpoint; false with the reason in why. */
 bool service_may_ask(const struct service *service, struct buf *why);
 
