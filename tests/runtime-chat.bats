@@ -92,6 +92,8 @@ echo-agent: Echo: two words"
 	assert_output 'Closing runtime chat.'
 	run grep -c never out
 	assert_output 0
+	nothing_left() { ! pgrep -f "runtime-chat $url" >/dev/null; }
+	await 5 nothing_left
 }
 
 @test "a terminal event ends the chat at once while standard input stays open" {
