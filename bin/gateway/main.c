@@ -621,6 +621,7 @@ start_compass(struct gateway *gateway)
 		.log = gateway->log,
 		.auth = gateway->auth,
 		.secrets = gateway->secrets,
+		.questions = gateway->questions.s,
 		.enabled = provider_flag("AGENT_GATEWAY_ENABLED"),
 		.cloud = provider_flag("AGENT_CLOUD_MODE_ENABLED"),
 		.local = provider_flag("AGENT_LOCAL_MODE_ENABLED_DESKTOP"),
@@ -630,6 +631,7 @@ start_compass(struct gateway *gateway)
 		.say = on_runtime,
 	};
 	struct buf self = BUF_INIT;
+	struct err err = ERR_INIT;
 
 	own_directory(&self);
 	provider_choose(&gateway->provider, gateway->runtime, self.s);
@@ -639,7 +641,9 @@ start_compass(struct gateway *gateway)
 	settings.missing = gateway->provider.missing;
 	if (gateway->provider.fallback)
 		info("turns go to the runtime for tests: no runtime is named, and no codex was found");
-	gateway->compass = compass_new(&settings);
+	gateway->compass = compass_new(&settings, &err);
+	if (!gateway->compass)
+		die_err(&err);
 	compass_recover(gateway->compass);
 }
 

@@ -250,3 +250,49 @@ answer_is() { # what the turn said at its end
 	is '.rateLimits.primary|type' '"object"'
 	run ! grep -rq verysecret "$BATS_TEST_TMPDIR/state" "$gateway_log.out" "$gateway_log.err"
 }
+
+@test "approvals lie among the questions for people, and can be answered there" {
+	with_script <<<"$asking"
+	export CLARITY_HITL_DIR=$BATS_TEST_TMPDIR/state/hitl
+	waiting() { [ "$(agent-hitl-list | wc -l)" = "$1" ]; }
+	new_thread
+	turn 'ls -l'
+	pending
+	await 20 waiting 1
+	agent-hitl-list | jq -e ".key==\"$approval\" and (.question|contains(\"ls -l\"))"
+	agent-hitl-answer "$approval" yes
+	answer_is accept
+	events | jq -c 'select(.method=="approval.resolved").payload|[.decision,.resolution,.resolvedBy]' | grep -qxF '["accept","answered","hitl"]'
+	await 20 waiting 0
+	[ -z "$(find "$CLARITY_HITL_DIR" -name '*.question' -o -name '*.answer')" ]
+	new_thread
+	turn question
+	pending
+	await 20 waiting 1
+	agent-hitl-list | jq -e '.question=="Which?"'
+	agent-hitl-answer "$approval" 'blue'
+	answer_is blue
+	new_thread
+	turn ls
+	pending
+	await 20 waiting 1
+	agent-hitl-answer "$approval" 'not today'
+	answer_is decline
+	# answered elsewhere, it is asked here no more; nor when the turn or the gateway has ended
+	new_thread
+	turn ls
+	pending
+	await 20 waiting 1
+	ask POST "$path/approvals/$approval" '{"decision":"accept"}'
+	await 20 waiting 0
+	turn ls
+	see "$(printf '.method=="approval.requested" and .turnId=="%s"' "$turn")"
+	await 20 waiting 1
+	ask POST "$path/turns/$turn/interrupt"
+	await 20 waiting 0
+	turn ls
+	await 20 waiting 1
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	waiting 0
+}

@@ -5,10 +5,16 @@
  */
 #include "compat.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "compass/desk.h"
 #include "compass/internal.h"
 #include "http/server.h"
+#include "secrets.h"
+#include "utf8.h"
+#include "xalloc.h"
 
 #define LIST_MAX 500
 
@@ -137,6 +143,144 @@ approvals_give_up(struct change_context *context, const struct turn *turn)
 		(void)approval_resolve(context, &items[i], "", "withdrawn", SPAN_NONE, SPAN_NONE);
 		approval_release(&items[i]);
 	}
+}
+
+/* ---- among the questions for people */
+
+static void
+question_of(const struct approval *approval, struct buf *to)
+{
+	struct span doc = span_of(&approval->doc), params = SPAN_NONE, list, key, one;
+	struct buf kind = BUF_INIT, text = BUF_INIT;
+	size_t pos = 0;
+
+	(void)jtext_get_string(doc, "kind", &kind);
+	(void)jtext_get(doc, "params", &params);
+	if (!strcmp(kind.s, "question") && jtext_get(params, "questions", &list) && jtext_type(list) == JTEXT_ARRAY && jtext_each(list, &pos, &key, &one) &&
+	    jtext_get_string(one, "question", to)) {
+		buf_release(&kind);
+		return;
+	}
+	buf_addf(to, "The runtime asks to go on (%s)", kind.s);
+	if (jtext_get(params, "command", &one)) {
+		if (!jtext_string(one, &text))
+			jtext_compact(&text, one);
+		buf_addf(to, ": %s", text.s);
+	}
+	buf_reset(&text);
+	if (jtext_get_string(params, "cwd", &text) && text.len)
+		buf_addf(to, "\nin %s", text.s);
+	buf_reset(&text);
+	if (jtext_get_string(params, "reason", &text) && text.len)
+		buf_addf(to, "\nbecause: %s", text.s);
+	buf_addstr(to, "\nAnswer accept, acceptForSession, decline or cancel.");
+	buf_release(&kind);
+	buf_release(&text);
+}
+
+void
+approval_put_on_desk(struct compass *compass, const struct approval *approval)
+{
+	struct buf text = BUF_INIT, clean = BUF_INIT;
+
+	question_of(approval, &text);
+	(void)secrets_text(compass->settings.secrets, text.s, text.len, &clean);
+	if (clean.len)
+		desk_ask(compass->desk, &approval->id, &clean);
+	buf_release(&text);
+	buf_release(&clean);
+}
+
+/* What a person wrote, on its way into the store. */
+struct slip {
+	struct compass *compass;
+	struct buf id, answer, result;
+	struct approval approval;
+	enum runtime_decision decision;
+};
+
+/* A word of an answer; whatever is no yes is a no. */
+static enum runtime_decision
+read_decision(const char *text)
+{
+	static const char *const yes[] = { "accept", "yes", "y", "ok", "approve", "allow" }, *const always[] = { "acceptforsession", "always" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(yes); i++)
+		if (!strcasecmp(text, yes[i]))
+			return RUNTIME_ACCEPT;
+	for (i = 0; i < ARRAY_LEN(always); i++)
+		if (!strcasecmp(text, always[i]))
+			return RUNTIME_ACCEPT_SESSION;
+	return strcasecmp(text, "cancel") ? RUNTIME_DECLINE : RUNTIME_CANCEL;
+}
+
+/* A question gets the text itself. */
+static void
+read_slip(struct slip *slip)
+{
+	struct span doc = span_of(&slip->approval.doc), value, list, key, one;
+	struct buf text = BUF_INIT;
+	size_t pos = 0;
+
+	slip->decision = read_decision(slip->answer.s);
+	if (!jtext_get(doc, "kind", &value) || !jtext_is_string(value, "question"))
+		return;
+	slip->decision = RUNTIME_ACCEPT;
+	if (jtext_get(doc, "params", &value) && jtext_get(value, "questions", &list) && jtext_type(list) == JTEXT_ARRAY && jtext_each(list, &pos, &key, &one) &&
+	    jtext_get_string(one, "id", &text)) {
+		buf_addstr(&slip->result, "{\"answers\":{");
+		jtext_quote(&slip->result, text.s, text.len);
+		buf_addstr(&slip->result, ":{\"answers\":[");
+		jtext_quote(&slip->result, slip->answer.s, slip->answer.len);
+		buf_addstr(&slip->result, "]}}}");
+	}
+	buf_release(&text);
+}
+
+static bool
+apply_slip(struct change *change, const void *row, struct change_context *context)
+{
+	struct slip *slip = change->payload;
+
+	(void)row;
+	if (!change_approval_get(context, span_of(&slip->id), &slip->approval) || !slip->approval.pending)
+		return false;
+	read_slip(slip);
+	return approval_resolve(context, &slip->approval, decision_text(slip->decision), "answered", (struct span){ "hitl", 4 }, SPAN_NONE);
+}
+
+static void
+done_slip(struct change *change)
+{
+	struct slip *slip = change->payload;
+
+	if (change->result == CHANGE_DONE)
+		flight_approve(slip->compass, &slip->approval, slip->decision, slip->result.len ? span_of(&slip->result) : SPAN_NONE);
+	buf_release(&slip->id);
+	buf_release(&slip->answer);
+	buf_release(&slip->result);
+	approval_release(&slip->approval);
+	free(slip);
+	change_free(change);
+}
+
+void
+approvals_from_desk(const struct buf *id, const struct buf *answer, void *payload)
+{
+	struct slip *slip = xcalloc(1, sizeof *slip);
+	struct change *change = change_new(done_slip, slip);
+
+	slip->compass = payload;
+	buf_init(&slip->id);
+	buf_init(&slip->answer);
+	buf_init(&slip->result);
+	approval_init(&slip->approval);
+	buf_add(&slip->id, id->s, id->len);
+	(void)utf8_repair(&slip->answer, answer->s, answer->len);
+	valid_trim(&slip->answer);
+	change->apply = apply_slip;
+	log_change(slip->compass->settings.log, change);
 }
 
 /* ---- GET /v1/agent/threads/:threadId/approvals[?status=pending|resolved|all] */

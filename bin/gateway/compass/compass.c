@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "clock.h"
+#include "compass/desk.h"
 #include "compass/internal.h"
 #include "compass/routes.h"
 #include "err.h"
@@ -584,7 +585,7 @@ child_environment(void)
 }
 
 struct compass *
-compass_new(const struct compass_settings *settings)
+compass_new(const struct compass_settings *settings, struct err *err)
 {
 	static const struct runtime_calls calls = { .account = on_account, .notice = on_notice, .gone = on_gone };
 	struct runtime_settings runtime = { .argv = settings->command };
@@ -592,6 +593,10 @@ compass_new(const struct compass_settings *settings)
 	struct timeval tick = { 0, TICK_MS * 1000 };
 
 	compass->settings = *settings;
+	if (settings->questions && !(compass->desk = desk_new(settings->base, settings->questions, approvals_from_desk, compass, err))) {
+		free(compass);
+		return NULL;
+	}
 	if (settings->command) {
 		runtime.env = child_environment();
 		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
@@ -647,6 +652,7 @@ compass_free(struct compass *compass)
 	watchers_close(compass);
 	runtime_free(compass->runtime);
 	flights_free(compass);
+	desk_free(compass->desk);
 	watch_forget_notices(compass);
 	event_free(compass->tick);
 	free(compass);

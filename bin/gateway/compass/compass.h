@@ -18,6 +18,7 @@
 
 struct auth;
 struct compass;
+struct err;
 struct event_base;
 struct log;
 struct request;
@@ -39,6 +40,7 @@ struct compass_settings {
 	struct event_base *base;
 	struct log *log;
 	struct auth *auth;
+	const char *questions;	       /* directory of the questions for people, where approvals are put too; NULL: none */
 	const struct secrets *secrets; /* the operator's rules; borrowed */
 	enum compass_provider provider;
 	const char *const *command;   /* NULL-ended: the stdio runtime; NULL: there is none, and `missing` says what is missing for it */
@@ -49,7 +51,8 @@ struct compass_settings {
 	void *say_payload;
 };
 
-struct compass *compass_new(const struct compass_settings *settings);
+/* Errors: STATUS_CONFIG: the directory of the questions. */
+struct compass *compass_new(const struct compass_settings *settings, struct err *err);
 
 /* Closes the turns that an earlier gateway left in progress; before the first request. */
 void compass_recover(struct compass *compass);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "compass/desk.h"
 #include "compass/internal.h"
 #include "secrets.h"
 #include "utf8.h"
@@ -247,6 +248,7 @@ forget_asked(struct flight *flight, struct asked *asked)
 	for (at = &flight->asked; *at != asked; at = &(*at)->next)
 		;
 	*at = asked->next;
+	desk_take_back(flight->compass->desk, &asked->id);
 	buf_release(&asked->id);
 	free(asked);
 }
@@ -270,6 +272,8 @@ after(struct flight *flight, const struct note *note)
 		return;
 	asked->stored = true;
 	asked->resolving = false;
+	if (note->kind == NOTE_APPROVAL && !note->lost && !*note->resolution)
+		approval_put_on_desk(flight->compass, &note->approval);
 	if (note->lost || !*note->resolution)
 		return;
 	if (!*note->decision)

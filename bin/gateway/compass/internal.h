@@ -14,6 +14,7 @@
 
 struct entry;
 struct event;
+struct desk;
 struct flight;
 struct notice;
 struct watcher;
@@ -33,6 +34,7 @@ enum problem {
 struct compass {
 	struct compass_settings settings;
 	struct runtime *runtime;
+	struct desk *desk;
 	struct flight *flights;	 /* turns that the runtime works on, and their last events on the way to the store */
 	struct watcher *watchers; /* open WebSockets */
 	struct notice *notices;	 /* runtime notifications, oldest first */
@@ -152,6 +154,10 @@ void approval_record(struct change_context *context, const struct turn *turn, st
 /* False: it was not pending. `by` and `reason` may be "". */
 bool approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by, struct span reason);
 void approval_doc(struct approval *approval, const char *kind, const char *item, struct span params, int64_t now_ms, int64_t expires_ms);
+
+/* On the loop: the approval lies among the questions for people, and what one of them answered there. */
+void approval_put_on_desk(struct compass *compass, const struct approval *approval);
+void approvals_from_desk(const struct buf *id, const struct buf *answer, void *payload);
 
 /* ---- rules: who answers an approval without a person */
 enum runtime_decision decision_of(const char *text);
