@@ -9,7 +9,10 @@
 #include "tap.h"
 
 #define WORD(name, text) text,
-#define WORDS(list) { list(WORD) NULL }
+#define WORDS(list)                                                                                                                        \
+	{                                                                                                                                  \
+		list(WORD) NULL                                                                                                            \
+	}
 
 /* Each of the n words of the code is in the list, and the list has n: the order is nobody's business. */
 static void
@@ -83,8 +86,10 @@ health(int i)
 int
 main(void)
 {
-	static const char *const statuses[] = WORDS(THREAD_STATUS), *const modes[] = WORDS(EXECUTION_MODE), *const hosts[] = WORDS(EXECUTION_HOST);
-	static const char *const providers[] = WORDS(RUNTIME_PROVIDER), *const runs[] = WORDS(RUN_STATUS), *const lives[] = WORDS(LIFECYCLE), *const healths[] = WORDS(HEALTH);
+	static const char *const statuses[] = WORDS(THREAD_STATUS), *const modes[] = WORDS(EXECUTION_MODE),
+				 *const hosts[] = WORDS(EXECUTION_HOST);
+	static const char *const providers[] = WORDS(RUNTIME_PROVIDER), *const runs[] = WORDS(RUN_STATUS),
+				 *const lives[] = WORDS(LIFECYCLE), *const healths[] = WORDS(HEALTH);
 
 	same("thread status", statuses, thread_status, THREAD_STATUS_COUNT);
 	same("execution mode", modes, thread_mode, THREAD_MODE_COUNT);
