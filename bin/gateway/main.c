@@ -202,12 +202,16 @@ on_answered(const struct request *request, int status, void *payload)
 		.status = status,
 		.denied = denied,
 	};
+	struct buf clean = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	if (reads && !denied && status != 101)
 		return;
+	if (secrets_text(gateway->secrets, entry.subject, strlen(entry.subject), &clean))
+		entry.subject = clean.s;
 	if (!audit_add(&gateway->audit, &entry, &err))
 		warn("%s; what is done meanwhile is not written down", err.text);
+	buf_release(&clean);
 }
 
 /* ---- configuration */
@@ -675,7 +679,7 @@ start(struct gateway *gateway)
 		die_err(&err);
 	start_services(gateway);
 	gateway->server_settings.answered = on_answered;
-	if (gateway->record_file && !record_open(gateway->record_file, &err))
+	if (gateway->record_file && !record_open(gateway->record_file, gateway->secrets, &err))
 		die_err(&err);
 	gateway->server_settings.said = gateway->record_file ? record_said : NULL;
 	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);

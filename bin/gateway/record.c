@@ -12,13 +12,16 @@
 #include "http/server.h"
 #include "jtext.h"
 #include "record.h"
+#include "secrets.h"
 
 static int fd = -1;
 static bool told;
+static const struct secrets *rules;
 
 bool
-record_open(const char *path, struct err *err)
+record_open(const char *path, const struct secrets *secrets, struct err *err)
 {
+	rules = secrets;
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(err, STATUS_CONFIG, "unable to open '%s'", path);
@@ -37,7 +40,7 @@ void
 record_said(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload)
 {
 	const char *method = request_method(request), *path = request_path(request);
-	struct buf line = BUF_INIT;
+	struct buf line = BUF_INIT, clean = BUF_INIT;
 
 	(void)payload;
 	if (fd < 0)
@@ -52,10 +55,13 @@ record_said(const struct request *request, int status, const char *content_type,
 		jtext_add_string(&line, "body", body ? body : "", n);
 	else
 		jtext_add_i64(&line, "bytes", (int64_t)n);
-	buf_addstr(&line, "}\n");
-	if (write(fd, line.s, line.len) != (ssize_t)line.len && !told) {
+	buf_addch(&line, '}');
+	(void)secrets_json(rules, (struct span){ line.s, line.len }, &clean);
+	buf_addch(&clean, '\n');
+	if (write(fd, clean.s, clean.len) != (ssize_t)clean.len && !told) {
 		told = true;
 		warn("unable to write the record of what is said: %s", strerror(errno));
 	}
 	buf_release(&line);
+	buf_release(&clean);
 }

@@ -102,3 +102,17 @@ nowhere() { ! grep -rqaF -e "$1" "$BATS_TEST_TMPDIR/state" "$gateway_log.err"; }
 	is "$(curl -s "$url/api/services/svc_far" | jq -r .service.runtime.lastError)" 'remote 500: no entry for token=[REDACTED]'
 	nowhere hunter2x
 }
+
+@test "what is written down about requests and answers" {
+	start_gateway --record record
+	curl -sS -d '{"key":"k","question":"is password: hunter2x right?"}' "$url/questions" >/dev/null
+	curl -sS "$url/questions" >answer
+	grep -q hunter2x answer # a person must see what is asked
+	curl -sS -X POST "$url/api/agents/runs/token=hunter2x/cancel" >/dev/null
+	grep -q '"path":"/questions"' record
+	run ! grep -q hunter2x record
+	[ "$(jq -r 'select(.path == "/questions" and .method == "GET") | .body | fromjson | .[0].question' record)" = 'is password=[REDACTED] right?' ]
+	grep -qF "/api/agents/runs/token=[REDACTED]" state/audit.ndjson
+	run ! grep -q hunter2x state/audit.ndjson
+	run ! grep -q hunter2x "$gateway_log.err"
+}
