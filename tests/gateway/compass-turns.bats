@@ -226,6 +226,10 @@ goes_well() {
 	AGENT_RUNTIME_PROVIDER=' Dynamic_Sessions ' start_gateway
 	ask POST "$path/turns" '{"text":"x"}'
 	is '.turn.error' '{"message":"Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing","code":"AGENT_RUNTIME_UNAVAILABLE"}'
+	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
+	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
+	ask POST /v1/agent/threads '{"workspaceSlug":"acme","executionMode":"local"}'
+	[ "$code" = 201 ]
 	ask POST /v1/agent/runtime/account/read '{}'
 	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
 	kill "$gateway_pid"

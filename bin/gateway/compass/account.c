@@ -22,9 +22,8 @@ reply_text(struct call *call, const char *text)
 	buf_release(&body);
 }
 
-/* False: there is no runtime to ask, and that is answered. */
-static bool
-has_runtime(struct call *call)
+bool
+call_has_runtime(struct call *call)
 {
 	const struct compass_settings *settings = &call->compass->settings;
 	struct buf text = BUF_INIT;
@@ -136,7 +135,7 @@ account_read(struct call *call)
 
 	if (valid_body(&valid, call->body))
 		(void)valid_bool(&valid, "refreshToken", &refresh);
-	if (valid_failed(&valid, call) || !has_runtime(call))
+	if (valid_failed(&valid, call) || !call_has_runtime(call))
 		return;
 	if (is_interactive(call->compass)) {
 		(void)runtime_account_read(call->compass->runtime, refresh, on_read, call);
@@ -260,7 +259,7 @@ account_login(struct call *call)
 		;
 	else if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (has_runtime(call))
+	else if (call_has_runtime(call))
 		(void)runtime_account_login(call->compass->runtime, span_of(&params), on_login, call);
 	wipe(&params);
 }
@@ -293,7 +292,7 @@ account_cancel(struct call *call)
 		return;
 	if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (has_runtime(call))
+	else if (call_has_runtime(call))
 		(void)runtime_account_login_cancel(call->compass->runtime, span_of(&call->text), on_cancel, call);
 }
 
@@ -311,7 +310,7 @@ account_logout(struct call *call)
 {
 	if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (has_runtime(call))
+	else if (call_has_runtime(call))
 		(void)runtime_account_logout(call->compass->runtime, on_logout, call);
 }
 
@@ -352,7 +351,7 @@ on_limits(const struct runtime_reply *reply, void *payload)
 void
 account_limits(struct call *call)
 {
-	if (!has_runtime(call))
+	if (!call_has_runtime(call))
 		;
 	else if (!is_interactive(call->compass))
 		reply_text(call, "{\"rateLimits\":null,\"rateLimitsByLimitId\":null}");

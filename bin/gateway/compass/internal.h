@@ -88,6 +88,7 @@ struct change *call_change(struct call *call, bool (*apply)(struct change *, con
 
 /* On the store's thread: the thread of the call, if its caller may see it; else false and the problem is set. */
 bool call_thread(struct call *call, struct change_context *context, struct thread *ret);
+bool call_has_runtime(struct call *call); /* false: the provider has none, and that is answered (503) */
 bool call_member(const struct call *call, const struct buf *workspace);
 
 typedef void handler_fn(struct call *call);

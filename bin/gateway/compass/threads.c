@@ -141,6 +141,8 @@ threads_create(struct call *call)
 		call_refuse(call, PROBLEM_WORKSPACE_FORBIDDEN);
 		return;
 	}
+	if (call->mode == THREAD_CLOUD && !call_has_runtime(call))
+		return;
 	form_uuid(&call->made);
 	log_change(call->compass->settings.log, call_change(call, apply_create, done));
 }
