@@ -17,14 +17,15 @@ teardown() { common_teardown; }
 	is '.thread.createdAt|test("^20[0-9-]{8}T[0-9:]{8}[.][0-9]{3}Z$")' true
 	jq -S .thread body >made
 	thread=$(jq -r .threadId made)
+	path=/v1/agent/threads/$thread
 	ask GET "/v1/agent/threads/$thread"
 	[ "$code" = 200 ]
 	diff made <(jq -S .thread body)
 	events | jq -S .payload.thread | diff made -
-	workspace=$(jq -r .workspaceId made)
+	id=$(jq -r .workspaceId made)
 	new_thread '"executionMode":"local"'
 	is '.thread|[.executionHost,.cloudSessionIdentifier]' '["desktop_local",null]'
-	is '.thread.workspaceId' "\"$workspace\""
+	is '.thread.workspaceId' "\"$id\""
 	ask GET '/v1/agent/threads?workspaceSlug=acme'
 	is '.threads|length' 2
 	is '.threads[0].threadId' "\"$thread\""
