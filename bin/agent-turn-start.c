@@ -23,9 +23,13 @@
 #include "key.h"
 #include "opt.h"
 #include "out.h"
+#include "post.h"
 #include "sig.h"
 #include "subject.h"
 #include "turnstream.h"
+
+#define AGAIN_MS 500  /* between two questions for a turn whose answer was lost */
+#define LOST_MS 30000 /* so long a lost answer is asked for */
 
 enum {
 	OPT_WAIT = OPT_OWN,
@@ -224,9 +228,18 @@ wait_for_more(struct starting *starting, int fd, int64_t deadline, struct err *e
 
 /* ---- waiting for the answer */
 
-/* The request's answer is the turn. False: err says why, *ret_lost whether the turn may have begun. */
 static bool
-wait_for_answer(struct starting *starting, struct http_call *call, const char *what, int *ret_status, struct err *err)
+is_lost(const struct http_call *call)
+{
+	const struct http_answer *answer = http_call_answer(call);
+
+	return answer->status ? answer->status == 502 || answer->status == 504 : answer->sent;
+}
+
+/* The request's answer is the turn; for one that is still in progress *ret_again is set when that was to be waited for. False: err says why,
+ * and *ret_again that the turn may have begun all the same. */
+static bool
+wait_for_answer(struct starting *starting, struct http_call *call, const char *what, bool *ret_again, int *ret_status, struct err *err)
 {
 	struct compass_answer interrupted;
 	struct span whole, turn;
@@ -248,13 +261,26 @@ wait_for_answer(struct starting *starting, struct http_call *call, const char *w
 	}
 	*err = why;
 	if (!compass_result(&starting->api, call, ok, "turn", what, &whole, &turn, err)) {
-		const struct http_answer *answer = http_call_answer(call);
-
-		if (answer->status ? answer->status == 502 || answer->status == 504 : answer->sent)
-			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s", starting->id.s);
+		*ret_again = is_lost(call);
 		return false;
 	}
+	if (starting->way == WAY_WAIT && compass_outcome(turn) < 0) {
+		*ret_again = true;
+		return true;
+	}
 	return print_turn(starting, turn, ret_status, err);
+}
+
+/* False: the deadline has passed. */
+static bool
+pause_a_while(struct starting *starting, struct err *err)
+{
+	int64_t until = deadline_in(AGAIN_MS);
+
+	while (deadline_left(until) > 0)
+		if (!wait_for_more(starting, -1, until, err))
+			return false;
+	return true;
 }
 
 static bool
@@ -262,16 +288,32 @@ start_and_wait(struct starting *starting, const struct buf *body, int *ret_statu
 {
 	static const char *const no_wait[] = { "prefer", "respond-async", NULL };
 	struct buf url = BUF_INIT, what = BUF_INIT;
+	int64_t give_up = 0;
 	struct http_call *call;
-	bool ok;
+	bool ok, again;
 
 	COMPASS_PATH(&starting->api, &url, "threads", starting->subject.thread.s, "turns");
 	if (starting->way == WAY_NO_WAIT)
 		api_query(&url, "wait", "false");
 	buf_addf(&what, "start a turn in thread '%s'", starting->subject.thread.s);
-	call = compass_start(&starting->api, "POST", url.s, body, starting->way == WAY_NO_WAIT ? no_wait : NULL);
-	ok = wait_for_answer(starting, call, what.s, ret_status, err);
-	http_end(call);
+	for (;;) {
+		again = false;
+		call = compass_start(&starting->api, "POST", url.s, body, starting->way == WAY_NO_WAIT ? no_wait : NULL);
+		ok = wait_for_answer(starting, call, what.s, &again, ret_status, err);
+		http_end(call);
+		if (!again)
+			break;
+		/* asked again, a gateway gives the turn that it has: it is known by the id of the request */
+		give_up = ok ? 0 : give_up ? give_up : deadline_in(LOST_MS);
+		if (!ok && (deadline_left(give_up) == 0 || !post_knows_keys(&starting->api))) {
+			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s", starting->id.s);
+			break;
+		}
+		if (!pause_a_while(starting, err)) {
+			ok = false;
+			break;
+		}
+	}
 	buf_release(&url);
 	buf_release(&what);
 	return ok;

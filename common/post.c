@@ -40,6 +40,12 @@ ask_for_keys(struct api *api)
 	return keys;
 }
 
+bool
+post_knows_keys(struct api *api)
+{
+	return ask_for_keys(api) == KEYS_YES;
+}
+
 /* Full jitter: many clients that lost the same server do not come back at once. */
 static void
 pause_before(int64_t *pause_ms, int64_t deadline)

@@ -21,4 +21,7 @@ struct http_answer;
 bool post_json(struct api *api, const char *url, const struct buf *json, const char *key, bool patient, const char *what, struct http_answer *answer,
     struct err *err) USE_RESULT;
 
+/* Is it a server that honours keys, and so the ids of requests? Asks it; false also when no answer comes. */
+bool post_knows_keys(struct api *api);
+
 #endif

@@ -45,8 +45,8 @@ kind_of() {
 	bridge:*) echo 'clarity ts' ;;
 	on-gap:*) echo 'stop continue' ;;
 	outcome:*) echo 'exit ignore' ;;
-	until:*) echo 'terminal waiting never agent.waiting agent.run_completed agent.run_failed agent.chat.assistant_message' ;;
-	kind:*) echo 'agent.run_created agent.run_started agent.waiting agent.step_started agent.step_completed agent.handoff agent.tool_called agent.llm_called agent.run_completed agent.run_failed agent.run_cancelled agent.chat.user_message agent.chat.assistant_message agent.chat.system_message' ;;
+	until:*) echo 'terminal waiting never agent.waiting agent.run_completed agent.run_failed agent.chat.assistant_message turn.completed approval.requested' ;;
+	kind:*) echo 'agent.run_created agent.run_started agent.waiting agent.step_started agent.step_completed agent.handoff agent.tool_called agent.llm_called agent.run_completed agent.run_failed agent.run_cancelled agent.chat.user_message agent.chat.assistant_message agent.chat.system_message turn.started item.delta item.started item.completed approval.requested approval.resolved turn.completed' ;;
 	esac
 }
 operand_of() {
