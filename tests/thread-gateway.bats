@@ -99,6 +99,7 @@ in_progress() { [ "$(agent-thread-show --jq .status <thread)" = inProgress ]; }
 	turn_pid=$pid
 	await 10 has_line turn.out begun
 	kill -9 "$gateway_pid"
+	await 10 gone "$gateway_pid"
 	start_gateway --listen "unix:$PWD/s" --runtime "$mock"
 	await 30 gone "$turn_pid"
 	run -10 wait "$turn_pid"
