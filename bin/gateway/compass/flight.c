@@ -13,30 +13,11 @@
 #include "clock.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
-#include "secrets.h"
+#include "compass/note.h"
 #include "utf8.h"
 #include "xalloc.h"
 
 #define HELD_MS 250	    /* silence after which text that might go on is given as it is */
-#define HELD_MAX 1024	    /* bytes of such text */
-#define HELD_KEY_MAX 16384  /* the same inside a private key */
-#define HELD_TRIES 8	    /* places that are looked at */
-#define RECOVER_AT_ONCE 500 /* turns of one change */
-
-enum note_kind { NOTE_EVENT, NOTE_DELTA, NOTE_NATIVE, NOTE_APPROVAL, NOTE_RESOLVED, NOTE_END };
-
-struct note {
-	enum note_kind kind;
-	const char *method; /* EVENT; static */
-	struct buf text;    /* EVENT: payload; DELTA: text; NATIVE: the runtime's thread */
-	struct approval approval; /* APPROVAL, RESOLVED */
-	const char *decision, *resolution; /* APPROVAL: "" or a rule's; RESOLVED */
-	bool lost;	    /* somebody else was first */
-	/* END */
-	enum thread_status status;
-	struct buf error, metadata;
-	struct note *next;
-};
 
 /* One that is asked, or will be as soon as the store has it. */
 struct asked {
@@ -73,35 +54,6 @@ static void depart(struct flight *flight);
 
 /* ---- notes */
 
-static struct note *
-note_new(enum note_kind kind)
-{
-	struct note *note = xcalloc(1, sizeof *note);
-
-	note->kind = kind;
-	note->decision = note->resolution = "";
-	buf_init(&note->text);
-	buf_init(&note->error);
-	buf_init(&note->metadata);
-	approval_init(&note->approval);
-	return note;
-}
-
-static void
-notes_free(struct note *note)
-{
-	struct note *next;
-
-	for (; note; note = next) {
-		next = note->next;
-		buf_release(&note->text);
-		buf_release(&note->error);
-		buf_release(&note->metadata);
-		approval_release(&note->approval);
-		free(note);
-	}
-}
-
 static void
 weigh(struct flight *flight, size_t n)
 {
@@ -119,102 +71,6 @@ add(struct flight *flight, struct note *note)
 	flight->tail = note;
 	weigh(flight, note->text.len + 1);
 	pump(flight);
-}
-
-/* ---- the store's thread: notes become events */
-
-struct batch {
-	struct flight *flight;	  /* for the loop only */
-	struct note *notes;
-	struct buf turn, message; /* copies, for the store's thread */
-};
-
-static void
-store_native(struct change_context *context, const struct turn *turn, const struct buf *native)
-{
-	struct thread thread;
-
-	thread_init(&thread);
-	if (change_thread_get(context, span_of(&turn->thread), &thread)) {
-		buf_reset(&thread.native);
-		buf_add(&thread.native, native->s, native->len);
-		change_thread_put(context, &thread);
-	}
-	thread_release(&thread);
-}
-
-static void
-store_end(struct change_context *context, struct turn *turn, const struct note *note)
-{
-	approvals_give_up(context, turn);
-	turn->status = note->status;
-	buf_add(&turn->error, note->error.s, note->error.len);
-	turn->has_output = note->status == THREAD_COMPLETED;
-	if (turn->has_output)
-		buf_add(&turn->output, note->text.s, note->text.len);
-	else
-		buf_reset(&turn->assistant_message);
-	if (!turn_finish(context, turn, note->metadata.len ? span_of(&note->metadata) : SPAN_NONE))
-		return;
-}
-
-static void
-store_note(struct change_context *context, struct turn *turn, struct note *note)
-{
-	static const struct span by_rule = { "policy", 6 };
-	struct approval approval;
-
-	switch (note->kind) {
-	case NOTE_EVENT:
-		turn_emit(context, turn, note->method, &note->text);
-		break;
-	case NOTE_DELTA:
-		turn_emit_delta(context, turn, span_of(&note->text));
-		break;
-	case NOTE_NATIVE:
-		break;
-	case NOTE_APPROVAL:
-		approval_record(context, turn, &note->approval);
-		if (*note->decision)
-			note->lost = !approval_resolve(context, &note->approval, note->decision, "policy", by_rule, SPAN_NONE);
-		break;
-	case NOTE_RESOLVED:
-		approval_init(&approval);
-		note->lost = !change_approval_get(context, span_of(&note->approval.id), &approval) || !approval.pending ||
-			     !approval_resolve(context, &approval, note->decision, note->resolution, SPAN_NONE, SPAN_NONE);
-		approval_release(&approval);
-		break;
-	case NOTE_END:
-		store_end(context, turn, note);
-		break;
-	}
-}
-
-static bool
-apply_notes(struct change *change, const void *row, struct change_context *context)
-{
-	struct batch *batch = change->payload;
-	struct note *note;
-	struct turn turn;
-
-	(void)row;
-	turn_init(&turn);
-	if (change_turn_get(context, span_of(&batch->turn), &turn)) {
-		buf_reset(&turn.assistant_message);
-		buf_add(&turn.assistant_message, batch->message.s, batch->message.len);
-		for (note = batch->notes; note; note = note->next) {
-			note->lost = true;
-			if (note->kind == NOTE_NATIVE)
-				store_native(context, &turn, &note->text);
-			else if (turn.status == THREAD_IN_PROGRESS) {
-				note->lost = false;
-				store_note(context, &turn, note);
-			}
-		}
-		form_turn_answer(&change->answer, &turn);
-	}
-	turn_release(&turn);
-	return true;
 }
 
 /* ---- the loop: what follows from stored notes */
@@ -363,7 +219,7 @@ pump(struct flight *flight)
 	flight->storing = true;
 	flight->first = flight->tail = NULL;
 	change = change_new(done_notes, batch);
-	change->apply = apply_notes;
+	change->apply = notes_apply;
 	log_change(flight->compass->settings.log, change);
 }
 
@@ -396,15 +252,6 @@ code_of(const struct runtime_end *end)
 }
 
 static void
-add_error(struct buf *to, const char *message, const char *code)
-{
-	buf_addch(to, '{');
-	jtext_add_string(to, "message", message, strlen(message));
-	jtext_add_string(to, "code", code, strlen(code));
-	buf_addch(to, '}');
-}
-
-static void
 add_metadata(const struct flight *flight, struct buf *to)
 {
 	const char *driver = compass_provider_text(flight->compass->settings.provider);
@@ -433,11 +280,11 @@ end(struct flight *flight, const struct runtime_end *end)
 		break;
 	case RUNTIME_INTERRUPTED:
 		note->status = THREAD_INTERRUPTED;
-		add_error(&note->error, "Interrupted by the runtime", "AGENT_TURN_INTERRUPTED");
+		turn_add_error(&note->error, "Interrupted by the runtime", "AGENT_TURN_INTERRUPTED");
 		break;
 	case RUNTIME_FAILED:
 		note->status = THREAD_ERROR;
-		add_error(&note->error, end->message, code_of(end));
+		turn_add_error(&note->error, end->message, code_of(end));
 		break;
 	}
 	add(flight, note);
@@ -483,67 +330,12 @@ add_delta(struct flight *flight, size_t n)
 	buf_consume(&flight->held, n);
 }
 
-/* A secret that a runtime says in pieces must not get through in pieces: text is given in words, and never up to the last two of them, nor to a
- * place where what comes before and what comes after would hide less than both together. What nothing follows for a while is given as it is. */
-static bool
-may_part(const struct flight *flight, size_t at)
-{
-	const struct secrets *secrets = flight->compass->settings.secrets;
-	struct buf whole = BUF_INIT, parts = BUF_INIT;
-	bool same;
-
-	(void)secrets_text(secrets, flight->held.s, flight->held.len, &whole);
-	(void)secrets_text(secrets, flight->held.s, at, &parts);
-	(void)secrets_text(secrets, flight->held.s + at, flight->held.len - at, &parts);
-	same = whole.len == parts.len && !memcmp(whole.s, parts.s, whole.len);
-	buf_release(&whole);
-	buf_release(&parts);
-	return same;
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-/* Where the word begins that ends before `at`. */
-static size_t
-word_before(const struct buf *text, size_t at)
-{
-	while (at && is_blank(text->s[at - 1]))
-		at--;
-	while (at && !is_blank(text->s[at - 1]))
-		at--;
-	return at;
-}
-
-static size_t
-safe_part(const struct flight *flight)
-{
-	const struct buf *held = &flight->held;
-	const char *begin = strstr(held->s, "-----BEGIN ");
-	size_t at = word_before(held, held->len), tries;
-
-	if (begin && !strstr(begin, "-----END ") && held->len <= HELD_KEY_MAX)
-		return 0;
-	if (held->len > HELD_MAX && !(begin && held->len <= HELD_KEY_MAX))
-		return held->len;
-	at = word_before(held, at);
-	for (tries = 0; at && tries < HELD_TRIES; tries++) {
-		if (may_part(flight, at))
-			return at;
-		at = word_before(held, at);
-	}
-	return 0;
-}
-
 static void
 on_delta(struct flight *flight, struct span text)
 {
 	(void)utf8_repair(&flight->held, text.s, text.n);
 	flight->held_since = clock_monotonic_ms();
-	add_delta(flight, safe_part(flight));
+	add_delta(flight, held_safe(flight->compass->settings.secrets, &flight->held));
 }
 
 /* Before anything else is told. */
@@ -872,50 +664,4 @@ flights_tick(struct compass *compass)
 			pump(flight);
 		}
 	}
-}
-
-/* ---- what an earlier gateway left behind */
-
-static bool
-apply_recover(struct change *change, const void *row, struct change_context *context)
-{
-	struct turn turn;
-	bool found = true;
-	size_t i;
-
-	(void)row;
-	for (i = 0; found && i < RECOVER_AT_ONCE; i++) {
-		turn_init(&turn);
-		found = change_turn_open(context, SPAN_NONE, &turn);
-		if (found) {
-			approvals_give_up(context, &turn);
-			turn.status = THREAD_ERROR;
-			add_error(&turn.error, "The gateway ended while the turn was in progress", "AGENT_GATEWAY_RESTARTED");
-			found = turn_finish(context, &turn, SPAN_NONE);
-		}
-		turn_release(&turn);
-	}
-	if (found)
-		buf_addstr(&change->answer, "more");
-	return true;
-}
-
-static void
-done_recover(struct change *change)
-{
-	struct compass *compass = change->payload;
-	bool more = change->answer.len > 0;
-
-	change_free(change);
-	if (more)
-		flights_recover(compass);
-}
-
-void
-flights_recover(struct compass *compass)
-{
-	struct change *change = change_new(done_recover, compass);
-
-	change->apply = apply_recover;
-	log_change(compass->settings.log, change);
 }

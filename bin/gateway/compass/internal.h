@@ -17,6 +17,7 @@ struct event;
 struct desk;
 struct flight;
 struct notice;
+struct secrets;
 struct watcher;
 
 /* ---- what can be wrong: the codes of contract/openapi.json. One without a message needs the caller's. */
@@ -139,6 +140,11 @@ void turn_emit(struct change_context *context, const struct turn *turn, const ch
 void turn_emit_delta(struct change_context *context, const struct turn *turn, struct span text);
 /* status, output and error are set; metadata SPAN_NONE: none. False: it had ended before. */
 bool turn_finish(struct change_context *context, struct turn *turn, struct span metadata);
+
+void turn_add_error(struct buf *to, const char *message, const char *code);
+
+/* ---- held.c: bytes at the front of a text that may be given on now; the rest may be a part of a secret */
+size_t held_safe(const struct secrets *secrets, const struct buf *held);
 
 /* ---- flight.c: turns under way */
 /* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered then. */

@@ -59,6 +59,15 @@ turn_emit_delta(struct change_context *context, const struct turn *turn, struct 
 	buf_release(&payload);
 }
 
+void
+turn_add_error(struct buf *to, const char *message, const char *code)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "message", message, strlen(message));
+	jtext_add_string(to, "code", code, strlen(code));
+	buf_addch(to, '}');
+}
+
 /* False: it had ended before. */
 bool
 turn_finish(struct change_context *context, struct turn *turn, struct span metadata)
