@@ -95,6 +95,45 @@ test_kinds(void)
 	until_release(&until);
 }
 
+static const struct event_view *
+thread_event(const char *method, const char *turn, const char *payload)
+{
+	static char text[200];
+	int n = snprintf(text, sizeof text, "{\"cursor\":1,\"threadId\":\"t\",\"turnId\":\"%s\",\"method\":\"%s\",\"payload\":%s}", turn, method, payload);
+
+	ok(event_view_read(&view, (struct span){ text, (size_t)n }), "%s of %s", method, turn);
+	return &view;
+}
+
+static void
+test_threads(void)
+{
+	static const struct until_set over = { .terminal = true }, waiting = { .waiting = true };
+	struct until until;
+
+	until_init_thread(&until, &over, NULL);
+	ok(!until_edge(&until), "a thread without a turn is not over");
+	ok(!until_event(&until, thread_event("turn.started", "a", "{}"), false), "nor while one is in progress");
+	ok(!until_event(&until, thread_event("turn.completed", "a", "{\"status\":\"error\"}"), true), "its end may be past");
+	ok(!until_event(&until, thread_event("turn.started", "b", "{}"), true), "when another one begins");
+	ok(until_event(&until, thread_event("turn.completed", "b", "{\"status\":\"interrupted\"}"), false), "none is in progress");
+	is_int(until.outcome, STATUS_CANCELLED, "the last one counts");
+	until_release(&until);
+
+	until_init_thread(&until, &over, "a");
+	ok(!until_event(&until, thread_event("turn.completed", "b", "{\"status\":\"error\"}"), false), "another turn's end is none");
+	ok(until_event(&until, thread_event("turn.completed", "a", "{\"status\":\"completed\"}"), true), "the end of a turn is final wherever it comes");
+	is_int(until.outcome, STATUS_OK, "with its outcome");
+	until_release(&until);
+
+	until_init_thread(&until, &waiting, "a");
+	ok(!until_event(&until, thread_event("approval.requested", "a", "{\"approvalId\":\"p\"}"), true), "an approval in the past may be resolved");
+	ok(!until_event(&until, thread_event("approval.resolved", "a", "{\"approvalId\":\"p\"}"), false), "as it is");
+	ok(until_event(&until, thread_event("approval.requested", "a", "{\"approvalId\":\"q\"}"), false), "one that is open is waited for");
+	is_int(until.outcome, STATUS_WAITING, "and that is said");
+	until_release(&until);
+}
+
 int
 main(void)
 {
@@ -103,6 +142,7 @@ main(void)
 	test_terminal();
 	test_waiting();
 	test_kinds();
+	test_threads();
 	event_view_release(&view);
 	return done();
 }
