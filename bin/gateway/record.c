@@ -36,32 +36,45 @@ record_close(void)
 	fd = -1;
 }
 
+/* A document is cleaned as one, so that it stays one; everything else as text. */
+static void
+add_clean(struct buf *to, const char *key, const char *s, size_t n)
+{
+	struct buf clean = BUF_INIT;
+	struct span value;
+
+	if (jtext_check(s, n, true, &value, NULL)) {
+		(void)secrets_json(rules, value, &clean);
+		buf_add(&clean, value.s + value.n, (size_t)(s + n - (value.s + value.n))); /* the newline at its end */
+	} else
+		(void)secrets_text(rules, s, n, &clean);
+	jtext_add_string(to, key, clean.s, clean.len);
+	buf_release(&clean);
+}
+
 void
 record_said(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload)
 {
 	const char *method = request_method(request), *path = request_path(request);
-	struct buf line = BUF_INIT, clean = BUF_INIT;
+	struct buf line = BUF_INIT;
 
 	(void)payload;
 	if (fd < 0)
 		return;
 	buf_addch(&line, '{');
 	jtext_add_string(&line, "method", method, strlen(method));
-	jtext_add_string(&line, "path", path, strlen(path));
+	add_clean(&line, "path", path, strlen(path));
 	jtext_add_i64(&line, "status", status);
 	if (content_type)
 		jtext_add_string(&line, "type", content_type, strlen(content_type));
 	if (n <= RECORD_BODY_MAX && (!content_type || !strncmp(content_type, "text/", 5) || !strncmp(content_type, "application/json", 16)))
-		jtext_add_string(&line, "body", body ? body : "", n);
+		add_clean(&line, "body", body ? body : "", n);
 	else
 		jtext_add_i64(&line, "bytes", (int64_t)n);
-	buf_addch(&line, '}');
-	(void)secrets_json(rules, (struct span){ line.s, line.len }, &clean);
-	buf_addch(&clean, '\n');
-	if (write(fd, clean.s, clean.len) != (ssize_t)clean.len && !told) {
+	buf_addstr(&line, "}\n");
+	if (write(fd, line.s, line.len) != (ssize_t)line.len && !told) {
 		told = true;
 		warn("unable to write the record of what is said: %s", strerror(errno));
 	}
 	buf_release(&line);
-	buf_release(&clean);
 }
