@@ -120,6 +120,19 @@ replies_tell(struct runtime *runtime)
 	return false;
 }
 
+/* A thread that a call has started or resumed needs not be resumed by its first turn. */
+static void
+note_thread(struct runtime *runtime, const struct call *call, struct span result)
+{
+	struct buf id = BUF_INIT;
+	struct span thread;
+
+	if (call->number && call->method && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) && jtext_get(result, "thread", &thread) &&
+	    jtext_get_string(thread, "id", &id) && id.len && id.len == strlen(id.s))
+		threads_add(&runtime->loaded, id.s);
+	buf_release(&id);
+}
+
 void
 call_answer(struct runtime *runtime, const struct message *message)
 {
@@ -138,7 +151,8 @@ call_answer(struct runtime *runtime, const struct message *message)
 		reply.rpc_code = message->code;
 		reply.message = message->text.s;
 		reply.result = SPAN_NONE;
-	}
+	} else
+		note_thread(runtime, call, message->params);
 	tell(runtime, call, &reply);
 }
 

@@ -1,0 +1,349 @@
+/*
+ * agent-session-host - put a runtime on the network, one session for each identifier
+ *
+ * reads   requests over HTTP
+ * writes  codex-session-runtime listening on http://HOST:PORT (engine=codex), for each address once it is ready, then nothing
+ *
+ * The routes are in host.c, the runtime itself in bin/gateway/runtime.
+ */
+#include "compat.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <event2/event.h>
+
+#include "auth/auth.h"
+#include "buf.h"
+#include "clock.h"
+#include "die.h"
+#include "err.h"
+#include "host.h"
+#include "http/server.h"
+#include "notify.h"
+#include "num.h"
+#include "opt.h"
+#include "out.h"
+#include "xalloc.h"
+
+#define LISTEN_MAX 16
+#define HOSTS_MAX 64
+#define ARGS_MAX 64
+#define GRACE_MS 5000 /* for turns in progress when asked to stop */
+#define TOKEN_VARIABLE "SESSION_RUNTIME_TOKEN"
+#define INT_TOP INT64_C(2147483647)
+
+enum { OPT_ALLOW_HOST = OPT_OWN, OPT_READY_FD };
+
+static const struct opt opts[] = {
+	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default HOST and PORT, else 127.0.0.1:8080; port 0 picks one); may be given several times" },
+	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default SESSION_RUNTIME_TOKEN)" },
+	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that callers may call this host by; may be given several times" },
+	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
+	OPT_STD,
+	OPT_END
+};
+
+static const struct cmd cmd = {
+	.name = "agent-session-host",
+	.synopsis = "[options] [COMMAND [ARG ...]]",
+	.about = "put a runtime on the network, one session for each identifier",
+	.example = "  agent-session-host --listen 127.0.0.1:8080 codex app-server",
+	.opts = opts,
+	.words_are_text = true,
+};
+
+struct serve {
+	const char *listen[LISTEN_MAX], *hosts[HOSTS_MAX + 1], *argv[ARGS_MAX + 2];
+	size_t n_listen, n_hosts;
+	struct auth_settings auth_settings;
+	struct host_settings host_settings;
+	int64_t body_max;
+	int ready_fd;
+	char *args, *engine; /* ours to free */
+	struct buf address;
+	/* in the order in which they start */
+	struct auth *auth;
+	struct event_base *base;
+	struct event *signals[3];
+	struct host *host;
+	struct server *server;
+	bool stopping;
+};
+
+static void
+on_request(struct request *request, void *payload)
+{
+	struct serve *serve = payload;
+
+	host_handle(serve->host, request);
+}
+
+/* ---- the end */
+
+static void
+on_quiet(void *payload)
+{
+	struct serve *serve = payload;
+
+	event_base_loopbreak(serve->base);
+}
+
+static void
+on_stopped(void *payload)
+{
+	struct serve *serve = payload;
+
+	server_drain(serve->server, on_quiet, serve);
+}
+
+static void
+on_signal(evutil_socket_t signo, short what, void *payload)
+{
+	struct serve *serve = payload;
+	struct err err = ERR_INIT;
+
+	(void)what;
+	if (signo == SIGHUP) {
+		if (!auth_reload(serve->auth, &err))
+			warn("%s; the old token stays", err.text);
+		return;
+	}
+	if (serve->stopping) {
+		event_base_loopbreak(serve->base);
+		return;
+	}
+	notify("STOPPING=1");
+	serve->stopping = true;
+	host_stop(serve->host, GRACE_MS / 2, on_stopped, serve);
+}
+
+static void
+run(struct serve *serve)
+{
+	int64_t deadline = DEADLINE_NONE;
+
+	while (!event_base_got_break(serve->base) && deadline_left(deadline) > 0) {
+		event_base_loop(serve->base, EVLOOP_ONCE);
+		if (serve->stopping && deadline == DEADLINE_NONE)
+			deadline = deadline_in(GRACE_MS);
+	}
+}
+
+/* ---- the beginning */
+
+static void
+catch_signals(struct serve *serve)
+{
+	static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct rlimit files;
+	size_t i;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	for (i = 0; i < ARRAY_LEN(caught); i++) {
+		serve->signals[i] = evsignal_new(serve->base, caught[i], on_signal, serve);
+		event_add(serve->signals[i], NULL);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static bool
+is_local(const char *url)
+{
+	static const char *const local[] = { "unix:", "http://127.", "http://[::1]:", "http://localhost:" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(local); i++)
+		if (!strncmp(url, local[i], strlen(local[i])))
+			return true;
+	return false;
+}
+
+static void
+listen_on(struct serve *serve, const char *address)
+{
+	struct buf url = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (!server_listen(serve->server, address, &url, &err))
+		die_err(&err);
+	if (!is_local(url.s) && !auth_has_token(serve->auth))
+		die(STATUS_CONFIG, "unable to listen on '%s' without a token: give --token-file or " TOKEN_VARIABLE, address);
+	out_printf("codex-session-runtime listening on %s (engine=%s)\n", url.s, serve->host_settings.engine);
+	buf_release(&url);
+}
+
+/* A number in the environment, or what is usual. */
+static int64_t
+number(const char *name, int64_t usual, int64_t min, int64_t max, const char *kind)
+{
+	const char *text = getenv(name);
+	struct err err = ERR_INIT;
+	int64_t n = usual;
+
+	if (text && *text && !num_in_range(text, min, max, name, &n, &err))
+		die(STATUS_CONFIG, "%s must be %s", name, kind);
+	return n;
+}
+
+static void
+read_engine(struct serve *serve)
+{
+	const char *engine = getenv("SESSION_RUNTIME_ENGINE");
+	char *s;
+
+	serve->engine = xstrdup(engine && *engine ? engine : "codex");
+	for (s = serve->engine; *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s - 'A' + 'a');
+	serve->host_settings.engine = serve->engine;
+}
+
+static void
+read_environment(struct serve *serve)
+{
+	static const char positive[] = "a positive integer", second[] = "an integer >= 1000";
+	const char *host = getenv("HOST");
+
+	serve->body_max = number("MAX_BODY_BYTES", 1048576, 1, INT_TOP, positive);
+	serve->host_settings.call_ms = number("CODEX_RUNTIME_REQUEST_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
+	serve->host_settings.turn_ms = number("CODEX_RUNTIME_TURN_TIMEOUT_MS", 120000, 1000, INT_TOP, second);
+	serve->host_settings.init_ms = number("CODEX_RUNTIME_INIT_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
+	buf_addf(&serve->address, "%s:%lld", host && *host ? host : "127.0.0.1", (long long)number("PORT", 8080, 1, 65535, "a valid TCP port number"));
+	read_engine(serve);
+}
+
+/* The runtime's command: the operands, else the environment's. */
+static void
+read_command(struct serve *serve, int argc, char *argv[])
+{
+	const char *command = getenv("CODEX_APP_SERVER_COMMAND"), *args = getenv("CODEX_APP_SERVER_ARGS");
+	size_t n = 0;
+	char *at;
+
+	if (argc > ARGS_MAX)
+		die_usage("more than %d words in the command", ARGS_MAX);
+	for (; (int)n < argc; n++)
+		serve->argv[n] = argv[n];
+	if (!n) {
+		serve->argv[n++] = command && *command ? command : "codex";
+		serve->args = xstrdup(args ? args : "app-server");
+		for (at = serve->args; *(at += strspn(at, " ")) && n <= ARGS_MAX;) {
+			serve->argv[n++] = at;
+			at += strcspn(at, " ");
+			if (*at)
+				*at++ = '\0';
+		}
+	}
+	serve->host_settings.argv = serve->argv;
+}
+
+static void
+start(struct serve *serve)
+{
+	struct server_settings settings;
+	struct err err = ERR_INIT;
+	int handed = notify_listen_fds(), i;
+	char address[16];
+	size_t k;
+
+	serve->auth_settings.variable = TOKEN_VARIABLE;
+	serve->auth_settings.allow_hosts = serve->hosts;
+	serve->auth = auth_new(&serve->auth_settings, &err);
+	if (!serve->auth)
+		die_err(&err);
+	(void)unsetenv(TOKEN_VARIABLE); /* the runtime's programs need not know it */
+	serve->base = event_base_new();
+	if (!serve->base)
+		die(STATUS_BUG, "unable to start the event loop");
+	catch_signals(serve);
+	serve->host_settings.base = serve->base;
+	serve->host_settings.auth = serve->auth;
+	serve->host = host_new(&serve->host_settings);
+	server_settings_init(&settings);
+	settings.server_header = "x-agentutils: " PACKAGE_VERSION;
+	settings.body_max = (size_t)serve->body_max;
+	serve->server = server_new(serve->base, &settings, on_request, serve);
+	for (i = 0; i < handed; i++) {
+		snprintf(address, sizeof address, "fd:%d", 3 + i);
+		listen_on(serve, address);
+	}
+	if (!serve->n_listen && !handed)
+		serve->listen[serve->n_listen++] = serve->address.s;
+	for (k = 0; k < serve->n_listen; k++)
+		listen_on(serve, serve->listen[k]);
+	out_flush();
+	if (!notify_ready_fd(serve->ready_fd, &err))
+		die_err(&err);
+	notify("READY=1");
+}
+
+static void
+finish(struct serve *serve)
+{
+	size_t i;
+
+	server_free(serve->server);
+	host_free(serve->host);
+	for (i = 0; i < ARRAY_LEN(serve->signals); i++)
+		event_free(serve->signals[i]);
+	event_base_free(serve->base);
+	auth_free(serve->auth);
+	buf_release(&serve->address);
+	free(serve->args);
+	free(serve->engine);
+	libevent_global_shutdown();
+}
+
+static void
+take_option(struct serve *serve, int key)
+{
+	struct err err = ERR_INIT;
+	int64_t n;
+
+	switch (key) {
+	case 'l':
+		if (serve->n_listen == LISTEN_MAX)
+			die_usage("more than %d --listen options", LISTEN_MAX);
+		serve->listen[serve->n_listen++] = opt_arg;
+		break;
+	case OPT_KEY_TOKEN_FILE:
+		serve->auth_settings.token_file = opt_arg;
+		break;
+	case OPT_ALLOW_HOST:
+		if (serve->n_hosts == HOSTS_MAX)
+			die_usage("more than %d --allow-host options", HOSTS_MAX);
+		serve->hosts[serve->n_hosts++] = opt_arg;
+		break;
+	case OPT_READY_FD:
+		if (!num_in_range(opt_arg, 0, 65535, "--ready-fd", &n, &err))
+			die_usage("%s", err.text);
+		serve->ready_fd = (int)n;
+		break;
+	default:
+		break;
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct serve serve = { .ready_fd = -1, .address = BUF_INIT };
+	int key;
+
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		take_option(&serve, key);
+	read_environment(&serve);
+	read_command(&serve, argc, argv);
+	start(&serve);
+	run(&serve);
+	finish(&serve);
+	return out_close();
+}

@@ -1,0 +1,94 @@
+/* host_internal.h - what host.c, host_turns.c, host_account.c and host_stream.c share */
+#ifndef HOST_INTERNAL_H
+#define HOST_INTERNAL_H
+
+#include "buf.h"
+#include "compat.h"
+#include "host.h"
+#include "jtext.h"
+#include "runtime/runtime.h"
+
+struct event;
+struct shared;
+struct stream;
+
+struct session {
+	struct session *next, **prev; /* the one used last is first */
+	struct buf identifier, id, thread;
+	int64_t created_ms, seen_ms, bootstrapped_ms;
+	uint64_t turns;
+	struct job *jobs, **jobs_end; /* the first one is under way */
+	size_t n_jobs;
+};
+
+/* A bootstrap or a turn. */
+struct job {
+	struct job *next;
+	struct host *host;
+	struct session *session;
+	struct request *request; /* NULL: answered, or streamed */
+	struct stream *stream;	 /* NULL: none, or its reader has gone */
+	bool bootstrap, begun, stopped;
+	struct buf id, text;	 /* of a turn */
+	struct buf turn;	 /* the runtime's id */
+	uint64_t number, events;
+};
+
+struct ended {
+	struct buf id;
+	int64_t at_ms;
+};
+
+struct notice {
+	int64_t cursor;
+	struct shared *frame;
+};
+
+struct reader {
+	struct reader *next, **prev;
+	struct stream *stream;
+	struct host *host;
+};
+
+struct host {
+	struct host_settings settings;
+	struct runtime *runtime;
+	struct event *ping;
+	struct buf boot, name, dir;
+	int64_t boot_ms, boot_mono;
+	uint64_t requests;
+	struct session *sessions;
+	size_t n_sessions;
+	struct ended ended[HOST_TURNS_MAX];
+	size_t ended_at;
+	struct notice ring[HOST_RING_MAX];
+	int64_t cursor;
+	struct reader *readers;
+	size_t n_readers;
+	struct buf mode, limits; /* last notified, JSON; "" before */
+};
+
+void host_reply(struct request *request, int status, const struct buf *body);
+void host_refuse(struct request *request, int status, const char *code, const char *message, const struct buf *turn); /* turn: NULL or its id */
+void host_time(struct buf *to, const char *key, int64_t ms); /* 0: null */
+void host_text(struct buf *to, const char *key, const struct buf *text); /* "": null */
+
+/* A body that is absent or blank is {}. False: it has been answered. */
+bool host_body(struct request *request, struct span *ret) USE_RESULT;
+
+/* host_turns.c */
+void turns_bootstrap(struct host *host, struct request *request);
+void turns_start(struct host *host, struct request *request);
+void turns_interrupt(struct host *host, struct request *request, const struct buf *id);
+void turns_free(struct host *host);
+
+/* host_account.c */
+bool account_handle(struct host *host, struct request *request, const char *what); /* what: the path after /agent/account/ */
+
+/* host_stream.c */
+void stream_open(struct host *host, struct request *request);
+void stream_notice(const char *method, struct span params, void *host);
+void stream_ping(struct host *host);
+void stream_close(struct host *host);
+
+#endif

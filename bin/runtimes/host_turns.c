@@ -1,0 +1,561 @@
+/* host_turns.c - sessions, and what they are asked for: one thing after another in each (contract sections 11.2 and 11.4)
+ *
+ * A session is an identifier and a thread of the runtime. A turn's answer is one JSON document; a caller that accepts text/event-stream is
+ * given its pieces as they come, and then the same document.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "host_internal.h"
+#include "http/server.h"
+#include "key.h"
+#include "xalloc.h"
+
+static struct span
+span_of(const struct buf *buf)
+{
+	return (struct span){ buf->s, buf->len };
+}
+
+static bool
+same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && !memcmp(a->s, b->s, a->len);
+}
+
+/* ---- sessions */
+
+static void
+session_link(struct host *host, struct session *session)
+{
+	session->next = host->sessions;
+	session->prev = &host->sessions;
+	if (session->next)
+		session->next->prev = &session->next;
+	host->sessions = session;
+}
+
+static void
+session_unlink(struct session *session)
+{
+	*session->prev = session->next;
+	if (session->next)
+		session->next->prev = session->prev;
+}
+
+static void
+session_free(struct host *host, struct session *session)
+{
+	session_unlink(session);
+	host->n_sessions--;
+	buf_release(&session->identifier);
+	buf_release(&session->id);
+	buf_release(&session->thread);
+	free(session);
+}
+
+/* Makes room: the one that has been idle longest goes. False: all have something to do. */
+static bool
+sessions_room(struct host *host)
+{
+	struct session *session, *last = NULL;
+
+	if (host->n_sessions < HOST_SESSIONS_MAX)
+		return true;
+	for (session = host->sessions; session; session = session->next)
+		if (!session->jobs)
+			last = session;
+	if (last)
+		session_free(host, last);
+	return last != NULL;
+}
+
+static struct session *
+session_of(struct host *host, const struct buf *identifier)
+{
+	struct session *session;
+
+	for (session = host->sessions; session && !same(&session->identifier, identifier);)
+		session = session->next;
+	if (session)
+		session_unlink(session);
+	else if (!sessions_room(host))
+		return NULL;
+	else {
+		session = xcalloc(1, sizeof *session);
+		buf_init(&session->identifier);
+		buf_init(&session->id);
+		buf_init(&session->thread);
+		buf_add(&session->identifier, identifier->s, identifier->len);
+		key_add_uuid(&session->id);
+		session->created_ms = clock_wall_ms();
+		session->jobs_end = &session->jobs;
+		host->n_sessions++;
+	}
+	session_link(host, session);
+	session->seen_ms = clock_wall_ms();
+	return session;
+}
+
+/* ---- answers */
+
+static void
+add_event(struct job *job, const char *event, const struct buf *data)
+{
+	struct buf frame = BUF_INIT;
+
+	buf_addf(&frame, "id: %llu\nevent: %s\ndata: ", (unsigned long long)++job->events, event);
+	buf_add(&frame, data->s, data->len);
+	buf_addstr(&frame, "\n\n");
+	stream_write(job->stream, frame.s, frame.len);
+	buf_release(&frame);
+}
+
+static void
+job_answer(struct job *job, const struct buf *body)
+{
+	if (job->request)
+		host_reply(job->request, 200, body);
+	else if (job->stream)
+		add_event(job, "result", body);
+	job->request = NULL;
+}
+
+static void
+job_refuse(struct job *job, int status, const char *code, const char *message)
+{
+	struct buf data = BUF_INIT;
+
+	if (job->request)
+		host_refuse(job->request, status, code, message, job->bootstrap ? NULL : &job->id);
+	else if (job->stream) {
+		buf_addch(&data, '{');
+		jtext_add_string(&data, "code", code, strlen(code));
+		jtext_add_string(&data, "message", message, strlen(message));
+		jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+		buf_addch(&data, '}');
+		add_event(job, "error", &data);
+	}
+	job->request = NULL;
+	buf_release(&data);
+}
+
+static void
+job_free(struct job *job)
+{
+	if (job->stream)
+		stream_end(job->stream);
+	buf_release(&job->id);
+	buf_release(&job->text);
+	buf_release(&job->turn);
+	free(job);
+}
+
+static void
+add_session(const struct host *host, const struct session *session, struct buf *to)
+{
+	buf_addstr(to, "{\"ok\":true,\"session\":{");
+	jtext_add_string(to, "identifier", session->identifier.s, session->identifier.len);
+	jtext_add_string(to, "sessionId", session->id.s, session->id.len);
+	host_time(to, "createdAt", session->created_ms);
+	host_time(to, "lastSeenAt", session->seen_ms);
+	jtext_add_i64(to, "turnCount", (int64_t)session->turns);
+	host_text(to, "codexThreadId", &session->thread);
+	host_time(to, "codexBootstrappedAt", session->bootstrapped_ms);
+	buf_addstr(to, "},\"runtime\":{");
+	jtext_add_string(to, "bootId", host->boot.s, host->boot.len);
+	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
+	buf_addstr(to, "}}");
+}
+
+static void
+add_result(const struct job *job, struct span text, const char *status, struct buf *to)
+{
+	const struct session *session = job->session;
+	const struct host *host = job->host;
+	struct runtime_status now;
+
+	runtime_status(host->runtime, &now);
+	buf_addch(to, '{');
+	jtext_add_string(to, "turnId", job->id.s, job->id.len);
+	jtext_add_string(to, "status", "completed", 9);
+	jtext_add_string(to, "outputText", text.s ? text.s : "", text.n);
+	buf_addstr(to, ",\"runtimeMetadata\":{");
+	jtext_add_string(to, "bootId", host->boot.s, host->boot.len);
+	jtext_add_string(to, "identifier", session->identifier.s, session->identifier.len);
+	jtext_add_string(to, "sessionId", session->id.s, session->id.len);
+	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
+	jtext_add_string(to, "protocol", "jsonrpc-v2", 10);
+	jtext_add_string(to, "status", status, strlen(status));
+	host_text(to, "codexThreadId", &session->thread);
+	host_text(to, "codexTurnId", &job->turn);
+	if (now.pid)
+		jtext_add_i64(to, "codexPid", now.pid);
+	else
+		jtext_add_raw(to, "codexPid", "null", 4);
+	buf_addstr(to, "}}");
+}
+
+/* ---- one thing after another */
+
+static void session_go_on(struct session *session);
+
+static void
+turn_over(struct host *host, const struct buf *id)
+{
+	struct ended *ended = &host->ended[host->ended_at++ % HOST_TURNS_MAX];
+
+	buf_reset(&ended->id);
+	buf_add(&ended->id, id->s, id->len);
+	ended->at_ms = clock_wall_ms();
+}
+
+/* The first job is over. */
+static void
+job_over(struct job *job)
+{
+	struct session *session = job->session;
+
+	session->jobs = job->next;
+	if (!session->jobs)
+		session->jobs_end = &session->jobs;
+	session->n_jobs--;
+	if (!job->bootstrap)
+		turn_over(job->host, &job->id);
+	job_free(job);
+}
+
+static void
+take_thread(struct session *session, const char *id)
+{
+	buf_reset(&session->thread);
+	buf_addstr(&session->thread, id);
+	session->bootstrapped_ms = clock_wall_ms();
+}
+
+static void
+on_thread(const struct runtime_reply *reply, void *payload)
+{
+	struct job *job = payload;
+	struct session *session = job->session;
+	struct buf id = BUF_INIT, body = BUF_INIT;
+	struct span thread;
+
+	if (reply->fault != RUNTIME_FAULT_NONE)
+		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
+	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) || jtext_get_string(reply->result, "threadId", &id)) || !id.len)
+		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id");
+	else {
+		take_thread(session, id.s);
+		add_session(job->host, session, &body);
+		job_answer(job, &body);
+	}
+	buf_release(&id);
+	buf_release(&body);
+	job_over(job);
+	session_go_on(session);
+}
+
+static void
+on_delta(struct job *job, struct span text)
+{
+	struct buf data = BUF_INIT;
+
+	/* who reads too slowly misses pieces, and is given the whole in the end */
+	if (!job->stream || stream_full(job->stream) || !text.n)
+		return;
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	jtext_add_string(&data, "delta", text.s, text.n);
+	buf_addch(&data, '}');
+	add_event(job, "delta", &data);
+	buf_release(&data);
+}
+
+static void
+on_end(struct job *job, const struct runtime_end *end)
+{
+	struct session *session = job->session;
+	struct buf body = BUF_INIT;
+
+	if (end->outcome == RUNTIME_FAILED)
+		job_refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed");
+	else {
+		add_result(job, end->text, end->outcome == RUNTIME_COMPLETED ? "completed" : "interrupted", &body);
+		job_answer(job, &body);
+	}
+	buf_release(&body);
+	job_over(job);
+	session_go_on(session);
+}
+
+static void
+on_event(const struct runtime_event *event, void *payload)
+{
+	static const struct runtime_answer no = { .decision = RUNTIME_DECLINE };
+	struct job *job = payload;
+
+	if (event->type == RUNTIME_THREAD && (event->started || event->lost))
+		take_thread(job->session, event->thread);
+	else if (event->type == RUNTIME_TURN_STARTED) {
+		buf_reset(&job->turn);
+		buf_addstr(&job->turn, event->turn_id);
+	} else if (event->type == RUNTIME_ITEM_DELTA && event->delta == RUNTIME_DELTA_MESSAGE)
+		on_delta(job, event->text);
+	else if (event->type == RUNTIME_APPROVAL)
+		(void)runtime_approval_answer(job->host->runtime, event->approval, &no);
+	else if (event->type == RUNTIME_END)
+		on_end(job, event->end);
+}
+
+static void
+add_cwd(const struct host *host, struct buf *to)
+{
+	buf_addch(to, '{');
+	jtext_add_string(to, "cwd", host->dir.s, host->dir.len);
+	buf_addch(to, '}');
+}
+
+static void
+turn_begin(struct job *job)
+{
+	struct runtime_turn_request request = { .new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms };
+	struct session *session = job->session;
+	struct buf params = BUF_INIT;
+
+	add_cwd(job->host, &params);
+	request.thread_params = span_of(&params);
+	if (session->thread.len)
+		request.thread = span_of(&session->thread);
+	session->turns++;
+	job->number = runtime_turn_start(job->host->runtime, &request, on_event, job);
+	buf_release(&params);
+}
+
+/* True: it is over already. */
+static bool
+job_begin(struct job *job)
+{
+	struct buf text = BUF_INIT;
+	bool over = true;
+
+	job->begun = true;
+	if (job->stopped) {
+		add_result(job, SPAN_NONE, "interrupted", &text);
+		job_answer(job, &text);
+	} else if (!job->bootstrap) {
+		turn_begin(job);
+		over = false;
+	} else if (job->session->thread.len) {
+		add_session(job->host, job->session, &text);
+		job_answer(job, &text);
+	} else {
+		add_cwd(job->host, &text);
+		(void)runtime_call(job->host->runtime, "thread/start", span_of(&text), 0, on_thread, job);
+		over = false;
+	}
+	buf_release(&text);
+	return over;
+}
+
+static void
+session_go_on(struct session *session)
+{
+	while (session->jobs && !session->jobs->begun && job_begin(session->jobs))
+		job_over(session->jobs);
+}
+
+/* NULL: it has been answered. */
+static struct job *
+job_new(struct host *host, struct request *request, const struct buf *identifier)
+{
+	struct session *session = session_of(host, identifier);
+	struct job *job;
+
+	if (!session || session->n_jobs == HOST_WAITING_MAX) {
+		host_refuse(request, session ? 429 : 503, "RUNTIME_BUSY", session ? "Too many turns wait in this session" : "Too many sessions are in use", NULL);
+		return NULL;
+	}
+	job = xcalloc(1, sizeof *job);
+	job->host = host;
+	job->session = session;
+	job->request = request;
+	buf_init(&job->id);
+	buf_init(&job->text);
+	buf_init(&job->turn);
+	*session->jobs_end = job;
+	session->jobs_end = &job->next;
+	session->n_jobs++;
+	return job;
+}
+
+/* ---- the routes */
+
+static bool
+identifier_of(struct request *request, struct buf *to)
+{
+	if (request_query(request, "identifier", to) && to->s[strspn(to->s, " \t\r\n")] && to->len <= HOST_NAME_MAX)
+		return true;
+	if (to->len > HOST_NAME_MAX)
+		host_refuse(request, 400, "IDENTIFIER_TOO_LONG", "Query param 'identifier' is too long", NULL);
+	else
+		host_refuse(request, 400, "IDENTIFIER_REQUIRED", "Query param 'identifier' is required", NULL);
+	return false;
+}
+
+void
+turns_bootstrap(struct host *host, struct request *request)
+{
+	struct buf identifier = BUF_INIT;
+	struct job *job = NULL;
+
+	if (identifier_of(request, &identifier))
+		job = job_new(host, request, &identifier);
+	if (job) {
+		job->bootstrap = true;
+		session_go_on(job->session);
+	}
+	buf_release(&identifier);
+}
+
+static void
+trim(struct buf *text)
+{
+	static const char blanks[] = " \t\r\n\v\f";
+
+	while (text->len && strchr(blanks, text->s[text->len - 1]))
+		buf_cut(text, text->len - 1);
+	buf_consume(text, strspn(text->s, blanks));
+}
+
+static struct job *
+turn_of(const struct host *host, const struct buf *id)
+{
+	struct session *session;
+	struct job *job;
+
+	for (session = host->sessions; session; session = session->next)
+		for (job = session->jobs; job; job = job->next)
+			if (!job->bootstrap && same(&job->id, id))
+				return job;
+	return NULL;
+}
+
+static void
+on_closed(void *payload)
+{
+	struct job *job = payload;
+
+	job->stream = NULL;
+}
+
+static const struct stream_events stream_events = { .closed = on_closed };
+
+static void
+turn_open(struct job *job, const struct buf *id, const struct buf *text)
+{
+	const char *accept = request_header(job->request, "accept");
+
+	buf_add(&job->id, id->s, id->len);
+	buf_add(&job->text, text->s, text->len);
+	if (accept && strstr(accept, "text/event-stream")) {
+		job->stream = request_stream(job->request, "text/event-stream", NULL, &stream_events, job);
+		job->request = NULL;
+		if (job->stream)
+			stream_write(job->stream, ": live\n\n", 8);
+	}
+	session_go_on(job->session);
+}
+
+void
+turns_start(struct host *host, struct request *request)
+{
+	struct buf identifier = BUF_INIT, text = BUF_INIT, id = BUF_INIT;
+	struct job *job;
+	struct span body;
+
+	if (identifier_of(request, &identifier) && host_body(request, &body)) {
+		(void)jtext_get_string(body, "text", &text);
+		(void)jtext_get_string(body, "turnId", &id);
+		trim(&text);
+		trim(&id);
+		if (!id.len)
+			key_add_uuid(&id);
+		if (!text.len)
+			host_refuse(request, 400, "TEXT_REQUIRED", "Body field 'text' is required", NULL);
+		else if (id.len > HOST_NAME_MAX)
+			host_refuse(request, 400, "TURN_ID_TOO_LONG", "Body field 'turnId' is too long", NULL);
+		else if (turn_of(host, &id))
+			host_refuse(request, 409, "TURN_IN_PROGRESS", "A turn with this turnId is in progress", &id);
+		else {
+			job = job_new(host, request, &identifier);
+			if (job)
+				turn_open(job, &id, &text);
+		}
+	}
+	buf_release(&identifier);
+	buf_release(&text);
+	buf_release(&id);
+}
+
+static void
+reply_interrupt(struct request *request, const struct buf *id, const char *status, int64_t at_ms, const struct job *job)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addch(&body, '{');
+	jtext_add_string(&body, "turnId", id->s, id->len);
+	jtext_add_string(&body, "status", status, strlen(status));
+	host_time(&body, "completedAt", at_ms);
+	buf_addstr(&body, ",\"interrupt\":{");
+	jtext_add_bool(&body, "interrupted", job != NULL);
+	if (job) {
+		host_text(&body, "threadId", &job->session->thread);
+		host_text(&body, "turnId", &job->turn);
+	} else
+		jtext_add_string(&body, "reason", "NOT_REQUIRED", 12);
+	buf_addstr(&body, "}}");
+	host_reply(request, 200, &body);
+	buf_release(&body);
+}
+
+void
+turns_interrupt(struct host *host, struct request *request, const struct buf *id)
+{
+	struct job *job = turn_of(host, id);
+	size_t i;
+
+	if (job) {
+		job->stopped = true;
+		if (job->number)
+			(void)runtime_turn_interrupt(host->runtime, job->number);
+		reply_interrupt(request, id, "interrupted", clock_wall_ms(), job);
+		return;
+	}
+	for (i = 0; i < HOST_TURNS_MAX; i++)
+		if (host->ended[i].id.len && same(&host->ended[i].id, id)) {
+			reply_interrupt(request, id, "completed", host->ended[i].at_ms, NULL);
+			return;
+		}
+	host_refuse(request, 404, "TURN_NOT_FOUND", "Turn not found", NULL);
+}
+
+void
+turns_free(struct host *host)
+{
+	struct job *job, *next;
+	size_t i;
+
+	while (host->sessions) {
+		for (job = host->sessions->jobs; job; job = next) {
+			next = job->next;
+			job_free(job);
+		}
+		session_free(host, host->sessions);
+	}
+	for (i = 0; i < HOST_TURNS_MAX; i++)
+		buf_release(&host->ended[i].id);
+}
