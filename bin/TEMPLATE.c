@@ -23,7 +23,7 @@
 static const struct opt opts[] = {
 	{ 'u', "upper", NULL, "in capital letters" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

@@ -21,7 +21,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -77,7 +77,8 @@ cancel_records(struct api *api, struct filter *filter)
 	while ((next = subject_next(&subject, &err)) != SUBJECT_END) {
 		buf_reset(&login);
 		if (next == SUBJECT_OK && (!jtext_get_string(subject.record, "loginId", &login) || !login.len)) {
-			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no login", (unsigned long long)subject.in.count);
+			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no login",
+			    (unsigned long long)subject.in.count);
 			next = SUBJECT_BAD;
 		}
 		if (next == SUBJECT_BAD) {

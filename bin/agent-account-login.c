@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -223,7 +223,8 @@ static void
 wait_for_browser(struct login *login, struct follow *follow)
 {
 	struct pollfd fds[2] = { { .fd = sig_catch() } };
-	int64_t deadline = login->api.deadline != DEADLINE_NONE ? login->api.deadline : deadline_in(WAIT_MS), look_at = deadline_in(LOOK_MS), next;
+	int64_t deadline = login->api.deadline != DEADLINE_NONE ? login->api.deadline : deadline_in(WAIT_MS),
+		look_at = deadline_in(LOOK_MS), next;
 	struct err err = ERR_INIT;
 
 	while (!login->done) {

@@ -27,7 +27,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -108,7 +108,8 @@ list_subjects(struct listing *listing, struct subject *subject)
 			continue;
 		}
 		if (next == SUBJECT_OK)
-			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread", (unsigned long long)subject->in.count);
+			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+			    (unsigned long long)subject->in.count);
 		warn_err(&err);
 		status = status_worse(status, err.status);
 	}

@@ -29,7 +29,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -169,7 +169,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&answering.subject, key, opt_arg, &err) && (err.status || !api_opt(&answering.api, key, opt_arg, &err)))
+			if (!subject_opt(&answering.subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&answering.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (argc > 1)

@@ -40,7 +40,7 @@ static const struct opt opts[] = {
 	{ OPT_JSON, "json", NULL, "write a record instead of the bare answer" },
 	OPT_DESK,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -152,7 +152,9 @@ static bool
 put_question(struct ask *ask, const struct buf *refused, bool again, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	struct hitl_asking asking = { .key = ask->key.s, .key_n = ask->key.len, .pid = (int64_t)getpid(), .host = ask->host.s, .replace = again };
+	struct hitl_asking asking = {
+		.key = ask->key.s, .key_n = ask->key.len, .pid = (int64_t)getpid(), .host = ask->host.s, .replace = again
+	};
 	bool ok;
 
 	if (refused) {

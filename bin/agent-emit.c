@@ -27,7 +27,8 @@ static const struct opt opts[] = {
 	{ OPT_KEY_AGENT, "agent", "ID", "the agent" },
 	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
 	{ OPT_KEY_TURN, "turn", "ID", "the turn of the thread that it is about" },
-	{ OPT_KIND, "kind", "KIND", "what happened, as agent.run_completed or item.delta; without it each line of standard input is an event" },
+	{ OPT_KIND, "kind", "KIND",
+	    "what happened, as agent.run_completed or item.delta; without it each line of standard input is an event" },
 	{ OPT_LEVEL, "level", "LEVEL", "info, warn or error (default info)" },
 	{ 'm', "message", "TEXT", "one line for people (default: made from the kind)" },
 	{ 'd', "data", "JSON", "the event's data, an object; of a thread its payload, any value" },
@@ -36,7 +37,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -309,7 +310,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&emission.named, key, opt_arg, &err) && (err.status || !api_opt(&emission.api, key, opt_arg, &err)))
+			if (!subject_opt(&emission.named, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&emission.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (argc > 0)

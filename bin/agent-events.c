@@ -40,7 +40,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -56,7 +56,7 @@ struct printing {
 	const char *kinds[KINDS_MAX];
 	size_t n_kinds;
 	const char *turn; /* only this one, NULL: all */
-	uint64_t seen; /* events that the server gave, whatever their kind */
+	uint64_t seen;	  /* events that the server gave, whatever their kind */
 	bool failed;
 	/* the last N, as a ring; NULL: all */
 	char **ring;
@@ -148,7 +148,8 @@ print_run(struct api *api, struct printing *printing, const char *run, const cha
 		warn_err(&err);
 		status = err.status;
 	} else if (after && !pages.paged && pages.oldest > after && !pages.after_seen) {
-		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after, api->address.given.s, (long long)pages.oldest);
+		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after,
+		    api->address.given.s, (long long)pages.oldest);
 		warn_err(&err);
 		status = STATUS_GAP;
 	} else if (!printing->seen && !after) {

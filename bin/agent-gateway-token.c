@@ -41,7 +41,7 @@ static const struct opt opts[] = {
 	{ 'o', "output", "FILE", "create: write the token to a new file, mode 0600, and not into the record" },
 	{ OPT_ALL, "all", NULL, "list: those that are revoked or have expired too" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

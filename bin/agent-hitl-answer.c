@@ -25,7 +25,7 @@ static const struct opt opts[] = {
 	{ 'f', "file", "FILE", "read the answer from FILE; - is standard input" },
 	OPT_DESK,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

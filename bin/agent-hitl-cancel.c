@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	{ OPT_GONE, "gone", NULL, "all questions that were asked on this host by processes that are no more" },
 	OPT_DESK,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

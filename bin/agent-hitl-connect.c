@@ -37,7 +37,7 @@ static const struct opt opts[] = {
 	{ OPT_POLL, "poll", "DURATION", "between two looks at a broker that does not tell of what happens (default 500ms)" },
 	OPT_DESK,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -211,8 +211,7 @@ log_answer(const struct connect *connect, const struct hitl_question *question, 
 	buf_release(&time);
 }
 
-static void
-look(struct connect *connect);
+static void look(struct connect *connect);
 
 /* Gives the answer, again and again while the broker is away and the question waits; the same answer twice does no harm. */
 static void
@@ -246,21 +245,22 @@ give(struct connect *connect, const char *answer, size_t n)
 static bool
 is_same(const struct hitl_question *x, const struct hitl_question *y)
 {
-	return x->timestamp == y->timestamp && x->inode == y->inode && x->key.len == y->key.len && !memcmp(x->key.s, y->key.s, x->key.len) &&
-	    !strcmp(x->stem.s, y->stem.s);
+	return x->timestamp == y->timestamp && x->inode == y->inode && x->key.len == y->key.len &&
+	    !memcmp(x->key.s, y->key.s, x->key.len) && !strcmp(x->stem.s, y->stem.s);
 }
 
 /* The same text under the same key: for a broker that gives a question without a time a new one at each look. */
 static bool
 is_like(const struct hitl_question *x, const struct hitl_question *y)
 {
-	return !x->inode && !y->inode && x->key.len == y->key.len && !memcmp(x->key.s, y->key.s, x->key.len) && x->question.len == y->question.len &&
-	    !memcmp(x->question.s, y->question.s, x->question.len);
+	return !x->inode && !y->inode && x->key.len == y->key.len && !memcmp(x->key.s, y->key.s, x->key.len) &&
+	    x->question.len == y->question.len && !memcmp(x->question.s, y->question.s, x->question.len);
 }
 
 /* In a list in the order of stems; several keys may share a stem there. */
 static struct hitl_question *
-find(const struct hitl_list *list, const struct hitl_question *wanted, bool (*is)(const struct hitl_question *, const struct hitl_question *))
+find(const struct hitl_list *list, const struct hitl_question *wanted,
+    bool (*is)(const struct hitl_question *, const struct hitl_question *))
 {
 	struct hitl_question *at = hitl_news_find(list, wanted->stem.s), *end = list->questions + list->n;
 
@@ -301,7 +301,8 @@ look(struct connect *connect)
 	}
 	hitl_list_release(&connect->known);
 	connect->known = list;
-	connect->vanished = connect->current && !find(&connect->known, connect->current, is_same) && !find(&connect->known, connect->current, is_like);
+	connect->vanished = connect->current && !find(&connect->known, connect->current, is_same) &&
+	    !find(&connect->known, connect->current, is_like);
 }
 
 /* The oldest one that is not dealt with, marked as such. NULL: none. */

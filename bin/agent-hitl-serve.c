@@ -39,14 +39,15 @@ enum { OPT_LISTEN = OPT_OWN, OPT_DIR, OPT_QUERY, OPT_ALLOW_HOST, OPT_READY_FD, O
 
 static const struct opt opts[] = {
 	{ OPT_DIR, "dir", "DIR", "the directory of the questions (default CLARITY_HITL_DIR, else .clarity-hitl)" },
-	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:7842; port 0 picks one); may be given several times" },
+	{ 'l', "listen", "ADDRESS",
+	    "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:7842; port 0 picks one); may be given several times" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default CLARITY_HITL_BROKER_TOKEN)" },
 	{ OPT_QUERY, "allow-query-token", NULL, "take the token from ?token= too, which ends up in logs and histories" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this broker by; may be given several times" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

@@ -29,7 +29,7 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_DESK,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

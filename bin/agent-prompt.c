@@ -48,14 +48,15 @@ static const struct opt opts[] = {
 	{ OPT_LINES, "lines", "TO", "write the lines to TO: a file, a FIFO, or fd:N for an open descriptor (default standard output)" },
 	{ OPT_DRAIN, "drain", NULL, "after the end of the lines go on showing text until it ends" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
 	.name = "agent-prompt",
 	.synopsis = "[options]",
 	.about = "show text above a line that is being typed",
-	.example = "  mkfifo lines\n  agent-watch run_1 | agent-show | agent-prompt --lines lines &\n  while read -r line; do agent-send --run run_1 -- \"$line\"; done <lines",
+	.example =
+	    "  mkfifo lines\n  agent-watch run_1 | agent-show | agent-prompt --lines lines &\n  while read -r line; do agent-send --run run_1 -- \"$line\"; done <lines",
 	.opts = opts,
 };
 
@@ -69,7 +70,7 @@ struct prompt {
 	FILE *in, *out;
 	bool dumb; /* the terminal cannot move its cursor */
 	enum end end;
-	struct buf keys;  /* read from the terminal, not yet taken by the editor */
+	struct buf keys; /* read from the terminal, not yet taken by the editor */
 	bool pasting, after_cr;
 	struct buf queue; /* finished lines, not yet written */
 	bool open;	  /* the text ends in the middle of a line */
@@ -490,9 +491,16 @@ static void
 bind_keys(EditLine *el)
 {
 	static const char *const keys[][2] = {
-		{ "^I", "ed-insert" }, { "^R", "em-inc-search-prev" }, { "^W", "ed-delete-prev-word" }, { "\\e[3~", "ed-delete-next-char" },
-		{ "\\e[1~", "ed-move-to-beg" }, { "\\e[4~", "ed-move-to-end" }, { "\\e[H", "ed-move-to-beg" }, { "\\e[F", "ed-move-to-end" },
-		{ "\\e[1;5C", "em-next-word" }, { "\\e[1;5D", "ed-prev-word" },
+		{ "^I", "ed-insert" },
+		{ "^R", "em-inc-search-prev" },
+		{ "^W", "ed-delete-prev-word" },
+		{ "\\e[3~", "ed-delete-next-char" },
+		{ "\\e[1~", "ed-move-to-beg" },
+		{ "\\e[4~", "ed-move-to-end" },
+		{ "\\e[H", "ed-move-to-beg" },
+		{ "\\e[F", "ed-move-to-end" },
+		{ "\\e[1;5C", "em-next-word" },
+		{ "\\e[1;5D", "ed-prev-word" },
 	};
 	size_t i;
 

@@ -23,7 +23,7 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_API,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -50,7 +50,8 @@ wanted(const struct listing *listing, struct span item)
 
 	if (listing->service && (!jtext_get(item, "serviceId", &value) || !jtext_is_string(value, listing->service)))
 		return false;
-	if (listing->agent && (!jtext_get(item, "agent", &agent) || !jtext_get(agent, "agentId", &value) || !jtext_is_string(value, listing->agent)))
+	if (listing->agent &&
+	    (!jtext_get(item, "agent", &agent) || !jtext_get(agent, "agentId", &value) || !jtext_is_string(value, listing->agent)))
 		return false;
 	return true;
 }

@@ -27,7 +27,7 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_API,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -57,7 +57,8 @@ cancel(struct cancelling *cancelling, struct err *err)
 	bool ok;
 
 	if (!cancelling->subject.run.len)
-		return err_set(err, STATUS_INPUT, "unable to cancel the run of line %llu of standard input: it names none", (unsigned long long)cancelling->subject.in.count);
+		return err_set(err, STATUS_INPUT, "unable to cancel the run of line %llu of standard input: it names none",
+		    (unsigned long long)cancelling->subject.in.count);
 	if (cancelling->key)
 		buf_addf(&key, cancelling->count ? "%s-%u" : "%s", cancelling->key, cancelling->count);
 	else
@@ -146,7 +147,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&cancelling.subject, key, opt_arg, &err) && (err.status || !api_opt(&cancelling.api, key, opt_arg, &err)))
+			if (!subject_opt(&cancelling.subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&cancelling.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (argc && cancelling.subject.run.len)

@@ -35,7 +35,7 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_API,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -77,7 +77,8 @@ look_at(struct span item, void *payload)
 	struct lookup *lookup = payload;
 	struct span agent;
 
-	if (!same(item, "serviceId", &lookup->subject->service) || !jtext_get(item, "agent", &agent) || !same(agent, "agentId", &lookup->subject->agent))
+	if (!same(item, "serviceId", &lookup->subject->service) || !jtext_get(item, "agent", &agent) ||
+	    !same(agent, "agentId", &lookup->subject->agent))
 		return true;
 	buf_reset(&lookup->service);
 	buf_reset(&lookup->agent);
@@ -105,7 +106,8 @@ find_agent(struct creation *creation, struct err *err)
 	if (!lookup.found)
 		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->api.address.given.s);
 	else if (lookup.found > 1)
-		err_set(err, STATUS_CONFLICT, "unable to start a run: '%s' is the agent of several services: %s; choose with --service", who, lookup.matches.s);
+		err_set(err, STATUS_CONFLICT, "unable to start a run: '%s' is the agent of several services: %s; choose with --service",
+		    who, lookup.matches.s);
 	else {
 		buf_reset(&subject->service);
 		buf_reset(&subject->agent);
@@ -238,7 +240,8 @@ create(struct creation *creation, struct err *err)
 	else
 		key_add(&key);
 	creation->count++;
-	if (post_event(creation, "agent.run_created", run.s, key.s, true, err) && post_event(creation, "agent.run_started", run.s, key.s, false, err)) {
+	if (post_event(creation, "agent.run_created", run.s, key.s, true, err) &&
+	    post_event(creation, "agent.run_started", run.s, key.s, false, err)) {
 		print_run(creation, run.s);
 		ok = true;
 	}
@@ -299,7 +302,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&creation.subject, key, opt_arg, &err) && (err.status || !api_opt(&creation.api, key, opt_arg, &err)))
+			if (!subject_opt(&creation.subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&creation.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (argc > 0)

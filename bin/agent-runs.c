@@ -30,7 +30,7 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_API,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -62,7 +62,8 @@ wanted(const struct listing *listing, struct span item)
 {
 	char **run;
 
-	if (!is_member(item, "status", listing->status) || !is_member(item, "agent", listing->agent) || !is_member(item, "serviceId", listing->service))
+	if (!is_member(item, "status", listing->status) || !is_member(item, "agent", listing->agent) ||
+	    !is_member(item, "serviceId", listing->service))
 		return false;
 	for (run = listing->runs; *run; run++)
 		if (is_member(item, "runId", *run))

@@ -45,14 +45,15 @@ static const struct opt opts[] = {
 	OPT_JQ,
 	OPT_API,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
 	.name = "agent-send",
 	.synopsis = "[options] [TEXT ...]",
 	.about = "send a message to a run",
-	.example = "  agent-registry --agent echo | agent-run-create | agent-send hello\n  agent-send --run run_1 --wait --file question.txt",
+	.example =
+	    "  agent-registry --agent echo | agent-run-create | agent-send hello\n  agent-send --run run_1 --wait --file question.txt",
 	.opts = opts,
 	.words_are_text = true,
 };
@@ -265,11 +266,13 @@ wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err
 		if (signo)
 			sig_die(signo);
 		if (deadline_left(sending->api.deadline) == 0) {
-			err_set(err, STATUS_TIMEOUT, "unable to wait for the reply of run '%s': the deadline passed", sending->subject.run.s);
+			err_set(
+			    err, STATUS_TIMEOUT, "unable to wait for the reply of run '%s': the deadline passed", sending->subject.run.s);
 			result = FOLLOW_FAILED;
 			break;
 		}
-		if (!http_wait(sending->api.http, &fd, 1, follow_deadline(follow) < sending->api.deadline ? follow_deadline(follow) : sending->api.deadline, err)) {
+		if (!http_wait(sending->api.http, &fd, 1,
+			follow_deadline(follow) < sending->api.deadline ? follow_deadline(follow) : sending->api.deadline, err)) {
 			result = FOLLOW_FAILED;
 			break;
 		}
@@ -296,7 +299,8 @@ send_message(struct sending *sending, int *ret_status, struct err *err)
 	make_body(sending, &body);
 	if (body.len > BODY_MAX) {
 		buf_release(&url);
-		err_set(err, STATUS_INPUT, "unable to send the message: it makes a request of %zu bytes, and servers take %d", body.len, BODY_MAX);
+		err_set(err, STATUS_INPUT, "unable to send the message: it makes a request of %zu bytes, and servers take %d", body.len,
+		    BODY_MAX);
 		buf_release(&body);
 		return false;
 	}
@@ -354,7 +358,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&sending.subject, key, opt_arg, &err) && (err.status || !api_opt(&sending.api, key, opt_arg, &err)))
+			if (!subject_opt(&sending.subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&sending.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (strcmp(sending.role, "user") && strcmp(sending.role, "assistant") && strcmp(sending.role, "system"))

@@ -24,13 +24,14 @@
 enum { OPT_FORMAT = OPT_OWN, OPT_COLOR, OPT_TIME, OPT_RAW };
 
 static const struct opt opts[] = {
-	{ OPT_FORMAT, "format", "FORM", "text (default), line (each event folded to one line), plain (shorter, without times) or table (registry items)" },
+	{ OPT_FORMAT, "format", "FORM",
+	    "text (default), line (each event folded to one line), plain (shorter, without times) or table (registry items)" },
 	{ OPT_KEY_AGENT, "agent", "NAME", "who speaks when an event does not say (default agent)" },
 	{ OPT_TIME, "time", "ZONE", "utc (default), local or none" },
 	{ OPT_COLOR, "color", "WHEN", "auto (default: on a terminal, unless NO_COLOR is set), always or never" },
 	{ OPT_RAW, "raw", NULL, "show control characters as they are: they can drive your terminal" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

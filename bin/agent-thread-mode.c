@@ -25,7 +25,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -52,7 +52,8 @@ switch_mode(struct switching *switching, struct err *err)
 	bool ok;
 
 	if (!*thread)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread", (unsigned long long)switching->subject.in.count);
+		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+		    (unsigned long long)switching->subject.in.count);
 	COMPASS_PATH(&switching->api, &url, "threads", thread, "mode");
 	buf_addch(&body, '{');
 	jtext_add_string(&body, "executionMode", switching->mode, strlen(switching->mode));
@@ -89,7 +90,8 @@ main(int argc, char *argv[])
 			program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&switching.subject, key, opt_arg, &err) && (err.status || !api_opt(&switching.api, key, opt_arg, &err)))
+			if (!subject_opt(&switching.subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&switching.api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 	if (argc == 0)

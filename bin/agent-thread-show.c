@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -61,7 +61,8 @@ show_subjects(struct api *api, struct filter *filter, struct subject *subject)
 
 	while ((next = subject_next(subject, &err)) != SUBJECT_END) {
 		if (next == SUBJECT_OK && !subject->thread.len) {
-			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread", (unsigned long long)subject->in.count);
+			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+			    (unsigned long long)subject->in.count);
 			next = SUBJECT_BAD;
 		}
 		if (next == SUBJECT_BAD || !show(api, filter, subject->thread.s, &err)) {

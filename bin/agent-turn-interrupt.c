@@ -23,7 +23,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -42,7 +42,8 @@ interrupt(struct api *api, struct filter *filter, const struct subject *subject,
 	bool ok;
 
 	if (!subject->thread.len)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread", (unsigned long long)subject->in.count);
+		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+		    (unsigned long long)subject->in.count);
 	buf_add(&turn, subject->turn.s, subject->turn.len);
 	if (!turn.len && !compass_open_turn(api, subject->thread.s, &turn, err)) {
 		buf_release(&turn);

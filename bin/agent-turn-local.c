@@ -29,7 +29,18 @@
 #include "subject.h"
 #include "uplink.h"
 
-enum { OPT_RUNTIME = OPT_OWN, OPT_DIR, OPT_STREAM, OPT_APPROVE, OPT_MODEL, OPT_APPROVAL_POLICY, OPT_SANDBOX_POLICY, OPT_EFFORT, OPT_PERSONALITY, OPT_OUTCOME };
+enum {
+	OPT_RUNTIME = OPT_OWN,
+	OPT_DIR,
+	OPT_STREAM,
+	OPT_APPROVE,
+	OPT_MODEL,
+	OPT_APPROVAL_POLICY,
+	OPT_SANDBOX_POLICY,
+	OPT_EFFORT,
+	OPT_PERSONALITY,
+	OPT_OUTCOME
+};
 
 static const struct opt opts[] = {
 	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
@@ -37,7 +48,8 @@ static const struct opt opts[] = {
 	{ OPT_RUNTIME, "runtime", "COMMAND", "the runtime, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server)" },
 	{ 'C', "directory", "DIR", "where it works (default: here)" },
 	{ 's', "stream", NULL, "print the events as they are posted" },
-	{ OPT_APPROVE, "approve", "DECISION", "what it is answered when it asks for leave: decline (default), accept, acceptForSession or cancel" },
+	{ OPT_APPROVE, "approve", "DECISION",
+	    "what it is answered when it asks for leave: decline (default), accept, acceptForSession or cancel" },
 	{ OPT_MODEL, "model", "NAME", "the model" },
 	{ OPT_APPROVAL_POLICY, "approval-policy", "WORD", "when it asks: untrusted, on-request or never, say" },
 	{ OPT_SANDBOX_POLICY, "sandbox-policy", "WORD", "read-only, workspace-write or danger-full-access" },
@@ -48,7 +60,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -79,7 +91,8 @@ static void
 print(struct running *running, struct span record, bool pass)
 {
 	struct err err = ERR_INIT;
-	bool ok = pass ? filter_result(running->filter, &running->subject, record, &err) : filter_run(running->filter, record.s, record.n, filter_print, NULL, &err);
+	bool ok = pass ? filter_result(running->filter, &running->subject, record, &err)
+		       : filter_run(running->filter, record.s, record.n, filter_print, NULL, &err);
 
 	if (!ok)
 		warn_err(&err);
@@ -234,7 +247,8 @@ wait_for_more(struct running *running, struct localturn *turn)
 	(void)poll(fds, 3, deadline_poll(deadline));
 	if (!running->interrupted && deadline_left(running->api.deadline) == 0) {
 		running->interrupted = true;
-		err_set(&running->err, STATUS_TIMEOUT, "unable to go on with the turn: the deadline of %lld ms passed", (long long)running->api.timeout_ms);
+		err_set(&running->err, STATUS_TIMEOUT, "unable to go on with the turn: the deadline of %lld ms passed",
+		    (long long)running->api.timeout_ms);
 		warn_err(&running->err);
 		running->api.deadline = DEADLINE_NONE; /* its end can still be told */
 		localturn_interrupt(turn);
@@ -272,7 +286,8 @@ run(struct running *running, int *ret_status, struct err *err)
 	struct localturn *turn;
 
 	if (!running->subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread", (unsigned long long)running->subject.in.count);
+		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread",
+		    (unsigned long long)running->subject.in.count);
 	buf_reset(&running->turn);
 	key_add_uuid(&running->turn);
 	running->err.status = STATUS_OK;
@@ -335,7 +350,8 @@ read_options(struct running *running, int *argc, char ***argv, const char **ret_
 			request->command = opt_arg;
 			break;
 		case OPT_APPROVE:
-			if (strcmp(opt_arg, "decline") && strcmp(opt_arg, "accept") && strcmp(opt_arg, "acceptForSession") && strcmp(opt_arg, "cancel"))
+			if (strcmp(opt_arg, "decline") && strcmp(opt_arg, "accept") && strcmp(opt_arg, "acceptForSession") &&
+			    strcmp(opt_arg, "cancel"))
 				die_usage("unable to use --approve '%s': expected decline, accept, acceptForSession or cancel", opt_arg);
 			request->decision = opt_arg;
 			break;
@@ -363,7 +379,8 @@ read_options(struct running *running, int *argc, char ***argv, const char **ret_
 			*ret_program = opt_arg;
 			break;
 		default:
-			if (!subject_opt(&running->subject, key, opt_arg, &err) && (err.status || !api_opt(&running->api, key, opt_arg, &err)))
+			if (!subject_opt(&running->subject, key, opt_arg, &err) &&
+			    (err.status || !api_opt(&running->api, key, opt_arg, &err)))
 				die_usage("%s", err.text);
 		}
 }

@@ -71,7 +71,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -218,8 +218,8 @@ wait_for_more(struct starting *starting, int fd, int64_t deadline, struct err *e
 
 	out_flush();
 	if (deadline_left(starting->api.deadline) == 0) {
-		err_set(err, STATUS_TIMEOUT, "unable to wait for the turn in thread '%s': the deadline of %lld ms passed", starting->subject.thread.s,
-		    (long long)starting->api.timeout_ms);
+		err_set(err, STATUS_TIMEOUT, "unable to wait for the turn in thread '%s': the deadline of %lld ms passed",
+		    starting->subject.thread.s, (long long)starting->api.timeout_ms);
 		err_hint(err, "it goes on; see agent-watch --thread");
 		return false;
 	}
@@ -306,7 +306,8 @@ start_and_wait(struct starting *starting, const struct buf *body, int *ret_statu
 		/* asked again, a gateway gives the turn that it has: it is known by the id of the request */
 		give_up = ok ? 0 : give_up ? give_up : deadline_in(LOST_MS);
 		if (!ok && (deadline_left(give_up) == 0 || !post_knows_keys(&starting->api))) {
-			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s", starting->id.s);
+			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s",
+			    starting->id.s);
 			break;
 		}
 		if (!pause_a_while(starting, err)) {
@@ -380,7 +381,8 @@ start(struct starting *starting, int *ret_status, struct err *err)
 	bool ok;
 
 	if (!starting->subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread", (unsigned long long)starting->subject.in.count);
+		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread",
+		    (unsigned long long)starting->subject.in.count);
 	buf_reset(&starting->id);
 	if (starting->request_id)
 		buf_addf(&starting->id, starting->count ? "%s-%u" : "%s", starting->request_id, starting->count);

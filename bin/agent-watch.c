@@ -58,7 +58,8 @@ static const struct opt opts[] = {
 	{ OPT_KEY_TURN, "turn", "ID", "of the thread only this turn" },
 	{ OPT_ALL, "all", NULL, "the agent events of all runs" },
 	{ OPT_RUNTIME, "runtime", NULL, "the notifications of the runtime: its account and limits" },
-	{ OPT_UNTIL, "until", "WHAT", "stop at terminal (default of a run or turn), waiting, never (of a thread), or an event kind; may be given several times" },
+	{ OPT_UNTIL, "until", "WHAT",
+	    "stop at terminal (default of a run or turn), waiting, never (of a thread), or an event kind; may be given several times" },
 	{ OPT_AFTER, "after", "SEQ", "only events after this one (default: all; after a record's own seq when it has one)" },
 	{ OPT_CURSOR_FILE, "cursor-file", "FILE", "go on after the cursor in FILE, and keep it there" },
 	{ 'n', "count", "N", "stop after N events" },
@@ -72,7 +73,7 @@ static const struct opt opts[] = {
 	OPT_API,
 	OPT_COOKIE,
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -92,9 +93,9 @@ struct common {
 	const char *exec, *cursor_file;
 	bool go_on_after_gap, ignore_outcome;
 	int64_t idle_ms, last_event;
-	int64_t cursor;	    /* of the last event printed, 0: none since it was written */
-	uint64_t left;	    /* events to print, UINT64_MAX: no limit */
-	int status;	    /* the worst so far */
+	int64_t cursor; /* of the last event printed, 0: none since it was written */
+	uint64_t left;	/* events to print, UINT64_MAX: no limit */
+	int status;	/* the worst so far */
 };
 
 /* What is watched: a run (all of them without an id), a thread or one turn of it, or the runtime. */
@@ -192,7 +193,9 @@ on_notice(const char *text, void *payload)
 	info("%s", text);
 }
 
-static const struct follow_events events = { .event = on_event, .history = on_history, .edge = on_edge, .gap = on_gap, .notice = on_notice };
+static const struct follow_events events = {
+	.event = on_event, .history = on_history, .edge = on_edge, .gap = on_gap, .notice = on_notice
+};
 
 /* ---- watches */
 
@@ -296,7 +299,8 @@ check_time(const struct common *common)
 	struct err err = ERR_INIT;
 
 	if (deadline_left(common->api.deadline) == 0)
-		err_set(&err, STATUS_TIMEOUT, "unable to go on watching: the deadline of %lld ms passed", (long long)common->api.timeout_ms);
+		err_set(
+		    &err, STATUS_TIMEOUT, "unable to go on watching: the deadline of %lld ms passed", (long long)common->api.timeout_ms);
 	else if (common->idle_ms && deadline_left(common->last_event + common->idle_ms) == 0)
 		err_set(&err, STATUS_TIMEOUT, "unable to go on watching: no event came for %lld ms", (long long)common->idle_ms);
 	if (err.status)
@@ -331,7 +335,10 @@ take_subject(struct common *common, struct input *input, struct watch **watches,
 		return;
 	}
 	/* what agent-send gave names the message: what comes after it is its answer */
-	watches[(*n)++] = watch_new(common, kind, id, kind == KIND_THREAD ? subject->turn.s : NULL, input->after ? input->after : subject->seq > 0 ? subject->seq : 0);
+	watches[(*n)++] = watch_new(common, kind, id, kind == KIND_THREAD ? subject->turn.s : NULL,
+	    input->after	   ? input->after
+		: subject->seq > 0 ? subject->seq
+				   : 0);
 	input->taken = true;
 }
 
@@ -412,8 +419,8 @@ interrupt_all(struct input *input, struct watch **watches, size_t n)
 			watch_free(watches[i]);
 	}
 	if (kept)
-		info("asked for the end of %zu %s%s; interrupt again to leave without waiting for it", kept, watches[0]->kind == KIND_RUN ? "run" : "turn",
-		    kept == 1 ? "" : "s");
+		info("asked for the end of %zu %s%s; interrupt again to leave without waiting for it", kept,
+		    watches[0]->kind == KIND_RUN ? "run" : "turn", kept == 1 ? "" : "s");
 	return kept;
 }
 

@@ -18,7 +18,10 @@ struct address {
 	struct buf unix_path; /* "" without */
 };
 
-#define ADDRESS_INIT { .base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT }
+#define ADDRESS_INIT                                                                                                                       \
+	{                                                                                                                                  \
+		.base = BUF_INIT, .given = BUF_INIT, .unix_path = BUF_INIT                                                                 \
+	}
 
 /* False: STATUS_USAGE. The texts that were in ret before are forgotten either way. */
 bool address_parse(const char *text, struct address *ret, struct err *err) USE_RESULT;

@@ -17,9 +17,9 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-#define TOKEN_MAX 65536	      /* bytes of a token file */
+#define TOKEN_MAX 65536 /* bytes of a token file */
 #define DEFAULT_URL "http://127.0.0.1:4707"
-#define SHOWN_MAX 80	      /* bytes of an unexpected body that a message shows */
+#define SHOWN_MAX 80 /* bytes of an unexpected body that a message shows */
 
 bool
 api_opt(struct api *api, int key, const char *arg, struct err *err)
@@ -76,7 +76,8 @@ check_token(const struct buf *token, const char *where, struct err *err)
 
 	for (i = 0; i < token->len; i++)
 		if ((unsigned char)token->s[i] <= ' ' || (unsigned char)token->s[i] >= 0x7f)
-			return err_set(err, STATUS_CONFIG, "unable to use the token of %s: it holds a blank, a control or a non-ASCII character", where);
+			return err_set(err, STATUS_CONFIG,
+			    "unable to use the token of %s: it holds a blank, a control or a non-ASCII character", where);
 	return true;
 }
 
@@ -140,7 +141,8 @@ set_origin(struct api *api, struct err *err)
 	if (given && *given) {
 		for (i = 0; given[i]; i++)
 			if ((unsigned char)given[i] <= ' ' || (unsigned char)given[i] >= 0x7f)
-				return err_set(err, STATUS_USAGE, "unable to use the origin '%s': it holds a blank, a control or a non-ASCII character", given);
+				return err_set(err, STATUS_USAGE,
+				    "unable to use the origin '%s': it holds a blank, a control or a non-ASCII character", given);
 		buf_addstr(&api->origin, given);
 		return true;
 	}
@@ -362,21 +364,27 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 	bool said = body_reason(answer, &reason, &code);
 
 	utf8_safe(&safe, reason.s, reason.len, UTF8_SAFE_LINE);
-	if (ok2xx || (!said && answer->status != 404 && answer->status != 401 && answer->status != 403 && answer->status != 429 && answer->status != 503)) {
+	if (ok2xx ||
+	    (!said && answer->status != 404 && answer->status != 401 && answer->status != 403 && answer->status != 429 &&
+		answer->status != 503)) {
 		buf_reset(&safe);
 		show_body(answer, &safe);
-		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what, api->address.given.s, answer->status, safe.s);
+		err_set(err, ok2xx ? STATUS_PROTOCOL : status_of(answer->status), "unable to %s: %s answered %d with %s", what,
+		    api->address.given.s, answer->status, safe.s);
 		err_hint(err, "is that the address of an agent runtime?");
 	} else if (said) {
 		utf8_safe(&safe_code, code.s, code.len, UTF8_SAFE_LINE);
-		err_set(err, answer->status == 503 && is_off(&code) ? STATUS_CONFIG : status_of(answer->status), "unable to %s: %s (%d%s%s)", what, safe.s,
-		    answer->status, code.len ? " " : "", safe_code.s);
+		err_set(err, answer->status == 503 && is_off(&code) ? STATUS_CONFIG : status_of(answer->status),
+		    "unable to %s: %s (%d%s%s)", what, safe.s, answer->status, code.len ? " " : "", safe_code.s);
 	} else
 		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->address.given.s, answer->status);
 	err->http = answer->status;
 	err->retry_at_ms = retry_time(answer);
 	if (answer->status == 401)
-		err_hint(err, "%s", api->token.len ? "the server does not take this token" : api->cookie.len ? "the server does not take this cookie" : "give a token with --token-file or AGENT_RUNTIME_TOKEN");
+		err_hint(err, "%s",
+		    api->token.len	  ? "the server does not take this token"
+			: api->cookie.len ? "the server does not take this cookie"
+					  : "give a token with --token-file or AGENT_RUNTIME_TOKEN");
 	if (code.len && !strncmp(code.s, "CSRF_", 5))
 		err_hint(err, "name the web address that the server trusts with --origin or AGENT_ORIGIN");
 	buf_release(&reason);
@@ -387,8 +395,8 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 }
 
 bool
-api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what, struct http_answer *answer,
-    struct err *err)
+api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
+    struct http_answer *answer, struct err *err)
 {
 	const char *extra[5] = { NULL };
 	struct http_request request = { .method = method, .url = url };

@@ -19,18 +19,21 @@ struct err;
 struct api {
 	struct address address;
 	struct buf token;
-	struct buf cookie; /* "__Host-compass_session=...", "" without */
-	struct buf origin; /* "" when none is sent */
+	struct buf cookie;	      /* "__Host-compass_session=...", "" without */
+	struct buf origin;	      /* "" when none is sent */
 	const char *url, *token_file; /* options, borrowed */
 	const char *cookie_file, *origin_given;
 	const char *cacert, *cert, *key;
-	int64_t timeout_ms;	   /* of the whole command, 0: none given */
+	int64_t timeout_ms; /* of the whole command, 0: none given */
 	int64_t connect_timeout_ms;
-	int64_t deadline;	   /* from timeout_ms, set by api_open() */
+	int64_t deadline; /* from timeout_ms, set by api_open() */
 	struct http *http;
 };
 
-#define API_INIT { .address = ADDRESS_INIT, .token = BUF_INIT, .cookie = BUF_INIT, .origin = BUF_INIT, .deadline = INT64_MAX }
+#define API_INIT                                                                                                                           \
+	{                                                                                                                                  \
+		.address = ADDRESS_INIT, .token = BUF_INIT, .cookie = BUF_INIT, .origin = BUF_INIT, .deadline = INT64_MAX                  \
+	}
 #define API_REQUEST_TIMEOUT_MS 30000 /* one ordinary request, when --timeout says nothing */
 
 /* Takes an option of OPT_API or OPT_COOKIE. False: not one of them (err->status OK), or a bad value (err filled). */

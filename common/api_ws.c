@@ -7,7 +7,8 @@
 #include "err.h"
 
 struct wsclient *
-api_websocket(struct api *api, const char *url, const char *const *extra, wsclient_text_cb *text, void *payload, const char *what, struct err *err)
+api_websocket(
+    struct api *api, const char *url, const char *const *extra, wsclient_text_cb *text, void *payload, const char *what, struct err *err)
 {
 	char **headers = api_headers(api, "application/json", extra);
 	struct http_settings http = {

@@ -13,8 +13,8 @@
 
 struct err;
 
-#define AUDIT_SUBJECT_MAX 1024	/* bytes; the rest is cut, and "..." stands there */
-#define AUDIT_DENIED_RATE 10	/* refused callers recorded per second, after the first AUDIT_DENIED_BURST: they cannot fill the disk */
+#define AUDIT_SUBJECT_MAX 1024 /* bytes; the rest is cut, and "..." stands there */
+#define AUDIT_DENIED_RATE 10   /* refused callers recorded per second, after the first AUDIT_DENIED_BURST: they cannot fill the disk */
 #define AUDIT_DENIED_BURST 100
 
 struct audit {
@@ -26,7 +26,10 @@ struct audit {
 	uint64_t skipped; /* refused callers that were not recorded; the next record says how many ("skipped") */
 };
 
-#define AUDIT_INIT { .fd = -1 }
+#define AUDIT_INIT                                                                                                                         \
+	{                                                                                                                                  \
+		.fd = -1                                                                                                                   \
+	}
 
 struct audit_entry {
 	const char *user, *token; /* NULL: nobody known */

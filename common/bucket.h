@@ -5,9 +5,9 @@
 #include "compat.h"
 
 struct bucket {
-	int64_t micro;	/* what is in it, in millionths of one */
-	int64_t at_ms;	/* when that was so */
-	bool used;	/* a zeroed bucket is full */
+	int64_t micro; /* what is in it, in millionths of one */
+	int64_t at_ms; /* when that was so */
+	bool used;     /* a zeroed bucket is full */
 };
 
 #define BUCKET_RATE_MAX 1000000 /* per second; bursts too */

@@ -19,7 +19,10 @@ struct buf {
 };
 
 extern char buf_empty[];
-#define BUF_INIT { .s = buf_empty }
+#define BUF_INIT                                                                                                                           \
+	{                                                                                                                                  \
+		.s = buf_empty                                                                                                             \
+	}
 
 void buf_init(struct buf *buf);
 void buf_release(struct buf *buf); /* frees, and leaves an empty buffer; accepts NULL */
@@ -35,8 +38,8 @@ void buf_addch(struct buf *buf, char c);
 void buf_addu64(struct buf *buf, uint64_t n); /* decimal, without going through printf */
 void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 void buf_vaddf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);
-void buf_cut(struct buf *buf, size_t len);     /* shorten to len <= buf->len */
-void buf_consume(struct buf *buf, size_t n);   /* drop n bytes at the front */
+void buf_cut(struct buf *buf, size_t len);   /* shorten to len <= buf->len */
+void buf_consume(struct buf *buf, size_t n); /* drop n bytes at the front */
 
 /* Appends what fd gives until its end. False: err is filled (STATUS_IO; STATUS_INPUT when it holds more than
  * max bytes, naming the limit). subject names the file in messages. */

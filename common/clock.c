@@ -179,10 +179,11 @@ clock_parse_iso(const char *s, size_t n, int64_t *ret_wall_ms)
 	const char *end = s + n;
 	int year, month, day, hour, minute, second, zone, ms = 0, scale = 100;
 
-	if (!take_digits(&s, end, 4, &year) || !take_char(&s, end, "-") || !take_digits(&s, end, 2, &month) || !take_char(&s, end, "-") || !take_digits(&s, end, 2, &day))
+	if (!take_digits(&s, end, 4, &year) || !take_char(&s, end, "-") || !take_digits(&s, end, 2, &month) || !take_char(&s, end, "-") ||
+	    !take_digits(&s, end, 2, &day))
 		return false;
-	if (!take_char(&s, end, "Tt ") || !take_digits(&s, end, 2, &hour) || !take_char(&s, end, ":") || !take_digits(&s, end, 2, &minute) || !take_char(&s, end, ":") ||
-	    !take_digits(&s, end, 2, &second))
+	if (!take_char(&s, end, "Tt ") || !take_digits(&s, end, 2, &hour) || !take_char(&s, end, ":") ||
+	    !take_digits(&s, end, 2, &minute) || !take_char(&s, end, ":") || !take_digits(&s, end, 2, &second))
 		return false;
 	if (take_char(&s, end, ".")) {
 		const char *first = s;

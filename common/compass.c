@@ -17,8 +17,8 @@ static const struct buf empty_object = { .s = (char[]){ "{}" }, .len = 2 };
 
 /* The answer must be an object, and its member one too. */
 static bool
-take_apart(struct api *api, const struct http_answer *answer, const char *member, const char *what, struct span *ret_whole, struct span *ret_object,
-    struct err *err)
+take_apart(struct api *api, const struct http_answer *answer, const char *member, const char *what, struct span *ret_whole,
+    struct span *ret_object, struct err *err)
 {
 	if (!jtext_check(answer->body.s, answer->body.len, false, ret_whole, NULL) || jtext_type(*ret_whole) != JTEXT_OBJECT)
 		return api_fail(api, answer, what, err);

@@ -260,7 +260,9 @@ on_bytes(const char *bytes, size_t n, void *payload)
 static void
 open_stream(struct desk *desk)
 {
-	struct http_request request = { .method = "GET", .deadline = DEADLINE_NONE, .silence_ms = 45000, .body_cb = on_bytes, .payload = desk };
+	struct http_request request = {
+		.method = "GET", .deadline = DEADLINE_NONE, .silence_ms = 45000, .body_cb = on_bytes, .payload = desk
+	};
 	char **headers = api_headers(&desk->api, "text/event-stream", NULL);
 	struct buf url = BUF_INIT;
 
@@ -387,7 +389,8 @@ ask_broker(struct desk *desk, const struct hitl_question *question, struct buf *
 		hitl_trim(&s, &n);
 		buf_add(text, s, n);
 	} else
-		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with a status that has no meaning", desk->api.address.given.s);
+		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with a status that has no meaning",
+		    desk->api.address.given.s);
 	http_answer_release(&answer);
 	buf_release(&url);
 	buf_release(&word);

@@ -14,20 +14,23 @@ struct err;
 struct http_call;
 struct pollfd;
 
-#define DESK_LOOK_MS 500   /* between two looks at a broker that does not tell of what happens (contract section 13.1) */
-#define DESK_TOLD_MS 5000  /* and at one that does */
+#define DESK_LOOK_MS 500     /* between two looks at a broker that does not tell of what happens (contract section 13.1) */
+#define DESK_TOLD_MS 5000    /* and at one that does */
 #define DESK_TROUBLE_MS 2000 /* between two tries when a broker cannot be reached */
 
 enum { DESK_KEY_DIR = 400, DESK_KEY_BROKER };
 
 /* Handled by desk_opt(). */
-#define OPT_DESK \
-	{ DESK_KEY_DIR, "dir", "DIR", "the directory of the questions (default CLARITY_HITL_DIR, else .clarity-hitl)" }, \
-		{ DESK_KEY_BROKER, "broker", "URL", "a broker instead of a directory; unix:/path works" }, \
-		{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the broker's token (default CLARITY_HITL_BROKER_TOKEN)" }, \
-		{ OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" }, \
-		{ OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" }, \
-		{ OPT_KEY_CERT, "cert", "FILE", "client certificate" }, { OPT_KEY_KEY, "key-file", "FILE", "its private key" }
+#define OPT_DESK                                                                                                                           \
+	{ DESK_KEY_DIR, "dir", "DIR", "the directory of the questions (default CLARITY_HITL_DIR, else .clarity-hitl)" },                   \
+	    { DESK_KEY_BROKER, "broker", "URL", "a broker instead of a directory; unix:/path works" },                                     \
+	    { OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the broker's token (default CLARITY_HITL_BROKER_TOKEN)" },              \
+	    { OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" },                     \
+	    { OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" },                                                        \
+	    { OPT_KEY_CERT, "cert", "FILE", "client certificate" },                                                                        \
+	{                                                                                                                                  \
+		OPT_KEY_KEY, "key-file", "FILE", "its private key"                                                                         \
+	}
 
 struct desk {
 	const char *dir, *broker; /* as given, borrowed */
@@ -42,7 +45,10 @@ struct desk {
 	int64_t stream_not_before;
 };
 
-#define DESK_INIT { .hitl = { .fd = -1, .path = BUF_INIT }, .api = API_INIT, .watch = { .fd = -1 } }
+#define DESK_INIT                                                                                                                          \
+	{                                                                                                                                  \
+		.hitl = { .fd = -1, .path = BUF_INIT }, .api = API_INIT, .watch = {.fd = -1 }                                              \
+	}
 
 /* As api_opt(). */
 bool desk_opt(struct desk *desk, int key, const char *arg, struct err *err) USE_RESULT;

@@ -59,7 +59,8 @@ say_json(const char *member, const struct err *err)
 	}
 	if (err->http)
 		buf_addf(&line, ",\"http\":%d", err->http);
-	buf_addf(&line, ",\"retryable\":%s", err->status == STATUS_RETRY || err->status == STATUS_UNREACHABLE || err->status == STATUS_TIMEOUT ? "true" : "false");
+	buf_addf(&line, ",\"retryable\":%s",
+	    err->status == STATUS_RETRY || err->status == STATUS_UNREACHABLE || err->status == STATUS_TIMEOUT ? "true" : "false");
 	if (err->retry_at_ms) {
 		buf_addstr(&line, ",\"retry_at\":\"");
 		clock_add_iso(&line, err->retry_at_ms);
@@ -154,8 +155,7 @@ warn_err(const struct err *err)
 	say("error: ", "error", err);
 }
 
-static void PRINTF(3, 0)
-say_if(bool wanted, const char *level, const char *fmt, va_list args)
+static void PRINTF(3, 0) say_if(bool wanted, const char *level, const char *fmt, va_list args)
 {
 	struct err err = ERR_INIT;
 

@@ -21,7 +21,8 @@ dirwatch_open(struct dirwatch *watch, const char *path)
 #ifdef __linux__
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch->fd >= 0 &&
-	    inotify_add_watch(watch->fd, path, IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+	    inotify_add_watch(
+		watch->fd, path, IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
 		dirwatch_close(watch);
 #else
 	(void)path;

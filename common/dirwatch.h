@@ -10,7 +10,7 @@
 
 #include <poll.h>
 
-#define DIRWATCH_POLL_MS 250  /* between two looks without inotify */
+#define DIRWATCH_POLL_MS 250   /* between two looks without inotify */
 #define DIRWATCH_CHECK_MS 2000 /* and with it */
 
 struct dirwatch {
@@ -19,10 +19,10 @@ struct dirwatch {
 
 void dirwatch_open(struct dirwatch *watch, const char *path); /* never fails: the worst is polling */
 void dirwatch_close(struct dirwatch *watch);
-void dirwatch_drain(struct dirwatch *watch);			   /* forget what was told */
+void dirwatch_drain(struct dirwatch *watch); /* forget what was told */
 /* The same, telling the names of what came (not of what went). */
 void dirwatch_names(struct dirwatch *watch, void (*cb)(const char *name, void *payload), void *payload);
-int64_t dirwatch_interval(const struct dirwatch *watch);	   /* ms to the next look */
+int64_t dirwatch_interval(const struct dirwatch *watch); /* ms to the next look */
 
 /* Waits for a change, one of the other descriptors (at most 4; revents is set), the next look or the deadline (clock.h). */
 void dirwatch_wait(struct dirwatch *watch, struct pollfd *others, unsigned n, int64_t deadline);

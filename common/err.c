@@ -9,8 +9,7 @@
 #include "err.h"
 
 /* vsnprintf that marks a cut with "..." */
-static void PRINTF(3, 0)
-print_cut(char *to, size_t size, const char *fmt, va_list args)
+static void PRINTF(3, 0) print_cut(char *to, size_t size, const char *fmt, va_list args)
 {
 	int n = vsnprintf(to, size, fmt, args);
 

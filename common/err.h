@@ -14,14 +14,17 @@
 #define ERR_TEXT_MAX 1024 /* bytes with the final NUL */
 
 struct err {
-	int status;	       /* one of enum status; STATUS_OK when nothing is wrong */
-	int http;	       /* the HTTP status behind it, 0 when there was none */
-	int64_t retry_at_ms;   /* wall clock, Unix milliseconds; 0 when the other side named no time */
+	int status;	     /* one of enum status; STATUS_OK when nothing is wrong */
+	int http;	     /* the HTTP status behind it, 0 when there was none */
+	int64_t retry_at_ms; /* wall clock, Unix milliseconds; 0 when the other side named no time */
 	char text[ERR_TEXT_MAX];
-	char hint[256];	       /* what to do about it, "" when there is nothing to say */
+	char hint[256]; /* what to do about it, "" when there is nothing to say */
 };
 
-#define ERR_INIT { .status = 0 }
+#define ERR_INIT                                                                                                                           \
+	{                                                                                                                                  \
+		.status = 0                                                                                                                \
+	}
 
 /* Each returns false, so that a callee can say `return err_set(...)`. err may be NULL. */
 bool err_set(struct err *err, int status, const char *fmt, ...) PRINTF(3, 4);

@@ -11,9 +11,9 @@
 #include "jtext.h"
 
 struct event_view {
-	int64_t seq;	/* seq or cursor; -1 when it has none */
-	struct buf kind; /* kind or method; "" when it has none; a NUL in it reads '?' */
-	struct buf run;	/* data.runId or data.run_id, trimmed; threadId for thread events; NUL as in kind */
+	int64_t seq;	  /* seq or cursor; -1 when it has none */
+	struct buf kind;  /* kind or method; "" when it has none; a NUL in it reads '?' */
+	struct buf run;	  /* data.runId or data.run_id, trimmed; threadId for thread events; NUL as in kind */
 	struct span data; /* data or payload, SPAN_NONE without; borrowed from the text */
 	struct span whole;
 };

@@ -13,8 +13,8 @@
 #include "wsclient.h"
 #include "xalloc.h"
 
-static struct follow *
-new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload)
+static struct follow *new (struct api *api, const char *run, int64_t after, const struct follow_settings *settings,
+    const struct follow_events *events, void *payload)
 {
 	struct follow *follow = xcalloc(1, sizeof *follow);
 	uint64_t seed = (uint64_t)clock_wall_ms() ^ (uint64_t)(uintptr_t)follow;
@@ -42,9 +42,10 @@ new(struct api *api, const char *run, int64_t after, const struct follow_setting
 }
 
 struct follow *
-follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload)
+follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events,
+    void *payload)
 {
-	struct follow *follow = new(api, run, after, settings, events, payload);
+	struct follow *follow = new (api, run, after, settings, events, payload);
 
 	if (run)
 		buf_addf(&follow->what, "follow run '%s'", run);
@@ -54,9 +55,10 @@ follow_new(struct api *api, const char *run, int64_t after, const struct follow_
 }
 
 struct follow *
-follow_thread_new(struct api *api, const char *thread, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload)
+follow_thread_new(struct api *api, const char *thread, int64_t after, const struct follow_settings *settings,
+    const struct follow_events *events, void *payload)
 {
-	struct follow *follow = new(api, thread, after, settings, events, payload);
+	struct follow *follow = new (api, thread, after, settings, events, payload);
 
 	follow->what_kind = FOLLOW_THREAD;
 	follow->source = settings->no_stream ? SOURCE_NONE : SOURCE_SOCKET;
@@ -68,7 +70,7 @@ struct follow *
 follow_runtime_new(struct api *api, const struct follow_events *events, void *payload)
 {
 	static const struct follow_settings settings = { .no_stream = false };
-	struct follow *follow = new(api, NULL, 0, &settings, events, payload);
+	struct follow *follow = new (api, NULL, 0, &settings, events, payload);
 
 	follow->what_kind = FOLLOW_RUNTIME;
 	follow->source = SOURCE_SOCKET;
@@ -225,7 +227,8 @@ poll_at(const struct follow *follow)
 static bool
 may_open(const struct follow *follow)
 {
-	return !follow_streaming(follow) && follow->source != SOURCE_NONE && follow->need == GET_NOTHING && (!follow->paging || follow->get == GET_POLL);
+	return !follow_streaming(follow) && follow->source != SOURCE_NONE && follow->need == GET_NOTHING &&
+	    (!follow->paging || follow->get == GET_POLL);
 }
 
 enum follow_result

@@ -29,9 +29,9 @@ struct follow;
 #define FOLLOW_SILENCE_MS 45000
 #define FOLLOW_PAUSE_MIN_MS 250
 #define FOLLOW_PAUSE_MAX_MS 15000
-#define FOLLOW_POLL_MS 1200	     /* default time between two polls */
+#define FOLLOW_POLL_MS 1200 /* default time between two polls */
 #define FOLLOW_STREAM_RETRY_MS 15000
-#define FOLLOW_STREAM_GOOD_MS 10000 /* a stream that lived so long, or brought news, was a good one: no pause has grown */
+#define FOLLOW_STREAM_GOOD_MS 10000  /* a stream that lived so long, or brought news, was a good one: no pause has grown */
 #define FOLLOW_OPEN_MS 10000	     /* longest wait for a WebSocket to open */
 #define FOLLOW_SOCKET_CHECK_MS 15000 /* a list now and then beside a WebSocket */
 #define FOLLOW_SOCKET_NEW_MS 3000    /* a socket of another server than agent-gateway is new so long: polling goes on */
@@ -57,14 +57,15 @@ struct follow_settings {
 };
 
 /* The events of a thread; seq is the cursor. */
-struct follow *follow_thread_new(struct api *api, const char *thread, int64_t after, const struct follow_settings *settings, const struct follow_events *events,
-    void *payload);
+struct follow *follow_thread_new(struct api *api, const char *thread, int64_t after, const struct follow_settings *settings,
+    const struct follow_events *events, void *payload);
 
 /* The notifications of the server's runtime: account/updated and so on. edge() is called each time they are listened to. */
 struct follow *follow_runtime_new(struct api *api, const struct follow_events *events, void *payload);
 
 /* run NULL: all runs. after: exclusive; 0: everything. Sends nothing yet. */
-struct follow *follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings, const struct follow_events *events, void *payload);
+struct follow *follow_new(struct api *api, const char *run, int64_t after, const struct follow_settings *settings,
+    const struct follow_events *events, void *payload);
 void follow_free(struct follow *follow); /* accepts NULL */
 
 enum follow_result { FOLLOW_ON, FOLLOW_DONE, FOLLOW_FAILED };

@@ -18,11 +18,11 @@ accept_gap(struct follow *follow, bool anew)
 	const char *server = follow->api->address.given.s;
 
 	if (anew)
-		err_set(gap, STATUS_GAP, "unable to %s without a gap: the log of %s no longer holds event %lld, and began anew or moved on", follow->what.s, server,
-		    (long long)follow->from);
+		err_set(gap, STATUS_GAP, "unable to %s without a gap: the log of %s no longer holds event %lld, and began anew or moved on",
+		    follow->what.s, server, (long long)follow->from);
 	else
-		err_set(gap, STATUS_GAP, "unable to %s without a gap: %s no longer holds event %lld; the oldest that it still has is %lld", follow->what.s, server,
-		    (long long)follow->from, (long long)follow->pages.oldest);
+		err_set(gap, STATUS_GAP, "unable to %s without a gap: %s no longer holds event %lld; the oldest that it still has is %lld",
+		    follow->what.s, server, (long long)follow->from, (long long)follow->pages.oldest);
 	if (!follow->events->gap || !follow->events->gap(gap, follow->payload))
 		return false;
 	gap->status = STATUS_OK;

@@ -33,7 +33,7 @@ struct follow {
 
 	/* the cursor, and by what its event is known again */
 	int64_t last;
-	bool seen; /* it was delivered here, so last_mark is known */
+	bool seen;  /* it was delivered here, so last_mark is known */
 	bool paged; /* the server keeps everything (pages.h) */
 	bool ours;  /* it is agent-gateway */
 	uint64_t last_mark;
@@ -58,16 +58,16 @@ struct follow {
 	enum source source;
 	struct http_call *call; /* NULL: none open */
 	struct sse *sse;
-	struct wsclient *ws;	/* NULL: none open */
-	bool ws_new;		/* nothing has come on it */
-	bool ws_behind;		/* a list was first with an event, and nothing has come since */
-	struct buf last_at;	/* runtime: the time of the last notification */
+	struct wsclient *ws; /* NULL: none open */
+	bool ws_new;	     /* nothing has come on it */
+	bool ws_behind;	     /* a list was first with an event, and nothing has come since */
+	struct buf last_at;  /* runtime: the time of the last notification */
 	struct lead lead;
 	struct backoff open_pause;
 	int64_t opened, next_open;
-	int64_t replay_to;		/* the cursor when it was opened: up to there it replays */
-	bool marked, replaying, begun;	/* it says where its replay ends; it has not; its first event has come */
-	bool news;			/* it was first with an event */
+	int64_t replay_to;	       /* the cursor when it was opened: up to there it replays */
+	bool marked, replaying, begun; /* it says where its replay ends; it has not; its first event has come */
+	bool news;		       /* it was first with an event */
 	bool polling_said;
 
 	/* A record could not be read, or events may have passed before the stream began: what it brings is not listened to until a GET that

@@ -84,7 +84,8 @@ on_text(struct span message, void *payload)
 	if (follow->done)
 		return false;
 	if (!jtext_check(message.s, message.n, false, &frame, NULL)) {
-		follow_notice(follow, "the stream brought a record that is not JSON%s", follow->what_kind == FOLLOW_THREAD ? "; fetching it" : "");
+		follow_notice(
+		    follow, "the stream brought a record that is not JSON%s", follow->what_kind == FOLLOW_THREAD ? "; fetching it" : "");
 		if (follow->what_kind == FOLLOW_THREAD)
 			follow_deaf(follow, true);
 		else

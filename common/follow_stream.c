@@ -125,7 +125,9 @@ follow_stream_open(struct follow *follow)
 	struct buf url = BUF_INIT, cursor = BUF_INIT;
 	const char *extra[3] = { NULL };
 	char **headers;
-	struct http_request request = { .method = "GET", .body_cb = on_body, .payload = follow, .deadline = DEADLINE_NONE, .silence_ms = FOLLOW_SILENCE_MS };
+	struct http_request request = {
+		.method = "GET", .body_cb = on_body, .payload = follow, .deadline = DEADLINE_NONE, .silence_ms = FOLLOW_SILENCE_MS
+	};
 
 	buf_addf(&cursor, "%lld", (long long)follow->last);
 	if (follow->source == SOURCE_RUN)
@@ -206,7 +208,8 @@ follow_stream_ended(struct follow *follow, bool ok, const struct err *why, struc
 		stream_lost(follow);
 	} else if (good || status == 404 || status == 405 || status == 501) {
 		if (good)
-			err_set(&said, STATUS_PROTOCOL, "%d with %s", status, answer->content_type.len ? answer->content_type.s : "no content type");
+			err_set(&said, STATUS_PROTOCOL, "%d with %s", status,
+			    answer->content_type.len ? answer->content_type.s : "no content type");
 		else
 			err_set(&said, STATUS_NO, "%d", status);
 		follow_stream_close(follow);

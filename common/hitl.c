@@ -28,8 +28,8 @@
 static bool
 is_blank(uint32_t c)
 {
-	return (c >= 9 && c <= 13) || c == 32 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-	    c == 0x205f || c == 0x3000 || c == 0xfeff;
+	return (c >= 9 && c <= 13) || c == 32 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+	    c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
 void
@@ -72,7 +72,8 @@ hitl_stem(struct buf *to, const char *key, size_t n, enum hitl_rule rule)
 	for (; n; key += len, n -= len) {
 		uint32_t c = utf8_next(key, n, &len);
 
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && rule == HITL_BROKER))
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+		    (c == '.' && rule == HITL_BROKER))
 			buf_addch(to, (char)c);
 		else
 			buf_addstr(to, c != UTF8_INVALID && c > 0xffff ? "__" : "_");
@@ -135,7 +136,8 @@ asker_gone(struct span object, int64_t pid)
 	char name[256] = "";
 	struct span host;
 
-	if (pid < 1 || pid > INT_MAX || !jtext_get(object, "host", &host) || gethostname(name, sizeof name - 1) < 0 || !jtext_is_string(host, name))
+	if (pid < 1 || pid > INT_MAX || !jtext_get(object, "host", &host) || gethostname(name, sizeof name - 1) < 0 ||
+	    !jtext_is_string(host, name))
 		return false;
 	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
@@ -249,7 +251,8 @@ hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err)
 	bool ok;
 
 	*ret_reopened = false;
-	if (hitl->fd >= 0 && fstat(hitl->fd, &ours) == 0 && stat(hitl->path.s, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+	if (hitl->fd >= 0 && fstat(hitl->fd, &ours) == 0 && stat(hitl->path.s, &there) == 0 && ours.st_dev == there.st_dev &&
+	    ours.st_ino == there.st_ino)
 		return true;
 	buf_add(&path, hitl->path.s, hitl->path.len);
 	hitl_close(hitl);
@@ -559,7 +562,8 @@ may_replace(const struct hitl_asking *asking, const struct hitl_question *there,
 	safe_text(&ours, key, n);
 	safe_text(&theirs, there->key.s, there->key.len);
 	if (!same)
-		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': '%s' is being asked, and both are '%s.question'", ours.s, theirs.s, there->stem.s);
+		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': '%s' is being asked, and both are '%s.question'", ours.s, theirs.s,
+		    there->stem.s);
 	else if (!asking->replace && !there->answered && lives(there->pid))
 		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': process %lld is asking it", ours.s, (long long)there->pid);
 	buf_release(&ours);
@@ -721,7 +725,8 @@ hitl_look(const struct hitl *hitl, const struct hitl_question *question, struct 
 	enum hitl_state state = read_answer(hitl, question->stem.s, &text, err);
 
 	if (state == HITL_PENDING &&
-	    (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 || (uint64_t)st.st_ino != question->inode))
+	    (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		(uint64_t)st.st_ino != question->inode))
 		state = HITL_CANCELLED;
 	if (state == HITL_ANSWERED)
 		buf_add(answer, text.s, text.len);
@@ -760,7 +765,8 @@ hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *
 	if (answer_n > HITL_FILE_MAX)
 		return err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
 	safe_text(&shown, question->key.s, question->key.len);
-	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 || (uint64_t)st.st_ino != question->inode)
+	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (uint64_t)st.st_ino != question->inode)
 		ok = err_set(err, STATUS_NO, "question not found: %s", shown.s);
 	if (ok)
 		put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
@@ -781,7 +787,8 @@ hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *
 }
 
 bool
-hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question, struct err *err)
+hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question,
+    struct err *err)
 {
 	return hitl_find(hitl, key, n, question, err) && hitl_reply(hitl, question, answer, answer_n, err);
 }

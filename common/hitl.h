@@ -97,8 +97,8 @@ bool hitl_ask(const struct hitl *hitl, const struct hitl_asking *asking, struct 
 
 enum hitl_state {
 	HITL_PENDING,
-	HITL_SETTLING, /* an answer is there, but may still be written: look again after HITL_SETTLE_MS */
-	HITL_ANSWERED, /* the answer, trimmed, was appended */
+	HITL_SETTLING,	/* an answer is there, but may still be written: look again after HITL_SETTLE_MS */
+	HITL_ANSWERED,	/* the answer, trimmed, was appended */
 	HITL_CANCELLED, /* the question is gone, or another took its place, and there is no answer */
 	HITL_BAD	/* err: the answer is no regular file, too large or cannot be read */
 };
@@ -118,7 +118,8 @@ bool hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char 
 bool hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *answer, size_t answer_n, struct err *err) USE_RESULT;
 
 /* Removes the question, and an answer that nobody took. *ret_removed false: there was none. STATUS_CONFLICT as hitl_find(). */
-bool hitl_cancel(const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err) USE_RESULT;
+bool hitl_cancel(
+    const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err) USE_RESULT;
 
 /* JavaScript's String.trim(), on UTF-8. */
 void hitl_trim(const char **s, size_t *n);

@@ -188,7 +188,8 @@ set_options(struct http_call *call, const struct http_request *request)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->connect_timeout_ms ? settings->connect_timeout_ms : CONNECT_TIMEOUT_MS));
+	curl_easy_setopt(
+	    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(settings->connect_timeout_ms ? settings->connect_timeout_ms : CONNECT_TIMEOUT_MS));
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 131072L);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
@@ -279,7 +280,8 @@ finish(struct http_call *call, CURLcode code)
 	if (call->ok)
 		return;
 	if (call->too_large) {
-		err_set(&call->err, STATUS_PROTOCOL, "the answer is longer than %zu bytes", call->answer.head.len > HTTP_HEAD_MAX / 2 ? (size_t)HTTP_HEAD_MAX : call->body_max);
+		err_set(&call->err, STATUS_PROTOCOL, "the answer is longer than %zu bytes",
+		    call->answer.head.len > HTTP_HEAD_MAX / 2 ? (size_t)HTTP_HEAD_MAX : call->body_max);
 		return;
 	}
 	curlerr_set(&call->err, call->easy, (int)code, call->reason, call->answer.status != 0);

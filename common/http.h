@@ -20,9 +20,9 @@ struct http_call;
 #define HTTP_HEAD_MAX 65536		  /* bytes of header lines kept */
 
 struct http_settings {
-	const char *unix_path;	    /* NULL: TCP */
+	const char *unix_path;		 /* NULL: TCP */
 	const char *cacert, *cert, *key; /* NULL: the system's */
-	int64_t connect_timeout_ms; /* 0: 10 s */
+	int64_t connect_timeout_ms;	 /* 0: 10 s */
 	const char *user_agent;
 };
 
@@ -31,14 +31,14 @@ struct http_settings {
 typedef bool http_body_cb(const char *bytes, size_t n, void *payload);
 
 struct http_request {
-	const char *method; /* "GET" */
-	const char *url;    /* complete */
+	const char *method;	    /* "GET" */
+	const char *url;	    /* complete */
 	const char *const *headers; /* "name: value" lines, NULL-ended; NULL: none */
-	const char *body;   /* NULL: none */
+	const char *body;	    /* NULL: none */
 	size_t body_len;
-	int64_t deadline;   /* clock.h; DEADLINE_NONE allowed for streams */
-	int64_t silence_ms; /* longest time without a byte, 0: no limit */
-	size_t body_max;    /* bytes of the answer; 0: HTTP_BODY_MAX; ignored with body_cb */
+	int64_t deadline;      /* clock.h; DEADLINE_NONE allowed for streams */
+	int64_t silence_ms;    /* longest time without a byte, 0: no limit */
+	size_t body_max;       /* bytes of the answer; 0: HTTP_BODY_MAX; ignored with body_cb */
 	http_body_cb *body_cb; /* NULL: the body is held in answer->body */
 	void *payload;
 };
@@ -76,7 +76,7 @@ bool http_wait(struct http *http, struct pollfd *extra, unsigned n_extra, int64_
 /* Has it ended? Then *ret_ok and err are as from http_run(). The answer is borrowed from the call. */
 bool http_done(struct http_call *call, bool *ret_ok, struct err *err);
 const struct http_answer *http_call_answer(const struct http_call *call); /* status and head are there once they came */
-void http_end(struct http_call *call); /* ends it when it still runs, and frees it; accepts NULL */
+void http_end(struct http_call *call);					  /* ends it when it still runs, and frees it; accepts NULL */
 
 /* The value of a header in an answer's head, trimmed; false when absent. Appends. */
 bool http_header(const struct http_answer *answer, const char *name, struct buf *to);

@@ -15,7 +15,9 @@ whole(const char *s, size_t n, int base)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		int digit = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f' ? (s[i] | 0x20) - 'a' + 10 : 99;
+		int digit = s[i] >= '0' && s[i] <= '9'		   ? s[i] - '0'
+		    : (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f' ? (s[i] | 0x20) - 'a' + 10
+								   : 99;
 
 		if (digit >= base)
 			return NAN;

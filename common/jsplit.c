@@ -14,15 +14,15 @@
 #include "xalloc.h"
 
 enum state {
-	START,	    /* nothing but blanks so far */
-	KEY,	    /* in the object, before or inside a member's name */
-	KEY_FIRST,  /* the same, directly behind the opening brace */
-	VALUE,	    /* before or inside a member's value */
+	START,	   /* nothing but blanks so far */
+	KEY,	   /* in the object, before or inside a member's name */
+	KEY_FIRST, /* the same, directly behind the opening brace */
+	VALUE,	   /* before or inside a member's value */
 	AFTER_VALUE,
 	ITEM,	    /* before or inside an item */
 	ITEM_FIRST, /* the same, directly behind the opening bracket */
 	AFTER_ITEM,
-	END,	    /* the answer is complete; only blanks may follow */
+	END, /* the answer is complete; only blanks may follow */
 	STOPPED,
 };
 
@@ -32,12 +32,12 @@ struct jsplit {
 	size_t item_max;
 	jsplit_item_cb *cb;
 	void *payload;
-	bool bare;	   /* the answer is the array itself */
-	bool seen;	   /* the array was there */
-	struct buf value;  /* what is being collected, compact */
-	unsigned depth;	   /* of brackets in it */
+	bool bare;	  /* the answer is the array itself */
+	bool seen;	  /* the array was there */
+	struct buf value; /* what is being collected, compact */
+	unsigned depth;	  /* of brackets in it */
 	bool string, escape, blank;
-	struct buf key;	   /* quoted */
+	struct buf key; /* quoted */
 	struct buf rest;
 	uint64_t offset, count;
 };
@@ -209,7 +209,9 @@ take_member(struct jsplit *split, size_t i, struct err *err)
 static bool
 too_long(const struct jsplit *split, size_t i, struct err *err)
 {
-	size_t max = split->state == ITEM || split->state == ITEM_FIRST ? split->item_max : JSPLIT_REST_MAX - (split->rest.len < JSPLIT_REST_MAX ? split->rest.len : JSPLIT_REST_MAX);
+	size_t max = split->state == ITEM || split->state == ITEM_FIRST
+	    ? split->item_max
+	    : JSPLIT_REST_MAX - (split->rest.len < JSPLIT_REST_MAX ? split->rest.len : JSPLIT_REST_MAX);
 
 	if (split->value.len <= max)
 		return false;
@@ -273,7 +275,8 @@ step(struct jsplit *split, const char *s, size_t n, size_t *i, struct err *err)
 		*i = collect_string(split, s, n, *i);
 		return !too_long(split, *i, err);
 	case VALUE:
-		if (!split->value.len && c == '[' && jtext_is_string((struct span){ split->key.s, split->key.len }, split->member) && !split->seen) {
+		if (!split->value.len && c == '[' && jtext_is_string((struct span){ split->key.s, split->key.len }, split->member) &&
+		    !split->seen) {
 			split->seen = true;
 			split->state = ITEM_FIRST;
 			++*i;

@@ -78,7 +78,8 @@ key_check(const char *key, struct err *err)
 	for (at = key; *at > ' ' && *at < 0x7f; at++)
 		;
 	if (*at || at == key || at - key > KEY_GIVEN_MAX)
-		return err_set(err, STATUS_USAGE, "unable to use --idempotency-key: expected 1 to %d visible ASCII characters", KEY_GIVEN_MAX);
+		return err_set(
+		    err, STATUS_USAGE, "unable to use --idempotency-key: expected 1 to %d visible ASCII characters", KEY_GIVEN_MAX);
 	return true;
 }
 

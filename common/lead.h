@@ -10,7 +10,7 @@
 
 #include "compat.h"
 
-#define LEAD_QUIET_MS 20000  /* without a byte for so long a stream is not trusted */
+#define LEAD_QUIET_MS 20000 /* without a byte for so long a stream is not trusted */
 #define LEAD_MOMENT_MS 1000 /* a stream may be so much later than a poll */
 #define LEAD_WINS 2
 

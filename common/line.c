@@ -67,7 +67,8 @@ enum line_result
 line_next(struct line *line, char **ret_s, size_t *ret_n)
 {
 	for (;;) {
-		char *end = line->held.len > line->scanned ? memchr(line->held.s + line->scanned, '\n', line->held.len - line->scanned) : NULL;
+		char *end = line->held.len > line->scanned ? memchr(line->held.s + line->scanned, '\n', line->held.len - line->scanned)
+							   : NULL;
 		ssize_t n;
 
 		if (end)

@@ -408,7 +408,8 @@ localturn_new(const struct localturn_request *request, struct err *err)
 	copy(&turn->message, NULL);
 	turn->event = request->event;
 	turn->payload = request->payload;
-	buf_addstr(&params, "{\"clientInfo\":{\"name\":\"agent-turn-local\",\"title\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"}}");
+	buf_addstr(
+	    &params, "{\"clientInfo\":{\"name\":\"agent-turn-local\",\"title\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"}}");
 	ask(turn, ASKED_INITIALIZE, "initialize", &params);
 	buf_release(&params);
 	return turn;
@@ -417,8 +418,8 @@ localturn_new(const struct localturn_request *request, struct err *err)
 void
 localturn_free(struct localturn *turn)
 {
-	struct buf *const bufs[] = { &turn->text, &turn->dir, &turn->model, &turn->effort, &turn->personality, &turn->approval_policy, &turn->sandbox,
-		&turn->decision, &turn->thread, &turn->turn, &turn->delta_item, &turn->output, &turn->message };
+	struct buf *const bufs[] = { &turn->text, &turn->dir, &turn->model, &turn->effort, &turn->personality, &turn->approval_policy,
+		&turn->sandbox, &turn->decision, &turn->thread, &turn->turn, &turn->delta_item, &turn->output, &turn->message };
 	size_t i;
 
 	if (!turn)

@@ -16,17 +16,17 @@ struct buf;
 struct err;
 struct localturn;
 
-#define LOCALTURN_ANSWER_MS 30000    /* for each answer of the runtime */
-#define LOCALTURN_INTERRUPT_MS 10000 /* for the end after an interrupt */
+#define LOCALTURN_ANSWER_MS 30000      /* for each answer of the runtime */
+#define LOCALTURN_INTERRUPT_MS 10000   /* for the end after an interrupt */
 #define LOCALTURN_TEXT_MAX (16u << 20) /* bytes of the whole answer that are kept */
 
 struct localturn_request {
-	const char *command;			   /* of the shell */
-	const char *dir;			   /* where it works; NULL: here */
+	const char *command; /* of the shell */
+	const char *dir;     /* where it works; NULL: here */
 	const struct buf *text;
-	const char *model, *effort, *personality;  /* NULL: as the runtime has it */
+	const char *model, *effort, *personality; /* NULL: as the runtime has it */
 	const char *approval_policy, *sandbox;
-	const char *decision;			   /* the answer to each approval: "accept", "decline", "cancel" ... */
+	const char *decision; /* the answer to each approval: "accept", "decline", "cancel" ... */
 	void (*event)(const char *method, struct span what, void *payload); /* borrowed */
 	void *payload;
 };

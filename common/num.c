@@ -44,7 +44,8 @@ num_in_range(const char *text, int64_t min, int64_t max, const char *what, int64
 	int64_t n;
 
 	if (!num_i64(text, strlen(text), &n) || n < min || n > max)
-		return err_set(err, STATUS_USAGE, "unable to use %s '%s': expected a whole number from %lld to %lld", what, text, (long long)min, (long long)max);
+		return err_set(err, STATUS_USAGE, "unable to use %s '%s': expected a whole number from %lld to %lld", what, text,
+		    (long long)min, (long long)max);
 	*ret = n;
 	return true;
 }
@@ -92,10 +93,12 @@ scaled(const char *text, const struct unit *units, size_t n_units, bool fraction
 bool
 num_duration(const char *text, const char *what, int64_t *ret_ms, struct err *err)
 {
-	static const struct unit units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
+	static const struct unit units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 },
+		{ "d", 86400000 } };
 
 	if (!scaled(text, units, ARRAY_LEN(units), true, NUM_DURATION_MAX_MS, ret_ms))
-		return err_set(err, STATUS_USAGE, "unable to use %s '%s': expected a duration as 30, 500ms, 1.5s, 2m, 1h or 1d, at most 365d", what, text);
+		return err_set(err, STATUS_USAGE,
+		    "unable to use %s '%s': expected a duration as 30, 500ms, 1.5s, 2m, 1h or 1d, at most 365d", what, text);
 	return true;
 }
 

@@ -37,29 +37,42 @@ struct opt {
 };
 
 /* Every command ends its table with these. */
-#define OPT_STD \
-	{ 'q', "quiet", NULL, "say nothing but errors" }, { 'v', "verbose", NULL, "say more on standard error" }, \
-		{ OPT_KEY_ERRORS, "errors", "FORM", "errors as text or json (default text, or AGENT_ERRORS)" }, \
-		{ 'h', "help", NULL, "show this help and exit" }, { 'V', "version", NULL, "show the version and exit" }, \
-		{ OPT_KEY_OPTIONS, "options", NULL, "list the options for programs and exit" }
-#define OPT_END { 0, NULL, NULL, NULL }
+#define OPT_STD                                                                                                                            \
+	{ 'q', "quiet", NULL, "say nothing but errors" }, { 'v', "verbose", NULL, "say more on standard error" },                          \
+	    { OPT_KEY_ERRORS, "errors", "FORM", "errors as text or json (default text, or AGENT_ERRORS)" },                                \
+	    { 'h', "help", NULL, "show this help and exit" }, { 'V', "version", NULL, "show the version and exit" },                       \
+	{                                                                                                                                  \
+		OPT_KEY_OPTIONS, "options", NULL, "list the options for programs and exit"                                                 \
+	}
+#define OPT_END                                                                                                                            \
+	{                                                                                                                                  \
+		0, NULL, NULL, NULL                                                                                                        \
+	}
 
 /* Commands that talk to a server (handled by api_opt(), api.h). */
-#define OPT_API \
-	{ 'u', "url", "URL", "the server (default AGENT_RUNTIME_URL, else http://127.0.0.1:4707); unix:/path works" }, \
-		{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the bearer token (default AGENT_RUNTIME_TOKEN)" }, \
-		{ 't', "timeout", "DURATION", "end the whole command after this time" }, \
-		{ OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" }, \
-		{ OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" }, \
-		{ OPT_KEY_CERT, "cert", "FILE", "client certificate" }, { OPT_KEY_KEY, "key", "FILE", "its private key" }
+#define OPT_API                                                                                                                            \
+	{ 'u', "url", "URL", "the server (default AGENT_RUNTIME_URL, else http://127.0.0.1:4707); unix:/path works" },                     \
+	    { OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the bearer token (default AGENT_RUNTIME_TOKEN)" },                      \
+	    { 't', "timeout", "DURATION", "end the whole command after this time" },                                                       \
+	    { OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" },                     \
+	    { OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" },                                                        \
+	    { OPT_KEY_CERT, "cert", "FILE", "client certificate" },                                                                        \
+	{                                                                                                                                  \
+		OPT_KEY_KEY, "key", "FILE", "its private key"                                                                              \
+	}
 
 /* ... and to a Compass API, too. */
-#define OPT_COOKIE \
-	{ OPT_KEY_COOKIE_FILE, "cookie-file", "FILE", "file with the session cookie of a Compass API (default AGENT_COOKIE_FILE)" }, \
-		{ OPT_KEY_ORIGIN, "origin", "ORIGIN", "the Origin to send with it (default AGENT_ORIGIN, else the server's own)" }
+#define OPT_COOKIE                                                                                                                         \
+	{ OPT_KEY_COOKIE_FILE, "cookie-file", "FILE", "file with the session cookie of a Compass API (default AGENT_COOKIE_FILE)" },       \
+	{                                                                                                                                  \
+		OPT_KEY_ORIGIN, "origin", "ORIGIN", "the Origin to send with it (default AGENT_ORIGIN, else the server's own)"             \
+	}
 
 /* Commands that print records (handled by filter_opt(), filter.h). */
-#define OPT_JQ { OPT_KEY_JQ, "jq", "FILTER", "pass each record through a jq filter; strings it gives are printed raw" }
+#define OPT_JQ                                                                                                                             \
+	{                                                                                                                                  \
+		OPT_KEY_JQ, "jq", "FILTER", "pass each record through a jq filter; strings it gives are printed raw"                       \
+	}
 
 struct cmd {
 	const char *name;

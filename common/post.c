@@ -64,8 +64,8 @@ lost(const struct http_answer *answer)
 }
 
 bool
-post_json(struct api *api, const char *url, const struct buf *json, const char *key, bool patient, const char *what, struct http_answer *answer,
-    struct err *err)
+post_json(struct api *api, const char *url, const struct buf *json, const char *key, bool patient, const char *what,
+    struct http_answer *answer, struct err *err)
 {
 	int64_t deadline = api->deadline != DEADLINE_NONE ? api->deadline : deadline_in(POST_TRIES_MS), pause_ms = FIRST_PAUSE_MS;
 	enum keys keys = KEYS_UNKNOWN;

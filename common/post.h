@@ -18,8 +18,8 @@ struct http_answer;
 
 /* As api_call() with method POST. What could never have reached the server (no connection) is tried again on every server, until
  * POST_TRIES_MS or --timeout, only when `patient`; without it the first such failure is final. */
-bool post_json(struct api *api, const char *url, const struct buf *json, const char *key, bool patient, const char *what, struct http_answer *answer,
-    struct err *err) USE_RESULT;
+bool post_json(struct api *api, const char *url, const struct buf *json, const char *key, bool patient, const char *what,
+    struct http_answer *answer, struct err *err) USE_RESULT;
 
 /* Is it a server that honours keys, and so the ids of requests? Asks it; false also when no answer comes. */
 bool post_knows_keys(struct api *api);

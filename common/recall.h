@@ -10,7 +10,7 @@
 
 struct err;
 
-#define RECALL_LINES_MAX 1000		      /* lines kept */
+#define RECALL_LINES_MAX 1000		    /* lines kept */
 #define RECALL_FILE_MAX (16u * 1024 * 1024) /* bytes read; a longer file is refused */
 
 typedef void recall_line_cb(const char *line, void *payload);

@@ -18,11 +18,12 @@ struct err;
 typedef bool records_item_cb(struct span item, void *payload);
 
 /* GETs url. rest (may be NULL) gets the members beside "items". Errors as api_call(). */
-bool records_get(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload, struct buf *rest, struct err *err) USE_RESULT;
+bool records_get(
+    struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload, struct buf *rest, struct err *err) USE_RESULT;
 
 /* The same for a list whose member has another name. */
-bool records_get_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload, struct buf *rest,
-    struct err *err) USE_RESULT;
+bool records_get_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload,
+    struct buf *rest, struct err *err) USE_RESULT;
 
 /* ---- the same without waiting: drive it with http_wait() on api->http */
 
@@ -31,7 +32,8 @@ struct records;
 /* Starts it; url and what are copied. */
 struct records *records_start(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload) USE_RESULT;
 
-struct records *records_start_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload) USE_RESULT;
+struct records *records_start_of(
+    struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload) USE_RESULT;
 
 /* Has it ended? Then *ret_ok, rest and err are as records_get() gives them. */
 bool records_done(struct records *records, bool *ret_ok, struct buf *rest, struct err *err) USE_RESULT;

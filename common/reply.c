@@ -75,7 +75,8 @@ pop(struct reply *reply)
 static bool
 is_work(const char *kind)
 {
-	static const char *const kinds[] = { "agent.run_created", "agent.run_started", "agent.step_started", "agent.tool_called", "agent.llm_called", "agent.handoff" };
+	static const char *const kinds[] = { "agent.run_created", "agent.run_started", "agent.step_started", "agent.tool_called",
+		"agent.llm_called", "agent.handoff" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(kinds); i++)

@@ -17,9 +17,9 @@
 
 struct err;
 
-#define RUNTIMEIO_LINE_MAX (16u << 20) /* bytes of one message */
+#define RUNTIMEIO_LINE_MAX (16u << 20)	/* bytes of one message */
 #define RUNTIMEIO_UNSENT_MAX (4u << 20) /* bytes that it does not read */
-#define RUNTIMEIO_GRACE_MS 2000	       /* after the end of its input, and again after SIGTERM */
+#define RUNTIMEIO_GRACE_MS 2000		/* after the end of its input, and again after SIGTERM */
 
 struct runtimeio {
 	pid_t pid; /* 0: none runs */

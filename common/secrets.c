@@ -11,10 +11,10 @@
 #include "utf8.h"
 
 #define REDACTED "[REDACTED]"
-#define QUOTED_MAX 4096	  /* bytes in which a quote must close, on its line */
-#define USERINFO_MAX 512  /* bytes of user:password in an address */
-#define SK_LOOK_MAX 256	  /* bytes of sk-… that decide whether it is a key */
-#define PEM_HEAD_MAX 64	  /* bytes of what kind of key it is */
+#define QUOTED_MAX 4096	 /* bytes in which a quote must close, on its line */
+#define USERINFO_MAX 512 /* bytes of user:password in an address */
+#define SK_LOOK_MAX 256	 /* bytes of sk-… that decide whether it is a key */
+#define PEM_HEAD_MAX 64	 /* bytes of what kind of key it is */
 
 /* A text that is looked at. */
 struct text {
@@ -37,7 +37,8 @@ blank_at(const struct text *t, size_t i)
 	if ((unsigned char)t->s[i] < 0x80)
 		return t->s[i] == ' ' || (t->s[i] >= 0x09 && t->s[i] <= 0x0d);
 	c = utf8_next(t->s + i, t->n - i, &len);
-	if (c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff)
+	if (c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+	    c == 0x3000 || c == 0xfeff)
 		return len;
 	return 0;
 }
@@ -169,8 +170,8 @@ rule_bearer(const struct text *t, size_t i, struct buf *to)
 }
 
 /* '~' stands for '_', '-' or nothing. The first six are the contract's. */
-static const char *const names[] = { "api~key", "token", "password", "secret", "secret~key", "access~key", "private~key", "account~key", "signing~key",
-	"encryption~key", "auth~key", "passwd", "pass~phrase", "pass~word", "pwd" };
+static const char *const names[] = { "api~key", "token", "password", "secret", "secret~key", "access~key", "private~key", "account~key",
+	"signing~key", "encryption~key", "auth~key", "passwd", "pass~phrase", "pass~word", "pwd" };
 
 /* Names of members only: in a text they say too little. */
 static const char *const more_names[] = { "authorization", "cookie", "credential", "credentials" };
@@ -385,21 +386,21 @@ static const struct family {
 	bool (*is)(char);
 	size_t min, max; /* characters after the prefix; max 0: as many as there are */
 } families[] = {
-	{ "AKIA", is_upper_or_digit, 16, 16 },	/* Amazon */
+	{ "AKIA", is_upper_or_digit, 16, 16 }, /* Amazon */
 	{ "ASIA", is_upper_or_digit, 16, 16 },
 	{ "ABIA", is_upper_or_digit, 16, 16 },
 	{ "ACCA", is_upper_or_digit, 16, 16 },
-	{ "AIza", is_token, 30, 0 },		/* Google */
+	{ "AIza", is_token, 30, 0 }, /* Google */
 	{ "ya29.", is_token, 20, 0 },
 	{ "GOCSPX-", is_token, 20, 0 },
-	{ "ghp_", is_word, 20, 0 },		/* GitHub */
+	{ "ghp_", is_word, 20, 0 }, /* GitHub */
 	{ "gho_", is_word, 20, 0 },
 	{ "ghu_", is_word, 20, 0 },
 	{ "ghs_", is_word, 20, 0 },
 	{ "ghr_", is_word, 20, 0 },
 	{ "github_pat_", is_word, 20, 0 },
-	{ "glpat-", is_token, 16, 0 },		/* GitLab */
-	{ "xoxa-", is_token, 8, 0 },		/* Slack */
+	{ "glpat-", is_token, 16, 0 }, /* GitLab */
+	{ "xoxa-", is_token, 8, 0 },   /* Slack */
 	{ "xoxb-", is_token, 8, 0 },
 	{ "xoxc-", is_token, 8, 0 },
 	{ "xoxd-", is_token, 8, 0 },
@@ -409,7 +410,7 @@ static const struct family {
 	{ "xoxr-", is_token, 8, 0 },
 	{ "xoxs-", is_token, 8, 0 },
 	{ "xapp-", is_token, 16, 0 },
-	{ "sk_live_", is_word, 10, 0 },		/* Stripe */
+	{ "sk_live_", is_word, 10, 0 }, /* Stripe */
 	{ "sk_test_", is_word, 10, 0 },
 	{ "rk_live_", is_word, 10, 0 },
 	{ "rk_test_", is_word, 10, 0 },
@@ -436,7 +437,8 @@ rule_family(const struct text *t, size_t i, struct buf *to)
 			continue;
 		start = i + strlen(family->prefix);
 		end = run_end(t, start, family->is);
-		if (end - start < family->min || (family->max && end - start > family->max) || (family->max && end < t->n && is_word(t->s[end])))
+		if (end - start < family->min || (family->max && end - start > family->max) ||
+		    (family->max && end < t->n && is_word(t->s[end])))
 			continue;
 		buf_addstr(to, family->prefix);
 		buf_addstr(to, REDACTED);
@@ -702,15 +704,29 @@ static const struct rule {
 	{ rule_shape, FOR_ANY },
 };
 static const unsigned char firsts[256] = {
-	['b'] = FOR_BEARER, ['B'] = FOR_BEARER,
-	['a'] = FOR_NAMED | FOR_OTHER, ['A'] = FOR_NAMED | FOR_OTHER,
-	['t'] = FOR_NAMED, ['T'] = FOR_NAMED,
-	['p'] = FOR_NAMED | FOR_OTHER, ['P'] = FOR_NAMED,
-	['s'] = FOR_NAMED | FOR_SK | FOR_OTHER, ['S'] = FOR_NAMED | FOR_OTHER,
-	['e'] = FOR_NAMED | FOR_OTHER, ['E'] = FOR_NAMED,
-	[':'] = FOR_OTHER, ['-'] = FOR_OTHER,
-	['d'] = FOR_OTHER, ['g'] = FOR_OTHER, ['G'] = FOR_OTHER, ['h'] = FOR_OTHER, ['n'] = FOR_OTHER, ['r'] = FOR_OTHER, ['w'] = FOR_OTHER,
-	['x'] = FOR_OTHER, ['y'] = FOR_OTHER,
+	['b'] = FOR_BEARER,
+	['B'] = FOR_BEARER,
+	['a'] = FOR_NAMED | FOR_OTHER,
+	['A'] = FOR_NAMED | FOR_OTHER,
+	['t'] = FOR_NAMED,
+	['T'] = FOR_NAMED,
+	['p'] = FOR_NAMED | FOR_OTHER,
+	['P'] = FOR_NAMED,
+	['s'] = FOR_NAMED | FOR_SK | FOR_OTHER,
+	['S'] = FOR_NAMED | FOR_OTHER,
+	['e'] = FOR_NAMED | FOR_OTHER,
+	['E'] = FOR_NAMED,
+	[':'] = FOR_OTHER,
+	['-'] = FOR_OTHER,
+	['d'] = FOR_OTHER,
+	['g'] = FOR_OTHER,
+	['G'] = FOR_OTHER,
+	['h'] = FOR_OTHER,
+	['n'] = FOR_OTHER,
+	['r'] = FOR_OTHER,
+	['w'] = FOR_OTHER,
+	['x'] = FOR_OTHER,
+	['y'] = FOR_OTHER,
 };
 
 /* One rule all over the text. Nothing is copied before the first match. */
@@ -754,7 +770,8 @@ once(const struct secrets *secrets, const char *s, size_t n, struct buf *ret)
 	if (!may_hold(&t, false))
 		return false;
 	for (i = 0; i < ARRAY_LEN(rules); i++) {
-		if ((rules[i].match == rule_shape && (!secrets || !secrets->n_shapes)) || (rules[i].match == rule_named_by_file && (!secrets || !secrets->n_names)))
+		if ((rules[i].match == rule_shape && (!secrets || !secrets->n_shapes)) ||
+		    (rules[i].match == rule_named_by_file && (!secrets || !secrets->n_names)))
 			continue;
 		buf_reset(&next);
 		if (!apply(&rules[i], &t, &next))
@@ -797,8 +814,9 @@ secrets_text(const struct secrets *secrets, const char *s, size_t n, struct buf 
 static bool
 is_identity(const struct buf *key)
 {
-	static const char *const kept[] = { "runId", "run_id", "parentRunId", "parent_run_id", "serviceId", "service_id", "agent", "agentId", "agent_id", "stepId",
-		"step_id", "messageId", "message_id", "correlationId", "correlation_id", "causationId", "causation_id", "fromAgentId", "from_agent_id", "sessionId" };
+	static const char *const kept[] = { "runId", "run_id", "parentRunId", "parent_run_id", "serviceId", "service_id", "agent",
+		"agentId", "agent_id", "stepId", "step_id", "messageId", "message_id", "correlationId", "correlation_id", "causationId",
+		"causation_id", "fromAgentId", "from_agent_id", "sessionId" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(kept); i++)

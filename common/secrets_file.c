@@ -95,7 +95,8 @@ read_class(const char **at, struct atom *atom, struct err *err)
 			s += 2;
 		} else if (s[1] == '-' && s[2] && s[2] != ']') {
 			if ((unsigned char)s[2] < (unsigned char)*s || (unsigned char)s[2] >= 0x80)
-				return err_set(err, STATUS_CONFIG, "the range %c-%c is none", s[0], (unsigned char)s[2] < 0x80 ? s[2] : '?');
+				return err_set(
+				    err, STATUS_CONFIG, "the range %c-%c is none", s[0], (unsigned char)s[2] < 0x80 ? s[2] : '?');
 			add_range(atom, (unsigned char)s[0], (unsigned char)s[2]);
 			s += 3;
 		} else
@@ -222,7 +223,8 @@ add_name(struct secrets *secrets, const char *name, struct err *err)
 	size_t n = strlen(name), letters = 0, i;
 
 	for (i = 0; i < n; i++) {
-		bool letter = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9');
+		bool letter = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+		    (name[i] >= '0' && name[i] <= '9');
 
 		if (!letter && name[i] != '_' && name[i] != '-')
 			return err_set(err, STATUS_CONFIG, "a name is letters, digits, '_' and '-'");

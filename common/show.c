@@ -170,8 +170,8 @@ find_text(struct show *show, const struct event_view *view, struct buf *text)
 {
 	bool reply = !strcmp(view->kind.s, "agent.chat.assistant_message");
 
-	if (show->plain ? !FIRST_TEXT(view->data, text, "message", "text") :
-			  !FIRST_TEXT(view->data, text, "message", "text", "input", "reason", "waitingReason", "error"))
+	if (show->plain ? !FIRST_TEXT(view->data, text, "message", "text")
+			: !FIRST_TEXT(view->data, text, "message", "text", "input", "reason", "waitingReason", "error"))
 		(void)FIRST_TEXT(view->whole, text, "message");
 	if (!strcmp(view->kind.s, "agent.step_completed") && repeats_reply(show, view, text) && !FIRST_TEXT(view->whole, text, "message"))
 		buf_addstr(text, "done");

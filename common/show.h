@@ -14,14 +14,14 @@ enum show_time { SHOW_UTC, SHOW_LOCAL, SHOW_NO_TIME };
 
 struct show {
 	/* in */
-	const char *agent;  /* who speaks when the event does not say; NULL: "agent" */
+	const char *agent; /* who speaks when the event does not say; NULL: "agent" */
 	enum show_time time;
-	bool fold;	    /* runs of white space become one blank (one event, one line) */
-	bool plain;	    /* the shorter rendering of section 14.4: no time, no reasons, line breaks as they are */
-	bool color, raw;    /* raw: nothing is made safe */
+	bool fold;	 /* runs of white space become one blank (one event, one line) */
+	bool plain;	 /* the shorter rendering of section 14.4: no time, no reasons, line breaks as they are */
+	bool color, raw; /* raw: nothing is made safe */
 	/* private */
 	struct buf last_reply;
-	bool in_delta;	    /* a line is open: deltas are being added to it */
+	bool in_delta; /* a line is open: deltas are being added to it */
 	struct buf delta_turn;
 };
 

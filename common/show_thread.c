@@ -146,7 +146,8 @@ show_command(struct show *show, const struct event_view *view, struct span item,
 	(void)FIRST_TEXT(item, &text, "command");
 	(void)jtext_get_string(item, "status", &status);
 	(void)jtext_get(item, "exitCode", &code);
-	bad = completed && (strcmp(status.s, "completed") || (code.s && jtext_type(code) == JTEXT_NUMBER && !(code.n == 1 && *code.s == '0')));
+	bad = completed &&
+	    (strcmp(status.s, "completed") || (code.s && jtext_type(code) == JTEXT_NUMBER && !(code.n == 1 && *code.s == '0')));
 	if (!completed)
 		agent_line(show, view->whole, view->data, "command", &text, to);
 	else if (bad) {

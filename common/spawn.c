@@ -90,8 +90,8 @@ spawn_start(struct spawn *spawn, struct err *err)
 
 	spawn->in_fd = spawn->out_fd = spawn->err_fd = -1;
 	spawn->pid = -1;
-	if ((spawn->in == SPAWN_PIPE && !make_pipe(in)) || (spawn->out == SPAWN_PIPE && !make_pipe(out)) || (spawn->errs == SPAWN_PIPE && !make_pipe(errs)) ||
-	    !make_pipe(report) || (pid = fork()) < 0) {
+	if ((spawn->in == SPAWN_PIPE && !make_pipe(in)) || (spawn->out == SPAWN_PIPE && !make_pipe(out)) ||
+	    (spawn->errs == SPAWN_PIPE && !make_pipe(errs)) || !make_pipe(report) || (pid = fork()) < 0) {
 		err_errno(err, STATUS_IO, "unable to start '%s'", spawn->argv[0]);
 		goto fail;
 	}
@@ -111,7 +111,8 @@ spawn_start(struct spawn *spawn, struct err *err)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		errno = error;
-		err_errno(err, error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR ? STATUS_CONFIG : STATUS_IO, "unable to start '%s'", spawn->argv[0]);
+		err_errno(err, error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR ? STATUS_CONFIG : STATUS_IO,
+		    "unable to start '%s'", spawn->argv[0]);
 		goto fail;
 	}
 	spawn->in_fd = *ours[0];

@@ -15,7 +15,7 @@ struct sse {
 	sse_event_cb *event;
 	sse_comment_cb *comment;
 	void *payload;
-	struct buf line;       /* the part of a line that came so far */
+	struct buf line; /* the part of a line that came so far */
 	struct buf data, type, id;
 	int retry_ms;
 	bool has_data, after_cr, begun, stopped;

@@ -30,7 +30,8 @@ statedir_find(const char *state, const char *store, struct buf *to, struct err *
 	else if (home && *home == '/')
 		buf_addf(to, "%s/.local/state/agentutils/gateway", home);
 	else
-		return err_set(err, STATUS_CONFIG, "unable to choose a state directory: neither XDG_STATE_HOME nor HOME is set; use --state");
+		return err_set(
+		    err, STATUS_CONFIG, "unable to choose a state directory: neither XDG_STATE_HOME nor HOME is set; use --state");
 	return true;
 }
 

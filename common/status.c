@@ -7,8 +7,8 @@ const char *
 status_word(int status)
 {
 	switch (status) {
-#define STATUS_CASE(name, number, word, meaning) \
-	case number: \
+#define STATUS_CASE(name, number, word, meaning)                                                                                           \
+	case number:                                                                                                                       \
 		return word;
 		STATUS_TABLE(STATUS_CASE)
 #undef STATUS_CASE

@@ -130,14 +130,16 @@ subject_next(struct subject *subject, struct err *err)
 				return SUBJECT_BAD;
 			}
 			if (jtext_type(record) != JTEXT_OBJECT) {
-				err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: not a JSON object", (unsigned long long)subject->in.count);
+				err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: not a JSON object",
+				    (unsigned long long)subject->in.count);
 				return SUBJECT_BAD;
 			}
 			subject->record = record;
 			read_record(subject, record);
 			return SUBJECT_OK;
 		case LINE_LONG:
-			err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it has %zu bytes, more than %u", (unsigned long long)subject->in.count, n, SUBJECT_LINE_MAX);
+			err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it has %zu bytes, more than %u",
+			    (unsigned long long)subject->in.count, n, SUBJECT_LINE_MAX);
 			return SUBJECT_BAD;
 		case LINE_ERROR:
 			err_errno(err, STATUS_IO, "unable to read standard input");

@@ -236,8 +236,9 @@ read_record(struct span record, struct tokens *tokens)
 		token->user = xmemdup0(user.s, user.len);
 	if (!wrong && !read_lists(record, token))
 		wrong = "workspaces or scopes";
-	if (!wrong && (!read_time(record, "createdAt", &token->created_ms) || token->created_ms == TOKEN_NEVER || !read_time(record, "expiresAt", &token->expires_ms) ||
-			  !read_time(record, "revokedAt", &token->revoked_ms)))
+	if (!wrong &&
+	    (!read_time(record, "createdAt", &token->created_ms) || token->created_ms == TOKEN_NEVER ||
+		!read_time(record, "expiresAt", &token->expires_ms) || !read_time(record, "revokedAt", &token->revoked_ms)))
 		wrong = "a time";
 	buf_release(&id);
 	buf_release(&hash);
@@ -418,8 +419,8 @@ tokens_lock(const char *file, struct err *err)
 /* ---- a new one */
 
 struct token *
-tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, size_t n_workspaces, unsigned given, int64_t now_ms, int64_t expires_ms,
-    struct buf *ret_token, struct err *err)
+tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, size_t n_workspaces, unsigned given, int64_t now_ms,
+    int64_t expires_ms, struct buf *ret_token, struct err *err)
 {
 	unsigned char secret[32];
 	struct buf id = BUF_INIT;
@@ -427,7 +428,8 @@ tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, siz
 	size_t i, start = ret_token->len;
 
 	if (!good_name(user, strlen(user))) {
-		err_set(err, STATUS_USAGE, "unable to use this name of a user: expected 1 to %d bytes of UTF-8 without control characters", TOKEN_NAME_MAX);
+		err_set(err, STATUS_USAGE, "unable to use this name of a user: expected 1 to %d bytes of UTF-8 without control characters",
+		    TOKEN_NAME_MAX);
 		return NULL;
 	}
 	if (tokens->n == TOKENS_MAX) {
@@ -441,8 +443,9 @@ tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, siz
 	token = append(tokens);
 	for (i = 0; i < n_workspaces; i++)
 		if (!add_workspace(token, workspaces[i], strlen(workspaces[i]))) {
-			err_set(err, STATUS_USAGE, "unable to use this workspace: expected at most %d, each of 1 to %d bytes of UTF-8 without control characters", TOKEN_WORKSPACES_MAX,
-			    TOKEN_NAME_MAX);
+			err_set(err, STATUS_USAGE,
+			    "unable to use this workspace: expected at most %d, each of 1 to %d bytes of UTF-8 without control characters",
+			    TOKEN_WORKSPACES_MAX, TOKEN_NAME_MAX);
 			token_release(token);
 			tokens->n--;
 			buf_release(&id);

@@ -32,7 +32,7 @@ struct token {
 	unsigned char hash[SHA256_BYTES];
 	char *user, **workspaces;
 	size_t n_workspaces;
-	bool everywhere;    /* every workspace: "*" */
+	bool everywhere; /* every workspace: "*" */
 	unsigned scopes;
 	int64_t created_ms; /* wall clock */
 	int64_t expires_ms; /* TOKEN_NEVER */
@@ -45,7 +45,10 @@ struct tokens {
 	bool found; /* there is a file, even an empty one */
 };
 
-#define TOKENS_INIT { NULL, 0, false }
+#define TOKENS_INIT                                                                                                                        \
+	{                                                                                                                                  \
+		NULL, 0, false                                                                                                             \
+	}
 
 /* Replaces what is in tokens. No file is no error. Errors: STATUS_CONFIG with file and line. */
 bool tokens_read(struct tokens *tokens, const char *file, struct err *err) USE_RESULT;
@@ -58,8 +61,8 @@ int tokens_lock(const char *file, struct err *err);
 
 /* Adds a token whose user, workspaces ("*" for every one; none is "*" too), scopes and end are given; appends the token itself, which
  * is nowhere else. Errors: STATUS_USAGE for a name that cannot be, STATUS_CONFLICT when there are TOKENS_MAX. */
-struct token *tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, size_t n_workspaces, unsigned scopes, int64_t now_ms, int64_t expires_ms,
-    struct buf *ret_token, struct err *err);
+struct token *tokens_add(struct tokens *tokens, const char *user, char *const *workspaces, size_t n_workspaces, unsigned scopes,
+    int64_t now_ms, int64_t expires_ms, struct buf *ret_token, struct err *err);
 
 struct token *tokens_find(const struct tokens *tokens, const char *id, size_t n); /* NULL: none */
 

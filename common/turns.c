@@ -15,9 +15,9 @@ struct approval {
 };
 
 struct turns {
-	char *wanted;	    /* NULL: every turn */
-	struct buf open;    /* "": none in progress */
-	struct buf last;    /* the turn that ended last: a second end changes nothing */
+	char *wanted;	 /* NULL: every turn */
+	struct buf open; /* "": none in progress */
+	struct buf last; /* the turn that ended last: a second end changes nothing */
 	int outcome;
 	struct approval *approvals;
 	size_t n, size;

@@ -74,7 +74,8 @@ recognize(struct turnstream *stream, const struct event_view *view)
 	struct buf turn = BUF_INIT;
 	struct span value;
 
-	if (strcmp(view->kind.s, "turn.started") || !view->data.s || !jtext_get_string(view->whole, "turnId", &turn) || memchr(turn.s, '\0', turn.len))
+	if (strcmp(view->kind.s, "turn.started") || !view->data.s || !jtext_get_string(view->whole, "turnId", &turn) ||
+	    memchr(turn.s, '\0', turn.len))
 		goto out;
 	if (jtext_get(view->data, "clientRequestId", &value) && jtext_type(value) == JTEXT_STRING) {
 		if (jtext_is_string(value, stream->request_id.s))
@@ -261,7 +262,8 @@ turnstream_step(struct turnstream *stream, struct err *err)
 	if (stream->outcome >= 0)
 		return FOLLOW_DONE;
 	if (stream->too_much) {
-		err_set(err, STATUS_PROTOCOL, "unable to %s: more than %u bytes of events came before its answer", stream->what.s, TURNSTREAM_KEPT_MAX);
+		err_set(err, STATUS_PROTOCOL, "unable to %s: more than %u bytes of events came before its answer", stream->what.s,
+		    TURNSTREAM_KEPT_MAX);
 		return FOLLOW_FAILED;
 	}
 	return result;

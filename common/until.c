@@ -21,7 +21,8 @@ until_add(struct until_set *set, const char *word, struct err *err)
 	else if (!strcmp(word, "never"))
 		return true;
 	else if (!strchr(word, '.') && !strchr(word, '/'))
-		return err_set(err, STATUS_USAGE, "unable to use --until '%s': expected terminal, waiting, never or an event kind as agent.waiting", word);
+		return err_set(err, STATUS_USAGE,
+		    "unable to use --until '%s': expected terminal, waiting, never or an event kind as agent.waiting", word);
 	else if (set->n == UNTIL_KINDS_MAX)
 		return err_set(err, STATUS_USAGE, "more than %d kinds for --until", UNTIL_KINDS_MAX);
 	else

@@ -50,7 +50,8 @@ check_answer(const struct api *api, const struct http_answer *answer, size_t n, 
 	if (!jtext_check(answer->body.s, answer->body.len, false, &value, NULL) || !jtext_get_i64(value, "accepted", &accepted))
 		return api_fail(api, answer, what, err);
 	if (accepted != (int64_t)n)
-		return err_set(err, STATUS_PROTOCOL, "unable to %s: %s took %lld of %zu", what, api->address.given.s, (long long)accepted, n);
+		return err_set(
+		    err, STATUS_PROTOCOL, "unable to %s: %s took %lld of %zu", what, api->address.given.s, (long long)accepted, n);
 	return true;
 }
 
@@ -71,7 +72,8 @@ uplink_send(struct uplink *uplink, struct api *api, const char *key, struct err 
 	buf_addstr(&body, "]}");
 	if (!key)
 		key_add(&fresh);
-	ok = post_json(api, url.s, &body, key ? key : fresh.s, uplink->patient, what.s, &answer, err) && check_answer(api, &answer, uplink->n, what.s, err);
+	ok = post_json(api, url.s, &body, key ? key : fresh.s, uplink->patient, what.s, &answer, err) &&
+	    check_answer(api, &answer, uplink->n, what.s, err);
 	http_answer_release(&answer);
 	buf_reset(&uplink->events);
 	uplink->n = 0;

@@ -23,7 +23,10 @@ struct uplink {
 	bool patient; /* a server that cannot be reached is tried again for a while (post.h) */
 };
 
-#define UPLINK_INIT { .thread = BUF_INIT, .events = BUF_INIT }
+#define UPLINK_INIT                                                                                                                        \
+	{                                                                                                                                  \
+		.thread = BUF_INIT, .events = BUF_INIT                                                                                     \
+	}
 void uplink_release(struct uplink *uplink);
 
 /* Is there room for one more event whose payload has n bytes? An empty batch always has. */

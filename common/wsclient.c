@@ -20,7 +20,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define READ_STEP 65536
-#define STEPS 16       /* reads in one wsclient_step(), so that others get a turn */
+#define STEPS 16	  /* reads in one wsclient_step(), so that others get a turn */
 #define UNSENT_LOOK_MS 20 /* when output waits: between two tries, for callers who only wait for input */
 
 struct wsclient {
@@ -29,13 +29,13 @@ struct wsclient {
 	struct wspeer *peer;
 	wsclient_text_cb *text;
 	void *payload;
-	struct buf first;   /* what came with the answer's head */
-	struct buf out;	    /* frames that have not gone */
-	char *read;	    /* READ_STEP bytes */
+	struct buf first; /* what came with the answer's head */
+	struct buf out;	  /* frames that have not gone */
+	char *read;	  /* READ_STEP bytes */
 	int64_t ping_ms, pong_ms, heard, pinged;
-	bool enough;	    /* the callback wants no more for now */
-	bool more;	    /* there may be more to read without waiting */
-	bool lost;	    /* the connection has ended */
+	bool enough; /* the callback wants no more for now */
+	bool more;   /* there may be more to read without waiting */
+	bool lost;   /* the connection has ended */
 	char reason[CURL_ERROR_SIZE];
 };
 
@@ -64,7 +64,8 @@ static void
 set_options(struct wsclient *client, const struct wsclient_settings *settings, const char *url)
 {
 	const struct http_settings *http = settings->http;
-	int64_t left = deadline_left(settings->deadline), timeout = http->connect_timeout_ms ? http->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	int64_t left = deadline_left(settings->deadline),
+		timeout = http->connect_timeout_ms ? http->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	CURL *easy = client->easy;
 
 	curl_easy_setopt(easy, CURLOPT_URL, url);
@@ -204,7 +205,9 @@ read_head(struct wsclient *client, struct buf *bytes, int64_t deadline, struct h
 		if (bytes->len > WSCLIENT_HEAD_MAX)
 			return err_set(err, STATUS_PROTOCOL, "the head of the answer is longer than %d bytes", WSCLIENT_HEAD_MAX);
 		if (!receive(client, bytes, deadline, &over, err))
-			return over ? err_set(err, bytes->len ? STATUS_PROTOCOL : STATUS_UNREACHABLE, "the connection ended before there was an answer") : false;
+			return over ? err_set(err, bytes->len ? STATUS_PROTOCOL : STATUS_UNREACHABLE,
+					  "the connection ended before there was an answer")
+				    : false;
 	}
 	if (memchr(bytes->s, '\0', (size_t)(end - bytes->s)) || bytes->len < 12 || strncmp(bytes->s, "HTTP/1.", 7) || bytes->s[8] != ' ' ||
 	    !num_u64(bytes->s + 9, 3, &status) || status < 100)
@@ -271,20 +274,23 @@ check_answer(const struct http_answer *answer, const struct buf *key, struct err
 	bool ok;
 
 	wspeer_add_accept(&accept, key->s, key->len);
-	ok = header_is(answer, "upgrade", "websocket", false) && header_is(answer, "connection", "upgrade", false) && header_is(answer, "sec-websocket-accept", accept.s, true) &&
-	    !has_header(answer, "sec-websocket-extensions") && !has_header(answer, "sec-websocket-protocol");
+	ok = header_is(answer, "upgrade", "websocket", false) && header_is(answer, "connection", "upgrade", false) &&
+	    header_is(answer, "sec-websocket-accept", accept.s, true) && !has_header(answer, "sec-websocket-extensions") &&
+	    !has_header(answer, "sec-websocket-protocol");
 	buf_release(&accept);
 	return ok || err_set(err, STATUS_PROTOCOL, "the answer to the WebSocket handshake is wrong");
 }
 
 static bool
-shake_hands(struct wsclient *client, const struct wsclient_settings *settings, const char *url, struct http_answer *answer, struct buf *bytes, struct err *err)
+shake_hands(struct wsclient *client, const struct wsclient_settings *settings, const char *url, struct http_answer *answer,
+    struct buf *bytes, struct err *err)
 {
 	struct buf key = BUF_INIT, request = BUF_INIT;
 	bool ok;
 
 	wspeer_add_key(&key);
-	ok = make_request(settings, url, &key, &request, err) && send_all(client, &request, settings->deadline, err) && read_head(client, bytes, settings->deadline, answer, err);
+	ok = make_request(settings, url, &key, &request, err) && send_all(client, &request, settings->deadline, err) &&
+	    read_head(client, bytes, settings->deadline, answer, err);
 	while (ok && answer->status < 200 && answer->status != 101)
 		ok = read_head(client, bytes, settings->deadline, answer, err);
 	if (ok && answer->status != 101) {
@@ -337,7 +343,8 @@ wsclient_open(const struct wsclient_settings *settings, struct http_answer *answ
 		ok = shake_hands(client, settings, url.s, answer, &bytes, err);
 	if (ok) {
 		client->heard = clock_monotonic_ms();
-		client->peer = wspeer_new(WSPEER_CLIENT, settings->message_max ? settings->message_max : WSCLIENT_MESSAGE_MAX, &peer_events, client);
+		client->peer = wspeer_new(
+		    WSPEER_CLIENT, settings->message_max ? settings->message_max : WSCLIENT_MESSAGE_MAX, &peer_events, client);
 		client->more = true;
 		buf_add(&client->first, bytes.s, bytes.len);
 	} else {
@@ -444,7 +451,8 @@ wsclient_step(struct wsclient *client, struct err *err)
 	if (wspeer_broken(client->peer))
 		return err_set(err, STATUS_PROTOCOL, "the server broke the WebSocket protocol (%d)", wspeer_code(client->peer));
 	if (*wspeer_reason(client->peer))
-		return err_set(err, STATUS_UNREACHABLE, "the server said goodbye: %d %s", wspeer_code(client->peer), wspeer_reason(client->peer));
+		return err_set(
+		    err, STATUS_UNREACHABLE, "the server said goodbye: %d %s", wspeer_code(client->peer), wspeer_reason(client->peer));
 	return err_set(err, STATUS_UNREACHABLE, "the server said goodbye: %d", wspeer_code(client->peer));
 }
 

@@ -17,8 +17,8 @@ struct wsclient;
 #define WSCLIENT_MESSAGE_MAX (16u << 20) /* bytes of one message, unless said otherwise */
 #define WSCLIENT_PING_MS 30000
 #define WSCLIENT_PONG_MS 10000
-#define WSCLIENT_HEAD_MAX 65536	   /* bytes of the answer's head */
-#define WSCLIENT_REFUSAL_MAX 65536 /* bytes of a refusal's body that are kept */
+#define WSCLIENT_HEAD_MAX 65536	       /* bytes of the answer's head */
+#define WSCLIENT_REFUSAL_MAX 65536     /* bytes of a refusal's body that are kept */
 #define WSCLIENT_UNSENT_MAX (1u << 20) /* bytes that the other side does not take */
 
 /* One text message, borrowed; never from inside wsclient_open(). The client may be used, not freed. Return false: nothing more is read for

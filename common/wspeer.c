@@ -29,12 +29,12 @@ struct wspeer {
 	void *payload;
 	const unsigned char *in; /* what wspeer_feed() was given and wslay has not taken */
 	size_t left;
-	struct buf out;		 /* the frame that is being made */
+	struct buf out; /* the frame that is being made */
 	/* the frame that comes */
-	uint64_t missing;	 /* bytes of it */
+	uint64_t missing; /* bytes of it */
 	uint8_t opcode;
 	bool inside, fin;
-	struct buf control;	 /* its payload, when it is a control frame */
+	struct buf control; /* its payload, when it is a control frame */
 	/* the message that comes */
 	struct buf message;
 	unsigned fragments;
@@ -87,7 +87,9 @@ make_mask(uint8_t *to, size_t n, void *payload)
 struct wspeer *
 wspeer_new(enum wspeer_role role, size_t message_max, const struct wspeer_events *events, void *payload)
 {
-	static const struct wslay_frame_callbacks callbacks = { .send_callback = give_output, .recv_callback = take_input, .genmask_callback = make_mask };
+	static const struct wslay_frame_callbacks callbacks = {
+		.send_callback = give_output, .recv_callback = take_input, .genmask_callback = make_mask
+	};
 	struct wspeer *peer = xcalloc(1, sizeof *peer);
 
 	if (wslay_frame_context_init(&peer->ctx, &callbacks, peer))
@@ -228,7 +230,8 @@ refuse(struct wspeer *peer, int code)
 static bool
 may_be_sent(int code)
 {
-	return (code >= 1000 && code <= 1014 && code != 1004 && code != CODE_NONE && code != CODE_ABNORMAL) || (code >= 3000 && code <= 4999);
+	return (code >= 1000 && code <= 1014 && code != 1004 && code != CODE_NONE && code != CODE_ABNORMAL) ||
+	    (code >= 3000 && code <= 4999);
 }
 
 static void
@@ -268,7 +271,10 @@ begin_frame(struct wspeer *peer, const struct wslay_frame_iocb *frame)
 	case WSLAY_PONG:
 		buf_reset(&peer->control);
 		/* a goodbye has nothing, or a code: half a code is neither */
-		return frame->fin && frame->payload_length <= CONTROL_MAX && (frame->opcode != WSLAY_CONNECTION_CLOSE || frame->payload_length != 1) ? 0 : CODE_PROTOCOL;
+		return frame->fin && frame->payload_length <= CONTROL_MAX &&
+			(frame->opcode != WSLAY_CONNECTION_CLOSE || frame->payload_length != 1)
+		    ? 0
+		    : CODE_PROTOCOL;
 	case WSLAY_TEXT_FRAME:
 	case WSLAY_BINARY_FRAME:
 		if (peer->started)

@@ -61,8 +61,8 @@ size_t wspeer_text_head(unsigned char head[WSPEER_HEAD_MAX], size_t n);
 
 /* ---- the handshake's texts */
 
-void wspeer_add_key(struct buf *to);		     /* a fresh one */
-bool wspeer_key_valid(const char *key, size_t n);    /* base64 of 16 bytes */
+void wspeer_add_key(struct buf *to);		  /* a fresh one */
+bool wspeer_key_valid(const char *key, size_t n); /* base64 of 16 bytes */
 void wspeer_add_accept(struct buf *to, const char *key, size_t n);
 
 #endif

@@ -48,17 +48,35 @@
 #include "statedir.h"
 #include "timers/timers.h"
 
-#define LISTEN_MAX 16	    /* addresses */
-#define HOSTS_MAX 64	    /* --allow-host */
-#define RATE 1000	    /* requests per second of one principal, see --rate */
-#define GRACE_MS 10000	    /* for requests and handlers in progress when asked to stop */
-#define A2A_MAX 65536	    /* bytes of one message between agents */
+#define LISTEN_MAX 16  /* addresses */
+#define HOSTS_MAX 64   /* --allow-host */
+#define RATE 1000      /* requests per second of one principal, see --rate */
+#define GRACE_MS 10000 /* for requests and handlers in progress when asked to stop */
+#define A2A_MAX 65536  /* bytes of one message between agents */
 #define DEFAULT_LISTEN "127.0.0.1:4707"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_STATE, OPT_STORE, OPT_AGENTS, OPT_APPLY_COMMANDS, OPT_HITL, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_MAX_CONNECTIONS, OPT_SECRETS, OPT_RATE, OPT_RECORD, OPT_RUNTIME, OPT_TURN_TIMEOUT, OPT_APPROVAL_TIMEOUT };
+enum {
+	OPT_LISTEN = OPT_OWN,
+	OPT_STATE,
+	OPT_STORE,
+	OPT_AGENTS,
+	OPT_APPLY_COMMANDS,
+	OPT_HITL,
+	OPT_ALLOW_HOST,
+	OPT_READY_FD,
+	OPT_PING,
+	OPT_MAX_CONNECTIONS,
+	OPT_SECRETS,
+	OPT_RATE,
+	OPT_RECORD,
+	OPT_RUNTIME,
+	OPT_TURN_TIMEOUT,
+	OPT_APPROVAL_TIMEOUT
+};
 
 static const struct opt opts[] = {
-	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
+	{ 'l', "listen", "ADDRESS",
+	    "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
 	{ OPT_STATE, "state", "DIR", "where the log is kept (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
 	{ OPT_STORE, "store", "URL", "sqlite:/path of the log's file, instead of --state" },
 	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
@@ -68,16 +86,18 @@ static const struct opt opts[] = {
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this gateway by; may be given several times" },
 	{ OPT_SECRETS, "secrets", "FILE", "names and patterns of secrets that are never stored, besides the built-in ones" },
 	{ OPT_RATE, "rate", "N", "requests per second of one caller with a token, twice as many at once (default 1000, 0: no limit)" },
-	{ OPT_RUNTIME, "runtime", "COMMAND", "the runtime of turns, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server, else agent-runtime-mock)" },
+	{ OPT_RUNTIME, "runtime", "COMMAND",
+	    "the runtime of turns, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server, else agent-runtime-mock)" },
 	{ OPT_TURN_TIMEOUT, "turn-timeout", "DURATION", "time a turn may take, not counting that of its approvals (default 30m)" },
-	{ OPT_APPROVAL_TIMEOUT, "approval-timeout", "DURATION", "time after which an approval that nobody answers is declined (default 5m)" },
+	{ OPT_APPROVAL_TIMEOUT, "approval-timeout", "DURATION",
+	    "time after which an approval that nobody answers is declined (default 5m)" },
 	{ 'n', "check", NULL, "check the configuration, the manifests and the state, and exit" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
 	{ OPT_MAX_CONNECTIONS, "max-connections", "N", "connections at once (default 10000, as far as the limit of open files goes)" },
 	{ OPT_RECORD, "record", "FILE", "append every answer to FILE, a JSON line each, to find a fault" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -588,8 +608,12 @@ listen_everywhere(struct gateway *gateway)
 static void
 start_services(struct gateway *gateway)
 {
-	struct services_settings settings = { .base = gateway->base, .secrets = gateway->secrets, .log = gateway->log, .agents = gateway->agents,
-		.default_mode = gateway->chat_settings.default_mode, .apply_commands = gateway->apply_commands };
+	struct services_settings settings = { .base = gateway->base,
+		.secrets = gateway->secrets,
+		.log = gateway->log,
+		.agents = gateway->agents,
+		.default_mode = gateway->chat_settings.default_mode,
+		.apply_commands = gateway->apply_commands };
 	struct err err = ERR_INIT;
 
 	gateway->services = services_new(&settings);
@@ -745,7 +769,19 @@ finish(struct gateway *gateway)
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .ready_fd = -1, .ping_ms = 15000, .turn_ms = COMPASS_TURN_MS, .approval_ms = COMPASS_APPROVAL_MS, .provider = { .command = BUF_INIT }, .auth_settings = { .rate = RATE, .burst = 2 * RATE }, .where = BUF_INIT, .dir = BUF_INIT, .questions = BUF_INIT, .tokens = BUF_INIT, .audit_file = BUF_INIT, .url = BUF_INIT, .audit = AUDIT_INIT };
+	struct gateway gateway = { .ready_fd = -1,
+		.ping_ms = 15000,
+		.turn_ms = COMPASS_TURN_MS,
+		.approval_ms = COMPASS_APPROVAL_MS,
+		.provider = { .command = BUF_INIT },
+		.auth_settings = { .rate = RATE, .burst = 2 * RATE },
+		.where = BUF_INIT,
+		.dir = BUF_INIT,
+		.questions = BUF_INIT,
+		.tokens = BUF_INIT,
+		.audit_file = BUF_INIT,
+		.url = BUF_INIT,
+		.audit = AUDIT_INIT };
 	struct err err = ERR_INIT;
 	int key;
 

@@ -12,7 +12,7 @@ struct err;
 
 void notify(const char *state); /* "READY=1" */
 bool notify_ready_fd(int fd, struct err *err) USE_RESULT;
-int notify_listen_fds(void); /* how many sockets were handed over, from descriptor 3 on */
+int notify_listen_fds(void);	  /* how many sockets were handed over, from descriptor 3 on */
 int64_t notify_watchdog_ms(void); /* how often WATCHDOG=1 is due; 0: never */
 
 #endif

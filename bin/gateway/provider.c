@@ -137,8 +137,9 @@ provider_choose(struct provider *provider, const char *command, const char *self
 		if (command)
 			set_shell(provider, command);
 		else
-			provider->missing = provider->which == PROVIDER_LOCAL_DOCKER ? "AGENT_RUNTIME_ENDPOINT is missing" :
-										       "DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing";
+			provider->missing = provider->which == PROVIDER_LOCAL_DOCKER
+			    ? "AGENT_RUNTIME_ENDPOINT is missing"
+			    : "DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing";
 		break;
 	case PROVIDER_COUNT:
 		break;

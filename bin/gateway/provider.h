@@ -8,10 +8,10 @@
 
 struct provider {
 	enum compass_provider which;
-	const char *argv[4];  /* of the stdio runtime, NULL-ended; points into `command` */
+	const char *argv[4]; /* of the stdio runtime, NULL-ended; points into `command` */
 	struct buf command;
-	const char *missing;  /* there is none, and why; static */
-	bool fallback;	      /* nobody chose, and nothing else was found */
+	const char *missing; /* there is none, and why; static */
+	bool fallback;	     /* nobody chose, and nothing else was found */
 };
 
 /* command: --runtime, or NULL. self: the directory of this program, with a slash at its end. */

@@ -32,17 +32,17 @@
 #include "status.h"
 #include "xalloc.h"
 
-#define START_MS 60000			    /* the agent's greeting, and a session */
-#define TURN_MS 3600000			    /* a turn */
-#define CANCEL_MS 5000			    /* an agent that was told to stop; then it is ended */
-#define STOP_MS 1000			    /* between SIGTERM and SIGKILL */
-#define AGENT_LINE_MAX (16u * 1024 * 1024)  /* bytes in one line of the agent */
-#define AGENT_HELD_MAX (64u * 1024 * 1024)  /* bytes that it does not read */
-#define TOOLS_MAX 1000			    /* tool calls of a turn; more are not shown */
-#define TOOL_TEXT_MAX (1024u * 1024)	    /* bytes of what a tool call gave that are kept */
-#define ASKS_MAX 64			    /* open questions of a turn; more are refused */
-#define BEFORE_MAX 65536u		    /* bytes of what was said before, told to a session that does not know it */
-#define WORDS_MAX 64			    /* words of --command */
+#define START_MS 60000			   /* the agent's greeting, and a session */
+#define TURN_MS 3600000			   /* a turn */
+#define CANCEL_MS 5000			   /* an agent that was told to stop; then it is ended */
+#define STOP_MS 1000			   /* between SIGTERM and SIGKILL */
+#define AGENT_LINE_MAX (16u * 1024 * 1024) /* bytes in one line of the agent */
+#define AGENT_HELD_MAX (64u * 1024 * 1024) /* bytes that it does not read */
+#define TOOLS_MAX 1000			   /* tool calls of a turn; more are not shown */
+#define TOOL_TEXT_MAX (1024u * 1024)	   /* bytes of what a tool call gave that are kept */
+#define ASKS_MAX 64			   /* open questions of a turn; more are refused */
+#define BEFORE_MAX 65536u		   /* bytes of what was said before, told to a session that does not know it */
+#define WORDS_MAX 64			   /* words of --command */
 
 enum { OPT_COMMAND = OPT_OWN, OPT_STATE, OPT_AUTH, OPT_KEY_ENV, OPT_START, OPT_TURN };
 
@@ -86,7 +86,7 @@ struct talk {
 	struct acp *acp;
 	struct serve_turn *turn;
 	enum state state;
-	bool fresh;	    /* the session knows nothing yet */
+	bool fresh; /* the session knows nothing yet */
 	int64_t deadline;
 	struct buf steered; /* said while it worked; goes along when it is done */
 	struct tool *tools;
@@ -99,8 +99,8 @@ struct talk {
 /* A question of the agent that a person decides. */
 struct asked {
 	struct talk *talk;
-	struct buf id;		/* of the agent's request; "" when it is answered */
-	struct buf options[4];	/* by kind */
+	struct buf id;	       /* of the agent's request; "" when it is answered */
+	struct buf options[4]; /* by kind */
 	size_t tool;
 	struct asked *next;
 };
@@ -300,7 +300,8 @@ is_patch(struct span call)
 	struct span kind, contents, key, entry, type;
 	size_t pos = 0;
 
-	if (jtext_get(call, "kind", &kind) && (jtext_is_string(kind, "edit") || jtext_is_string(kind, "delete") || jtext_is_string(kind, "move")))
+	if (jtext_get(call, "kind", &kind) &&
+	    (jtext_is_string(kind, "edit") || jtext_is_string(kind, "delete") || jtext_is_string(kind, "move")))
 		return true;
 	if (jtext_get(call, "content", &contents) && jtext_type(contents) == JTEXT_ARRAY)
 		while (jtext_each(contents, &pos, &key, &entry))
@@ -475,8 +476,9 @@ agent_start(struct acp *acp, struct err *err)
 	(void)fcntl(acp->in_fd, F_SETFL, O_NONBLOCK);
 	(void)fcntl(acp->out_fd, F_SETFL, O_NONBLOCK);
 	line_init(&acp->line, acp->out_fd, AGENT_LINE_MAX);
-	buf_addstr(&params, "{\"protocolVersion\":1,\"clientCapabilities\":{\"fs\":{\"readTextFile\":true,\"writeTextFile\":true},\"terminal\":false},"
-			    "\"clientInfo\":{\"name\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"}}");
+	buf_addstr(&params,
+	    "{\"protocolVersion\":1,\"clientCapabilities\":{\"fs\":{\"readTextFile\":true,\"writeTextFile\":true},\"terminal\":false},"
+	    "\"clientInfo\":{\"name\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"}}");
 	request(acp, NULL, CALL_INITIALIZE, &params);
 	buf_release(&params);
 	return true;
@@ -670,7 +672,11 @@ end_refused(struct talk *talk, const char *what, struct span error)
 	buf_addf(&message, "the agent refused %s: %s", what, said.len ? said.s : "no reason given");
 	if (code == -32000)
 		buf_addstr(&message, "; log in with the agent's own command, or give --auth");
-	end(talk, message.s, code == -32000 ? "\"unauthorized\"" : code == -32602 || code == -32600 ? "\"badRequest\"" : INTERNAL, details.len ? details.s : NULL);
+	end(talk, message.s,
+	    code == -32000			   ? "\"unauthorized\""
+		: code == -32602 || code == -32600 ? "\"badRequest\""
+						   : INTERNAL,
+	    details.len ? details.s : NULL);
 	buf_release(&message);
 	buf_release(&said);
 	buf_release(&details);
@@ -733,10 +739,12 @@ take_greeting(struct acp *acp, struct span result)
 	int64_t version = 0;
 
 	if (!jtext_get_i64(result, "protocolVersion", &version) || version != 1) {
-		buf_addf(&acp->dying, "the agent speaks version %lld of the Agent Client Protocol, and this runtime version 1", (long long)version);
+		buf_addf(&acp->dying, "the agent speaks version %lld of the Agent Client Protocol, and this runtime version 1",
+		    (long long)version);
 		return;
 	}
-	acp->loads = jtext_get(result, "agentCapabilities", &capabilities) && jtext_get(capabilities, "loadSession", &value) && jtext_type(value) == JTEXT_TRUE;
+	acp->loads = jtext_get(result, "agentCapabilities", &capabilities) && jtext_get(capabilities, "loadSession", &value) &&
+	    jtext_type(value) == JTEXT_TRUE;
 	if (!acp->auth) {
 		all_ready(acp);
 		return;
@@ -963,7 +971,8 @@ take_permission(struct talk *talk, const char *id, struct span params)
 	if (jtext_get(params, "toolCall", &call))
 		tool = take_tool(talk, call);
 	if (!tool || talk->n_asked >= ASKS_MAX) {
-		respond_error(talk->acp, id, tool ? -32603 : -32602, tool ? "too many questions are open" : "there is no tool call to decide about");
+		respond_error(
+		    talk->acp, id, tool ? -32603 : -32602, tool ? "too many questions are open" : "there is no tool call to decide about");
 		return;
 	}
 	asked = xcalloc(1, sizeof *asked);
@@ -1000,7 +1009,8 @@ take_permission(struct talk *talk, const char *id, struct span params)
 		jtext_add_string(&ask, "cwd", thread->cwd.s, thread->cwd.len);
 	}
 	buf_addch(&ask, '}');
-	serve_ask(turn, tool->patch ? "item/fileChange/requestApproval" : "item/commandExecution/requestApproval", &ask, on_answered, asked);
+	serve_ask(
+	    turn, tool->patch ? "item/fileChange/requestApproval" : "item/commandExecution/requestApproval", &ask, on_answered, asked);
 	buf_release(&ask);
 	buf_release(&title);
 }
@@ -1014,14 +1024,17 @@ take_file(struct talk *talk, const char *id, struct span params, bool writes)
 	int64_t line = 1, limit = 0;
 	bool ok;
 
-	if (!jtext_get_string(params, "path", &path) || strlen(path.s) != path.len || (writes && !jtext_get_string(params, "content", &text)))
+	if (!jtext_get_string(params, "path", &path) || strlen(path.s) != path.len ||
+	    (writes && !jtext_get_string(params, "content", &text)))
 		respond_error(talk->acp, id, -32602, "path and content must be texts");
 	else if (writes && (!may_write(thread) || talk->turn->interrupted))
-		respond_error(talk->acp, id, -32603, talk->turn->interrupted ? "the turn is interrupted" : "the sandbox of this thread is read-only");
+		respond_error(
+		    talk->acp, id, -32603, talk->turn->interrupted ? "the turn is interrupted" : "the sandbox of this thread is read-only");
 	else {
 		(void)jtext_get_i64(params, "line", &line);
 		(void)jtext_get_i64(params, "limit", &limit);
-		ok = writes ? acp_file_write(thread->cwd.s, path.s, text.s, text.len, &err) : acp_file_read(thread->cwd.s, path.s, line, limit, &text, &err);
+		ok = writes ? acp_file_write(thread->cwd.s, path.s, text.s, text.len, &err)
+			    : acp_file_read(thread->cwd.s, path.s, line, limit, &text, &err);
 		buf_addch(&result, '{');
 		if (!writes)
 			jtext_add_string(&result, "content", text.s, text.len);
@@ -1114,7 +1127,8 @@ agent_read(struct acp *acp)
 			return;
 		case LINE_EOF:
 		case LINE_ERROR:
-			buf_addstr(&acp->dying, "the agent ended in the middle of its work; its own messages are in the log of this runtime");
+			buf_addstr(
+			    &acp->dying, "the agent ended in the middle of its work; its own messages are in the log of this runtime");
 			return;
 		}
 	} while (!acp->dying.len && line_ready(&acp->line));
@@ -1247,7 +1261,13 @@ int
 main(int argc, char *argv[])
 {
 	struct acp acp = { .start_ms = START_MS, .turn_ms = TURN_MS, .held = BUF_INIT, .dying = BUF_INIT };
-	struct serve_engine engine = { .name = "acp", .model = "", .turn = on_turn, .steer = on_steer, .interrupt = on_interrupt, .forget = on_forget, .payload = &acp };
+	struct serve_engine engine = { .name = "acp",
+		.model = "",
+		.turn = on_turn,
+		.steer = on_steer,
+		.interrupt = on_interrupt,
+		.forget = on_forget,
+		.payload = &acp };
 	const char *words[WORDS_MAX + 1], *state = NULL;
 	char *command = NULL;
 	struct err err = ERR_INIT;

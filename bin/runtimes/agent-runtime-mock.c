@@ -35,7 +35,7 @@ static const struct opt opts[] = {
 	{ OPT_DRAIN, "drain", NULL, "at the end of the input finish the turns under way first" },
 	{ OPT_COUNTED, "counted-ids", NULL, "number the ids, and leave the time out, so that equal input gives equal output" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {

@@ -28,13 +28,26 @@
 #include "xalloc.h"
 
 #define TURN_TIMEOUT_MS 600000
-#define SILENCE_MS 120000     /* a model may think for so long without a byte */
-#define CONTEXT_MAX 200000    /* bytes of what was said before */
+#define SILENCE_MS 120000  /* a model may think for so long without a byte */
+#define CONTEXT_MAX 200000 /* bytes of what was said before */
 #define KEY_FILE_MAX 65536
 #define SYSTEM_MAX (1024 * 1024)
 #define ANSWER_MAX (16u * 1024 * 1024) /* bytes of an answer that is not streamed */
 
-enum { OPT_ENDPOINT = OPT_OWN, OPT_MODEL, OPT_API_KIND, OPT_SYSTEM, OPT_SYSTEM_FILE, OPT_KEY, OPT_KEY_ENV, OPT_STATE, OPT_CONTEXT, OPT_TURN, OPT_SILENCE, OPT_CACERT };
+enum {
+	OPT_ENDPOINT = OPT_OWN,
+	OPT_MODEL,
+	OPT_API_KIND,
+	OPT_SYSTEM,
+	OPT_SYSTEM_FILE,
+	OPT_KEY,
+	OPT_KEY_ENV,
+	OPT_STATE,
+	OPT_CONTEXT,
+	OPT_TURN,
+	OPT_SILENCE,
+	OPT_CACERT
+};
 
 static const struct opt opts[] = {
 	{ OPT_ENDPOINT, "endpoint", "URL", "the endpoint (default OPENAI_BASE_URL, else http://127.0.0.1:11434/v1)" },
@@ -156,8 +169,9 @@ make_request(const struct openai *openai, const struct serve_turn *turn, struct 
 static void
 take_usage(struct serve_turn *turn, struct span usage)
 {
-	static const char *const names[4][3] = { { "prompt_tokens", "input_tokens", NULL }, { "prompt_tokens_details", "input_tokens_details", "cached_tokens" },
-		{ "completion_tokens", "output_tokens", NULL }, { "completion_tokens_details", "output_tokens_details", "reasoning_tokens" } };
+	static const char *const names[4][3] = { { "prompt_tokens", "input_tokens", NULL },
+		{ "prompt_tokens_details", "input_tokens_details", "cached_tokens" }, { "completion_tokens", "output_tokens", NULL },
+		{ "completion_tokens_details", "output_tokens_details", "reasoning_tokens" } };
 	struct span part;
 	size_t i, k;
 
@@ -397,7 +411,8 @@ finish(struct talk *talk, bool ok, const struct err *err)
 	else if (!ok && err->status == STATUS_UNREACHABLE)
 		end(talk, err->text, "{\"httpConnectionFailed\":{\"httpStatusCode\":null}}", NULL);
 	else
-		end(talk, ok ? "the endpoint's answer ended before it was whole" : err->text, "{\"responseStreamDisconnected\":{\"httpStatusCode\":null}}", NULL);
+		end(talk, ok ? "the endpoint's answer ended before it was whole" : err->text,
+		    "{\"responseStreamDisconnected\":{\"httpStatusCode\":null}}", NULL);
 }
 
 /* ---- turns */
@@ -523,7 +538,8 @@ take_key(struct openai *openai, const char *file, const char *variable)
 		die(STATUS_CONFIG, "unable to take the key: '%s' is empty", file);
 	for (i = 0; i < openai->key.len; i++)
 		if ((unsigned char)openai->key.s[i] <= ' ' || (unsigned char)openai->key.s[i] >= 0x7f)
-			die(STATUS_CONFIG, "unable to use the key of '%s': it holds a blank, a control or a non-ASCII character", file ? file : variable);
+			die(STATUS_CONFIG, "unable to use the key of '%s': it holds a blank, a control or a non-ASCII character",
+			    file ? file : variable);
 	if (!file)
 		unsetenv(variable); /* nobody can read it there any more */
 }
@@ -532,7 +548,9 @@ int
 main(int argc, char *argv[])
 {
 	struct openai openai = { .address = ADDRESS_INIT, .turn_ms = TURN_TIMEOUT_MS, .silence_ms = SILENCE_MS, .context = CONTEXT_MAX };
-	struct serve_engine engine = { .name = "openai", .turn = on_turn, .interrupt = on_interrupt, .key = on_key, .has_key = has_key, .payload = &openai };
+	struct serve_engine engine = {
+		.name = "openai", .turn = on_turn, .interrupt = on_interrupt, .key = on_key, .has_key = has_key, .payload = &openai
+	};
 	struct http_settings settings = { .user_agent = "agentutils/" PACKAGE_VERSION };
 	const char *endpoint = getenv("OPENAI_BASE_URL"), *key_file = NULL, *key_env = "OPENAI_API_KEY", *state = NULL;
 	struct err err = ERR_INIT;

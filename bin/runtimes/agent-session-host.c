@@ -38,12 +38,13 @@
 enum { OPT_ALLOW_HOST = OPT_OWN, OPT_READY_FD };
 
 static const struct opt opts[] = {
-	{ 'l', "listen", "ADDRESS", "HOST:PORT, unix:/path or fd:N (default HOST and PORT, else 127.0.0.1:8080; port 0 picks one); may be given several times" },
+	{ 'l', "listen", "ADDRESS",
+	    "HOST:PORT, unix:/path or fd:N (default HOST and PORT, else 127.0.0.1:8080; port 0 picks one); may be given several times" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default SESSION_RUNTIME_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that callers may call this host by; may be given several times" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	OPT_STD,
-	OPT_END
+	OPT_END,
 };
 
 static const struct cmd cmd = {
@@ -215,7 +216,8 @@ read_environment(struct serve *serve)
 	serve->host_settings.call_ms = number("CODEX_RUNTIME_REQUEST_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
 	serve->host_settings.turn_ms = number("CODEX_RUNTIME_TURN_TIMEOUT_MS", 120000, 1000, INT_TOP, second);
 	serve->host_settings.init_ms = number("CODEX_RUNTIME_INIT_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
-	buf_addf(&serve->address, "%s:%lld", host && *host ? host : "127.0.0.1", (long long)number("PORT", 8080, 1, 65535, "a valid TCP port number"));
+	buf_addf(&serve->address, "%s:%lld", host && *host ? host : "127.0.0.1",
+	    (long long)number("PORT", 8080, 1, 65535, "a valid TCP port number"));
 	read_engine(serve);
 }
 

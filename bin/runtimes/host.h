@@ -18,8 +18,8 @@ struct request;
 #define HOST_TURNS_MAX 1000
 #define HOST_RING_MAX 500
 #define HOST_STREAMS_MAX 100
-#define HOST_NAME_MAX 512	      /* bytes of an identifier or a turn's id */
-#define HOST_NOTICE_MAX (64u * 1024)  /* bytes of a notice's params; longer ones are told as null */
+#define HOST_NAME_MAX 512	     /* bytes of an identifier or a turn's id */
+#define HOST_NOTICE_MAX (64u * 1024) /* bytes of a notice's params; longer ones are told as null */
 #define HOST_PING_MS 15000
 
 struct host_settings {

@@ -56,7 +56,8 @@ on_read(const struct runtime_reply *reply, void *payload)
 	if (!jtext_get(reply->result, "account", &account) || jtext_type(account) != JTEXT_OBJECT)
 		account = SPAN_NONE;
 	add_mode(host, account, &body);
-	jtext_add_bool(&body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
+	jtext_add_bool(
+	    &body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
 	buf_addstr(&body, ",\"account\":");
 	if (account.s)
 		jtext_compact(&body, account);
@@ -78,7 +79,8 @@ account_read(struct host *host, struct request *request)
 	read = xcalloc(1, sizeof *read);
 	read->host = host;
 	read->request = request;
-	(void)runtime_account_read(host->runtime, jtext_get(body, "refreshToken", &refresh) && jtext_type(refresh) == JTEXT_TRUE, on_read, read);
+	(void)runtime_account_read(
+	    host->runtime, jtext_get(body, "refreshToken", &refresh) && jtext_type(refresh) == JTEXT_TRUE, on_read, read);
 }
 
 /* ---- login */

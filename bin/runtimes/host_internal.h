@@ -29,8 +29,8 @@ struct job {
 	struct request *request; /* NULL: answered, or streamed */
 	struct stream *stream;	 /* NULL: none, or its reader has gone */
 	bool bootstrap, begun, stopped;
-	struct buf id, text;	 /* of a turn */
-	struct buf turn;	 /* the runtime's id */
+	struct buf id, text; /* of a turn */
+	struct buf turn;     /* the runtime's id */
 	uint64_t number, events;
 };
 
@@ -69,9 +69,10 @@ struct host {
 };
 
 void host_reply(struct request *request, int status, const struct buf *body);
-void host_refuse(struct request *request, int status, const char *code, const char *message, const struct buf *turn); /* turn: NULL or its id */
-void host_time(struct buf *to, const char *key, int64_t ms); /* 0: null */
-void host_text(struct buf *to, const char *key, const struct buf *text); /* "": null */
+void host_refuse(
+    struct request *request, int status, const char *code, const char *message, const struct buf *turn); /* turn: NULL or its id */
+void host_time(struct buf *to, const char *key, int64_t ms);						 /* 0: null */
+void host_text(struct buf *to, const char *key, const struct buf *text);				 /* "": null */
 
 /* A body that is absent or blank is {}. False: it has been answered. */
 bool host_body(struct request *request, struct span *ret) USE_RESULT;

@@ -246,7 +246,9 @@ on_thread(const struct runtime_reply *reply, void *payload)
 
 	if (reply->fault != RUNTIME_FAULT_NONE)
 		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
-	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) || jtext_get_string(reply->result, "threadId", &id)) || !id.len)
+	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) ||
+		     jtext_get_string(reply->result, "threadId", &id)) ||
+	    !id.len)
 		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id");
 	else {
 		take_thread(session, id.s);
@@ -322,7 +324,9 @@ add_cwd(const struct host *host, struct buf *to)
 static void
 turn_begin(struct job *job)
 {
-	struct runtime_turn_request request = { .new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms };
+	struct runtime_turn_request request = {
+		.new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms
+	};
 	struct session *session = job->session;
 	struct buf params = BUF_INIT;
 
@@ -376,7 +380,8 @@ job_new(struct host *host, struct request *request, const struct buf *identifier
 	struct job *job;
 
 	if (!session || session->n_jobs == HOST_WAITING_MAX) {
-		host_refuse(request, session ? 429 : 503, "RUNTIME_BUSY", session ? "Too many turns wait in this session" : "Too many sessions are in use", NULL);
+		host_refuse(request, session ? 429 : 503, "RUNTIME_BUSY",
+		    session ? "Too many turns wait in this session" : "Too many sessions are in use", NULL);
 		return NULL;
 	}
 	job = xcalloc(1, sizeof *job);

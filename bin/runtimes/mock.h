@@ -23,11 +23,11 @@ struct err;
 /* ---- script (mock_script.c) */
 
 struct block {
-	char *on;	      /* "turn", "start" or a method */
+	char *on;	       /* "turn", "start" or a method */
 	char *text, *contains; /* NULL: any */
-	char *unless;	      /* a file: the block is for when it does not exist */
-	int64_t nth;	      /* 0: any */
-	bool manual;	      /* the request is answered by an "answer" step, not before the first one */
+	char *unless;	       /* a file: the block is for when it does not exist */
+	int64_t nth;	       /* 0: any */
+	bool manual;	       /* the request is answered by an "answer" step, not before the first one */
 	struct span *steps;
 	size_t n;
 };
@@ -54,7 +54,7 @@ struct thread {
 	struct thread *next;
 	char id[MOCK_ID];
 	char *cwd, *host, *approval;
-	struct buf sandbox; /* JSON */
+	struct buf sandbox;	  /* JSON */
 	int64_t created, updated; /* Unix seconds */
 	struct buf preview;
 	struct player *turn; /* the one in progress */
@@ -72,29 +72,29 @@ enum wait { WAIT_NONE, WAIT_TIME, WAIT_ANSWER, WAIT_EVER };
 
 struct player {
 	struct player *next, **prev;
-	struct buf request;   /* id of the request as JSON, "" when there is none or it was answered */
-	struct buf message;   /* the request itself, when the built-in answer is still to be given */
+	struct buf request;	   /* id of the request as JSON, "" when there is none or it was answered */
+	struct buf message;	   /* the request itself, when the built-in answer is still to be given */
 	const struct block *block; /* NULL: the built-in turn */
 	struct thread *thread;	   /* NULL: no turn */
 	char turn[MOCK_ID];
-	struct buf text;	   /* what the person said */
-	struct buf params;	   /* of the request, JSON */
-	struct buf answer;	   /* the client's last answer: a decision, or the first text of an answered question */
+	struct buf text;   /* what the person said */
+	struct buf params; /* of the request, JSON */
+	struct buf answer; /* the client's last answer: a decision, or the first text of an answered question */
 	char *host;
 	int64_t nth;
 	struct frame frames[MOCK_DEPTH_MAX];
 	size_t depth;
 	enum wait wait;
-	int64_t until;	       /* WAIT_TIME: clock.h */
-	int64_t ask;	       /* WAIT_ANSWER: our request's id */
-	struct span asked;     /* the step that asks */
-	char item[MOCK_ID];    /* the open agent message, "" when none */
+	int64_t until;	    /* WAIT_TIME: clock.h */
+	int64_t ask;	    /* WAIT_ANSWER: our request's id */
+	struct span asked;  /* the step that asks */
+	char item[MOCK_ID]; /* the open agent message, "" when none */
 	char asked_item[MOCK_ID];
-	struct buf said;       /* its text so far */
-	struct buf saying;     /* of a "say": what is still to be said, from said_at on */
+	struct buf said;   /* its text so far */
+	struct buf saying; /* of a "say": what is still to be said, from said_at on */
 	size_t said_at;
-	int64_t chunk, pause;  /* of that "say" */
-	size_t output;	       /* bytes of all agent messages */
+	int64_t chunk, pause; /* of that "say" */
+	size_t output;	      /* bytes of all agent messages */
 	bool over;
 };
 
@@ -106,17 +106,17 @@ struct mock {
 	struct script script, builtin;
 	/* what happens */
 	bool greeted, deaf, stay, ignore_interrupt;
-	char **quiet;		/* notifications the client does not want */
+	char **quiet; /* notifications the client does not want */
 	size_t n_quiet;
 	struct thread *threads;
 	struct player *players;
 	int64_t next_ask, turns;
 	uint64_t ids;
-	struct buf seen;	/* names of methods, one a line, for nth */
+	struct buf seen; /* names of methods, one a line, for nth */
 	enum account account;
-	char login[MOCK_ID];	/* one that waits, "" when none */
+	char login[MOCK_ID]; /* one that waits, "" when none */
 	int64_t login_at;
-	struct buf out;		/* scratch for one message */
+	struct buf out; /* scratch for one message */
 };
 
 /* ---- mock_rpc.c: requests and their built-in answers */
@@ -158,7 +158,8 @@ bool player_true(struct span step, const char *key);
 void player_params(const struct player *player, struct buf *to);
 void player_send(struct mock *mock, const char *method, struct buf *params);
 void player_item(struct mock *mock, const struct player *player, const char *method, const struct buf *item);
-void player_delta(struct mock *mock, const struct player *player, const char *method, const char *item, const char *s, size_t n, const char *more);
+void player_delta(
+    struct mock *mock, const struct player *player, const char *method, const char *item, const char *s, size_t n, const char *more);
 void player_message_open(struct mock *mock, struct player *player);
 void player_message_add(struct mock *mock, struct player *player, const char *s, size_t n);
 void player_message_close(struct mock *mock, struct player *player);

@@ -27,7 +27,8 @@ account_updated(struct mock *mock)
 static void
 account_read(const struct mock *mock, const char *id)
 {
-	static const char *const accounts[] = { "null", "{\"type\":\"apiKey\"}", "{\"type\":\"chatgpt\",\"email\":\"mock@example.com\",\"planType\":\"plus\"}",
+	static const char *const accounts[] = { "null", "{\"type\":\"apiKey\"}",
+		"{\"type\":\"chatgpt\",\"email\":\"mock@example.com\",\"planType\":\"plus\"}",
 		"{\"type\":\"chatgpt\",\"email\":\"mock@example.com\",\"planType\":\"plus\"}" };
 	struct buf result = BUF_INIT;
 
@@ -134,8 +135,9 @@ logout(struct mock *mock, const char *id)
 static void
 read_limits(const struct mock *mock, const char *id)
 {
-	static const char snapshot[] = "{\"limitId\":\"mock\",\"limitName\":null,\"primary\":{\"usedPercent\":25,\"windowDurationMins\":300,\"resetsAt\":1893456000},"
-				       "\"secondary\":null,\"credits\":null,\"planType\":\"plus\"}";
+	static const char snapshot[] =
+	    "{\"limitId\":\"mock\",\"limitName\":null,\"primary\":{\"usedPercent\":25,\"windowDurationMins\":300,\"resetsAt\":1893456000},"
+	    "\"secondary\":null,\"credits\":null,\"planType\":\"plus\"}";
 	struct buf result = BUF_INIT;
 
 	if (mock->account == ACCOUNT_NONE)

@@ -66,8 +66,8 @@ mock_id(struct mock *mock, char ret[MOCK_ID])
 		die_errno(STATUS_IO, "unable to make an id");
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, MOCK_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-	    b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(ret, MOCK_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+	    b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 bool
@@ -120,8 +120,8 @@ take_text(struct span params, const char *key, char **to)
 static void
 take_sandbox(struct span params, struct buf *to)
 {
-	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" }, { "workspace-write", "{\"type\":\"workspaceWrite\"}" },
-		{ "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
+	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" },
+		{ "workspace-write", "{\"type\":\"workspaceWrite\"}" }, { "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
 	struct span value;
 	size_t i;
 
@@ -457,8 +457,9 @@ mock_builtin(struct mock *mock, struct span message)
 	else if (mock_account_call(mock, method.s, id.s, params))
 		;
 	else if (!strcmp(method.s, "model/list"))
-		mock_answer(id.s, "{\"data\":[{\"id\":\"mock\",\"model\":\"mock\",\"displayName\":\"Mock\",\"description\":\"says what it is told to\",\"hidden\":false,"
-				  "\"isDefault\":true,\"supportedReasoningEfforts\":[],\"defaultReasoningEffort\":\"none\"}],\"nextCursor\":null}");
+		mock_answer(id.s,
+		    "{\"data\":[{\"id\":\"mock\",\"model\":\"mock\",\"displayName\":\"Mock\",\"description\":\"says what it is told to\",\"hidden\":false,"
+		    "\"isDefault\":true,\"supportedReasoningEfforts\":[],\"defaultReasoningEffort\":\"none\"}],\"nextCursor\":null}");
 	else {
 		buf_addf(&text, "Invalid request: unknown method `%.100s`", method.s);
 		mock_refuse(id.s, INVALID, text.s);

@@ -349,7 +349,8 @@ play(struct mock *mock, struct player *player, struct span step)
 
 	if (jtext_each(step, &pos, &key, &value))
 		jtext_string(key, &word);
-	if (!word.len || (!play_anywhere(mock, player, step, word.s, value) && (!player->thread || !play_in_turn(mock, player, step, word.s, value)))) {
+	if (!word.len ||
+	    (!play_anywhere(mock, player, step, word.s, value) && (!player->thread || !play_in_turn(mock, player, step, word.s, value)))) {
 		jtext_compact(&text, step);
 		warn("unable to play the step %s", text.s);
 	}

@@ -174,7 +174,8 @@ player_item(struct mock *mock, const struct player *player, const char *method, 
 }
 
 void
-player_delta(struct mock *mock, const struct player *player, const char *method, const char *item, const char *s, size_t n, const char *more)
+player_delta(
+    struct mock *mock, const struct player *player, const char *method, const char *item, const char *s, size_t n, const char *more)
 {
 	struct buf params = BUF_INIT;
 
@@ -538,7 +539,8 @@ player_answered(struct mock *mock, struct player *player, struct span result)
 		finish_work(mock, player, player->asked);
 		return;
 	}
-	send_work(mock, player, player->asked, "item/completed", !strcmp(answer, "decline") || !strcmp(answer, "cancel") ? "declined" : "failed");
+	send_work(
+	    mock, player, player->asked, "item/completed", !strcmp(answer, "decline") || !strcmp(answer, "cancel") ? "declined" : "failed");
 	if (!strcmp(answer, "cancel"))
 		player_turn_end(mock, player, "interrupted", NULL);
 }

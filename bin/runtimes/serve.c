@@ -61,8 +61,8 @@ serve_id(char ret[SERVE_ID])
 		die_errno(STATUS_IO, "unable to make an id");
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, SERVE_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-	    b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(ret, SERVE_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+	    b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static void
@@ -276,7 +276,11 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 		serve_notify(serve, "error", &params);
 		buf_release(&params);
 	}
-	tell_turn(turn, "turn/completed", turn->interrupted ? "interrupted" : error.len ? "failed" : "completed", error.len ? error.s : NULL);
+	tell_turn(turn, "turn/completed",
+	    turn->interrupted ? "interrupted"
+		: error.len   ? "failed"
+			      : "completed",
+	    error.len ? error.s : NULL);
 	thread->turn = NULL;
 	buf_release(&error);
 	buf_release(&turn->input);
@@ -418,7 +422,8 @@ turn_interrupt(struct serve *serve, const char *request, struct span params)
 /* ---- asking the client */
 
 void
-serve_ask(struct serve_turn *turn, const char *method, const struct buf *params, void (*answered)(struct serve_turn *, struct span, void *), void *payload)
+serve_ask(struct serve_turn *turn, const char *method, const struct buf *params, void (*answered)(struct serve_turn *, struct span, void *),
+    void *payload)
 {
 	struct serve *serve = turn->serve;
 	struct ask *ask = xcalloc(1, sizeof *ask);
@@ -464,7 +469,8 @@ tell_account(struct serve *serve)
 {
 	struct buf params = BUF_INIT;
 
-	buf_addstr(&params, serve->engine->has_key(serve) ? "{\"authMode\":\"apikey\",\"planType\":null}" : "{\"authMode\":null,\"planType\":null}");
+	buf_addstr(&params,
+	    serve->engine->has_key(serve) ? "{\"authMode\":\"apikey\",\"planType\":null}" : "{\"authMode\":null,\"planType\":null}");
 	serve_notify(serve, "account/updated", &params);
 	buf_release(&params);
 }
@@ -477,8 +483,9 @@ account(struct serve *serve, const char *request, const char *method, struct spa
 	struct span type;
 
 	if (!strcmp(method, "account/read"))
-		serve_answer(request, engine->has_key && engine->has_key(serve) ? "{\"account\":{\"type\":\"apiKey\"},\"requiresOpenaiAuth\":false}" :
-		    "{\"account\":null,\"requiresOpenaiAuth\":false}");
+		serve_answer(request,
+		    engine->has_key && engine->has_key(serve) ? "{\"account\":{\"type\":\"apiKey\"},\"requiresOpenaiAuth\":false}"
+							      : "{\"account\":null,\"requiresOpenaiAuth\":false}");
 	else if (!strcmp(method, "account/rateLimits/read"))
 		serve_refuse(request, "this runtime has no rate limits to read");
 	else if (!engine->key)
@@ -523,7 +530,8 @@ models(struct serve *serve, const char *request)
 		jtext_add_string(&result, "id", model, strlen(model));
 		jtext_add_string(&result, "model", model, strlen(model));
 		jtext_add_string(&result, "displayName", model, strlen(model));
-		buf_addstr(&result, ",\"description\":\"\",\"hidden\":false,\"isDefault\":true,\"supportedReasoningEfforts\":[],\"defaultReasoningEffort\":\"medium\"}");
+		buf_addstr(&result,
+		    ",\"description\":\"\",\"hidden\":false,\"isDefault\":true,\"supportedReasoningEfforts\":[],\"defaultReasoningEffort\":\"medium\"}");
 	}
 	buf_addstr(&result, "],\"nextCursor\":null}");
 	serve_answer(request, result.s);
@@ -540,7 +548,8 @@ greet(struct serve *serve, const char *request, struct span params)
 	size_t pos = 0;
 
 	serve->greeted = true;
-	if (jtext_get(params, "capabilities", &capabilities) && jtext_get(capabilities, "optOutNotificationMethods", &quiet) && jtext_type(quiet) == JTEXT_ARRAY)
+	if (jtext_get(params, "capabilities", &capabilities) && jtext_get(capabilities, "optOutNotificationMethods", &quiet) &&
+	    jtext_type(quiet) == JTEXT_ARRAY)
 		while (jtext_each(quiet, &pos, &key, &name)) {
 			buf_init(&text);
 			if (!jtext_string(name, &text))
@@ -548,7 +557,9 @@ greet(struct serve *serve, const char *request, struct span params)
 			serve->quiet = xrealloc(serve->quiet, (serve->n_quiet + 1) * sizeof *serve->quiet);
 			serve->quiet[serve->n_quiet++] = buf_detach(&text, NULL);
 		}
-	buf_addf(&result, "{\"userAgent\":\"agentutils-%s/%s\",\"platformFamily\":\"unix\",\"platformOs\":\"linux\",\"codexHome\":", serve->engine->name, PACKAGE_VERSION);
+	buf_addf(&result,
+	    "{\"userAgent\":\"agentutils-%s/%s\",\"platformFamily\":\"unix\",\"platformOs\":\"linux\",\"codexHome\":", serve->engine->name,
+	    PACKAGE_VERSION);
 	jtext_quote(&result, serve->directory ? serve->directory : "", serve->directory ? strlen(serve->directory) : 0);
 	buf_addch(&result, '}');
 	serve_answer(request, result.s);

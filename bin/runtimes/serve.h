@@ -55,16 +55,17 @@ struct serve_turn {
 };
 
 struct serve_engine {
-	const char *name;				 /* modelProvider */
-	const char *model;				 /* of threads that name none; "" when the engine knows */
-	void (*turn)(struct serve_turn *turn);		 /* begin it; the end may come from inside */
+	const char *name;					  /* modelProvider */
+	const char *model;					  /* of threads that name none; "" when the engine knows */
+	void (*turn)(struct serve_turn *turn);			  /* begin it; the end may come from inside */
 	void (*steer)(struct serve_turn *turn, struct span text); /* NULL: the text is added to what was said, and the turn goes on */
-	void (*interrupt)(struct serve_turn *turn);	 /* stop; serve_end() must follow, now or soon */
-	void (*forget)(struct serve_thread *thread);	 /* NULL: nothing to free */
+	void (*interrupt)(struct serve_turn *turn);		  /* stop; serve_end() must follow, now or soon */
+	void (*forget)(struct serve_thread *thread);		  /* NULL: nothing to free */
 	/* A key that was given at run time, "" for logout; NULL: there are no accounts. */
 	void (*key)(struct serve *serve, const char *key);
 	bool (*has_key)(const struct serve *serve);
-	void (*models)(struct serve *serve, const char *request); /* NULL: the engine's one model is listed. Answers by serve_answer() or serve_refuse(). */
+	void (*models)(struct serve *serve,
+	    const char *request); /* NULL: the engine's one model is listed. Answers by serve_answer() or serve_refuse(). */
 	void *payload;
 };
 
@@ -91,8 +92,8 @@ void serve_message_end(struct serve_turn *turn);
 /* An item of another type, JSON with "id" and "type". */
 void serve_item(struct serve_turn *turn, bool completed, const struct buf *item);
 /* Asks the client about the turn. answered comes once with the result, or SPAN_NONE (refused, or the turn is over). */
-void serve_ask(struct serve_turn *turn, const char *method, const struct buf *params, void (*answered)(struct serve_turn *turn, struct span result, void *payload),
-    void *payload);
+void serve_ask(struct serve_turn *turn, const char *method, const struct buf *params,
+    void (*answered)(struct serve_turn *turn, struct span result, void *payload), void *payload);
 /* completed when message is NULL, else failed (with codexErrorInfo as JSON, or NULL); a turn that was interrupted ends so whatever is said. */
 void serve_end(struct serve_turn *turn, const char *message, const char *info, const char *details);
 void serve_session(struct serve_thread *thread, const char *s, size_t n); /* the engine's name for it */

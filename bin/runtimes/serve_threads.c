@@ -175,7 +175,8 @@ take_kept(struct serve_thread *thread, struct span line)
 			jtext_compact(&thread->sandbox, value);
 		}
 	} else if (jtext_get_string(line, "text", &text))
-		say(thread, jtext_get(line, "role", &value) && jtext_is_string(value, "assistant") ? "assistant" : "user", text.s, text.len);
+		say(thread, jtext_get(line, "role", &value) && jtext_is_string(value, "assistant") ? "assistant" : "user", text.s,
+		    text.len);
 	else
 		take(line, "session", &thread->session);
 	buf_release(&text);
@@ -247,8 +248,8 @@ thread_free(struct serve *serve, struct serve_thread *thread)
 static void
 take_sandbox(struct span params, struct buf *to)
 {
-	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" }, { "workspace-write", "{\"type\":\"workspaceWrite\"}" },
-		{ "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
+	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" },
+		{ "workspace-write", "{\"type\":\"workspaceWrite\"}" }, { "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
 	struct span value;
 	size_t i;
 
@@ -282,7 +283,8 @@ take_instructions(struct serve_thread *thread, struct span params)
 	jtext_get_string(params, "developerInstructions", &developer);
 	if (base.len || developer.len) {
 		buf_reset(&thread->instructions);
-		buf_addf(&thread->instructions, "%s%s%s", base.len ? base.s : "", base.len && developer.len ? "\n\n" : "", developer.len ? developer.s : "");
+		buf_addf(&thread->instructions, "%s%s%s", base.len ? base.s : "", base.len && developer.len ? "\n\n" : "",
+		    developer.len ? developer.s : "");
 	}
 	buf_release(&base);
 	buf_release(&developer);

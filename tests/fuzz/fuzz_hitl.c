@@ -15,7 +15,8 @@ check_stem(const char *s, size_t n, enum hitl_rule rule)
 	struct buf stem = BUF_INIT;
 
 	hitl_stem(&stem, s, n, rule);
-	if (strspn(stem.s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != stem.len || stem.len > n + sizeof "question")
+	if (strspn(stem.s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != stem.len ||
+	    stem.len > n + sizeof "question")
 		abort();
 	buf_release(&stem);
 }

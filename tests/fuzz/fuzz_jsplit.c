@@ -27,7 +27,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct span value;
 	struct err err;
 
-	if (jsplit_feed(split, (const char *)bytes, cut, &err) && jsplit_feed(split, (const char *)bytes + cut, n - cut, &err) && jsplit_end(split, &err))
+	if (jsplit_feed(split, (const char *)bytes, cut, &err) && jsplit_feed(split, (const char *)bytes + cut, n - cut, &err) &&
+	    jsplit_end(split, &err))
 		if (!jtext_check(jsplit_rest(split).s, jsplit_rest(split).n, false, &value, NULL))
 			abort();
 	jsplit_free(split);

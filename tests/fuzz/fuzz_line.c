@@ -29,7 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	close(fds[1]);
 	line_init(&line, fds[0], MAX);
 	while ((result = line_next(&line, &s, &len)) != LINE_EOF) {
-		if ((result == LINE_OK && (len > MAX || s[len])) || (result == LINE_LONG && len <= MAX) || (result != LINE_OK && result != LINE_LONG))
+		if ((result == LINE_OK && (len > MAX || s[len])) || (result == LINE_LONG && len <= MAX) ||
+		    (result != LINE_OK && result != LINE_LONG))
 			abort();
 		given++;
 	}

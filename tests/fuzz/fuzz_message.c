@@ -31,7 +31,8 @@ feed(struct message *message, const char *s, size_t n)
 
 	if (!message_read(message, s, n))
 		return;
-	if (strlen(message->method.s) != message->method.len || jtext_type(message->params) != JTEXT_OBJECT || !utf8_valid(message->text.s, message->text.len))
+	if (strlen(message->method.s) != message->method.len || jtext_type(message->params) != JTEXT_OBJECT ||
+	    !utf8_valid(message->text.s, message->text.len))
 		abort();
 	if (message->type != MESSAGE_NOTIFICATION) {
 		jtext_compact(&text, message->id);
@@ -46,7 +47,8 @@ feed(struct message *message, const char *s, size_t n)
 	if (jtext_get(message->params, "error", &value))
 		message_turn_error(value, &text, &info, &http);
 	message_turn_error(message->params, &text, &info, &http);
-	if (!utf8_valid(text.s, text.len) || !utf8_valid(info.s, info.len) || memchr(text.s, '\n', text.len) || memchr(info.s, '\n', info.len))
+	if (!utf8_valid(text.s, text.len) || !utf8_valid(info.s, info.len) || memchr(text.s, '\n', text.len) ||
+	    memchr(info.s, '\n', info.len))
 		abort();
 	buf_reset(&text);
 	message_add_sandbox(&text, message->params);

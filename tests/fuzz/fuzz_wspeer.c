@@ -63,8 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	run(WSPEER_SERVER, bytes, n, n ? n : 1, &whole);
 	run(WSPEER_SERVER, bytes, n, 1, &cut);
-	if (whole.messages.len != cut.messages.len || memcmp(whole.messages.s, cut.messages.s, cut.messages.len) || whole.output.len != cut.output.len ||
-	    memcmp(whole.output.s, cut.output.s, cut.output.len))
+	if (whole.messages.len != cut.messages.len || memcmp(whole.messages.s, cut.messages.s, cut.messages.len) ||
+	    whole.output.len != cut.output.len || memcmp(whole.output.s, cut.output.s, cut.output.len))
 		abort();
 	run(WSPEER_CLIENT, bytes, n, 7, &client);
 	buf_release(&whole.messages);

@@ -21,7 +21,10 @@
 #include "tap.h"
 
 #define LONG_MS 20000 /* nothing takes that long */
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s)                                                                                                                            \
+	{                                                                                                                                  \
+		(s), sizeof(s) - 1                                                                                                         \
+	}
 
 static struct event_base *base;
 static char mock_path[4096], script_path[4096], flag_path[4096];
@@ -54,7 +57,8 @@ write_script(const char *text)
 static inline void
 on_event(const struct runtime_event *event, void *payload)
 {
-	static const char *const outcomes[] = { "completed", "interrupted", "failed" }, *const hows[] = { "answered", "timeout", "withdrawn" };
+	static const char *const outcomes[] = { "completed", "interrupted", "failed" },
+				 *const hows[] = { "answered", "timeout", "withdrawn" };
 	struct run *run = payload;
 	struct runtime_status status;
 
@@ -98,7 +102,8 @@ on_event(const struct runtime_event *event, void *payload)
 
 			if (run->result)
 				answer.result = (struct span){ run->result, strlen(run->result) };
-			if (!runtime_approval_answer(run->runtime, event->approval, &answer) || runtime_approval_answer(run->runtime, event->approval, &answer))
+			if (!runtime_approval_answer(run->runtime, event->approval, &answer) ||
+			    runtime_approval_answer(run->runtime, event->approval, &answer))
 				buf_addstr(&run->log, "NOT OPEN\n");
 		}
 		break;
@@ -392,11 +397,11 @@ run_end(const char *dir)
 	return done();
 }
 
-#define TIMED(test) \
-	do { \
-		int64_t began = clock_monotonic_ms(); \
-		test(); \
-		printf("# " #test ": %lld ms\n", (long long)(clock_monotonic_ms() - began)); \
+#define TIMED(test)                                                                                                                        \
+	do {                                                                                                                               \
+		int64_t began = clock_monotonic_ms();                                                                                      \
+		test();                                                                                                                    \
+		printf("# " #test ": %lld ms\n", (long long)(clock_monotonic_ms() - began));                                               \
 	} while (0)
 
 #endif

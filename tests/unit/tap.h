@@ -13,8 +13,7 @@
 
 static int tap_count, tap_failed;
 
-static inline bool PRINTF(4, 5)
-tap_ok(bool good, const char *file, int line, const char *fmt, ...)
+static inline bool PRINTF(4, 5) tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 {
 	va_list args;
 

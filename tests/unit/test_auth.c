@@ -60,7 +60,8 @@ add_token(const char *user, const char *workspace, unsigned scopes, struct buf *
 	struct err err = ERR_INIT;
 
 	if (!tokens_read(&tokens, tokens_file.s, &err) ||
-	    !tokens_add(&tokens, user, workspaces, workspace ? 1 : 0, scopes, clock_wall_ms(), TOKEN_NEVER, ret, &err) || !tokens_write(&tokens, tokens_file.s, &err))
+	    !tokens_add(&tokens, user, workspaces, workspace ? 1 : 0, scopes, clock_wall_ms(), TOKEN_NEVER, ret, &err) ||
+	    !tokens_write(&tokens, tokens_file.s, &err))
 		abort();
 	tokens_release(&tokens);
 }
@@ -125,7 +126,8 @@ test_open_door(struct auth *auth)
 	judged(auth, "POST", "", AUTH_ADMIN, "local", "without tokens a caller of this machine may do everything");
 	judged(auth, "POST", "Authorization: Bearer x\r\n", 0, "local", "whatever it brings");
 	judged(auth, "GET", "Origin: http://evil.example\r\n", 0, "CSRF_ORIGIN_DENIED", "but no foreign page");
-	judged(auth, "GET", "Origin: http://localhost:3000\r\n", 0, "CSRF_ORIGIN_DENIED", "the web's origin is foreign too, unless it was named");
+	judged(auth, "GET", "Origin: http://localhost:3000\r\n", 0, "CSRF_ORIGIN_DENIED",
+	    "the web's origin is foreign too, unless it was named");
 	judged(auth, "POST", "Origin: http://localhost:80\r\n", 0, "local", "the gateway's own page is not");
 	conn.peer = PEER_REMOTE;
 	judged(auth, "GET", "", 0, "FORBIDDEN", "nor another machine");
@@ -147,9 +149,12 @@ test_tokens(struct auth *auth, const struct buf *ann)
 	with(auth, "GET", &bearer, "", 0, "ann", "another machine may");
 	conn.peer = PEER_LOOPBACK;
 	principal = caller(auth, bearer.s);
-	ok(principal_member(principal, "acme", 4) && !principal_member(principal, "acm", 3) && !principal_member(principal, "acme2", 5) && !principal_everywhere(principal),
+	ok(principal_member(principal, "acme", 4) && !principal_member(principal, "acm", 3) && !principal_member(principal, "acme2", 5) &&
+		!principal_everywhere(principal),
 	    "it belongs to its workspaces only");
-	ok(principal_workspaces(principal) == 1 && !strcmp(principal_workspace(principal, 0), "acme") && !strncmp(principal_token(principal), ann->s + 4, 12), "which can be listed");
+	ok(principal_workspaces(principal) == 1 && !strcmp(principal_workspace(principal, 0), "acme") &&
+		!strncmp(principal_token(principal), ann->s + 4, 12),
+	    "which can be listed");
 	principal_unref(principal);
 	buf_release(&bearer);
 }
@@ -164,7 +169,8 @@ test_sessions(struct auth *auth, const struct buf *ann)
 	bool idle;
 
 	ok(auth_session_open(auth, principal, &set, &err), "a session opens");
-	ok(!strncmp(set.s, "__Host-compass_session=", 23) && !strcmp(strchr(set.s, ';'), "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=28800") && strcspn(set.s, ";") == 23 + 43,
+	ok(!strncmp(set.s, "__Host-compass_session=", 23) &&
+		!strcmp(strchr(set.s, ';'), "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=28800") && strcspn(set.s, ";") == 23 + 43,
 	    "its cookie is as the contract says");
 	line = cookie(&set);
 	with(auth, "GET", &line, "", AUTH_READ, "ann", "it is its token's user");
@@ -182,7 +188,8 @@ test_sessions(struct auth *auth, const struct buf *ann)
 	with(auth, "GET", &line, "Upgrade: websocket\r\nOrigin: http://localhost:3000\r\n", 0, "ann", "then it is granted");
 	with(auth, "GET", &line, "Authorization: Bearer x\r\n", 0, "UNAUTHORIZED", "a token that is given counts more, right or wrong");
 	judged(auth, "POST", "Cookie: __Host-compass_session=unknown\r\n", 0, "CSRF_ORIGIN_REQUIRED", "Origin comes before everything");
-	judged(auth, "POST", "Cookie: __Host-compass_session=unknown\r\nOrigin: http://localhost:3000\r\n", 0, "UNAUTHORIZED", "then who it is");
+	judged(auth, "POST", "Cookie: __Host-compass_session=unknown\r\nOrigin: http://localhost:3000\r\n", 0, "UNAUTHORIZED",
+	    "then who it is");
 	judged(auth, "GET", "Cookie: __Host-compass_session=%E0%\r\n", 0, "UNAUTHORIZED", "a cookie that cannot be read is unknown");
 	judged(auth, "GET", "Cookie: __Host-compass_session=\r\n", 0, "UNAUTHORIZED", "an empty one is none");
 	buf_addf(&bad, "Cookie: x%.*s\r\n", (int)strcspn(set.s, ";"), set.s);
@@ -227,7 +234,8 @@ test_ends(struct auth *auth, struct buf *ann)
 	revoke_token(ann);
 	for (deadline = deadline_in(5000); auth_holds(auth, principal) && deadline_left(deadline);)
 		poll(NULL, 0, 5);
-	ok(auth_holds(auth, kept) && !auth_holds(auth, principal) && !auth_holds(auth, session), "a revoked token ends with its sessions, and no other");
+	ok(auth_holds(auth, kept) && !auth_holds(auth, principal) && !auth_holds(auth, session),
+	    "a revoked token ends with its sessions, and no other");
 	with(auth, "GET", &line, "", 0, "UNAUTHORIZED", "its cookie is unknown");
 	with(auth, "GET", &bearer, "", 0, "UNAUTHORIZED", "and so is it");
 	principal_unref(principal);
@@ -245,7 +253,8 @@ static void
 test_restart(void)
 {
 	struct auth_settings settings = { .tokens_file = tokens_file.s };
-	struct buf ann = BUF_INIT, bob = BUF_INIT, bearer, other, set = BUF_INIT, kept, closed, revoked, file = BUF_INIT, gone = BUF_INIT, text = BUF_INIT;
+	struct buf ann = BUF_INIT, bob = BUF_INIT, bearer, other, set = BUF_INIT, kept, closed, revoked, file = BUF_INIT, gone = BUF_INIT,
+		   text = BUF_INIT;
 	struct err err = ERR_INIT;
 	struct auth *auth;
 	struct principal *principal;
@@ -286,7 +295,8 @@ test_restart(void)
 	with(auth, "GET", &closed, "", 0, "UNAUTHORIZED", "what was closed is not");
 	with(auth, "GET", &revoked, "", 0, "UNAUTHORIZED", "nor what belongs to a token that has ended");
 	buf_reset(&text);
-	ok(buf_read_file(&text, file.s, 100000, &err) && strchr(text.s, '\n') == text.s + text.len - 1, "and what is over is gone from the file");
+	ok(buf_read_file(&text, file.s, 100000, &err) && strchr(text.s, '\n') == text.s + text.len - 1,
+	    "and what is over is gone from the file");
 	auth_free(auth);
 	unlink(file.s);
 	buf_release(&ann);
@@ -325,11 +335,13 @@ test_times(void)
 		abort();
 	line = cookie(&set);
 	with(auth, "GET", &line, "", 0, "SESSION_IDLE_TIMEOUT", "a session that slept too long is told so");
-	judged(auth, "GET", "x-clarity-token: s3cret\r\nOrigin: https://WEB.example\r\n", AUTH_ADMIN, "operator", "a web that was named may come with a token");
+	judged(auth, "GET", "x-clarity-token: s3cret\r\nOrigin: https://WEB.example\r\n", AUTH_ADMIN, "operator",
+	    "a web that was named may come with a token");
 	request = ask("GET", "x-clarity-token: s3cret\r\n");
 	principal_unref(principal);
 	principal = auth_judge(auth, request, 0, &verdict);
-	ok(!principal && verdict.status == 429 && !strcmp(verdict.code, "RATE_LIMITED") && verdict.retry_after == 1, "too often: 429, and when to come back");
+	ok(!principal && verdict.status == 429 && !strcmp(verdict.code, "RATE_LIMITED") && verdict.retry_after == 1,
+	    "too often: 429, and when to come back");
 	request_free(request);
 	auth_free(auth);
 	settings.rate = 0;

@@ -26,7 +26,9 @@ read_text(const char *text, size_t n)
 static void
 test_run_event(void)
 {
-	ok(READ(" {\"seq\":13,\"at\":\"x\",\"kind\":\"agent.waiting\",\"level\":\"info\",\"message\":\"m\",\"data\":{\"runId\":\" r 1\\n\"}} "), "an event is read");
+	ok(READ(
+	       " {\"seq\":13,\"at\":\"x\",\"kind\":\"agent.waiting\",\"level\":\"info\",\"message\":\"m\",\"data\":{\"runId\":\" r 1\\n\"}} "),
+	    "an event is read");
 	is_int(view.seq, 13, "its seq");
 	is_buf(&view.kind, "agent.waiting", "its kind");
 	is_buf(&view.run, "r 1", "its run, trimmed");
@@ -48,7 +50,9 @@ test_run_event(void)
 static void
 test_thread_event(void)
 {
-	ok(READ("{\"cursor\":7,\"threadId\":\"t1\",\"turnId\":\"u\",\"method\":\"item/completed\",\"payload\":{\"x\":1},\"createdAt\":\"c\"}"), "a thread event is read");
+	ok(READ(
+	       "{\"cursor\":7,\"threadId\":\"t1\",\"turnId\":\"u\",\"method\":\"item/completed\",\"payload\":{\"x\":1},\"createdAt\":\"c\"}"),
+	    "a thread event is read");
 	is_int(view.seq, 7, "cursor is its seq");
 	is_buf(&view.kind, "item/completed", "method its kind");
 	is_buf(&view.run, "t1", "the thread its run");
@@ -91,7 +95,8 @@ test_outcome(void)
 	is_int(event_outcome("agent.run_failed"), STATUS_FAILED, "failed is 10");
 	is_int(event_outcome("agent.run_cancelled"), STATUS_CANCELLED, "cancelled is 11");
 	is_int(event_outcome("agent.run_started"), -1, "others have no outcome");
-	ok(event_is_terminal("agent.run_failed") && !event_is_terminal("agent.waiting") && !event_is_terminal(""), "three kinds are terminal");
+	ok(event_is_terminal("agent.run_failed") && !event_is_terminal("agent.waiting") && !event_is_terminal(""),
+	    "three kinds are terminal");
 }
 
 int

@@ -51,7 +51,8 @@ static void
 test_questions(void)
 {
 	ok(says("{\"key\":\"k\",\"question\":\"q\",\"timestamp\":5,\"pid\":7}", "k", "q", 5, 7), "the compact form");
-	ok(says("{\n  \"key\": \" k \",\n  \"question\": \"q\",\n  \"timestamp\": 5.9,\n  \"pid\": 7.9\n}\n", "k", "q", 5, 7), "the indented one; the key is trimmed");
+	ok(says("{\n  \"key\": \" k \",\n  \"question\": \"q\",\n  \"timestamp\": 5.9,\n  \"pid\": 7.9\n}\n", "k", "q", 5, 7),
+	    "the indented one; the key is trimmed");
 	ok(says(" deploy?\n", "stem", "deploy?", 1000, -1), "no JSON: the text is the question");
 	ok(says("42", "stem", "42", 1000, -1), "JSON that is no object: so too");
 	ok(says("{\"question\":\"q\"}", "stem", "q", 1000, -1), "no key: the stem");

@@ -69,8 +69,10 @@ main(void)
 	bool more = true;
 
 	ok(parse(text, strlen(text), &head) == PARSE_DONE && head.size == n, "a head is complete at its empty line");
-	ok(head.method.n == 4 && !memcmp(head.path.s, "/a%20b", head.path.n) && head.path.n == 6 && head.query.n == 5, "method, path and query");
-	ok(head.n_headers == 3 && head.values[2].n == 1 && head.has_length && head.length == 5 && head.keep_alive, "headers are trimmed and understood");
+	ok(head.method.n == 4 && !memcmp(head.path.s, "/a%20b", head.path.n) && head.path.n == 6 && head.query.n == 5,
+	    "method, path and query");
+	ok(head.n_headers == 3 && head.values[2].n == 1 && head.has_length && head.length == 5 && head.keep_alive,
+	    "headers are trimmed and understood");
 	for (i = 0; i < n && more; i++)
 		more = parse(text, i, &head) == PARSE_MORE;
 	ok(more, "every part of it asks for more");
@@ -90,11 +92,16 @@ main(void)
 	bad("GET / HTTP/1.1\r\nExpect: 200-ok\r\n\r\n", "an expectation that is not known");
 	ok(parse("PRI * HTTP/2.0\r\n\r\n", 18, &head) == PARSE_VERSION, "HTTP/2 is another version");
 	ok(parse("GET // HTTP/1.1\r\n\r\n", 19, &head) == PARSE_DONE && head.path.n == 2, "two slashes are a path");
-	ok(parse("GET http://h:1/x HTTP/1.1\r\n\r\n", 29, &head) == PARSE_DONE && !memcmp(head.path.s, "/x ", 3), "a proxy's form gives its path");
-	ok(parse("GET / HTTP/1.0\r\nConnection: Keep-Alive, x\r\n\r\n", 46, &head) == PARSE_DONE && head.keep_alive, "HTTP/1.0 may ask to be kept");
-	ok(parse("GET / HTTP/1.1\r\nConnection: x, close\r\n\r\n", 41, &head) == PARSE_DONE && !head.keep_alive, "and HTTP/1.1 to be closed");
-	ok(parse("GET / HTTP/1.1\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n", 58, &head) == PARSE_DONE, "as many headers as may be");
-	ok(parse("GET / HTTP/1.1\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n", 62, &head) == PARSE_TOO_LARGE, "one more is too many");
+	ok(parse("GET http://h:1/x HTTP/1.1\r\n\r\n", 29, &head) == PARSE_DONE && !memcmp(head.path.s, "/x ", 3),
+	    "a proxy's form gives its path");
+	ok(parse("GET / HTTP/1.0\r\nConnection: Keep-Alive, x\r\n\r\n", 46, &head) == PARSE_DONE && head.keep_alive,
+	    "HTTP/1.0 may ask to be kept");
+	ok(parse("GET / HTTP/1.1\r\nConnection: x, close\r\n\r\n", 41, &head) == PARSE_DONE && !head.keep_alive,
+	    "and HTTP/1.1 to be closed");
+	ok(parse("GET / HTTP/1.1\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n", 58, &head) == PARSE_DONE,
+	    "as many headers as may be");
+	ok(parse("GET / HTTP/1.1\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n", 62, &head) == PARSE_TOO_LARGE,
+	    "one more is too many");
 	test_chunks();
 	return done();
 }

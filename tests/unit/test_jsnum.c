@@ -18,7 +18,8 @@ is(const char *text, double want)
 int
 main(void)
 {
-	static const char *const none[] = { "x", "1x", "1 2", "--1", "+-1", "0x", "0xg", "-0x1", "0x1.8", "0b2", "0o8", "infinity", "nan", "NaN", "INF", "1e", "e1", ".", "-", "1_000", "1,5" };
+	static const char *const none[] = { "x", "1x", "1 2", "--1", "+-1", "0x", "0xg", "-0x1", "0x1.8", "0b2", "0o8", "infinity", "nan",
+		"NaN", "INF", "1e", "e1", ".", "-", "1_000", "1,5" };
 	size_t i;
 
 	is("", 0);

@@ -43,7 +43,8 @@ refused(const char *text, const char *why)
 	struct buf items = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	ok(!split(text, strlen(text), 0, 1000, &items, NULL, &err) && err.status == STATUS_PROTOCOL && strstr(err.text, why), "'%.40s': %s", text, why);
+	ok(!split(text, strlen(text), 0, 1000, &items, NULL, &err) && err.status == STATUS_PROTOCOL && strstr(err.text, why), "'%.40s': %s",
+	    text, why);
 	if (!strstr(err.text, why))
 		printf("# it says: %s\n", err.text);
 	buf_release(&items);
@@ -52,8 +53,9 @@ refused(const char *text, const char *why)
 int
 main(void)
 {
-	static const char text[] = "{\n  \"runId\": \"r \\\" ]\",\n  \"items\": [\n    { \"a\": 12345678901234567890, \"s\": \"x  \\\" } ] \\\\\" },\n    [ 1, 2 ], 3 , \"é\", null\n  ],\n"
-				   "  \"more\" : false\n}\n";
+	static const char text[] =
+	    "{\n  \"runId\": \"r \\\" ]\",\n  \"items\": [\n    { \"a\": 12345678901234567890, \"s\": \"x  \\\" } ] \\\\\" },\n    [ 1, 2 ], 3 , \"é\", null\n  ],\n"
+	    "  \"more\" : false\n}\n";
 	static const char want[] = "{\"a\":12345678901234567890,\"s\":\"x  \\\" } ] \\\\\"}\n[1,2]\n3\n\"é\"\nnull\n";
 	struct buf items = BUF_INIT, rest = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -64,7 +66,8 @@ main(void)
 	for (i = 0; i <= n && same; i++) {
 		buf_reset(&items);
 		buf_reset(&rest);
-		same = split(text, n, i, 1000, &items, &rest, &err) && !strcmp(items.s, want) && !strcmp(rest.s, "{\"runId\":\"r \\\" ]\",\"more\":false}");
+		same = split(text, n, i, 1000, &items, &rest, &err) && !strcmp(items.s, want) &&
+		    !strcmp(rest.s, "{\"runId\":\"r \\\" ]\",\"more\":false}");
 	}
 	ok(same, "every cut of the answer gives the same items, byte for byte");
 	if (!same)
@@ -80,7 +83,8 @@ main(void)
 	ok(split("{\"items\":[]}", 12, 5, 100, &items, NULL, &err) && !items.len, "an empty one gives nothing");
 	buf_reset(&items);
 	ok(split("{\"items\":[\"12345678\"]}", 22, 5, 10, &items, NULL, &err), "an item of the longest length is taken");
-	ok(!split("{\"items\":[\"123456789\"]}", 23, 5, 10, &items, NULL, &err) && strstr(err.text, "too long"), "one byte more is refused");
+	ok(!split("{\"items\":[\"123456789\"]}", 23, 5, 10, &items, NULL, &err) && strstr(err.text, "too long"),
+	    "one byte more is refused");
 	refused("<html>", "expected an object or an array at byte 1");
 	refused("{\"a\":1}", "no array 'items'");
 	refused("{\"items\":[1 2]}", "not JSON");
@@ -89,7 +93,8 @@ main(void)
 	refused("{\"items\":[nope]}", "expected a value");
 	buf_reset(&items);
 	js = jsplit_new("items", 100, stop_at_once, &items);
-	ok(jsplit_feed(js, "[1,2,3", 6, &err) && jsplit_feed(js, "garbage", 7, &err) && jsplit_end(js, &err) && !strcmp(items.s, "1\n"), "a callback can stop it");
+	ok(jsplit_feed(js, "[1,2,3", 6, &err) && jsplit_feed(js, "garbage", 7, &err) && jsplit_end(js, &err) && !strcmp(items.s, "1\n"),
+	    "a callback can stop it");
 	jsplit_free(js);
 	buf_release(&items);
 	buf_release(&rest);

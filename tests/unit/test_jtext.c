@@ -31,7 +31,8 @@ refused(const char *s, const char *why)
 static void
 test_check(void)
 {
-	static const char *const good[] = { "{}", "[]", " [1 , 2] ", "\"a\\u00e9\\n\"", "-0.5e+10", "true", "null", "{\"a\":{\"b\":[{}]}}", "12345678901234567890" };
+	static const char *const good[] = { "{}", "[]", " [1 , 2] ", "\"a\\u00e9\\n\"", "-0.5e+10", "true", "null", "{\"a\":{\"b\":[{}]}}",
+		"12345678901234567890" };
 	static const char text[] = "{\"a\":[1,2.5,-3e4,\"x\\\"\\u0041\",true,false,null],\"b\":{\"c\":\"d\"}}";
 	char deep[2 * JTEXT_DEPTH_MAX + 8];
 	struct span value;
@@ -72,7 +73,8 @@ test_check(void)
 static void
 test_find(void)
 {
-	static const char text[] = "{ \"a\" : 1, \"n\":9007199254740993, \"s\":\"x\\u00e9\\ud83d\\ude00\\ud800\\n\", \"a\":2, \"k\\u0065y\":[1,{\"z\":0}] }";
+	static const char text
+	    [] = "{ \"a\" : 1, \"n\":9007199254740993, \"s\":\"x\\u00e9\\ud83d\\ude00\\ud800\\n\", \"a\":2, \"k\\u0065y\":[1,{\"z\":0}] }";
 	struct span o, value, item;
 	struct buf s = BUF_INIT;
 	size_t pos = 0;
@@ -97,7 +99,8 @@ static void
 test_layout(void)
 {
 	static const char text[] = "{\"a\":[ ],\"b\" :{ }, \"c\":[1,{\"d\" : \"x  y\"}],\"e\":1e3}";
-	static const char pretty[] = "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x  y\"\n    }\n  ],\n  \"e\": 1e3\n}";
+	static const char
+	    pretty[] = "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x  y\"\n    }\n  ],\n  \"e\": 1e3\n}";
 	struct span o, p, a, b;
 	struct buf s = BUF_INIT, again = BUF_INIT;
 

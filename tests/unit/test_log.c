@@ -105,7 +105,8 @@ int
 main(void)
 {
 	char dir[] = "/tmp/test_log.XXXXXX";
-	struct reader first = { 0 }, middle = { 0 }, slow = { .pause_every = 7 }, leaver = { .leave_after = 1234 }, tail = { 0 }, of_run = { 0 }, of_other = { 0 };
+	struct reader first = { 0 }, middle = { 0 }, slow = { .pause_every = 7 }, leaver = { .leave_after = 1234 }, tail = { 0 },
+		      of_run = { 0 }, of_other = { 0 };
 	struct err err = ERR_INIT;
 	struct buf text = BUF_INIT;
 	struct log *log;
@@ -138,7 +139,8 @@ main(void)
 	}
 	is_int(answered, APPENDS, "all were stored");
 	ok(!first.wrong && first.count == APPENDS && first.live_at == 0, "one who was there from the beginning got each once, in order");
-	ok(!middle.wrong && middle.count == APPENDS && middle.live_at > 0, "and so did one who joined in the middle, live after %lld", (long long)middle.live_at);
+	ok(!middle.wrong && middle.count == APPENDS && middle.live_at > 0, "and so did one who joined in the middle, live after %lld",
+	    (long long)middle.live_at);
 	ok(!of_run.wrong && of_run.count == APPENDS, "and one who reads a single run");
 	ok(!slow.wrong && slow.count == APPENDS, "and one who paused after every seventh");
 	ok(!leaver.wrong && leaver.count == 1234 && !leaver.subscription, "one who left inside its callback got nothing more");

@@ -8,10 +8,11 @@
 #include "status.h"
 #include "tap.h"
 
-static const char good[] = "{\"apiVersion\":\"clarity.runtime/v1\",\"kind\":\"MCPService\",\"metadata\":{\"sourceFile\":\"/x/echo.clarity\",\"module\":\"EchoAgent\","
-			   "\"serviceType\":\"agent\",\"agent\":{\"agentId\":\"echo-agent\",\"name\":\"EchoAgent\",\"role\":\"assistant\",\"objective\":\"test\",\"triggers\":[\"api\"],"
-			   "\"chat\":{\"mode\":\"echo\"}}},\"spec\":{\"origin\":{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"},\"enabled\":true,"
-			   "\"autostart\":false,\"restartPolicy\":{\"mode\":\"never\",\"maxRestarts\":0,\"windowSeconds\":60},\"policyRef\":\"default\"}}";
+static const char good[] =
+    "{\"apiVersion\":\"clarity.runtime/v1\",\"kind\":\"MCPService\",\"metadata\":{\"sourceFile\":\"/x/echo.clarity\",\"module\":\"EchoAgent\","
+    "\"serviceType\":\"agent\",\"agent\":{\"agentId\":\"echo-agent\",\"name\":\"EchoAgent\",\"role\":\"assistant\",\"objective\":\"test\",\"triggers\":[\"api\"],"
+    "\"chat\":{\"mode\":\"echo\"}}},\"spec\":{\"origin\":{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"},\"enabled\":true,"
+    "\"autostart\":false,\"restartPolicy\":{\"mode\":\"never\",\"maxRestarts\":0,\"windowSeconds\":60},\"policyRef\":\"default\"}}";
 
 /* The good manifest with one piece put in another's place. */
 static char *
@@ -36,7 +37,8 @@ wrong(const char *from, const char *to, const char *why)
 	struct err err = ERR_INIT;
 	bool refused = !agent_parse(text, strlen(text), "x.json", &agent, &err);
 
-	ok(refused && err.status == STATUS_CONFIG && !strncmp(err.text, "invalid manifest: ", 18) && !strcmp(err.text + 18, why), "%s", why);
+	ok(refused && err.status == STATUS_CONFIG && !strncmp(err.text, "invalid manifest: ", 18) && !strcmp(err.text + 18, why), "%s",
+	    why);
 	if (!refused || strcmp(err.text + 18, why))
 		printf("# it says: %s\n", refused ? err.text : "nothing");
 	agent_unref(agent);
@@ -82,7 +84,8 @@ filled_in(void)
 		return;
 	ok(!strcmp(agent->host.s, "some.host") && agent->remote_timeout_ms == 7 && !agent->payload_max, "its host and limits");
 	ok(agent_allows_tool(agent, "b") && !agent_allows_tool(agent, "c"), "its tools");
-	ok(strstr(agent->manifest.s, "\"toolNamespace\":\"echoagent\"") && strstr(agent->manifest.s, agent->service.s), "id and namespace are filled in");
+	ok(strstr(agent->manifest.s, "\"toolNamespace\":\"echoagent\"") && strstr(agent->manifest.s, agent->service.s),
+	    "id and namespace are filled in");
 	agent_unref(agent);
 }
 
@@ -118,16 +121,22 @@ main(void)
 	wrong("[\"api\"]", "[\"a2a\"]", "metadata.agent.a2a is required when metadata.agent.triggers includes 'a2a'");
 	wrong("[\"api\"]", "[\"api\"],\"hitl\":1", "metadata.agent.hitl must be a boolean when provided");
 	wrong("[\"api\"]", "[\"api\"],\"timer\":{\"schedules\":[]}", "metadata.agent.timer.schedules must be a non-empty array");
-	wrong("[\"api\"]", "[\"api\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"daily\"}]}", "metadata.agent.timer.schedules[].scheduleExpr must look like 'every <n> <unit>'");
-	wrong("[\"api\"]", "[\"api\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"every 1 s\"},{\"id\":\"a\",\"expr\":\"every 1 s\"}]}",
+	wrong("[\"api\"]", "[\"api\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"daily\"}]}",
+	    "metadata.agent.timer.schedules[].scheduleExpr must look like 'every <n> <unit>'");
+	wrong("[\"api\"]",
+	    "[\"api\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"every 1 s\"},{\"id\":\"a\",\"expr\":\"every 1 s\"}]}",
 	    "metadata.agent.timer.schedules must have unique scheduleId values");
-	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"clarity.a2a.v1\",\"maxPayloadBytes\":127}", "metadata.agent.a2a.maxPayloadBytes must be an integer between 128 and 10485760 when provided");
+	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"clarity.a2a.v1\",\"maxPayloadBytes\":127}",
+	    "metadata.agent.a2a.maxPayloadBytes must be an integer between 128 and 10485760 when provided");
 	wrong("[\"api\"]", "[\"api\"],\"inputs\":[1]", "metadata.agent.inputs must be an array of strings when provided");
 	wrong("\"mode\":\"echo\"", "\"mode\":\"loud\"", "metadata.agent.chat.mode must be one of auto|echo|disabled");
 	wrong("\"mode\":\"echo\"", "\"provider\":\"me\"", "metadata.agent.chat.provider must be one of openai|anthropic|echo");
-	wrong("\"mode\":\"echo\"", "\"timeoutMs\":999", "metadata.agent.chat.timeoutMs must be an integer between 1000 and 120000 when provided");
-	wrong("\"mode\":\"echo\"", "\"historyMaxTurns\":201", "metadata.agent.chat.historyMaxTurns must be an integer between 1 and 200 when provided");
-	wrong("\"mode\":\"echo\"", "\"historyMaxChars\":255", "metadata.agent.chat.historyMaxChars must be an integer between 256 and 200000 when provided");
+	wrong("\"mode\":\"echo\"", "\"timeoutMs\":999",
+	    "metadata.agent.chat.timeoutMs must be an integer between 1000 and 120000 when provided");
+	wrong("\"mode\":\"echo\"", "\"historyMaxTurns\":201",
+	    "metadata.agent.chat.historyMaxTurns must be an integer between 1 and 200 when provided");
+	wrong("\"mode\":\"echo\"", "\"historyMaxChars\":255",
+	    "metadata.agent.chat.historyMaxChars must be an integer between 256 and 200000 when provided");
 	wrong("\"mode\":\"echo\"", "\"apiKeyEnv\":\"1A\"", "metadata.agent.chat.apiKeyEnv must be an environment variable name");
 	wrong("\"spec\":{", "\"sp\":{", "spec is required");
 	wrong("local_wasm", "zip", "spec.origin.type must be 'local_wasm', 'remote_mcp' or 'command'");
@@ -138,15 +147,18 @@ main(void)
 	wrong("\"maxRestarts\":0", "\"maxRestarts\":-1", "restartPolicy.maxRestarts must be an integer >= 0");
 	wrong("\"windowSeconds\":60", "\"windowSeconds\":0", "restartPolicy.windowSeconds must be a positive integer");
 	wrong("\"policyRef\":\"default\"", "\"policyRef\":\"\"", "spec.policyRef must be a non-empty string");
-	wrong("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}", "{\"type\":\"command\",\"command\":[]}", "spec.origin.command must have 1 to 64 words");
-	wrong("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}", "{\"type\":\"remote_mcp\",\"endpoint\":\"http://h\",\"transport\":\"x\"}",
+	wrong("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}", "{\"type\":\"command\",\"command\":[]}",
+	    "spec.origin.command must have 1 to 64 words");
+	wrong("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}",
+	    "{\"type\":\"remote_mcp\",\"endpoint\":\"http://h\",\"transport\":\"x\"}",
 	    "remote_mcp transport must be streamable_http | sse_http");
 	wrong("\"serviceType\":\"agent\",", "", "metadata.serviceType must be 'mcp' or 'agent'");
 	wrong("\"agent\":{", "\"agnt\":{", "metadata.agent must be an object");
 	wrong("[\"api\"]", "[\"api\"],\"inputs\":[\" \"]", "metadata.agent.inputs must be an array of strings when provided");
 	wrong("[\"api\"]", "[\"api\"],\"version\":1", "metadata.agent.version must be a non-empty string when provided");
 	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"p\"}", "metadata.agent.a2a.protocol must be 'clarity.a2a.v1'");
-	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"clarity.a2a.v1\",\"emitsMessageKinds\":[]}", "metadata.agent.a2a.emitsMessageKinds must be a non-empty array of strings when provided");
+	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"clarity.a2a.v1\",\"emitsMessageKinds\":[]}",
+	    "metadata.agent.a2a.emitsMessageKinds must be a non-empty array of strings when provided");
 	wrong("[\"api\"]", "[\"api\"],\"a2a\":{\"protocol\":\"clarity.a2a.v1\",\"emitsMessageKinds\":[\"x\"]}",
 	    "metadata.agent.a2a message kinds must be handoff.request|handoff.accepted|handoff.rejected|handoff.completed");
 	wrong("\"policyRef\"", "\"toolNamespace\":\"\",\"policyRef\"", "spec.toolNamespace must be a non-empty string when provided");
@@ -163,14 +175,21 @@ main(void)
 	remote("\"endpoint\":\"http://h/a b\"", "remote_mcp endpoint must be a valid http(s) URL");
 	remote("\"endpoint\":\"http://[::1/\"", "remote_mcp endpoint must be a valid http(s) URL");
 	remote("\"endpoint\":\"https://h/\"", "remote_mcp transport must be streamable_http | sse_http");
-	remote("\"endpoint\":\"HTTP://[::1]:80/x?y\",\"transport\":\"sse_http\",\"authRef\":\"\"", "remote_mcp authRef must be a non-empty string when provided");
-	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"timeoutMs\":0", "remote_mcp timeoutMs must be a positive integer when provided");
-	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"maxPayloadBytes\":1.5", "remote_mcp maxPayloadBytes must be a positive integer when provided");
-	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"maxConcurrency\":\"8\"", "remote_mcp maxConcurrency must be a positive integer when provided");
-	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"allowedTools\":[\"\"]", "remote_mcp allowedTools must be an array of strings when provided");
+	remote("\"endpoint\":\"HTTP://[::1]:80/x?y\",\"transport\":\"sse_http\",\"authRef\":\"\"",
+	    "remote_mcp authRef must be a non-empty string when provided");
+	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"timeoutMs\":0",
+	    "remote_mcp timeoutMs must be a positive integer when provided");
+	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"maxPayloadBytes\":1.5",
+	    "remote_mcp maxPayloadBytes must be a positive integer when provided");
+	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"maxConcurrency\":\"8\"",
+	    "remote_mcp maxConcurrency must be a positive integer when provided");
+	remote("\"endpoint\":\"http://h\",\"transport\":\"sse_http\",\"allowedTools\":[\"\"]",
+	    "remote_mcp allowedTools must be an array of strings when provided");
 	filled_in();
-	right("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}", "{\"type\":\"command\",\"command\":[\"./a\",\"b\"]}", "a command is an origin");
+	right("{\"type\":\"local_wasm\",\"wasmPath\":\"/x/any.wasm\",\"entry\":\"main\"}",
+	    "{\"type\":\"command\",\"command\":[\"./a\",\"b\"]}", "a command is an origin");
 	right("\"module\"", "\"x-unknown\":[1],\"module\"", "unknown members are kept");
-	right("[\"api\"]", "[\"timer\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"Every 5 MIN\"}],\"serial\":true}", "aliases and letter case of schedules are taken");
+	right("[\"api\"]", "[\"timer\"],\"timer\":{\"schedules\":[{\"id\":\"a\",\"expr\":\"Every 5 MIN\"}],\"serial\":true}",
+	    "aliases and letter case of schedules are taken");
 	return done();
 }

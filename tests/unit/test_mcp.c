@@ -63,7 +63,8 @@ deaf(int *ret_fd)
 	socklen_t size = sizeof at;
 
 	*ret_fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (*ret_fd < 0 || bind(*ret_fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(*ret_fd, 16) < 0 || getsockname(*ret_fd, (struct sockaddr *)&at, &size) < 0)
+	if (*ret_fd < 0 || bind(*ret_fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(*ret_fd, 16) < 0 ||
+	    getsockname(*ret_fd, (struct sockaddr *)&at, &size) < 0)
 		exit(1);
 	return ntohs(at.sin_port);
 }
@@ -72,7 +73,12 @@ static struct mcp *
 server(int port, int64_t timeout_ms, int64_t wait_ms, unsigned retries)
 {
 	struct buf url = BUF_INIT;
-	struct mcp_settings settings = { .name = "svc", .timeout_ms = timeout_ms, .wait_ms = wait_ms, .payload_max = 1000, .concurrency = 1, .retry_max = retries,
+	struct mcp_settings settings = { .name = "svc",
+		.timeout_ms = timeout_ms,
+		.wait_ms = wait_ms,
+		.payload_max = 1000,
+		.concurrency = 1,
+		.retry_max = retries,
 		.retry_backoff_ms = 1 };
 	struct mcp *mcp;
 
@@ -134,14 +140,16 @@ main(void)
 	mcp = server(port, 60000, 30, 0);
 	ask(mcp);
 	await(1);
-	ok(refused == 1 && !strcmp(last.s, "remote concurrency limit reached (1): no turn within 30 ms"), "a turn that does not come: %s", last.s);
+	ok(refused == 1 && !strcmp(last.s, "remote concurrency limit reached (1): no turn within 30 ms"), "a turn that does not come: %s",
+	    last.s);
 	mcp_free(mcp);
 
 	mcp = server(port, 50, 0, 0);
 	ask(mcp);
 	ask(mcp);
 	await(2);
-	ok(outages == 2 && !strcmp(last.s, "This operation was aborted: no answer within 50 ms"), "a session that is not opened in time is an outage for all who wait");
+	ok(outages == 2 && !strcmp(last.s, "This operation was aborted: no answer within 50 ms"),
+	    "a session that is not opened in time is an outage for all who wait");
 	mcp_free(mcp);
 
 	close(fd);

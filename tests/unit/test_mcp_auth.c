@@ -47,7 +47,9 @@ fails(const char *ref, const char *why)
 	struct buf line = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	ok(!mcp_auth_header(ref, root.s, &line, &err) && err.status == STATUS_CONFIG && strstr(err.text, why) && !strstr(err.text, "s3cret"), "%s: %s", ref, err.text);
+	ok(!mcp_auth_header(ref, root.s, &line, &err) && err.status == STATUS_CONFIG && strstr(err.text, why) &&
+		!strstr(err.text, "s3cret"),
+	    "%s: %s", ref, err.text);
 	buf_release(&line);
 }
 

@@ -44,9 +44,11 @@ main(void)
 	static const char json[] = "application/json", sse[] = "text/event-stream";
 	char large[400];
 
-	both(json, "{\"jsonrpc\":\"2.0\",\"id\":\"svc_1-7\",\"result\":{ \"text\": \"hi\" }}", MCP_READ_RESULT, "{\"text\":\"hi\"}", "a result");
+	both(json, "{\"jsonrpc\":\"2.0\",\"id\":\"svc_1-7\",\"result\":{ \"text\": \"hi\" }}", MCP_READ_RESULT, "{\"text\":\"hi\"}",
+	    "a result");
 	both(json, "\n [{\"id\":\"other\",\"result\":1},{\"id\":\"svc_1-7\",\"result\":2}]", MCP_READ_RESULT, "2", "a result in a batch");
-	both(json, "{\"id\":\"svc_1-7\",\"error\":{\"code\":-32000,\"message\":\"no such tool\"}}", MCP_READ_ERROR, "no such tool", "an error");
+	both(json, "{\"id\":\"svc_1-7\",\"error\":{\"code\":-32000,\"message\":\"no such tool\"}}", MCP_READ_ERROR, "no such tool",
+	    "an error");
 	both(json, "{\"id\":\"svc_1-7\",\"error\":{\"code\":-32000}}", MCP_READ_ERROR, "remote RPC error", "an error without a message");
 	both(json, "{\"id\":\"svc_1-7\",\"error\":\"bad\"}", MCP_READ_ERROR, "remote RPC error", "an error that is no object");
 	both(json, "{\"id\":\"svc_1-7\",\"error\":null,\"result\":{}}", MCP_READ_RESULT, "{}", "an error that is null is none");
@@ -55,7 +57,8 @@ main(void)
 	both(json, "{\"result\":{}}", MCP_READ_RESULT, "{}", "nor have one");
 	both(json, "[{\"result\":1},{\"id\":\"svc_1-7\",\"result\":2}]", MCP_READ_RESULT, "2", "in a batch it must");
 	both(json, "{\"method\":\"notifications/x\"}", MCP_READ_BROKEN, "the answer is for another request", "a notification is no answer");
-	both(json, "{\"id\":\"svc_1-8\",\"result\":{}}", MCP_READ_BROKEN, "the answer is for another request", "the answer to another request");
+	both(json, "{\"id\":\"svc_1-8\",\"result\":{}}", MCP_READ_BROKEN, "the answer is for another request",
+	    "the answer to another request");
 	both(json, "{\"id\":7,\"result\":{}}", MCP_READ_BROKEN, "the answer is for another request", "an id that is no string is not ours");
 	both(json, "{\"id\":\"svc_1-7\"}", MCP_READ_BROKEN, "the answer has neither result nor error", "neither");
 	both(json, "{\"id\":\"svc_1-7\",", MCP_READ_BROKEN, NULL, "half of an answer");
@@ -64,14 +67,18 @@ main(void)
 	both(json, "{\"id\":\"svc_1-7\",\"result\":\"\xff\"}", MCP_READ_BROKEN, NULL, "not UTF-8");
 	both("", "{\"id\":\"svc_1-7\",\"result\":true}", MCP_READ_RESULT, "true", "no type is JSON");
 
-	both(sse, "event: message\ndata: {\"id\":\"svc_1-7\",\"result\":{\"reply\":\"x\"}}\n\n", MCP_READ_RESULT, "{\"reply\":\"x\"}", "a result in a stream");
-	both(sse, "\xef\xbb\xbf: ping\r\n\r\ndata: {\"method\":\"notifications/progress\"}\r\n\r\ndata: {\"id\":\"svc_1-7\",\r\ndata: \"result\":1}\r\n\r\n", MCP_READ_RESULT, "1",
-	    "after comments and notifications, on two lines");
-	both(sse, "data: {\"id\":\"svc_1-7\",\"method\":\"sampling/createMessage\"}\n\ndata: {\"id\":\"svc_1-7\",\"result\":3}\n\n", MCP_READ_RESULT, "3",
-	    "a request of the server's with the same id is no answer");
+	both(sse, "event: message\ndata: {\"id\":\"svc_1-7\",\"result\":{\"reply\":\"x\"}}\n\n", MCP_READ_RESULT, "{\"reply\":\"x\"}",
+	    "a result in a stream");
+	both(sse,
+	    "\xef\xbb\xbf: ping\r\n\r\ndata: {\"method\":\"notifications/progress\"}\r\n\r\ndata: {\"id\":\"svc_1-7\",\r\ndata: \"result\":1}\r\n\r\n",
+	    MCP_READ_RESULT, "1", "after comments and notifications, on two lines");
+	both(sse, "data: {\"id\":\"svc_1-7\",\"method\":\"sampling/createMessage\"}\n\ndata: {\"id\":\"svc_1-7\",\"result\":3}\n\n",
+	    MCP_READ_RESULT, "3", "a request of the server's with the same id is no answer");
 	both(sse, "data: {\"id\":\"svc_1-7\",\"error\":{\"message\":\"no\"}}\n\n", MCP_READ_ERROR, "no", "an error in a stream");
-	both(sse, "data: {\"id\":null,\"error\":{\"message\":\"no\"}}\n\n", MCP_READ_BROKEN, "the stream ended without an answer", "an error of no request in a stream is not ours");
-	both(sse, "data: {\"id\":\"svc_1-7\",\"result\":1}\n", MCP_READ_BROKEN, "the stream ended without an answer", "a stream that was cut");
+	both(sse, "data: {\"id\":null,\"error\":{\"message\":\"no\"}}\n\n", MCP_READ_BROKEN, "the stream ended without an answer",
+	    "an error of no request in a stream is not ours");
+	both(sse, "data: {\"id\":\"svc_1-7\",\"result\":1}\n", MCP_READ_BROKEN, "the stream ended without an answer",
+	    "a stream that was cut");
 	both(sse, "data: hello\n\n", MCP_READ_BROKEN, NULL, "a stream of something else");
 	both(sse, "", MCP_READ_BROKEN, "the stream ended without an answer", "an empty stream");
 

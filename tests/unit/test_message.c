@@ -17,18 +17,22 @@ test_types(void)
 {
 	ok(reads("{\"id\":7,\"result\":{\"a\":1}}") && message.type == MESSAGE_RESULT && message.number == 7, "an answer");
 	is_bytes(message.params.s, message.params.n, "{\"a\":1}", 7, "with its result");
-	ok(reads("{\"result\":null,\"id\":8}") && message.type == MESSAGE_RESULT && message.params.n == 2, "a result that is no object is {}");
+	ok(reads("{\"result\":null,\"id\":8}") && message.type == MESSAGE_RESULT && message.params.n == 2,
+	    "a result that is no object is {}");
 	ok(reads("{\"id\":\"7\",\"result\":{}}") && message.number == -1, "an id that is a text is none of ours");
 	ok(reads("{\"id\":18446744073709551616,\"result\":{}}") && message.number == -1, "nor is one that does not fit");
-	ok(reads("{\"error\":{\"code\":-32600,\"message\":\"no\\u001b[1m\\n\"},\"id\":9}") && message.type == MESSAGE_ERROR && message.code == -32600, "an error");
+	ok(reads("{\"error\":{\"code\":-32600,\"message\":\"no\\u001b[1m\\n\"},\"id\":9}") && message.type == MESSAGE_ERROR &&
+		message.code == -32600,
+	    "an error");
 	is_buf(&message.text, "no\\x1b[1m\\n", "with its message, safe to show");
 	ok(reads("{\"error\":{},\"id\":9}") && message.text.len && !message.code, "and one without any");
-	ok(reads("{\"id\":0,\"method\":\"m\",\"params\":{\"x\":2}}") && message.type == MESSAGE_REQUEST && message.number == 0, "a request, also with the id 0");
+	ok(reads("{\"id\":0,\"method\":\"m\",\"params\":{\"x\":2}}") && message.type == MESSAGE_REQUEST && message.number == 0,
+	    "a request, also with the id 0");
 	ok(reads("{\"method\":\"m\"}") && message.type == MESSAGE_NOTIFICATION && message.params.n == 2, "a notification");
 	ok(reads("{\"id\":null,\"method\":\"m\"}") && message.type == MESSAGE_NOTIFICATION, "null is no id");
 	ok(reads("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":[1]}") && message.params.n == 2, "params that are a list are {}");
-	ok(!reads("") && !reads("x") && !reads("[]") && !reads("1") && !reads("{}") && !reads("{\"id\":1}") && !reads("{\"result\":{}}") && !reads("{\"id\":1,\"result\":{}") &&
-		!reads("{\"method\":\"a\\u0000b\"}") && !reads("{\"id\":{},\"result\":{}}"),
+	ok(!reads("") && !reads("x") && !reads("[]") && !reads("1") && !reads("{}") && !reads("{\"id\":1}") && !reads("{\"result\":{}}") &&
+		!reads("{\"id\":1,\"result\":{}") && !reads("{\"method\":\"a\\u0000b\"}") && !reads("{\"id\":{},\"result\":{}}"),
 	    "what is none of these is no message");
 	ok(message_read(&message, "{\"method\":\"a\xff\xc3\"}", 16), "bytes that are not UTF-8");
 	is_buf(&message.method, "a\xef\xbf\xbd\xef\xbf\xbd", "are replaced");
@@ -38,8 +42,8 @@ static void
 test_errors(void)
 {
 	static const char *const lines[] = { "{\"message\":\"m\",\"codexErrorInfo\":\"unauthorized\"}",
-		"{\"message\":\"m\",\"codexErrorInfo\":{\"httpConnectionFailed\":{\"httpStatusCode\":503}}}", "{\"message\":\"m\",\"codexErrorInfo\":null}",
-		"{\"message\":\"m\",\"codexErrorInfo\":{\"x\":null}}" };
+		"{\"message\":\"m\",\"codexErrorInfo\":{\"httpConnectionFailed\":{\"httpStatusCode\":503}}}",
+		"{\"message\":\"m\",\"codexErrorInfo\":null}", "{\"message\":\"m\",\"codexErrorInfo\":{\"x\":null}}" };
 	static const char *const infos[] = { "unauthorized", "httpConnectionFailed", "", "x" };
 	static const int https[] = { 0, 503, 0, 0 };
 	size_t i;
@@ -55,8 +59,9 @@ test_errors(void)
 		buf_release(&text);
 		buf_release(&info);
 	}
-	ok(message_is_lost("Thread not found: 1") && message_is_lost("no rollout found for thread id 1") && message_is_lost("invalid thread id: x") &&
-		!message_is_lost("thread 1 already has an active writer") && !message_is_lost("model not found: x"),
+	ok(message_is_lost("Thread not found: 1") && message_is_lost("no rollout found for thread id 1") &&
+		message_is_lost("invalid thread id: x") && !message_is_lost("thread 1 already has an active writer") &&
+		!message_is_lost("model not found: x"),
 	    "whether a thread is lost");
 }
 
@@ -68,8 +73,10 @@ test_kinds(void)
 	ok(message_delta("item/agentMessage/delta", &delta) && delta == RUNTIME_DELTA_MESSAGE, "a delta of the message");
 	ok(message_delta("item/commandExecution/outputDelta", &delta) && delta == RUNTIME_DELTA_COMMAND, "of a command");
 	ok(message_delta("item/dreams/delta", &delta) && delta == RUNTIME_DELTA_OTHER, "of what is yet to come");
-	ok(!message_delta("item/started", &delta) && !message_delta("turn/delta", &delta) && !message_delta("delta", &delta), "what is no delta");
-	ok(message_approval("item/fileChange/requestApproval") == RUNTIME_APPROVE_FILE && message_approval("x") == RUNTIME_APPROVE_OTHER, "kinds of approvals");
+	ok(!message_delta("item/started", &delta) && !message_delta("turn/delta", &delta) && !message_delta("delta", &delta),
+	    "what is no delta");
+	ok(message_approval("item/fileChange/requestApproval") == RUNTIME_APPROVE_FILE && message_approval("x") == RUNTIME_APPROVE_OTHER,
+	    "kinds of approvals");
 }
 
 static void

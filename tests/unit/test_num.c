@@ -41,7 +41,8 @@ main(void)
 
 	ok(num_u64("18446744073709551615", 20, &u) && u == UINT64_MAX, "the largest number");
 	ok(!num_u64("18446744073709551616", 20, &u) && u == UINT64_MAX, "one more is refused and changes nothing");
-	ok(!num_u64("", 0, &u) && !num_u64("+1", 2, &u) && !num_u64(" 1", 2, &u) && !num_u64("1x", 2, &u) && !num_u64("0x1", 3, &u), "nothing around a number");
+	ok(!num_u64("", 0, &u) && !num_u64("+1", 2, &u) && !num_u64(" 1", 2, &u) && !num_u64("1x", 2, &u) && !num_u64("0x1", 3, &u),
+	    "nothing around a number");
 	ok(num_i64("-9223372036854775808", 20, &i) && i == INT64_MIN, "the smallest signed number");
 	ok(!num_i64("-9223372036854775809", 20, &i) && !num_i64("9223372036854775808", 19, &i), "beyond either end is refused");
 	ok(!num_in_range("11", 1, 10, "--count", &i, &err) && err.status == STATUS_USAGE, "out of range is a usage error");

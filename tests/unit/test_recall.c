@@ -50,7 +50,8 @@ test_adding(void)
 	unlink(path);
 	ok(read_back(&err) && !count, "a file that is not there has no lines");
 	ok(recall_add(path, "one", &err) && recall_add(path, "two \xc3\xb6", &err), "lines are added");
-	ok(recall_add(path, " secret", &err) && recall_add(path, "", &err) && recall_add(path, "a\nb", &err), "others are left out without a word");
+	ok(recall_add(path, " secret", &err) && recall_add(path, "", &err) && recall_add(path, "a\nb", &err),
+	    "others are left out without a word");
 	ok(read_back(&err), "read back");
 	is_buf(&seen, "one|two \xc3\xb6|", "oldest first");
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "for the owner only");

@@ -84,12 +84,14 @@ main(void)
 	}
 	ok(recent_of(recent, span("a"), 5, &n, &all), "as many runs as there may be");
 	recent_take(recent, span("more"), page, 1, true);
-	ok(recent_of(recent, span("a"), 5, &n, &all) && !recent_of(recent, span("run1"), 1, &n, &all), "one more: the least recently used goes");
+	ok(recent_of(recent, span("a"), 5, &n, &all) && !recent_of(recent, span("run1"), 1, &n, &all),
+	    "one more: the least recently used goes");
 	for (i = 2; i < 20; i++) {
 		snprintf(name, sizeof name, "run%zu", i);
 		add(recent, name, 2000 + (int64_t)i, 4u * 1024 * 1024);
 	}
-	ok(recent_of(recent, span("run19"), 2019, &n, &all) && !recent_of(recent, span("run2"), 1, &n, &all), "past the bytes the least recently used go");
+	ok(recent_of(recent, span("run19"), 2019, &n, &all) && !recent_of(recent, span("run2"), 1, &n, &all),
+	    "past the bytes the least recently used go");
 	add(recent, "run19", 3000, RECENT_BYTES_MAX);
 	ok(!recent_of(recent, span("run19"), 1, &n, &all), "a run that is too big alone goes too");
 	recent_free(recent);

@@ -22,14 +22,16 @@ decides(const char *rules, const char *kind, const char *params, const char *wan
 	enum runtime_decision decision = RUNTIME_CANCEL;
 	bool decided = rules_decide(span(rules), kind, span(params), &decision);
 
-	ok(decided == (want != NULL) && (!want || !strcmp(decision_text(decision), want)), "%s %s: %s", kind, params, want ? want : "nobody");
+	ok(decided == (want != NULL) && (!want || !strcmp(decision_text(decision), want)), "%s %s: %s", kind, params,
+	    want ? want : "nobody");
 }
 
 static void
 rules(void)
 {
-	static const char some[] = "{\"rules\":[{\"kind\":\"file\",\"decision\":\"accept\"},{\"command\":\"git push*\",\"decision\":\"decline\"},{\"command\":\"git *\",\"decision\":\"accept\"},"
-				   "{\"command\":\"l?\",\"decision\":\"acceptForSession\"},{\"command\":\"*a*b*c\",\"decision\":\"cancel\"}]}";
+	static const char some[] =
+	    "{\"rules\":[{\"kind\":\"file\",\"decision\":\"accept\"},{\"command\":\"git push*\",\"decision\":\"decline\"},{\"command\":\"git *\",\"decision\":\"accept\"},"
+	    "{\"command\":\"l?\",\"decision\":\"acceptForSession\"},{\"command\":\"*a*b*c\",\"decision\":\"cancel\"}]}";
 	int64_t ms;
 	enum runtime_decision late;
 

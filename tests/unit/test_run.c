@@ -18,7 +18,9 @@ span(const char *s)
 static void
 fold(struct run *run, const char *kind, const char *data, const char *turn)
 {
-	struct entry event = { .seq = ++seq, .at_ms = 1000 * seq, .kind = span(kind), .message = span("m"), .data = span(data), .turn = span(turn) };
+	struct entry event = {
+		.seq = ++seq, .at_ms = 1000 * seq, .kind = span(kind), .message = span("m"), .data = span(data), .turn = span(turn)
+	};
 
 	run_fold(run, &event);
 }
@@ -39,10 +41,14 @@ main(void)
 	struct run *run = run_new(span("r1")), *copy;
 	struct buf doc = BUF_INIT, again = BUF_INIT;
 
-	fold(run, "agent.run_created", "{\"runId\":\"r1\",\"agent\":\"a\",\"serviceId\":\"s\",\"trigger\":\"API\",\"triggerContext\":{\"route\":\"/r\"},\"method\":\"M\"}", NULL);
-	is_summary(run, "{\"runId\":\"r1\",\"agent\":\"a\",\"serviceId\":\"s\",\"trigger\":\"api\",\"triggerContext\":{\"route\":\"/r\",\"method\":\"M\"},\"status\":\"queued\","
-			"\"updatedAt\":\"1970-01-01T00:00:01.000Z\",\"stepCount\":0,\"handoffCount\":0,\"toolCallCount\":0,\"llmCallCount\":0,\"eventCount\":1,"
-			"\"lastEventKind\":\"agent.run_created\",\"lastEventMessage\":\"m\"}", "created: queued, the trigger's flat fields join its context");
+	fold(run, "agent.run_created",
+	    "{\"runId\":\"r1\",\"agent\":\"a\",\"serviceId\":\"s\",\"trigger\":\"API\",\"triggerContext\":{\"route\":\"/r\"},\"method\":\"M\"}",
+	    NULL);
+	is_summary(run,
+	    "{\"runId\":\"r1\",\"agent\":\"a\",\"serviceId\":\"s\",\"trigger\":\"api\",\"triggerContext\":{\"route\":\"/r\",\"method\":\"M\"},\"status\":\"queued\","
+	    "\"updatedAt\":\"1970-01-01T00:00:01.000Z\",\"stepCount\":0,\"handoffCount\":0,\"toolCallCount\":0,\"llmCallCount\":0,\"eventCount\":1,"
+	    "\"lastEventKind\":\"agent.run_created\",\"lastEventMessage\":\"m\"}",
+	    "created: queued, the trigger's flat fields join its context");
 	fold(run, "agent.run_started", "{}", NULL);
 	ok(run->status == RUN_RUNNING && !strcmp(run->agent.s, "a"), "started: running; an event without agent keeps the known one");
 	fold(run, "agent.waiting", "{\"reason\":\"lunch\"}", NULL);
@@ -65,16 +71,19 @@ main(void)
 		run_free(copy);
 	}
 	fold(run, "agent.waiting", "{}", "4");
-	ok(run->n_open == 1 && run->open[0] == 5 && !run->started_open && !run->waiting_reason.len, "an answered message leaves the inbox; no reason, no old reason");
+	ok(run->n_open == 1 && run->open[0] == 5 && !run->started_open && !run->waiting_reason.len,
+	    "an answered message leaves the inbox; no reason, no old reason");
 	fold(run, "agent.run_failed", "{\"error\":\"boom\"}", NULL);
-	ok(run->status == RUN_FAILED && !strcmp(run->failure_reason.s, "boom") && !run->n_open, "failed: with its error, and the inbox is empty");
+	ok(run->status == RUN_FAILED && !strcmp(run->failure_reason.s, "boom") && !run->n_open,
+	    "failed: with its error, and the inbox is empty");
 	fold(run, "agent.run_completed", "{}", NULL);
 	ok(run->status == RUN_FAILED, "a terminal status is final");
 	fold(run, "agent.handoff", "{}", NULL);
 	fold(run, "agent.tool_called", "{}", NULL);
 	fold(run, "agent.llm_called", "{}", NULL);
 	ok(run->handoffs == 1 && run->tool_calls == 1 && run->llm_calls == 1, "calls and handoffs are counted");
-	ok(!run_load(span("r"), span("[]")) && !run_load(span("r"), span("{\"status\":99}")) && !run_load(span("r"), span("{\"status\":1,\"open\":3}")),
+	ok(!run_load(span("r"), span("[]")) && !run_load(span("r"), span("{\"status\":99}")) &&
+		!run_load(span("r"), span("{\"status\":1,\"open\":3}")),
 	    "a document that is none is not taken");
 	run_free(run);
 
@@ -86,7 +95,8 @@ main(void)
 	fold(run, "agent.cancel_requested", "{\"reason\":\"enough\"}", NULL);
 	ok(!run->cancel_asked && run->n_open == 2, "an event of that name that is not the gateway's own asks for nothing");
 	fold(run, "agent.cancel_requested", "{\"reason\":\"enough\"}", "cancel");
-	ok(run->cancel_asked == 5 && run->n_open == 1 && run->open[0] == 1 && !run_terminal(run), "the end is asked for: only the message that is being answered stays");
+	ok(run->cancel_asked == 5 && run->n_open == 1 && run->open[0] == 1 && !run_terminal(run),
+	    "the end is asked for: only the message that is being answered stays");
 	buf_reset(&doc);
 	run_save(run, &doc);
 	copy = run_load(span("r2"), (struct span){ doc.s, doc.len });

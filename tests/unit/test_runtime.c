@@ -9,21 +9,30 @@
 static void
 test_turns(void)
 {
-	struct runtime_turn_request request = { .text = TEXT("a\xff\"b"), .cwd = TEXT("/tmp"), .model = TEXT("m1"), .effort = TEXT("low"),
-		.personality = TEXT("calm"), .approval_policy = TEXT("never"), .sandbox_policy = TEXT("\"workspace-write\""),
-		.turn_params = TEXT(" {\"executionHost\" : \"h\"} "), .thread_params = TEXT("{\"config\":{\"n\":12345678901234567890}}") };
+	struct runtime_turn_request request = { .text = TEXT("a\xff\"b"),
+		.cwd = TEXT("/tmp"),
+		.model = TEXT("m1"),
+		.effort = TEXT("low"),
+		.personality = TEXT("calm"),
+		.approval_policy = TEXT("never"),
+		.sandbox_policy = TEXT("\"workspace-write\""),
+		.turn_params = TEXT(" {\"executionHost\" : \"h\"} "),
+		.thread_params = TEXT("{\"config\":{\"n\":12345678901234567890}}") };
 	struct runtime_status status;
 	struct run run;
 
 	run_init(&run);
-	run_open(&run, "{\"on\":\"turn\",\"text\":\"params\"}\n{\"say\":\"${params}\"}\n{\"on\":\"turn\",\"text\":\"two\"}\n{\"say\":\"one\"}\n{\"think\":\"hm\"}\n{\"say\":\"two\"}\n"
-		       "{\"notify\":{\"method\":\"item/completed\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"item\":{\"type\":\"agentMessage\",\"id\":\"z\",\"text\":\"three\"}}}}\n"
-		       "{\"command\":\"ls\",\"output\":\"a\"}\n{\"on\":\"turn\",\"text\":\"early\",\"manual\":true}\n{\"say\":\"soon\"}\n{\"answer\":true}\n"
-		       "{\"on\":\"turn\",\"text\":\"never\",\"manual\":true}\n{\"say\":\"soon\"}\n{\"complete\":true}\n", NULL);
+	run_open(&run,
+	    "{\"on\":\"turn\",\"text\":\"params\"}\n{\"say\":\"${params}\"}\n{\"on\":\"turn\",\"text\":\"two\"}\n{\"say\":\"one\"}\n{\"think\":\"hm\"}\n{\"say\":\"two\"}\n"
+	    "{\"notify\":{\"method\":\"item/completed\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"item\":{\"type\":\"agentMessage\",\"id\":\"z\",\"text\":\"three\"}}}}\n"
+	    "{\"command\":\"ls\",\"output\":\"a\"}\n{\"on\":\"turn\",\"text\":\"early\",\"manual\":true}\n{\"say\":\"soon\"}\n{\"answer\":true}\n"
+	    "{\"on\":\"turn\",\"text\":\"never\",\"manual\":true}\n{\"say\":\"soon\"}\n{\"complete\":true}\n",
+	    NULL);
 	runtime_status(run.runtime, &status);
 	ok(status.state == RUNTIME_IDLE && !status.pid, "nothing is started before it is needed");
 	ok(turn(&run, "hello"), "a turn ends");
-	is_buf(&run.log, "thread started\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n", "and these are its events");
+	is_buf(&run.log, "thread started\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n",
+	    "and these are its events");
 	is_buf(&run.answer, "Cloud(dynamic_sessions) response: hello", "with this answer");
 	is_buf(&run.text, "Cloud(dynamic_sessions) response: hello", "which its deltas gave");
 	ok(run.end.sent && !run.end.forced && !run.end.fault && !*run.message.s, "and no trouble");
@@ -31,14 +40,16 @@ test_turns(void)
 	ok(status.state == RUNTIME_READY && status.pid > 0 && status.generation == 1 && status.turns == 0, "the child stays");
 	ok(!strncmp(status.agent, "agent-runtime-mock/", 19), "and has said who it is");
 	ok(turn(&run, "again"), "a second turn on the same thread");
-	is_buf(&run.log, "thread\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n", "needs no start and no resuming");
+	is_buf(&run.log, "thread\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n",
+	    "needs no start and no resuming");
 	ok(turn(&run, "two"), "a turn with several messages");
 	is_buf(&run.answer, "one\n\ntwo\n\nthree", "parts them by blank lines, and takes the one that came without deltas");
 	is_buf(&run.text, "one\n\ntwo\n\nthree", "so do its deltas");
 	has(&run.log, "delta 2 hm\n");
 	has(&run.log, "+commandExecution\ndelta 4 a\n-commandExecution\n");
 	ok(turn(&run, "early") && run.end.outcome == RUNTIME_COMPLETED, "notifications ahead of the answer are taken");
-	is_buf(&run.log, "thread\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n", "in their order");
+	is_buf(
+	    &run.log, "thread\nbegun\n+userMessage\n-userMessage\n+agentMessage\n-agentMessage\nusage\nend completed\n", "in their order");
 	ok(turn(&run, "never") && run.end.outcome == RUNTIME_COMPLETED, "a turn may end before its start was answered");
 	is_buf(&run.answer, "soon", "with all it said");
 	ok(turn(&run, "hello") && run.end.outcome == RUNTIME_COMPLETED, "and the next one is not confused by that");
@@ -48,7 +59,8 @@ test_turns(void)
 	run_open(&run, "{\"say\":\"${params}|${cwd}|${approval}|${sandbox}|${host}\"}\n", NULL);
 	run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
 	ok(until(&run.ends, 1), "a turn with all options");
-	has(&run.answer, "\"model\":\"m1\",\"effort\":\"low\",\"personality\":\"calm\",\"approvalPolicy\":\"never\",\"sandboxPolicy\":{\"type\":\"workspaceWrite\"},\"executionHost\":\"h\"");
+	has(&run.answer,
+	    "\"model\":\"m1\",\"effort\":\"low\",\"personality\":\"calm\",\"approvalPolicy\":\"never\",\"sandboxPolicy\":{\"type\":\"workspaceWrite\"},\"executionHost\":\"h\"");
 	has(&run.answer, "|/tmp|never|{\"type\":\"workspaceWrite\"}|h");
 	has(&run.answer, "\"text\":\"a\xef\xbf\xbd\\\"b\"");
 	request.sandbox_policy = (struct span)TEXT("{");
@@ -85,7 +97,8 @@ test_many(void)
 	}
 	for (i = 0; i < ARRAY_LEN(each); i++) {
 		ends += until(&each[i].ends, 1);
-		bad += each[i].ends != 1 || each[i].deltas != 100 || each[i].end.outcome != RUNTIME_COMPLETED || strncmp(each[i].answer.s, "0 1 2 ", 6) != 0;
+		bad += each[i].ends != 1 || each[i].deltas != 100 || each[i].end.outcome != RUNTIME_COMPLETED ||
+		    strncmp(each[i].answer.s, "0 1 2 ", 6) != 0;
 	}
 	is_int(ends, (int)ARRAY_LEN(each), "many turns at once all end");
 	is_int(bad, 0, "each with its own answer");
@@ -101,7 +114,8 @@ test_many(void)
 
 		run_init(&other);
 		other.turn = runtime_turn_start(run.runtime, &request, on_event, &other);
-		ok(until(&other.ends, 1) && other.end.fault == RUNTIME_FAULT_BUSY && !other.end.sent, "a second turn on a busy thread is refused");
+		ok(until(&other.ends, 1) && other.end.fault == RUNTIME_FAULT_BUSY && !other.end.sent,
+		    "a second turn on a busy thread is refused");
 		run_close(&other);
 	}
 	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED, "and does not disturb the first");
@@ -124,14 +138,16 @@ test_limits(void)
 	for (i = 0; i < RUNTIME_TURNS_MAX; i++)
 		runtime_turn_start(run.runtime, &request, on_event, &run);
 	runtime_turn_start(run.runtime, &request, on_event, &last);
-	ok(until(&last.ends, 1) && last.end.fault == RUNTIME_FAULT_BUSY && !run.ends, "one turn more than the limit is refused, those before it wait");
+	ok(until(&last.ends, 1) && last.end.fault == RUNTIME_FAULT_BUSY && !run.ends,
+	    "one turn more than the limit is refused, those before it wait");
 	last.runtime = NULL;
 	run_close(&last);
 	run_init(&last);
 	for (i = 0; i < RUNTIME_CALLS_MAX; i++)
 		runtime_account_limits(run.runtime, on_reply, &run);
 	runtime_account_limits(run.runtime, on_reply, &last);
-	ok(until_true(&last.replied) && last.reply.fault == RUNTIME_FAULT_BUSY && !run.replied, "one call more than the limit is refused, those before it wait");
+	ok(until_true(&last.replied) && last.reply.fault == RUNTIME_FAULT_BUSY && !run.replied,
+	    "one call more than the limit is refused, those before it wait");
 	last.runtime = NULL;
 	run_close(&last);
 	run_close(&run);
@@ -213,13 +229,15 @@ test_approvals(void)
 	struct run run;
 
 	run_init(&run);
-	run_open(&run, "{\"on\":\"turn\",\"text\":\"command\"}\n{\"command\":\"rm\",\"ask\":true,\"output\":\"ok\"}\n{\"say\":\"${answer}\"}\n"
-		       "{\"on\":\"turn\",\"text\":\"patch\"}\n{\"patch\":[{\"path\":\"a\",\"kind\":{\"type\":\"add\"},\"diff\":\"+\"}],\"ask\":true}\n{\"say\":\"${answer}\"}\n"
-		       "{\"on\":\"turn\",\"text\":\"question\"}\n{\"question\":\"which?\",\"options\":[\"a\",\"b\"]}\n{\"say\":\"${answer}\"}\n"
-		       "{\"on\":\"turn\",\"text\":\"permissions\"}\n{\"request\":{\"method\":\"item/permissions/requestApproval\",\"params\":{\"permissions\":{\"network\":{\"enabled\":true}}}}}\n{\"say\":\"${answer}\"}\n"
-		       "{\"on\":\"turn\",\"text\":\"other\"}\n{\"request\":{\"method\":\"item/tool/call\",\"params\":{\"tool\":\"t\"}}}\n{\"say\":\"${answer}\"}\n"
-		       "{\"on\":\"turn\",\"text\":\"withdrawn\"}\n{\"repeat\":1,\"steps\":[{\"notify\":{\"method\":\"x\",\"params\":{}}}]}\n{\"raw\":\"{\\\"id\\\":\\\"own\\\",\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"${turn}\\\",\\\"itemId\\\":\\\"i\\\"}}\"}\n"
-		       "{\"notify\":{\"method\":\"serverRequest/resolved\",\"params\":{\"threadId\":\"${thread}\",\"requestId\":\"own\"}}}\n{\"say\":\"done\"}\n", NULL);
+	run_open(&run,
+	    "{\"on\":\"turn\",\"text\":\"command\"}\n{\"command\":\"rm\",\"ask\":true,\"output\":\"ok\"}\n{\"say\":\"${answer}\"}\n"
+	    "{\"on\":\"turn\",\"text\":\"patch\"}\n{\"patch\":[{\"path\":\"a\",\"kind\":{\"type\":\"add\"},\"diff\":\"+\"}],\"ask\":true}\n{\"say\":\"${answer}\"}\n"
+	    "{\"on\":\"turn\",\"text\":\"question\"}\n{\"question\":\"which?\",\"options\":[\"a\",\"b\"]}\n{\"say\":\"${answer}\"}\n"
+	    "{\"on\":\"turn\",\"text\":\"permissions\"}\n{\"request\":{\"method\":\"item/permissions/requestApproval\",\"params\":{\"permissions\":{\"network\":{\"enabled\":true}}}}}\n{\"say\":\"${answer}\"}\n"
+	    "{\"on\":\"turn\",\"text\":\"other\"}\n{\"request\":{\"method\":\"item/tool/call\",\"params\":{\"tool\":\"t\"}}}\n{\"say\":\"${answer}\"}\n"
+	    "{\"on\":\"turn\",\"text\":\"withdrawn\"}\n{\"repeat\":1,\"steps\":[{\"notify\":{\"method\":\"x\",\"params\":{}}}]}\n{\"raw\":\"{\\\"id\\\":\\\"own\\\",\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"${turn}\\\",\\\"itemId\\\":\\\"i\\\"}}\"}\n"
+	    "{\"notify\":{\"method\":\"serverRequest/resolved\",\"params\":{\"threadId\":\"${thread}\",\"requestId\":\"own\"}}}\n{\"say\":\"done\"}\n",
+	    NULL);
 	approve(&run, "command", RUNTIME_DECLINE, NULL);
 	is_buf(&run.answer, "decline", "a command is declined, and the turn goes on");
 	has(&run.log, "+commandExecution\napproval 0\n");
@@ -234,7 +252,8 @@ test_approvals(void)
 	is_buf(&run.answer, "b", "a question is answered");
 	has(&run.log, "approval 3\n");
 	approve(&run, "permissions", RUNTIME_ACCEPT_SESSION, NULL);
-	is_buf(&run.answer, "{\"permissions\":{\"network\":{\"enabled\":true}},\"scope\":\"session\"}", "permissions are given as they were asked for");
+	is_buf(&run.answer, "{\"permissions\":{\"network\":{\"enabled\":true}},\"scope\":\"session\"}",
+	    "permissions are given as they were asked for");
 	approve(&run, "permissions", RUNTIME_DECLINE, NULL);
 	is_buf(&run.answer, "{\"permissions\":{}}", "or not");
 	approve(&run, "other", RUNTIME_DECLINE, NULL);
@@ -258,7 +277,8 @@ test_approvals(void)
 	yes.result = SPAN_NONE;
 	ok(runtime_turn_interrupt(run.runtime, run.turn), "its turn is interrupted");
 	ok(!runtime_approval_answer(run.runtime, run.approval, &yes), "then it cannot be answered any more");
-	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && !run.end.forced && run.resolved == 1, "and is resolved before the end");
+	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && !run.end.forced && run.resolved == 1,
+	    "and is resolved before the end");
 	has(&run.log, "resolved withdrawn\nend interrupted\n");
 
 	run_reset(&run);
@@ -266,7 +286,8 @@ test_approvals(void)
 	ok(until(&run.open, 1), "a turn that may take 1500 ms asks");
 	pass(2000);
 	ok(!run.ends, "the clock of the turn stands while it waits for an answer");
-	ok(runtime_approval_answer(run.runtime, run.approval, &yes) && until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED, "and it goes on after it");
+	ok(runtime_approval_answer(run.runtime, run.approval, &yes) && until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED,
+	    "and it goes on after it");
 	run_close(&run);
 
 	run_init(&run);
@@ -278,7 +299,9 @@ test_approvals(void)
 	run_close(&run);
 
 	run_init(&run);
-	run_open(&run, "{\"repeat\":70,\"steps\":[{\"raw\":\"{\\\"id\\\":\\\"r${i}\\\",\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"${turn}\\\",\\\"itemId\\\":\\\"i\\\"}}\"}]}\n", NULL);
+	run_open(&run,
+	    "{\"repeat\":70,\"steps\":[{\"raw\":\"{\\\"id\\\":\\\"r${i}\\\",\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"${turn}\\\",\\\"itemId\\\":\\\"i\\\"}}\"}]}\n",
+	    NULL);
 	ok(turn(&run, "x"), "more approvals than the limit");
 	is_int(run.resolved, RUNTIME_APPROVALS_MAX, "the first ones are told, the others declined");
 	run_close(&run);
@@ -297,13 +320,15 @@ test_threads(void)
 	run_reset(&run);
 	request.new_if_lost = true;
 	run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
-	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED && !strncmp(run.log.s, "thread started lost\n", 20), "or is replaced by a new one, if that is wanted");
+	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED && !strncmp(run.log.s, "thread started lost\n", 20),
+	    "or is replaced by a new one, if that is wanted");
 	run_close(&run);
 
 	run_init(&run);
 	run_open(&run, "{\"on\":\"turn/start\",\"nth\":2}\n{\"refuse\":\"thread not found: x\"}\n", NULL);
 	ok(turn(&run, "x"), "a turn");
-	ok(turn(&run, "x") && run.end.outcome == RUNTIME_COMPLETED, "on a thread that the child has let go of: it is resumed, and asked once more");
+	ok(turn(&run, "x") && run.end.outcome == RUNTIME_COMPLETED,
+	    "on a thread that the child has let go of: it is resumed, and asked once more");
 	run_close(&run);
 }
 
@@ -408,7 +433,9 @@ test_other(void)
 	good = turn(&run, "FAIL") && run.end.fault == RUNTIME_FAULT_TURN;
 	ok(good, "a turn that fails: %s (%s)", run.message.s, run.info.s);
 	{
-		struct runtime_turn_request request = { .thread = { run.thread.s, run.thread.len }, .text = TEXT("ASK"), .approval_policy = TEXT("untrusted") };
+		struct runtime_turn_request request = {
+			.thread = { run.thread.s, run.thread.len }, .text = TEXT("ASK"), .approval_policy = TEXT("untrusted")
+		};
 
 		run_reset(&run);
 		run.auto_accept = true;

@@ -41,9 +41,21 @@ roll(unsigned n)
 /* ---- a script */
 
 static const char *const steps[] = {
-	"{\"delta\":\"x\"}", "{\"delta\":\"y\"}", "{\"say\":\"hello world\",\"chunk\":3}", "{\"say\":\"\"}", "{\"wait\":3}", "{\"wait\":20}", "{\"think\":\"t\"}",
-	"{\"command\":\"c\",\"ask\":true,\"output\":\"o\"}", "{\"command\":\"c\"}", "{\"patch\":[],\"ask\":true}", "{\"question\":\"q\"}",
-	"{\"request\":{\"method\":\"item/tool/call\",\"params\":{}}}", "{\"retry\":\"r\"}", "{\"raw\":\"garbage\"}", "{\"raw\":\"{\\\"id\\\":1,\\\"result\\\":{}}\"}",
+	"{\"delta\":\"x\"}",
+	"{\"delta\":\"y\"}",
+	"{\"say\":\"hello world\",\"chunk\":3}",
+	"{\"say\":\"\"}",
+	"{\"wait\":3}",
+	"{\"wait\":20}",
+	"{\"think\":\"t\"}",
+	"{\"command\":\"c\",\"ask\":true,\"output\":\"o\"}",
+	"{\"command\":\"c\"}",
+	"{\"patch\":[],\"ask\":true}",
+	"{\"question\":\"q\"}",
+	"{\"request\":{\"method\":\"item/tool/call\",\"params\":{}}}",
+	"{\"retry\":\"r\"}",
+	"{\"raw\":\"garbage\"}",
+	"{\"raw\":\"{\\\"id\\\":1,\\\"result\\\":{}}\"}",
 	"{\"raw\":\"{\\\"id\\\":0,\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"${turn}\\\"}}\"}",
 	"{\"raw\":\"{\\\"id\\\":0,\\\"method\\\":\\\"item/fileChange/requestApproval\\\",\\\"params\\\":{\\\"threadId\\\":\\\"${thread}\\\",\\\"turnId\\\":\\\"u\\\"}}\"}",
 	"{\"notify\":{\"method\":\"serverRequest/resolved\",\"params\":{\"threadId\":\"${thread}\",\"requestId\":0}}}",
@@ -53,14 +65,22 @@ static const char *const steps[] = {
 	"{\"notify\":{\"method\":\"turn/started\",\"params\":{\"threadId\":\"${thread}\",\"turn\":{\"id\":\"${turn}\"}}}}",
 	"{\"notify\":{\"method\":\"item/completed\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"item\":{\"type\":\"agentMessage\",\"id\":\"m\",\"text\":\"z\"}}}}",
 	"{\"notify\":{\"method\":\"item/started\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"item\":[]}}}",
-	"{\"notify\":{\"method\":\"error\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"error\":3}}}", "{\"notify\":{\"method\":\"account/updated\",\"params\":{}}}",
-	"{\"fail\":\"f\"}", "{\"complete\":true}", "{\"interrupted\":true}", "{\"answer\":true}", "{\"stderr\":\"e\"}", "{\"hang\":true}",
+	"{\"notify\":{\"method\":\"error\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"error\":3}}}",
+	"{\"notify\":{\"method\":\"account/updated\",\"params\":{}}}",
+	"{\"fail\":\"f\"}",
+	"{\"complete\":true}",
+	"{\"interrupted\":true}",
+	"{\"answer\":true}",
+	"{\"stderr\":\"e\"}",
+	"{\"hang\":true}",
 };
-static const char *const ends[] = { "{\"exit\":1}", "{\"signal\":9}", "{\"close\":\"output\"}", "{\"close\":\"input\"}", "{\"ignore\":\"interrupt\"}", "{\"ignore\":\"input\"}",
-	"{\"repeat\":200,\"steps\":[{\"raw\":\"x\"}]}" };
-static const char *const faults[] = { "{\"refuse\":\"thread not found\"}", "{\"refuse\":\"no\"}", "{\"hang\":true}", "{\"answer\":{}}", "{\"wait\":\"60ms\"}", "{\"exit\":2}",
+static const char *const ends[] = { "{\"exit\":1}", "{\"signal\":9}", "{\"close\":\"output\"}", "{\"close\":\"input\"}",
+	"{\"ignore\":\"interrupt\"}", "{\"ignore\":\"input\"}", "{\"repeat\":200,\"steps\":[{\"raw\":\"x\"}]}" };
+static const char *const faults[] = { "{\"refuse\":\"thread not found\"}", "{\"refuse\":\"no\"}", "{\"hang\":true}", "{\"answer\":{}}",
+	"{\"wait\":\"60ms\"}", "{\"exit\":2}",
 	"{\"answer\":{\"turn\":{\"id\":\"u\",\"status\":\"completed\"},\"thread\":{\"id\":\"one\"}}}" };
-static const char *const methods[] = { "initialize", "thread/start", "thread/resume", "turn/start", "turn/interrupt", "account/read", "turn/steer" };
+static const char *const methods[] = { "initialize", "thread/start", "thread/resume", "turn/start", "turn/interrupt", "account/read",
+	"turn/steer" };
 
 static void
 make_script(struct buf *to)
@@ -68,7 +88,8 @@ make_script(struct buf *to)
 	unsigned i, j, n;
 
 	for (i = roll(4); i > 0; i--)
-		buf_addf(to, "{\"on\":\"%s\",\"nth\":%u}\n%s\n", methods[roll(ARRAY_LEN(methods))], 1 + roll(6), faults[roll(ARRAY_LEN(faults))]);
+		buf_addf(to, "{\"on\":\"%s\",\"nth\":%u}\n%s\n", methods[roll(ARRAY_LEN(methods))], 1 + roll(6),
+		    faults[roll(ARRAY_LEN(faults))]);
 	for (i = 1; i < 30; i++) {
 		buf_addf(to, "{\"on\":\"turn\",\"nth\":%u%s}\n", i, roll(8) ? "" : ",\"manual\":true");
 		for (j = 0, n = 1 + roll(8); j < n; j++)
@@ -106,8 +127,8 @@ chaos_event(const struct runtime_event *event, void *payload)
 		item->ends++;
 		outcomes[event->end->outcome]++;
 		faults_seen[event->end->fault]++;
-		if (item->open || (item->interrupted && event->end->outcome != RUNTIME_INTERRUPTED) || (event->end->outcome == RUNTIME_FAILED) != (event->end->fault != 0) ||
-		    (event->end->fault && !*event->end->message))
+		if (item->open || (item->interrupted && event->end->outcome != RUNTIME_INTERRUPTED) ||
+		    (event->end->outcome == RUNTIME_FAILED) != (event->end->fault != 0) || (event->end->fault && !*event->end->message))
 			item->wrong = true;
 		break;
 	default:
@@ -140,7 +161,9 @@ chaos_stopped(void *payload)
 static void
 operate(void)
 {
-	struct runtime_turn_request request = { .thread = SPAN_NONE, .text = TEXT("x"), .timeout_ms = roll(3) ? 0 : 30, .new_if_lost = roll(2) };
+	struct runtime_turn_request request = {
+		.thread = SPAN_NONE, .text = TEXT("x"), .timeout_ms = roll(3) ? 0 : 30, .new_if_lost = roll(2)
+	};
 	struct runtime_answer answer = { .decision = (enum runtime_decision)roll(4), .result = SPAN_NONE };
 	struct item *item;
 
@@ -174,7 +197,8 @@ operate(void)
 		if (n_calls == ITEMS_MAX)
 			return;
 		item = &calls_made[n_calls++];
-		item->number = roll(2) ? runtime_account_read(runtime, false, chaos_reply, item) : runtime_ready(runtime, chaos_reply, item);
+		item->number = roll(2) ? runtime_account_read(runtime, false, chaos_reply, item)
+				       : runtime_ready(runtime, chaos_reply, item);
 		if (!roll(5))
 			item->forgotten = runtime_call_forget(runtime, item->number);
 		return;
@@ -199,8 +223,14 @@ static bool
 one_round(unsigned number, bool to_the_end)
 {
 	const char *argv[] = { mock_path, "--script", script_path, NULL };
-	struct runtime_settings settings = { .argv = argv, .init_timeout_ms = 2000, .call_timeout_ms = 200, .interrupt_timeout_ms = 100, .pause_min_ms = 1, .pause_max_ms = 5,
-		.approval_timeout_ms = roll(2) ? 50 : 0, .idle_ms = roll(2) ? 20 : 0 };
+	struct runtime_settings settings = { .argv = argv,
+		.init_timeout_ms = 2000,
+		.call_timeout_ms = 200,
+		.interrupt_timeout_ms = 100,
+		.pause_min_ms = 1,
+		.pause_max_ms = 5,
+		.approval_timeout_ms = roll(2) ? 50 : 0,
+		.idle_ms = roll(2) ? 20 : 0 };
 	struct buf script = BUF_INIT;
 	struct runtime_status status;
 	bool good = true;
@@ -229,17 +259,20 @@ one_round(unsigned number, bool to_the_end)
 	}
 	runtime_status(runtime, &status);
 	if (!stopped && to_the_end)
-		printf("# state %s, pid %ld, %zu turns, %zu calls, last end: %s\n", runtime_state_word(status.state), (long)status.pid, status.turns, status.calls, status.last_error);
+		printf("# state %s, pid %ld, %zu turns, %zu calls, last end: %s\n", runtime_state_word(status.state), (long)status.pid,
+		    status.turns, status.calls, status.last_error);
 	runtime_free(runtime);
 	if (!good) {
 		printf("# round %u: %zu turns, %zu calls, stopped %d; the script:\n", number, n_turns, n_calls, stopped);
 		fputs(script.s, stdout);
 		for (i = 0; i < n_turns; i++)
 			if (turns[i].ends != 1 || turns[i].open || turns[i].wrong)
-				printf("# turn %zu: ends %d, open %d, interrupted %d, wrong %d\n", i, turns[i].ends, turns[i].open, turns[i].interrupted, turns[i].wrong);
+				printf("# turn %zu: ends %d, open %d, interrupted %d, wrong %d\n", i, turns[i].ends, turns[i].open,
+				    turns[i].interrupted, turns[i].wrong);
 		for (i = 0; i < n_calls; i++)
 			if (calls_made[i].replies != !calls_made[i].forgotten || calls_made[i].wrong)
-				printf("# call %zu: replies %d, forgotten %d, wrong %d\n", i, calls_made[i].replies, calls_made[i].forgotten, calls_made[i].wrong);
+				printf("# call %zu: replies %d, forgotten %d, wrong %d\n", i, calls_made[i].replies,
+				    calls_made[i].forgotten, calls_made[i].wrong);
 	}
 	buf_release(&script);
 	return good;
@@ -260,8 +293,8 @@ main(void)
 		seed = (first + i) * 2654435761u | 1;
 		ok(one_round(i, i % 5 != 4), "round %u (CHAOS_SEED=%lu CHAOS_ROUNDS=1)", i, (unsigned long)(first + i));
 	}
-	printf("# %u turns completed, %u interrupted, %u failed; %u approvals; failed by:", outcomes[RUNTIME_COMPLETED], outcomes[RUNTIME_INTERRUPTED],
-	    outcomes[RUNTIME_FAILED], asked_for);
+	printf("# %u turns completed, %u interrupted, %u failed; %u approvals; failed by:", outcomes[RUNTIME_COMPLETED],
+	    outcomes[RUNTIME_INTERRUPTED], outcomes[RUNTIME_FAILED], asked_for);
 	for (i = 1; i < ARRAY_LEN(faults_seen); i++)
 		printf(" %s %u", runtime_fault_word((enum runtime_fault)i), faults_seen[i]);
 	putchar('\n');

@@ -48,7 +48,8 @@ test_interrupts(void)
 	until(&other.events, 4);
 	ok(runtime_turn_interrupt(run.runtime, run.turn), "a runtime that takes no interrupt");
 	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && run.end.forced, "the turn ends all the same");
-	ok(until(&other.ends, 1) && other.end.fault == RUNTIME_FAULT_GONE && other.end.forced, "the child is ended, the other turn with it");
+	ok(until(&other.ends, 1) && other.end.fault == RUNTIME_FAULT_GONE && other.end.forced,
+	    "the child is ended, the other turn with it");
 	ok(until(&run.gones, 1), "and that is told");
 	has(&run.notices, "did not stop a turn within 200 ms");
 	other.runtime = NULL;
@@ -93,7 +94,8 @@ test_races(void)
 		event_del(timer);
 		interrupted += run.end.outcome == RUNTIME_INTERRUPTED;
 		completed += run.end.outcome == RUNTIME_COMPLETED;
-		wrong += run.ends != 1 || run.end.outcome != (run.interrupted ? RUNTIME_INTERRUPTED : RUNTIME_COMPLETED) || strstr(run.log.s, "AFTER") != NULL;
+		wrong += run.ends != 1 || run.end.outcome != (run.interrupted ? RUNTIME_INTERRUPTED : RUNTIME_COMPLETED) ||
+		    strstr(run.log.s, "AFTER") != NULL;
 	}
 	event_free(timer);
 	is_int(missing, 0, "1,000 races of interrupt and completion: each turn ends");
@@ -113,7 +115,9 @@ test_kills(void)
 
 	for (step = 1; step < 40; step++) {
 		run_init(&run);
-		run_open(&run, "{\"on\":\"turn\",\"text\":\"ok\"}\n{\"say\":\"fine\"}\n{\"on\":\"turn\"}\n{\"delta\":\"a\"}\n{\"wait\":5}\n{\"delta\":\"b\"}\n{\"wait\":5}\n{\"command\":\"ls\",\"ask\":true}\n{\"wait\":5}\n{\"say\":\"c\"}\n{\"wait\":5}\n", NULL);
+		run_open(&run,
+		    "{\"on\":\"turn\",\"text\":\"ok\"}\n{\"say\":\"fine\"}\n{\"on\":\"turn\"}\n{\"delta\":\"a\"}\n{\"wait\":5}\n{\"delta\":\"b\"}\n{\"wait\":5}\n{\"command\":\"ls\",\"ask\":true}\n{\"wait\":5}\n{\"say\":\"c\"}\n{\"wait\":5}\n",
+		    NULL);
 		run.kill_after = step;
 		run.auto_accept = true;
 		if (!turn(&run, "x") || run.ends != 1) {
@@ -125,9 +129,11 @@ test_kills(void)
 			run_close(&run);
 			break;
 		}
-		ok(run.end.fault == RUNTIME_FAULT_GONE && run.end.forced && !run.open && run.end.sent, "killed after event %d: %s", step, run.message.s);
+		ok(run.end.fault == RUNTIME_FAULT_GONE && run.end.forced && !run.open && run.end.sent, "killed after event %d: %s", step,
+		    run.message.s);
 		run.kill_after = 0;
-		ok(turn(&run, "ok") && run.end.outcome == RUNTIME_COMPLETED && run.generation == 2, "and the next turn works, in another child");
+		ok(turn(&run, "ok") && run.end.outcome == RUNTIME_COMPLETED && run.generation == 2,
+		    "and the next turn works, in another child");
 		ok(!strncmp(run.log.s, "thread\nbegun", 12), "on the same thread, resumed");
 		run_close(&run);
 	}
@@ -142,25 +148,32 @@ test_exits(void)
 		enum runtime_fault fault;
 		bool sent;
 	} cases[] = {
-		{ "{\"on\":\"start\"}\n{\"stderr\":\"out of luck\"}\n{\"exit\":3}\n", "the runtime ended with status 3: out of luck", RUNTIME_FAULT_START, false },
+		{ "{\"on\":\"start\"}\n{\"stderr\":\"out of luck\"}\n{\"exit\":3}\n", "the runtime ended with status 3: out of luck",
+		    RUNTIME_FAULT_START, false },
 		{ "{\"on\":\"initialize\"}\n{\"exit\":4}\n", "the runtime ended with status 4", RUNTIME_FAULT_START, false },
-		{ "{\"on\":\"initialize\"}\n{\"refuse\":\"not you\"}\n", "the runtime did not let itself be greeted: not you", RUNTIME_FAULT_START, false },
+		{ "{\"on\":\"initialize\"}\n{\"refuse\":\"not you\"}\n", "the runtime did not let itself be greeted: not you",
+		    RUNTIME_FAULT_START, false },
 		{ "{\"on\":\"initialize\"}\n{\"hang\":true}\n", "the runtime was not ready within 3000 ms", RUNTIME_FAULT_START, false },
 		{ "{\"on\":\"thread/start\"}\n{\"exit\":0}\n", "the runtime ended with status 0", RUNTIME_FAULT_GONE, false },
 		{ "{\"on\":\"thread/start\"}\n{\"refuse\":\"no more threads\"}\n", "no more threads", RUNTIME_FAULT_REFUSED, false },
 		{ "{\"on\":\"thread/start\"}\n{\"answer\":{}}\n", "thread/start did not return thread.id", RUNTIME_FAULT_PROTOCOL, false },
-		{ "{\"on\":\"thread/start\"}\n{\"hang\":true}\n", "the runtime gave no answer to thread/start within 3000 ms", RUNTIME_FAULT_TIMEOUT, false },
+		{ "{\"on\":\"thread/start\"}\n{\"hang\":true}\n", "the runtime gave no answer to thread/start within 3000 ms",
+		    RUNTIME_FAULT_TIMEOUT, false },
 		{ "{\"on\":\"turn/start\"}\n{\"signal\":9}\n", "the runtime was ended by signal 9", RUNTIME_FAULT_GONE, true },
 		{ "{\"on\":\"turn/start\"}\n{\"refuse\":\"too tired\"}\n", "too tired", RUNTIME_FAULT_REFUSED, false },
 		{ "{\"on\":\"turn/start\"}\n{\"answer\":{}}\n", "turn/start did not return turn.id", RUNTIME_FAULT_PROTOCOL, true },
 		{ "{\"on\":\"turn/start\"}\n{\"answer\":[1]}\n", "turn/start did not return turn.id", RUNTIME_FAULT_PROTOCOL, true },
-		{ "{\"on\":\"turn/start\"}\n{\"hang\":true}\n", "the runtime gave no answer to turn/start within 3000 ms", RUNTIME_FAULT_TIMEOUT, true },
+		{ "{\"on\":\"turn/start\"}\n{\"hang\":true}\n", "the runtime gave no answer to turn/start within 3000 ms",
+		    RUNTIME_FAULT_TIMEOUT, true },
 		{ "{\"fail\":\"no money\",\"info\":\"usageLimitExceeded\"}\n", "no money", RUNTIME_FAULT_TURN, true },
 		{ "{\"fail\":\"who?\",\"info\":{\"httpConnectionFailed\":{\"httpStatusCode\":401}}}\n", "who?", RUNTIME_FAULT_AUTH, true },
-		{ "{\"retry\":\"Reconnecting\"}\n{\"delta\":\"x\"}\n{\"exit\":1}\n", "the runtime ended with status 1", RUNTIME_FAULT_GONE, true },
-		{ "{\"repeat\":101,\"steps\":[{\"raw\":\"garbage\"}]}\n{\"hang\":true}\n", "the runtime wrote more than 100 lines in a row that are no messages", RUNTIME_FAULT_PROTOCOL, true },
+		{ "{\"retry\":\"Reconnecting\"}\n{\"delta\":\"x\"}\n{\"exit\":1}\n", "the runtime ended with status 1", RUNTIME_FAULT_GONE,
+		    true },
+		{ "{\"repeat\":101,\"steps\":[{\"raw\":\"garbage\"}]}\n{\"hang\":true}\n",
+		    "the runtime wrote more than 100 lines in a row that are no messages", RUNTIME_FAULT_PROTOCOL, true },
 		{ "{\"close\":\"output\"}\n{\"hang\":true}\n", "the runtime closed its output", RUNTIME_FAULT_PROTOCOL, true },
-		{ "{\"fill\":2000001}\n{\"hang\":true}\n", "the runtime wrote a line of more than 2000000 bytes", RUNTIME_FAULT_PROTOCOL, true },
+		{ "{\"fill\":2000001}\n{\"hang\":true}\n", "the runtime wrote a line of more than 2000000 bytes", RUNTIME_FAULT_PROTOCOL,
+		    true },
 	};
 	struct run run;
 	size_t i;
@@ -171,7 +184,8 @@ test_exits(void)
 		run.settings.interrupt_timeout_ms = 100;
 		run.settings.line_max = 2000000;
 		run_open(&run, cases[i].script, NULL);
-		ok(turn(&run, "x") && run.ends == 1 && run.end.outcome == RUNTIME_FAILED && run.end.fault == cases[i].fault && run.end.sent == cases[i].sent,
+		ok(turn(&run, "x") && run.ends == 1 && run.end.outcome == RUNTIME_FAILED && run.end.fault == cases[i].fault &&
+			run.end.sent == cases[i].sent,
 		    "%s", cases[i].message);
 		is_buf(&run.message, cases[i].message, "and says why");
 		run_close(&run);
@@ -190,9 +204,11 @@ test_garbage(void)
 
 	run_init(&run);
 	run.settings.line_max = 12u * 1024 * 1024;
-	run_open(&run, "{\"repeat\":100,\"steps\":[{\"raw\":\"garbage ${i}\"}]}\n{\"delta\":\"\"}\n{\"raw\":\"\"}\n{\"raw\":\"[1]\"}\n{\"raw\":\"{\\\"id\\\":77,\\\"result\\\":{}}\"}\n{\"raw\":\"{\\\"id\\\":\\\"s\\\",\\\"result\\\":{}}\"}\n"
-		       "{\"hex\":\"7b226d6574686f64223a22ff227d\"}\n{\"raw\":\"{\\\"method\\\":\\\"x\\\"}\\r\"}\n{\"raw\":\"{\\\"id\\\":5}\"}\n{\"raw\":\"{\\\"method\\\":\\\"warning\\\",\\\"params\\\":\",\"end\":false}\n{\"wait\":20}\n{\"raw\":\"{\\\"message\\\":\\\"cut\\\"}}\"}\n"
-		       "{\"big\":10485760}\n{\"say\":\"end\"}\n{\"stderr\":\"a line\"}\n", NULL);
+	run_open(&run,
+	    "{\"repeat\":100,\"steps\":[{\"raw\":\"garbage ${i}\"}]}\n{\"delta\":\"\"}\n{\"raw\":\"\"}\n{\"raw\":\"[1]\"}\n{\"raw\":\"{\\\"id\\\":77,\\\"result\\\":{}}\"}\n{\"raw\":\"{\\\"id\\\":\\\"s\\\",\\\"result\\\":{}}\"}\n"
+	    "{\"hex\":\"7b226d6574686f64223a22ff227d\"}\n{\"raw\":\"{\\\"method\\\":\\\"x\\\"}\\r\"}\n{\"raw\":\"{\\\"id\\\":5}\"}\n{\"raw\":\"{\\\"method\\\":\\\"warning\\\",\\\"params\\\":\",\"end\":false}\n{\"wait\":20}\n{\"raw\":\"{\\\"message\\\":\\\"cut\\\"}}\"}\n"
+	    "{\"big\":10485760}\n{\"say\":\"end\"}\n{\"stderr\":\"a line\"}\n",
+	    NULL);
 	ok(turn(&run, "x") && run.end.outcome == RUNTIME_COMPLETED, "a turn amid garbage");
 	is_int(run.answer.len, 10485760 + 5, "and lines of 10 MB are taken");
 	runtime_status(run.runtime, &status);
@@ -221,7 +237,8 @@ test_garbage(void)
 	run_close(&run);
 
 	run_init(&run);
-	run_open(&run, "{\"on\":\"initialize\"}\n{\"answer\":true}\n{\"on\":\"account/read\"}\n{\"ignore\":\"input\"}\n{\"hang\":true}\n", NULL);
+	run_open(
+	    &run, "{\"on\":\"initialize\"}\n{\"answer\":true}\n{\"on\":\"account/read\"}\n{\"ignore\":\"input\"}\n{\"hang\":true}\n", NULL);
 	runtime_account_read(run.runtime, false, on_reply, &run);
 	pass(100);
 	{
@@ -259,7 +276,8 @@ test_group(void)
 
 	/* a child that takes no SIGTERM and no end of its input, with a process beside it */
 	unlink(flag_path);
-	snprintf(script, sizeof script, "{\"ignore\":\"TERM\"}\n{\"ignore\":\"end\"}\n{\"orphan\":\"%s\"}\n{\"delta\":\"x\"}\n{\"hang\":true}\n", flag_path);
+	snprintf(script, sizeof script,
+	    "{\"ignore\":\"TERM\"}\n{\"ignore\":\"end\"}\n{\"orphan\":\"%s\"}\n{\"delta\":\"x\"}\n{\"hang\":true}\n", flag_path);
 	run_init(&run);
 	run_open(&run, script, NULL);
 	ask(&run, "x");
@@ -278,7 +296,8 @@ test_group(void)
 	ask(&run, "x");
 	until(&run.deltas, 1);
 	runtime_account_read(run.runtime, false, on_reply, &run);
-	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_PROTOCOL, "a child that closed its input is ended when it is written to");
+	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_PROTOCOL,
+	    "a child that closed its input is ended when it is written to");
 	is_buf(&run.message, "the runtime closed its input", "for that reason");
 	run_close(&run);
 
@@ -346,14 +365,16 @@ test_restarts(void)
 			pause = run.reply.retry_after_ms;
 		}
 	}
-	ok(paused > 1 && pause > RUNTIME_PATIENCE_MS && pause <= RUNTIME_PAUSE_MAX_MS, "the pauses grow until it is refused at once (%d, %lld ms)", paused, (long long)pause);
+	ok(paused > 1 && pause > RUNTIME_PATIENCE_MS && pause <= RUNTIME_PAUSE_MAX_MS,
+	    "the pauses grow until it is refused at once (%d, %lld ms)", paused, (long long)pause);
 	has(&run.message, "it is tried again in ");
 	ok(turn(&run, "x") && run.end.fault == RUNTIME_FAULT_PAUSED && run.end.retry_after_ms > 0, "turns too");
 	stop(&run);
 	run_close(&run);
 
 	unlink(flag_path);
-	snprintf(script, sizeof script, "{\"on\":\"initialize\",\"unless\":\"%s\"}\n{\"touch\":\"%s\"}\n{\"exit\":1}\n", flag_path, flag_path);
+	snprintf(
+	    script, sizeof script, "{\"on\":\"initialize\",\"unless\":\"%s\"}\n{\"touch\":\"%s\"}\n{\"exit\":1}\n", flag_path, flag_path);
 	run_init(&run);
 	run_open(&run, script, NULL);
 	ask(&run, "x");
@@ -417,7 +438,8 @@ test_deadlines(void)
 	run_open(&run, "{\"delta\":\"x\"}\n{\"hang\":true}\n", NULL);
 	warm_up(&run);
 	run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
-	ok(until(&run.ends, 1) && run.end.fault == RUNTIME_FAULT_TURN_TIMEOUT && !run.end.forced, "a turn that takes too long is interrupted, and says so");
+	ok(until(&run.ends, 1) && run.end.fault == RUNTIME_FAULT_TURN_TIMEOUT && !run.end.forced,
+	    "a turn that takes too long is interrupted, and says so");
 	is_buf(&run.message, "the turn took longer than 1000 ms", "in these words");
 	is_buf(&run.answer, "x", "with what it had said");
 	run_close(&run);
@@ -439,9 +461,11 @@ test_deadlines(void)
 	run_init(&run);
 	run.settings.call_timeout_ms = 1000;
 	run_open(&run,
-	    "{\"on\":\"turn/start\",\"nth\":1}\n{\"wait\":\"1500ms\"}\n{\"on\":\"turn\",\"nth\":1}\n{\"repeat\":100000,\"steps\":[{\"delta\":\"x\"},{\"wait\":1}]}\n", NULL);
+	    "{\"on\":\"turn/start\",\"nth\":1}\n{\"wait\":\"1500ms\"}\n{\"on\":\"turn\",\"nth\":1}\n{\"repeat\":100000,\"steps\":[{\"delta\":\"x\"},{\"wait\":1}]}\n",
+	    NULL);
 	warm_up(&run);
-	ok(turn(&run, "x") && run.end.fault == RUNTIME_FAULT_TIMEOUT && run.end.forced && run.end.sent, "a turn whose start is not answered in time");
+	ok(turn(&run, "x") && run.end.fault == RUNTIME_FAULT_TIMEOUT && run.end.forced && run.end.sent,
+	    "a turn whose start is not answered in time");
 	ok(until_late(&run, 1), "is answered after all");
 	is_int(run.ends, 1, "but is told once");
 	ok(!strstr(run.log.s, "AFTER"), "and nothing of it afterwards");

@@ -33,7 +33,10 @@ main(void)
 	is_buf(&out.text, "\xf0\x9f\x98\x80 b", "every blank that JavaScript knows is trimmed");
 	is_int(out.original_length, 4, "an emoji counts two");
 	buf_release(&out.text);
-	sanitize(NULL, "ab\xf0\x9f\x98\x80" "c", 7, 3, &out);
+	sanitize(NULL,
+	    "ab\xf0\x9f\x98\x80"
+	    "c",
+	    7, 3, &out);
 	is_buf(&out.text, "ab", "a cut never splits a character");
 	ok(out.truncated && out.original_length == 5 && out.stored_length == 2, "and the lengths say what happened");
 	buf_release(&out.text);

@@ -17,7 +17,8 @@ text(const struct secrets *secrets, const char *given, const char *want)
 
 	is_buf(&out, want, strchr(given, '\n') ? "a private key" : given);
 	secrets_text(secrets, out.s, out.len, &again);
-	ok(changed == (strcmp(given, want) != 0) && again.len == out.len && !memcmp(again.s, out.s, out.len), "it says whether it did, and done twice it is the same");
+	ok(changed == (strcmp(given, want) != 0) && again.len == out.len && !memcmp(again.s, out.s, out.len),
+	    "it says whether it did, and done twice it is the same");
 	buf_release(&out);
 	buf_release(&again);
 }
@@ -30,7 +31,8 @@ json(const struct secrets *secrets, const char *given, const char *want)
 	bool changed = secrets_json(secrets, value, &out);
 
 	is_buf(&out, want, given);
-	ok(changed == (strcmp(given, want) != 0) && jtext_check(out.s, out.len, true, &value, NULL), "it says whether it did, and it is JSON");
+	ok(changed == (strcmp(given, want) != 0) && jtext_check(out.s, out.len, true, &value, NULL),
+	    "it says whether it did, and it is JSON");
 	buf_release(&out);
 }
 
@@ -80,7 +82,8 @@ missed_by_it(void)
 	text(NULL, "{\"password\":\"x y, z\", \"user\": \"u\"}", "{\"password\":\"[REDACTED]\", \"user\": \"u\"}");
 	text(NULL, "{\\\"client_secret\\\": \\\"a\\\"}", "{\\\"client_secret\\\": \\\"[REDACTED]\\\"}");
 	text(NULL, "{'api-key' => 'v'}", "{'api-key' => '[REDACTED]'}");
-	text(NULL, "\"token\": null, \"token\": \"\", \"password\": 1234", "\"token\": null, \"token\": \"\", \"password\": \"[REDACTED]\"");
+	text(
+	    NULL, "\"token\": null, \"token\": \"\", \"password\": 1234", "\"token\": null, \"token\": \"\", \"password\": \"[REDACTED]\"");
 	text(NULL, "password=\"two words\" next", "password=[REDACTED] next");
 	text(NULL, "password='it' isn't", "password=[REDACTED] isn't");
 	text(NULL, "Bearer token=abc", "Bearer [REDACTED]");
@@ -99,7 +102,8 @@ missed_by_it(void)
 	text(NULL, "glpat-abcdefghij0123456789 sk_live_abcdefghij12", "glpat-[REDACTED] sk_live_[REDACTED]");
 	text(NULL, "eyJhbGciOiJI.eyJzdWIiOiIx.abc-_9", "eyJ[REDACTED]");
 	text(NULL, "postgres://me:p@ss@db/x http://h:80/", "postgres://me:[REDACTED]@db/x http://h:80/");
-	text(NULL, "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x", "-----BEGIN RSA PRIVATE KEY-----[REDACTED]-----END RSA PRIVATE KEY----- x");
+	text(NULL, "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x",
+	    "-----BEGIN RSA PRIVATE KEY-----[REDACTED]-----END RSA PRIVATE KEY----- x");
 	text(NULL, "-----BEGIN PRIVATE KEY-----\nMIIE", "-----BEGIN PRIVATE KEY-----[REDACTED]");
 	text(NULL, "login --db-password hunter2 -v", "login --db-password [REDACTED] -v");
 	text(NULL, "<password>x</password>", "<password>[REDACTED]</password>");
@@ -112,11 +116,14 @@ missed_by_it(void)
 static void
 documents(void)
 {
-	json(NULL, "{\"a\":1.50,\"b\":\"\\u0041\",\"n\":12345678901234567890}", "{\"a\":1.50,\"b\":\"\\u0041\",\"n\":12345678901234567890}");
+	json(
+	    NULL, "{\"a\":1.50,\"b\":\"\\u0041\",\"n\":12345678901234567890}", "{\"a\":1.50,\"b\":\"\\u0041\",\"n\":12345678901234567890}");
 	json(NULL, "{\"password\":\"x\",\"token\":7,\"pin\":1,\"user_password\":1234,\"secret\":null}",
 	    "{\"password\":\"[REDACTED]\",\"token\":7,\"pin\":1,\"user_password\":\"[REDACTED]\",\"secret\":null}");
-	json(NULL, "{\"env\":[\"A=1\",\"API_KEY=x\"],\"m\":\"Bearer abc\"}", "{\"env\":[\"A=1\",\"API_KEY=[REDACTED]\"],\"m\":\"Bearer [REDACTED]\"}");
-	json(NULL, "{\"credentials\":{\"a\":\"x\",\"b\":[\"y\",{\"c\":3}]},\"d\":\"z\"}", "{\"credentials\":{\"a\":\"[REDACTED]\",\"b\":[\"[REDACTED]\",{\"c\":\"[REDACTED]\"}]},\"d\":\"z\"}");
+	json(NULL, "{\"env\":[\"A=1\",\"API_KEY=x\"],\"m\":\"Bearer abc\"}",
+	    "{\"env\":[\"A=1\",\"API_KEY=[REDACTED]\"],\"m\":\"Bearer [REDACTED]\"}");
+	json(NULL, "{\"credentials\":{\"a\":\"x\",\"b\":[\"y\",{\"c\":3}]},\"d\":\"z\"}",
+	    "{\"credentials\":{\"a\":\"[REDACTED]\",\"b\":[\"[REDACTED]\",{\"c\":\"[REDACTED]\"}]},\"d\":\"z\"}");
 	json(NULL, "{\"text\":\"{\\\"password\\\":\\\"x\\\"}\"}", "{\"text\":\"{\\\"password\\\":\\\"[REDACTED]\\\"}\"}");
 	json(NULL, "{\"runId\":\"sk-abcdefgh1\",\"x\":\"sk-abcdefgh1\"}", "{\"runId\":\"sk-abcdefgh1\",\"x\":\"sk-[REDACTED]\"}");
 	json(NULL, "[{\"runId\":\"r\"},\"sk-abcdefgh1\"]", "[{\"runId\":\"r\"},\"sk-[REDACTED]\"]");
@@ -128,7 +135,8 @@ documents(void)
 static void
 files(void)
 {
-	static const char file[] = "# ours\n\n name customer_ssn\r\npattern corp-[a-z0-9]{8,}\npattern \\d{3}-\\d\\d-\\d{4}\npattern <[^>]+>!!!\npattern ab.?c\\.x+\n";
+	static const char file[] =
+	    "# ours\n\n name customer_ssn\r\npattern corp-[a-z0-9]{8,}\npattern \\d{3}-\\d\\d-\\d{4}\npattern <[^>]+>!!!\npattern ab.?c\\.x+\n";
 	struct err err = ERR_INIT;
 	struct secrets *secrets = secrets_parse(file, sizeof file - 1, &err);
 
@@ -137,7 +145,10 @@ files(void)
 	json(secrets, "{\"customer_ssn\":3,\"customerSsn\":\"4\"}", "{\"customer_ssn\":\"[REDACTED]\",\"customerSsn\":\"[REDACTED]\"}");
 	text(secrets, "corp-abcdefg corp-abcdefgh9! 078-05-1120", "corp-abcdefg [REDACTED]! [REDACTED]");
 	text(secrets, "<\xc3\xa4>!!! <>!!!", "[REDACTED] <>!!!");
-	text(secrets, "ab\xf0\x9f\x98\x80" "c.xxx abc.x", "[REDACTED] abc.x");
+	text(secrets,
+	    "ab\xf0\x9f\x98\x80"
+	    "c.xxx abc.x",
+	    "[REDACTED] abc.x");
 	secrets_free(secrets);
 	secrets_free(NULL);
 
@@ -177,8 +188,9 @@ limits(void)
 int
 main(void)
 {
-	static const char *const pieces[] = { "token", "token ", "token=\"", "token='\\\"", "password = ", "bearer ", "sk-", "sk-a", "eyJ-", "eyJaaaaaaaaaa.", "://a:", "://a:b@", "-----BEGIN ",
-		"-----BEGIN PRIVATE KEY-----", "AKIA", "xoxb-", "authorization: ", "\"token\":1", "--token", "\xc2\xa0", "token\\\"", "a" };
+	static const char *const pieces[] = { "token", "token ", "token=\"", "token='\\\"", "password = ", "bearer ", "sk-", "sk-a", "eyJ-",
+		"eyJaaaaaaaaaa.", "://a:", "://a:b@", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "AKIA", "xoxb-",
+		"authorization: ", "\"token\":1", "--token", "\xc2\xa0", "token\\\"", "a" };
 	size_t i;
 
 	contract();

@@ -70,10 +70,14 @@ main(void)
 	bool cut_off = false;
 	struct sse *sse;
 
-	stream("data: a\n\ndata:b\ndata:  c\n\n", "<|message|a|-1><|message|b\n c|-1>", "data lines join, one blank after the colon is dropped");
-	stream("\xef\xbb\xbf" "event: x\r\nid: 7\r\ndata: d\r\n\r\ndata: e\r\r", "<7|x|d|-1><7|message|e|-1>", "BOM, CRLF and CR; the id stays, the type does not");
+	stream("data: a\n\ndata:b\ndata:  c\n\n", "<|message|a|-1><|message|b\n c|-1>",
+	    "data lines join, one blank after the colon is dropped");
+	stream("\xef\xbb\xbf"
+	       "event: x\r\nid: 7\r\ndata: d\r\n\r\ndata: e\r\r",
+	    "<7|x|d|-1><7|message|e|-1>", "BOM, CRLF and CR; the id stays, the type does not");
 	stream(": ping\n\nretry: 1500\n:live\ndata\n\n", "(ping)(live)<|message||1500>", "comments, retry, a field without a colon");
-	stream("retry: soon\nid: a\nnothing: x\n\ndata: 1\n\n", "<a|message|1|-1>", "a bad retry and an unknown field are ignored; no data, no event");
+	stream("retry: soon\nid: a\nnothing: x\n\ndata: 1\n\n", "<a|message|1|-1>",
+	    "a bad retry and an unknown field are ignored; no data, no event");
 	ok(feed("data: half", 10, 5, &out, &cut_off) && cut_off && !out.len, "an event that was cut off is dropped and told");
 	sse = sse_new(count, NULL, &total);
 	buf_addstr(&big, "data: ");

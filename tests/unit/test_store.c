@@ -187,7 +187,8 @@ documents(void)
 	store_docs(store, docs);
 	await(store, 2);
 	ok(change->result == CHANGE_DONE && !change->events[0]->stream.s, "an event of no stream");
-	ok(docs->n == 2 && !strcmp(docs->list[0].key.s, "d/b") && !strcmp(docs->list[0].text.s, "4") && !strcmp(docs->list[1].text.s, "2"), "documents, as put last");
+	ok(docs->n == 2 && !strcmp(docs->list[0].key.s, "d/b") && !strcmp(docs->list[0].text.s, "4") && !strcmp(docs->list[1].text.s, "2"),
+	    "documents, as put last");
 	rows = rows_new(on_rows, NULL);
 	buf_addstr(&rows->stream, "run");
 	rows->limit = 1;
@@ -244,7 +245,8 @@ order(void)
 		change_free(changes[i]);
 	}
 	ok(good, "changes are numbered in the order in which they were asked");
-	ok(refused->result == CHANGE_REFUSED && !refused->n_events && refused->err.status == STATUS_CONFLICT, "a refusal says why and stores nothing");
+	ok(refused->result == CHANGE_REFUSED && !refused->n_events && refused->err.status == STATUS_CONFLICT,
+	    "a refusal says why and stores nothing");
 	change_free(refused);
 	ok(before->n_events == 0 && before->last_seq == 0, "a page asked before sees none of them");
 	page_free(before);
@@ -314,13 +316,16 @@ refuses_to_open(void)
 	sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL);
 	sqlite3_close(db);
 	err.text[0] = '\0';
-	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") && strstr(err.text, "knows 3"),
+	ok(!store_open(where.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") &&
+		strstr(err.text, "knows 3"),
 	    "a file of a newer version: %s", err.text);
 	err.text[0] = '\0';
 	ok(!store_check(where.s, &err) && strstr(err.text, "schema 99"), "the check says the same");
 	sqlite3_open(file.s, &db);
-	sqlite3_exec(db, "PRAGMA user_version=1; DROP TABLE docs; DROP INDEX events_service; DROP INDEX events_thread; ALTER TABLE events DROP COLUMN thread;"
-			 "DROP TABLE threads; DROP TABLE turns; DROP TABLE approvals", NULL, NULL, NULL);
+	sqlite3_exec(db,
+	    "PRAGMA user_version=1; DROP TABLE docs; DROP INDEX events_service; DROP INDEX events_thread; ALTER TABLE events DROP COLUMN thread;"
+	    "DROP TABLE threads; DROP TABLE turns; DROP TABLE approvals",
+	    NULL, NULL, NULL);
 	sqlite3_close(db);
 	ok(store_check(where.s, &err), "put back, as an older version left it: the check is content");
 	store = open_or_die();
@@ -332,9 +337,11 @@ refuses_to_open(void)
 	ok(write(fd, big, 8192) == 8192, "a file that is no database ...");
 	close(fd);
 	err.text[0] = '\0';
-	ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "not a database"), "... is refused: %s", err.text);
+	ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "not a database"),
+	    "... is refused: %s", err.text);
 	err.text[0] = '\0';
-	ok(!store_open(path.s + 7, log_rows_ops(), &err) && err.status == STATUS_CONFIG, "so is a file in place of the directory: %s", err.text);
+	ok(!store_open(path.s + 7, log_rows_ops(), &err) && err.status == STATUS_CONFIG, "so is a file in place of the directory: %s",
+	    err.text);
 	buf_reset(&path);
 	buf_addf(&path, "%s/ro", dir);
 	mkdir(path.s, 0500);
@@ -342,7 +349,8 @@ refuses_to_open(void)
 		ok(true, "read-only directory # SKIP root may write to it");
 	else {
 		err.text[0] = '\0';
-		ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, path.s), "a read-only directory: %s", err.text);
+		ok(!store_open(path.s, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, path.s),
+		    "a read-only directory: %s", err.text);
 	}
 	err.text[0] = '\0';
 	ok(!store_open("", log_rows_ops(), &err) && err.text[0], "no place at all: %s", err.text);
@@ -375,8 +383,8 @@ full_disk(void)
 		if (changes[i]->result == CHANGE_DONE)
 			good = good && changes[i]->events[0]->seq == ++last;
 		else
-			good = good && changes[i]->result == CHANGE_FAILED && changes[i]->n_events == 0 && !strncmp(changes[i]->err.text, "unable to store: ", 17) &&
-			    changes[i]->err.status == STATUS_RETRY;
+			good = good && changes[i]->result == CHANGE_FAILED && changes[i]->n_events == 0 &&
+			    !strncmp(changes[i]->err.text, "unable to store: ", 17) && changes[i]->err.status == STATUS_RETRY;
 	}
 	ok(changes[199]->result == CHANGE_FAILED, "a full disk: %s", changes[199]->err.text);
 	ok(good, "each change of the batch is told, none is numbered");
@@ -388,7 +396,8 @@ full_disk(void)
 	finished = 0;
 	small = ask_change(store, "full", NULL, 0, "{}", apply_one);
 	await(store, 1);
-	ok(small->result == CHANGE_DONE && small->events[0]->seq == last + 1, "room again: the next change is stored under the next number");
+	ok(small->result == CHANGE_DONE && small->events[0]->seq == last + 1,
+	    "room again: the next change is stored under the next number");
 	change_free(small);
 	store_close(store);
 }

@@ -27,7 +27,8 @@ static void
 test_file(void)
 {
 	static const char good[] = "{\"id\":\"0123456789ab\"," HASH "," REST ",\"expiresAt\":null,\"more\":1}\n\n"
-				   "{\"id\":\"0123456789ac\"," HASH ",\"user\":\"b\",\"workspaces\":[\"*\",\"x\"],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\","
+				   "{\"id\":\"0123456789ac\"," HASH
+				   ",\"user\":\"b\",\"workspaces\":[\"*\",\"x\"],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\","
 				   "\"expiresAt\":\"2026-01-01T00:00:01Z\",\"revokedAt\":\"2026-01-01T00:00:02Z\"}";
 	struct tokens tokens = TOKENS_INIT;
 	struct buf text = BUF_INIT;
@@ -36,21 +37,31 @@ test_file(void)
 
 	ok(tokens_parse(&tokens, good, strlen(good), &err) && tokens.n == 2, "two records, an empty line, no last newline");
 	token = tokens_find(&tokens, "0123456789ab", 12);
-	ok(token && !token->everywhere && token->n_workspaces == 1 && token->scopes == TOKEN_READ && token->expires_ms == TOKEN_NEVER && token->revoked_ms == TOKEN_NEVER, "the first one");
+	ok(token && !token->everywhere && token->n_workspaces == 1 && token->scopes == TOKEN_READ && token->expires_ms == TOKEN_NEVER &&
+		token->revoked_ms == TOKEN_NEVER,
+	    "the first one");
 	token_add_members(token, true, &text);
 	is_buf(&text, "\"id\":\"0123456789ab\"," HASH "," REST ",\"expiresAt\":null", "is written as it was");
 	token = tokens_find(&tokens, "0123456789ac", 12);
-	ok(token && token->everywhere && token->n_workspaces == 1 && token->scopes == 0 && token->expires_ms < token->revoked_ms, "the second one");
+	ok(token && token->everywhere && token->n_workspaces == 1 && token->scopes == 0 && token->expires_ms < token->revoked_ms,
+	    "the second one");
 	ok(!tokens_find(&tokens, "0123456789a", 11) && !tokens_find(&tokens, "0123456789ad", 12), "others are not there");
 	tokens_release(&tokens);
 	buf_release(&text);
-	refused("{\"id\":\"0123456789ab\"," HASH "," REST "}\n{\"id\":\"0123456789ab\"," HASH "," REST "}", "line 2: an id that was there already");
+	refused("{\"id\":\"0123456789ab\"," HASH "," REST "}\n{\"id\":\"0123456789ab\"," HASH "," REST "}",
+	    "line 2: an id that was there already");
 	refused("{\"id\":\"0123456789aB\"," HASH "," REST "}", "line 1: id");
 	refused("{\"id\":\"0123456789ab\",\"hash\":\"00\"," REST "}", "line 1: hash");
 	refused("\n[]", "line 2: no object");
-	refused("{\"id\":\"0123456789ab\"," HASH ",\"user\":\"a\\u0000b\",\"workspaces\":[],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\"}", "line 1: user");
-	refused("{\"id\":\"0123456789ab\"," HASH ",\"user\":\"a\",\"workspaces\":[\"\"],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\"}", "line 1: workspaces or scopes");
-	refused("{\"id\":\"0123456789ab\"," HASH ",\"user\":\"a\",\"workspaces\":[],\"scopes\":[\"root\"],\"createdAt\":\"2026-01-01T00:00:00Z\"}", "line 1: workspaces or scopes");
+	refused("{\"id\":\"0123456789ab\"," HASH
+		",\"user\":\"a\\u0000b\",\"workspaces\":[],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\"}",
+	    "line 1: user");
+	refused("{\"id\":\"0123456789ab\"," HASH
+		",\"user\":\"a\",\"workspaces\":[\"\"],\"scopes\":[],\"createdAt\":\"2026-01-01T00:00:00Z\"}",
+	    "line 1: workspaces or scopes");
+	refused("{\"id\":\"0123456789ab\"," HASH
+		",\"user\":\"a\",\"workspaces\":[],\"scopes\":[\"root\"],\"createdAt\":\"2026-01-01T00:00:00Z\"}",
+	    "line 1: workspaces or scopes");
 	refused("{\"id\":\"0123456789ab\"," HASH "," REST ",\"expiresAt\":5}", "line 1: a time");
 	refused("{\"id\":\"0123456789ab\"," HASH ",\"user\":\"a\",\"workspaces\":[],\"scopes\":[]}", "line 1: a time");
 }
@@ -69,7 +80,8 @@ test_add(void)
 
 	token = tokens_add(&tokens, "ann", NULL, 0, TOKEN_ALL, 1000, TOKEN_NEVER, &text, &err);
 	sha256(text.s, text.len, hash);
-	ok(token && token->everywhere && text.len == TOKEN_LEN && sha256_equal(hash, token->hash), "a new one is good everywhere, and known by its hash");
+	ok(token && token->everywhere && text.len == TOKEN_LEN && sha256_equal(hash, token->hash),
+	    "a new one is good everywhere, and known by its hash");
 	ok(token_looks(text.s, text.len, &id) && tokens_find(&tokens, id.s, id.n) == token, "it says which one it is");
 	ok(!token_looks(text.s, text.len - 1, &id) && !token_looks("agt_0123456789aX_", 17, &id), "other texts do not");
 	memset(name, 'n', sizeof name);
@@ -82,8 +94,10 @@ test_add(void)
 	for (i = 0; i <= TOKEN_WORKSPACES_MAX; i++)
 		workspaces[i] = (char *)(uintptr_t) "w";
 	buf_reset(&text);
-	ok(tokens_add(&tokens, "a", workspaces, TOKEN_WORKSPACES_MAX, 0, 0, TOKEN_NEVER, &text, &err) != NULL, "as many workspaces as may be");
-	ok(!tokens_add(&tokens, "a", workspaces, TOKEN_WORKSPACES_MAX + 1, 0, 0, TOKEN_NEVER, &text, &err) && tokens.n == 3, "one more is too many, and nothing is added");
+	ok(tokens_add(&tokens, "a", workspaces, TOKEN_WORKSPACES_MAX, 0, 0, TOKEN_NEVER, &text, &err) != NULL,
+	    "as many workspaces as may be");
+	ok(!tokens_add(&tokens, "a", workspaces, TOKEN_WORKSPACES_MAX + 1, 0, 0, TOKEN_NEVER, &text, &err) && tokens.n == 3,
+	    "one more is too many, and nothing is added");
 	tokens_release(&tokens);
 	buf_release(&text);
 }

@@ -46,7 +46,8 @@ main(void)
 	feed(turns, "{\"turnId\":\"a\",\"method\":\"approval.resolved\",\"payload\":{\"approvalId\":\"p\"}}");
 	ok(turns_approvals(turns) == 1, "one is resolved");
 	feed(turns, "{\"turnId\":\"a\",\"method\":\"turn.completed\",\"payload\":{\"turnId\":\"a\",\"status\":\"interrupted\"}}");
-	ok(open_is(turns, NULL) && turns_outcome(turns) == STATUS_CANCELLED && !turns_approvals(turns), "its end takes the other one along");
+	ok(open_is(turns, NULL) && turns_outcome(turns) == STATUS_CANCELLED && !turns_approvals(turns),
+	    "its end takes the other one along");
 	feed(turns, "{\"turnId\":\"a\",\"method\":\"turn.completed\",\"payload\":{\"turnId\":\"a\",\"status\":\"completed\"}}");
 	ok(turns_outcome(turns) == STATUS_CANCELLED, "the first end counts");
 	feed(turns, "{\"turnId\":\"b\",\"method\":\"turn.started\"}");
@@ -57,7 +58,8 @@ main(void)
 	feed(turns, "{\"turnId\":\"d\",\"method\":\"turn.completed\",\"payload\":7}");
 	ok(turns_outcome(turns) == STATUS_FAILED, "an end without a status is a failure");
 	for (i = 0; i <= TURNS_APPROVALS_MAX; i++) {
-		(void)snprintf(text, sizeof text, "{\"turnId\":\"e\",\"method\":\"approval.requested\",\"payload\":{\"approvalId\":\"%d\"}}", i);
+		(void)snprintf(
+		    text, sizeof text, "{\"turnId\":\"e\",\"method\":\"approval.requested\",\"payload\":{\"approvalId\":\"%d\"}}", i);
 		feed(turns, text);
 	}
 	ok(turns_approvals(turns) == TURNS_APPROVALS_MAX, "no more approvals than the limit are remembered");

@@ -99,7 +99,8 @@ static const struct event_view *
 thread_event(const char *method, const char *turn, const char *payload)
 {
 	static char text[200];
-	int n = snprintf(text, sizeof text, "{\"cursor\":1,\"threadId\":\"t\",\"turnId\":\"%s\",\"method\":\"%s\",\"payload\":%s}", turn, method, payload);
+	int n = snprintf(text, sizeof text, "{\"cursor\":1,\"threadId\":\"t\",\"turnId\":\"%s\",\"method\":\"%s\",\"payload\":%s}", turn,
+	    method, payload);
 
 	ok(event_view_read(&view, (struct span){ text, (size_t)n }), "%s of %s", method, turn);
 	return &view;
@@ -122,12 +123,14 @@ test_threads(void)
 
 	until_init_thread(&until, &over, "a");
 	ok(!until_event(&until, thread_event("turn.completed", "b", "{\"status\":\"error\"}"), false), "another turn's end is none");
-	ok(until_event(&until, thread_event("turn.completed", "a", "{\"status\":\"completed\"}"), true), "the end of a turn is final wherever it comes");
+	ok(until_event(&until, thread_event("turn.completed", "a", "{\"status\":\"completed\"}"), true),
+	    "the end of a turn is final wherever it comes");
 	is_int(until.outcome, STATUS_OK, "with its outcome");
 	until_release(&until);
 
 	until_init_thread(&until, &waiting, "a");
-	ok(!until_event(&until, thread_event("approval.requested", "a", "{\"approvalId\":\"p\"}"), true), "an approval in the past may be resolved");
+	ok(!until_event(&until, thread_event("approval.requested", "a", "{\"approvalId\":\"p\"}"), true),
+	    "an approval in the past may be resolved");
 	ok(!until_event(&until, thread_event("approval.resolved", "a", "{\"approvalId\":\"p\"}"), false), "as it is");
 	ok(until_event(&until, thread_event("approval.requested", "a", "{\"approvalId\":\"q\"}"), false), "one that is open is waited for");
 	is_int(until.outcome, STATUS_WAITING, "and that is said");

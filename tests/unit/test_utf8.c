@@ -18,7 +18,8 @@ safe(const char *s, size_t n, enum utf8_safe how, const char *want, const char *
 int
 main(void)
 {
-	static const char *const bad[] = { "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "12345678\xff" };
+	static const char *const bad[] = { "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80", "12345678\xff" };
 	struct buf out = BUF_INIT;
 	size_t i;
 
@@ -34,7 +35,9 @@ main(void)
 	safe("\033[31mred\a\x7f\r", 11, UTF8_SAFE_TEXT, "\\x1b[31mred\\x07\\x7f\\x0d", "escape, bell, delete and a bare return are shown");
 	safe("a\nb\tc", 5, UTF8_SAFE_TEXT, "a\nb\tc", "newline and tab stay in text");
 	safe("a\nb\tc", 5, UTF8_SAFE_LINE, "a\\nb\\tc", "and are shown in a line");
-	safe("\xc2\x9b" "31m", 5, UTF8_SAFE_LINE, "\\x9b31m", "a C1 control is shown");
+	safe("\xc2\x9b"
+	     "31m",
+	    5, UTF8_SAFE_LINE, "\\x9b31m", "a C1 control is shown");
 	safe("\xe2\x80\xaeoof", 6, UTF8_SAFE_LINE, "\\u202eoof", "so is a bidirectional override");
 	safe("\xe2\x80\x8b\xef\xbb\xbf", 6, UTF8_SAFE_LINE, "\\u200b\\ufeff", "and what has no width");
 	safe("\xff\xfe", 2, UTF8_SAFE_LINE, "\\xff\\xfe", "bytes that are no UTF-8 are shown");

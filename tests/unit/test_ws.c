@@ -182,7 +182,9 @@ static int reports;
 static int
 dial(int receive_buffer)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (receive_buffer)
@@ -317,8 +319,9 @@ rejected(const char *headers, const char *method, int status, const char *messag
 
 	buf_addf(&request, "%s /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, headers);
 	ask(request.s, &answer);
-	buf_addf(&want, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sConnection: close\r\n\r\n{\"code\":\"WS_UPGRADE_REJECTED\",\"message\":\"%s\"}", status, message,
-	    strstr(message, "Version") ? "Sec-WebSocket-Version: 13\r\n" : "", message);
+	buf_addf(&want,
+	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sConnection: close\r\n\r\n{\"code\":\"WS_UPGRADE_REJECTED\",\"message\":\"%s\"}",
+	    status, message, strstr(message, "Version") ? "Sec-WebSocket-Version: 13\r\n" : "", message);
 	is_buf(&answer, want.s, message);
 	buf_release(&request);
 	buf_release(&answer);
@@ -331,7 +334,8 @@ test_handshake(void)
 	struct buf answer = BUF_INIT;
 	int fd = dial(0);
 
-	put(fd, "GET /echo HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Protocol: a-b, c\r\n" GOOD "\r\n", strlen("GET /echo HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Protocol: a-b, c\r\n" GOOD "\r\n"));
+	put(fd, "GET /echo HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Protocol: a-b, c\r\n" GOOD "\r\n",
+	    strlen("GET /echo HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Protocol: a-b, c\r\n" GOOD "\r\n"));
 	get_head(fd, &answer);
 	is_buf(&answer,
 	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
@@ -342,7 +346,8 @@ test_handshake(void)
 	expect_report("closed 1000\n");
 
 	ask("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &answer);
-	ok(!strncmp(answer.s, "HTTP/1.1 426 Upgrade Required\r\n", 31) && strstr(answer.s, "\r\nupgrade: websocket\r\n") && strstr(answer.s, "\r\nx-request-id: r1\r\n") &&
+	ok(!strncmp(answer.s, "HTTP/1.1 426 Upgrade Required\r\n", 31) && strstr(answer.s, "\r\nupgrade: websocket\r\n") &&
+		strstr(answer.s, "\r\nx-request-id: r1\r\n") &&
 		strstr(answer.s, "\r\n\r\n{\"code\":\"UPGRADE_REQUIRED\",\"message\":\"Use websocket upgrade for this endpoint\"}"),
 	    "a plain GET: 426");
 	ask("GET /deny HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n\r\n", &answer);
@@ -350,14 +355,18 @@ test_handshake(void)
 	    "HTTP/1.1 401 Authentication required\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"code\":\"WS_UPGRADE_REJECTED\",\"message\":\"Authentication required\"}",
 	    "a rejection, byte for byte");
 	ask("GET /plain HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: close, upgrade\r\n\r\n", &answer);
-	ok(!strncmp(answer.s, "HTTP/1.1 200 OK\r\n", 17) && strstr(answer.s, "\r\n\r\nplain"), "an Upgrade header elsewhere changes nothing");
+	ok(!strncmp(answer.s, "HTTP/1.1 200 OK\r\n", 17) && strstr(answer.s, "\r\n\r\nplain"),
+	    "an Upgrade header elsewhere changes nothing");
 	rejected(GOOD, "POST", 405, "Invalid HTTP method");
 	rejected("Upgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" KEY, "GET", 400, "Invalid Upgrade header");
 	rejected("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY, "GET", 400, "Invalid Connection header");
-	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n", "GET", 400, "Missing or invalid Sec-WebSocket-Key header");
+	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n", "GET", 400,
+	    "Missing or invalid Sec-WebSocket-Key header");
 	rejected(GOOD KEY, "GET", 400, "Missing or invalid Sec-WebSocket-Key header");
-	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", "GET", 400, "Missing or invalid Sec-WebSocket-Key header");
-	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY, "GET", 400, "Missing or invalid Sec-WebSocket-Version header");
+	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", "GET", 400,
+	    "Missing or invalid Sec-WebSocket-Key header");
+	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY, "GET", 400,
+	    "Missing or invalid Sec-WebSocket-Version header");
 	rejected(GOOD "Sec-WebSocket-Protocol: a b\r\n", "GET", 400, "Invalid Sec-WebSocket-Protocol header");
 	buf_release(&answer);
 }
@@ -380,7 +389,10 @@ test_talk(void)
 	memcpy(text, "\x81\x7e\x13\x84", 4);
 	expect(fd, text, sizeof text, "a shared frame");
 	put_frame(fd, 0x81, "quit", 4);
-	expect(fd, "\x88\x0d\x03\xf0" "as you like", 15, "the owner's goodbye");
+	expect(fd,
+	    "\x88\x0d\x03\xf0"
+	    "as you like",
+	    15, "the owner's goodbye");
 	put_frame(fd, 0x88, "\x03\xf0", 2);
 	expect_end(fd, "", 0, "both have said goodbye: the end");
 
@@ -404,7 +416,11 @@ test_talk(void)
 	expect_report("closed 1006\n");
 
 	fd = dial(0);
-	put(fd, "GET /echo HTTP/1.1\r\n" GOOD "\r\n\x81\x80" "mask\x88\x80" "mask", strlen("GET /echo HTTP/1.1\r\n" GOOD "\r\n") + 12);
+	put(fd,
+	    "GET /echo HTTP/1.1\r\n" GOOD "\r\n\x81\x80"
+	    "mask\x88\x80"
+	    "mask",
+	    strlen("GET /echo HTTP/1.1\r\n" GOOD "\r\n") + 12);
 	shutdown(fd, SHUT_WR);
 	{
 		struct buf answer = BUF_INIT;
@@ -445,7 +461,8 @@ read_flood(struct buf *got, int *ret_code)
 	*ret_code = 0;
 	while (at + 2 <= got->len) {
 		head = (unsigned char)got->s[at + 1] == 126 ? 4 : 2;
-		n = head == 4 ? (size_t)((unsigned char)got->s[at + 2] << 8 | (unsigned char)got->s[at + 3]) : (unsigned char)got->s[at + 1];
+		n = head == 4 ? (size_t)((unsigned char)got->s[at + 2] << 8 | (unsigned char)got->s[at + 3])
+			      : (unsigned char)got->s[at + 1];
 		if (at + head + n > got->len)
 			break;
 		if ((unsigned char)got->s[at] == 0x88) {

@@ -79,7 +79,8 @@ on_request(struct request *request, void *payload)
 		return;
 	}
 	if (!strcmp(request_path(request), "/busy")) {
-		request_reply(request, 429, "application/json; charset=utf-8", (const char *const[]){ "retry-after", "3", NULL }, "{\"code\":\"RATE_LIMITED\"}", 23);
+		request_reply(request, 429, "application/json; charset=utf-8", (const char *const[]){ "retry-after", "3", NULL },
+		    "{\"code\":\"RATE_LIMITED\"}", 23);
 		return;
 	}
 	if (!request_header(request, "x-test") || strcmp(request_header(request, "x-test"), "yes"))
@@ -139,7 +140,9 @@ open_client(const char *url, const char *unix_path, struct heard *heard, struct 
 {
 	static const char *const headers[] = { "x-test: yes", NULL };
 	struct http_settings http = { .unix_path = unix_path, .user_agent = "test" };
-	struct wsclient_settings settings = { .http = &http, .url = url, .headers = headers, .deadline = deadline_in(PATIENCE_MS), .text = on_heard, .payload = heard };
+	struct wsclient_settings settings = {
+		.http = &http, .url = url, .headers = headers, .deadline = deadline_in(PATIENCE_MS), .text = on_heard, .payload = heard
+	};
 
 	settings.message_max = 100000;
 	settings.ping_ms = 200;
@@ -178,7 +181,9 @@ test_talk(const char *base, const char *unix_path)
 	wsclient_send(client, "hi", 2);
 	wsclient_send(client, large.s, large.len);
 	wsclient_send(client, "", 0);
-	ok(hear(client, &heard, 3, &err) && !strncmp(heard.text.s, "hi\n", 3) && heard.text.len == 60000 + 5 && !memcmp(heard.text.s + 3, large.s, large.len), "texts come back");
+	ok(hear(client, &heard, 3, &err) && !strncmp(heard.text.s, "hi\n", 3) && heard.text.len == 60000 + 5 &&
+		!memcmp(heard.text.s + 3, large.s, large.len),
+	    "texts come back");
 	buf_reset(&heard.text);
 	wsclient_send(client, "quit", 4);
 	ok(!hear(client, &heard, 10, &err) && err.status == STATUS_UNREACHABLE, "a goodbye ends it");
@@ -211,10 +216,13 @@ test_refusals(const char *base)
 	http_answer_release(&answer);
 	buf_reset(&url);
 	buf_addf(&url, "ws%s/busy", base + 4);
-	ok(!open_client(url.s, NULL, &heard, &answer, &err) && answer.status == 429 && !strcmp(answer.retry_after.s, "3") && !strcmp(answer.content_type.s, "application/json"),
+	ok(!open_client(url.s, NULL, &heard, &answer, &err) && answer.status == 429 && !strcmp(answer.retry_after.s, "3") &&
+		!strcmp(answer.content_type.s, "application/json"),
 	    "one with a length leaves nothing to wait for; ws: is http:");
 	http_answer_release(&answer);
-	ok(!open_client("http://127.0.0.1:1/", NULL, &heard, &answer, &err) && answer.status == 0 && err.status == STATUS_UNREACHABLE && !strcmp(err.text, "connection refused"), "nobody there");
+	ok(!open_client("http://127.0.0.1:1/", NULL, &heard, &answer, &err) && answer.status == 0 && err.status == STATUS_UNREACHABLE &&
+		!strcmp(err.text, "connection refused"),
+	    "nobody there");
 	ok(!open_client("ftp://127.0.0.1:1/", NULL, &heard, &answer, &err) && answer.status == 0, "no address of ours");
 	buf_release(&url);
 }
@@ -335,10 +343,14 @@ test_wrong(void)
 	static const char wrong[] = "the answer to the WebSocket handshake is wrong";
 	struct buf large = BUF_INIT;
 
-	wrong_answer("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", STATUS_PROTOCOL, wrong);
+	wrong_answer(
+	    "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+	    STATUS_PROTOCOL, wrong);
 	wrong_answer("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %\r\n\r\n", STATUS_PROTOCOL, wrong);
 	wrong_answer("HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %\r\n\r\n", STATUS_PROTOCOL, wrong);
-	wrong_answer("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %\r\nSec-WebSocket-Extensions: x\r\n\r\n", STATUS_PROTOCOL, wrong);
+	wrong_answer(
+	    "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %\r\nSec-WebSocket-Extensions: x\r\n\r\n",
+	    STATUS_PROTOCOL, wrong);
 	wrong_answer("SSH-2.0-OpenSSH_9.2\r\n\r\n", STATUS_PROTOCOL, "this is no HTTP");
 	wrong_answer("HTTP/1.1 101 X\r\nUpgrade", STATUS_PROTOCOL, "the connection ended before there was an answer");
 	wrong_answer("", STATUS_UNREACHABLE, "the connection ended before there was an answer");
@@ -346,7 +358,9 @@ test_wrong(void)
 		buf_addstr(&large, "HTTP/1.1 ");
 	wrong_answer(large.s, STATUS_PROTOCOL, "the head of the answer is longer than 65536 bytes");
 	ends("\x81\x02hi", 4, false, "hi\n", STATUS_UNREACHABLE, "the connection was lost");
-	ends("\x81\x02hi\x81\x82" "abcd\x00\x00", 12, true, "hi\n", STATUS_PROTOCOL, "the server broke the WebSocket protocol (1002)");
+	ends("\x81\x02hi\x81\x82"
+	     "abcd\x00\x00",
+	    12, true, "hi\n", STATUS_PROTOCOL, "the server broke the WebSocket protocol (1002)");
 	ends("\x81\x7f\x00\x00\x00\x00\x00\x01\x86\xa1x", 11, true, "", STATUS_PROTOCOL, "the server broke the WebSocket protocol (1009)");
 	ends("\x88\x00", 2, true, "", STATUS_UNREACHABLE, "the server said goodbye: 1005");
 	ends("\x81\x02hi", 4, true, "hi\n", STATUS_UNREACHABLE, "no sign of life for "); /* it never answers pings */
@@ -384,7 +398,9 @@ main(void)
 	kill(child, SIGSTOP);
 	{
 		struct http_settings http = { .connect_timeout_ms = 5000 };
-		struct wsclient_settings settings = { .http = &http, .url = url.s, .deadline = deadline_in(200), .text = on_heard, .payload = &heard };
+		struct wsclient_settings settings = {
+			.http = &http, .url = url.s, .deadline = deadline_in(200), .text = on_heard, .payload = &heard
+		};
 
 		ok(!wsclient_open(&settings, &answer, &err) && err.status == STATUS_TIMEOUT, "a server that sleeps: the deadline passes");
 		http_answer_release(&answer);

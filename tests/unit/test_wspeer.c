@@ -82,12 +82,14 @@ server_says(const void *bytes, size_t n, const void *want, size_t want_n, enum w
 	begin(&seen, WSPEER_SERVER);
 	wspeer_feed(seen.peer, bytes, n);
 	is_bytes(seen.output.s, seen.output.len, want, want_n, name);
-	ok(wspeer_state(seen.peer) == state && wspeer_code(seen.peer) == code, "%s: state %d, code %d", name, (int)wspeer_state(seen.peer), wspeer_code(seen.peer));
+	ok(wspeer_state(seen.peer) == state && wspeer_code(seen.peer) == code, "%s: state %d, code %d", name, (int)wspeer_state(seen.peer),
+	    wspeer_code(seen.peer));
 	end(&seen);
 }
 
 static void
-frame_says(unsigned first, const void *bytes, size_t n, const void *want, size_t want_n, enum wspeer_state state, int code, const char *name)
+frame_says(
+    unsigned first, const void *bytes, size_t n, const void *want, size_t want_n, enum wspeer_state state, int code, const char *name)
 {
 	struct buf frame = BUF_INIT;
 
@@ -167,9 +169,15 @@ test_wrong(void)
 	frame_says(0x8b, "", 0, wrong, 4, WSPEER_CLOSED, 1002, "an unknown control opcode");
 	frame_says(0x80, "hi", 2, wrong, 4, WSPEER_CLOSED, 1002, "a continuation of nothing");
 	frame_says(0x09, "p", 1, wrong, 4, WSPEER_CLOSED, 1002, "a ping in fragments");
-	server_says("\x89\xfe\x00\x7e" "abcd", 8, wrong, 4, WSPEER_CLOSED, 1002, "a ping of 126 bytes");
-	server_says("\x81\xfe\x00\x02" "abcd", 8, wrong, 4, WSPEER_CLOSED, 1002, "a length in more bytes than it needs");
-	server_says("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00" "abcd", 14, wrong, 4, WSPEER_CLOSED, 1002, "a length with its highest bit set");
+	server_says("\x89\xfe\x00\x7e"
+		    "abcd",
+	    8, wrong, 4, WSPEER_CLOSED, 1002, "a ping of 126 bytes");
+	server_says("\x81\xfe\x00\x02"
+		    "abcd",
+	    8, wrong, 4, WSPEER_CLOSED, 1002, "a length in more bytes than it needs");
+	server_says("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00"
+		    "abcd",
+	    14, wrong, 4, WSPEER_CLOSED, 1002, "a length with its highest bit set");
 	add_frame(&bytes, 0x01, "a", 1);
 	add_frame(&bytes, 0x81, "b", 1);
 	server_says(bytes.s, bytes.len, wrong, 4, WSPEER_CLOSED, 1002, "a message inside a message");
@@ -185,7 +193,10 @@ test_goodbye(void)
 	struct buf long_reason = BUF_INIT, bytes = BUF_INIT;
 	struct seen seen;
 
-	frame_says(0x88, "\x03\xe8" "bye", 5, "\x88\x02\x03\xe8", 4, WSPEER_CLOSED, 1000, "a goodbye is answered with its code");
+	frame_says(0x88,
+	    "\x03\xe8"
+	    "bye",
+	    5, "\x88\x02\x03\xe8", 4, WSPEER_CLOSED, 1000, "a goodbye is answered with its code");
 	frame_says(0x88, "", 0, "\x88\x00", 2, WSPEER_CLOSED, 1005, "one without a code too");
 	frame_says(0x88, "\x03", 1, wrong, 4, WSPEER_CLOSED, 1002, "a goodbye with half a code");
 	frame_says(0x88, "\x03\xed", 2, wrong, 4, WSPEER_CLOSED, 1002, "a code that is never sent");
@@ -221,7 +232,8 @@ test_goodbye(void)
 	buf_addstr(&long_reason, "\xc3\xa9");
 	begin(&seen, WSPEER_SERVER);
 	wspeer_close(seen.peer, 1000, long_reason.s);
-	ok(seen.output.len == 4 + WSPEER_REASON_MAX - 1 && (unsigned char)seen.output.s[1] == 2 + WSPEER_REASON_MAX - 1, "a reason that is too long ends before the character");
+	ok(seen.output.len == 4 + WSPEER_REASON_MAX - 1 && (unsigned char)seen.output.s[1] == 2 + WSPEER_REASON_MAX - 1,
+	    "a reason that is too long ends before the character");
 	end(&seen);
 	buf_release(&long_reason);
 	buf_release(&bytes);
@@ -255,18 +267,24 @@ test_both(void)
 		buf_reset(&server.messages);
 	}
 	ok(same, "texts of all kinds of length go both ways");
-	ok(wspeer_text_head(head, 65535) == 4 && head[1] == 126 && wspeer_text_head(head, 65536) == 10 && head[1] == 127 && head[7] == 1, "lengths in 2 and 8 bytes");
+	ok(wspeer_text_head(head, 65535) == 4 && head[1] == 126 && wspeer_text_head(head, 65536) == 10 && head[1] == 127 && head[7] == 1,
+	    "lengths in 2 and 8 bytes");
 	wspeer_ping(client.peer);
 	wspeer_feed(server.peer, client.output.s, client.output.len);
 	is_bytes(server.output.s, server.output.len, "\x8a\x00", 2, "a ping is answered");
 	buf_reset(&client.output);
-	wspeer_feed(client.peer, "\x81\x82" "abcd\x09\x0b", 8);
+	wspeer_feed(client.peer,
+	    "\x81\x82"
+	    "abcd\x09\x0b",
+	    8);
 	ok(client.output.len == 8 && wspeer_code(client.peer) == 1002, "a server that masks is refused");
 	end(&client);
 	end(&server);
 	begin(&client, WSPEER_CLIENT);
 	wspeer_feed(client.peer, "\x81\x7e\x00\x02hi", 6);
-	ok(client.output.len == 8 && !memcmp(client.output.s, "\x88\x82", 2) && (client.output.s[6] ^ client.output.s[2]) == 3 && wspeer_state(client.peer) == WSPEER_CLOSED, "and one that counts wrong");
+	ok(client.output.len == 8 && !memcmp(client.output.s, "\x88\x82", 2) && (client.output.s[6] ^ client.output.s[2]) == 3 &&
+		wspeer_state(client.peer) == WSPEER_CLOSED,
+	    "and one that counts wrong");
 	end(&client);
 	buf_release(&text);
 }

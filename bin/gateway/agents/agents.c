@@ -70,7 +70,8 @@ load_file(struct agents *agents, const char *path, struct err *err)
 	agent->created_ms = agent->updated_ms = clock_wall_ms();
 	set_first_state(agent);
 	if (other)
-		ok = err_set(err, STATUS_CONFIG, "unable to use '%s': '%s' has the serviceId '%s' already", path, other->path.s, agent->service.s);
+		ok = err_set(
+		    err, STATUS_CONFIG, "unable to use '%s': '%s' has the serviceId '%s' already", path, other->path.s, agent->service.s);
 	else if (!agents_put(agents, agent))
 		ok = err_set(err, STATUS_CONFIG, "unable to use '%s': more than %d agents", path, AGENTS_MAX);
 	if (!ok)
@@ -191,7 +192,8 @@ agents_by_name(const struct agents *agents, struct span want)
 	for (i = 0; i < agents->n; i++) {
 		const struct agent *agent = agents->list[i];
 
-		if (!agent->is_agent || !(same_name(&agent->agent_id, want) || same_name(&agent->name, want) || same_name(&agent->module, want)))
+		if (!agent->is_agent ||
+		    !(same_name(&agent->agent_id, want) || same_name(&agent->name, want) || same_name(&agent->module, want)))
 			continue;
 		if (agent->state.lifecycle == LIFE_RUNNING)
 			return agent;
@@ -206,8 +208,13 @@ agents_by_name(const struct agents *agents, struct span want)
 const char *
 lifecycle_text(enum lifecycle lifecycle)
 {
-	static const char *const texts[] = { [LIFE_REGISTERED] = "REGISTERED", [LIFE_STARTING] = "STARTING", [LIFE_RUNNING] = "RUNNING", [LIFE_STOPPING] = "STOPPING",
-		[LIFE_STOPPED] = "STOPPED", [LIFE_CRASHED] = "CRASHED", [LIFE_QUARANTINED] = "QUARANTINED" };
+	static const char *const texts[] = { [LIFE_REGISTERED] = "REGISTERED",
+		[LIFE_STARTING] = "STARTING",
+		[LIFE_RUNNING] = "RUNNING",
+		[LIFE_STOPPING] = "STOPPING",
+		[LIFE_STOPPED] = "STOPPED",
+		[LIFE_CRASHED] = "CRASHED",
+		[LIFE_QUARANTINED] = "QUARANTINED" };
 	_Static_assert(ARRAY_LEN(texts) == LIFE_COUNT, "a word for each");
 
 	return texts[lifecycle];
@@ -225,7 +232,9 @@ health_text(enum health health)
 const char *
 agent_origin_text(const struct agent *agent)
 {
-	static const char *const texts[] = { [ORIGIN_LOCAL_WASM] = "local_wasm", [ORIGIN_REMOTE_MCP] = "remote_mcp", [ORIGIN_COMMAND] = "command" };
+	static const char *const texts[] = {
+		[ORIGIN_LOCAL_WASM] = "local_wasm", [ORIGIN_REMOTE_MCP] = "remote_mcp", [ORIGIN_COMMAND] = "command"
+	};
 
 	return texts[agent->origin];
 }
@@ -279,7 +288,8 @@ add_value(struct buf *to, const char *key, struct span value)
 static void
 add_lists(struct buf *to, struct span declared)
 {
-	static const char *const lists[] = { "inputs", "outputs", "dependsOn", "handoffTargets", "allowedMcpTools", "allowedLlmProviders", "llmProviders" };
+	static const char *const lists[] = { "inputs", "outputs", "dependsOn", "handoffTargets", "allowedMcpTools", "allowedLlmProviders",
+		"llmProviders" };
 	struct span value;
 	size_t i;
 
@@ -290,7 +300,8 @@ add_lists(struct buf *to, struct span declared)
 static void
 add_chat(struct buf *to, struct span declared)
 {
-	static const char *const members[] = { "mode", "provider", "handlerTool", "model", "apiKeyEnv", "timeoutMs", "historyEnabled", "historyMaxTurns", "historyMaxChars" };
+	static const char *const members[] = { "mode", "provider", "handlerTool", "model", "apiKeyEnv", "timeoutMs", "historyEnabled",
+		"historyMaxTurns", "historyMaxChars" };
 	struct buf chat = BUF_INIT;
 	struct span given, value;
 	size_t i;

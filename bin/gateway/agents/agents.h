@@ -17,11 +17,11 @@
 
 struct err;
 
-#define MANIFEST_MAX (1024u * 1024) /* bytes of one file */
-#define AGENTS_MAX 10000	    /* agents of one gateway */
-#define AGENT_ARGV_MAX 64	    /* words of a command */
-#define AGENT_PROGRAMS_MAX 16	    /* of a long-lived command at once */
-#define AGENT_TIMEOUT_MS 120000	    /* a command's answer, when its manifest says nothing */
+#define MANIFEST_MAX (1024u * 1024)		  /* bytes of one file */
+#define AGENTS_MAX 10000			  /* agents of one gateway */
+#define AGENT_ARGV_MAX 64			  /* words of a command */
+#define AGENT_PROGRAMS_MAX 16			  /* of a long-lived command at once */
+#define AGENT_TIMEOUT_MS 120000			  /* a command's answer, when its manifest says nothing */
 #define SCHEDULE_MIN_MS 1000			  /* shortest period of a timer */
 #define SCHEDULE_MAX_MS (INT64_C(366) * 86400000) /* longest */
 
@@ -38,11 +38,11 @@ const char *health_text(enum health health);
 struct agent_state {
 	enum lifecycle lifecycle;
 	enum health health;
-	int64_t since_ms;	/* RUNNING: since when, wall clock */
-	int64_t heartbeat_ms;	/* 0: never */
+	int64_t since_ms;     /* RUNNING: since when, wall clock */
+	int64_t heartbeat_ms; /* 0: never */
 	int64_t restarts;
-	struct buf last_error;	/* "": none */
-	struct buf interface;	/* what introspection found, compact JSON; "": not introspected */
+	struct buf last_error; /* "": none */
+	struct buf interface;  /* what introspection found, compact JSON; "": not introspected */
 };
 
 /* One of metadata.agent.timer.schedules. */
@@ -53,35 +53,35 @@ struct schedule {
 };
 
 struct agent {
-	struct buf service;  /* serviceId: given, or svc_ + 12 hex of SHA-256 as the contract makes it */
+	struct buf service; /* serviceId: given, or svc_ + 12 hex of SHA-256 as the contract makes it */
 	struct buf display_name, source_file, module, agent_id, name, role, objective;
-	bool is_agent;	     /* serviceType agent (others are kept and not listed) */
-	unsigned triggers;   /* bits of enum trigger */
+	bool is_agent;		  /* serviceType agent (others are kept and not listed) */
+	unsigned triggers;	  /* bits of enum trigger */
 	struct buf triggers_text; /* "api, timer": declared, in order, for messages */
 	enum origin origin;
 	enum chat_mode chat_mode;
 	bool chat_mode_set;
-	struct buf handler_tool;  /* chat.handlerTool or the origin's default */
+	struct buf handler_tool; /* chat.handlerTool or the origin's default */
 	bool history_enabled;
 	int history_max_turns, history_max_chars;
-	int64_t timeout_ms;	  /* of a chat's answer; 0: the origin's default */
+	int64_t timeout_ms; /* of a chat's answer; 0: the origin's default */
 	bool enabled, autostart;
 	/* timer */
 	struct schedule *schedules;
 	size_t n_schedules;
-	bool timer_serial;	  /* a firing waits for the end of the one before; the default */
-	struct buf timer_tool;	  /* timer.handlerTool; "": none named */
+	bool timer_serial;     /* a firing waits for the end of the one before; the default */
+	struct buf timer_tool; /* timer.handlerTool; "": none named */
 	/* command origin */
 	char **argv;
 	struct buf directory;
 	bool long_lived;
 	/* remote_mcp origin */
-	struct buf endpoint, host, auth_ref; /* host: of the endpoint, lower case */
+	struct buf endpoint, host, auth_ref;		     /* host: of the endpoint, lower case */
 	int64_t remote_timeout_ms, payload_max, concurrency; /* 0: the default */
 	/* local_wasm origin */
 	struct buf wasm;
 	/* restartPolicy */
-	bool restarts;		/* mode is not "never" */
+	bool restarts; /* mode is not "never" */
 	int64_t max_restarts, window_s;
 	struct buf manifest; /* the whole manifest, compact, unknown members kept, serviceId and toolNamespace filled in */
 	struct buf path;     /* its file; "": it was applied */

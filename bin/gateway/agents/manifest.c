@@ -46,7 +46,9 @@ read_chat(struct agent *agent, struct span declared)
 		return;
 	if (jtext_get(chat, "mode", &value)) {
 		agent->chat_mode_set = true;
-		agent->chat_mode = jtext_is_string(value, "echo") ? CHAT_ECHO : jtext_is_string(value, "disabled") ? CHAT_DISABLED : CHAT_AUTO;
+		agent->chat_mode = jtext_is_string(value, "echo") ? CHAT_ECHO
+		    : jtext_is_string(value, "disabled")	  ? CHAT_DISABLED
+								  : CHAT_AUTO;
 	}
 	if (!jtext_get_string(chat, "handlerTool", &agent->handler_tool))
 		(void)jtext_get_string(chat, "handler_tool", &agent->handler_tool);
@@ -153,7 +155,9 @@ make_namespace(const struct agent *agent, struct span spec, struct buf *to)
 	for (i = 0; i < text.len; i++) {
 		char c = text.s[i];
 
-		text.s[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ? c : '_';
+		text.s[i] = c >= 'A' && c <= 'Z'				   ? (char)(c + 'a' - 'A')
+		    : (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ? c
+										   : '_';
 	}
 	jtext_quote(to, text.s, text.len);
 	buf_release(&text);
@@ -229,7 +233,9 @@ read_manifest(struct agent *agent, struct span manifest)
 	jtext_get_string(metadata, "module", &agent->module);
 	jtext_get_string(metadata, "displayName", &agent->display_name);
 	agent->is_agent = jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent");
-	agent->origin = jtext_is_string(type, "command") ? ORIGIN_COMMAND : jtext_is_string(type, "remote_mcp") ? ORIGIN_REMOTE_MCP : ORIGIN_LOCAL_WASM;
+	agent->origin = jtext_is_string(type, "command") ? ORIGIN_COMMAND
+	    : jtext_is_string(type, "remote_mcp")	 ? ORIGIN_REMOTE_MCP
+							 : ORIGIN_LOCAL_WASM;
 	if (jtext_get(metadata, "agent", &declared)) {
 		jtext_get_string(declared, "agentId", &agent->agent_id);
 		jtext_get_string(declared, "name", &agent->name);

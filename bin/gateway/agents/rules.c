@@ -12,8 +12,7 @@
 #include "num.h"
 #include "status.h"
 
-static bool
-wrong(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+static bool wrong(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 static bool
 wrong(struct err *err, const char *fmt, ...)
@@ -59,7 +58,8 @@ may_string(struct span object, const char *where, const char *key, struct err *e
 {
 	struct span value;
 
-	return !jtext_get(object, key, &value) || is_filled(value) || wrong(err, "%s%s must be a non-empty string when provided", where, key);
+	return !jtext_get(object, key, &value) || is_filled(value) ||
+	    wrong(err, "%s%s must be a non-empty string when provided", where, key);
 }
 
 static bool
@@ -119,7 +119,8 @@ may_positive(struct span object, const char *where, const char *key, struct err 
 	struct span value;
 	int64_t n;
 
-	return !jtext_get(object, key, &value) || (jtext_i64(value, &n) && n > 0) || wrong(err, "%s%s must be a positive integer when provided", where, key);
+	return !jtext_get(object, key, &value) || (jtext_i64(value, &n) && n > 0) ||
+	    wrong(err, "%s%s must be a positive integer when provided", where, key);
 }
 
 /* ---- the agent */
@@ -262,7 +263,8 @@ check_timer(struct span agent, struct err *err)
 	for (pos = 0; ok && jtext_each(schedules, &pos, NULL, &item);)
 		ok = check_schedule(item, &seen, err);
 	buf_release(&seen);
-	return ok && may_bool(timer, "metadata.agent.timer.", "serial", err) && may_string(timer, "metadata.agent.timer.", "handlerTool", err);
+	return ok && may_bool(timer, "metadata.agent.timer.", "serial", err) &&
+	    may_string(timer, "metadata.agent.timer.", "handlerTool", err);
 }
 
 static bool
@@ -279,7 +281,8 @@ check_kinds(struct span a2a, const char *key, struct err *err)
 		if (jtext_type(item) != JTEXT_STRING)
 			return wrong(err, "metadata.agent.a2a.%s must be a non-empty array of strings when provided", key);
 		else if (!ONE_OF(item, "handoff.request", "handoff.accepted", "handoff.rejected", "handoff.completed"))
-			return wrong(err, "metadata.agent.a2a message kinds must be handoff.request|handoff.accepted|handoff.rejected|handoff.completed");
+			return wrong(err,
+			    "metadata.agent.a2a message kinds must be handoff.request|handoff.accepted|handoff.rejected|handoff.completed");
 	return true;
 }
 
@@ -297,8 +300,8 @@ check_a2a(struct span agent, struct err *err)
 		return wrong(err, "metadata.agent.a2a must be an object");
 	if (!jtext_get(a2a, "protocol", &value) || !jtext_is_string(value, "clarity.a2a.v1"))
 		return wrong(err, "metadata.agent.a2a.protocol must be 'clarity.a2a.v1'");
-	return check_kinds(a2a, "acceptedMessageKinds", err) &&
-	    check_kinds(a2a, "emitsMessageKinds", err) && may_range(a2a, "metadata.agent.a2a.", "maxPayloadBytes", 128, 10485760, err);
+	return check_kinds(a2a, "acceptedMessageKinds", err) && check_kinds(a2a, "emitsMessageKinds", err) &&
+	    may_range(a2a, "metadata.agent.a2a.", "maxPayloadBytes", 128, 10485760, err);
 }
 
 static bool
@@ -327,7 +330,8 @@ check_chat(struct span agent, struct err *err)
 		return wrong(err, "metadata.agent.chat.mode must be one of auto|echo|disabled");
 	if (jtext_get(chat, "provider", &value) && !ONE_OF(value, "openai", "anthropic", "echo"))
 		return wrong(err, "metadata.agent.chat.provider must be one of openai|anthropic|echo");
-	if (!may_string(chat, where, "handlerTool", err) || !may_string(chat, where, "handler_tool", err) || !may_string(chat, where, "model", err))
+	if (!may_string(chat, where, "handlerTool", err) || !may_string(chat, where, "handler_tool", err) ||
+	    !may_string(chat, where, "model", err))
 		return false;
 	if (jtext_get(chat, "apiKeyEnv", &value) && !is_variable_name(value))
 		return wrong(err, "metadata.agent.chat.apiKeyEnv must be an environment variable name");
@@ -339,7 +343,8 @@ static bool
 check_agent(struct span agent, struct err *err)
 {
 	static const char *const texts[] = { "agentId", "name", "role", "objective" };
-	static const char *const lists[] = { "inputs", "outputs", "dependsOn", "handoffTargets", "allowedMcpTools", "allowedLlmProviders", "llmProviders" };
+	static const char *const lists[] = { "inputs", "outputs", "dependsOn", "handoffTargets", "allowedMcpTools", "allowedLlmProviders",
+		"llmProviders" };
 	static const char where[] = "metadata.agent.";
 	size_t i;
 
@@ -373,7 +378,8 @@ check_command(struct span origin, struct err *err)
 		return wrong(err, "spec.origin.command must have 1 to %d words", AGENT_ARGV_MAX);
 	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message", "long-lived"))
 		return wrong(err, "spec.origin.mode must be 'message' or 'long-lived'");
-	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) && may_range(origin, "spec.origin.", "maxConcurrency", 1, AGENT_PROGRAMS_MAX, err) &&
+	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) &&
+	    may_range(origin, "spec.origin.", "maxConcurrency", 1, AGENT_PROGRAMS_MAX, err) &&
 	    may_string(origin, "spec.origin.", "workingDirectory", err);
 }
 
@@ -426,8 +432,9 @@ check_remote(struct span origin, struct err *err)
 		return wrong(err, "remote_mcp endpoint must be a valid http(s) URL");
 	if (!jtext_get(origin, "transport", &value) || !ONE_OF(value, "streamable_http", "sse_http"))
 		return wrong(err, "remote_mcp transport must be streamable_http | sse_http");
-	return may_string(origin, where, "authRef", err) && may_positive(origin, where, "timeoutMs", err) && may_positive(origin, where, "maxPayloadBytes", err) &&
-	    may_positive(origin, where, "maxConcurrency", err) && may_strings(origin, where, "allowedTools", err);
+	return may_string(origin, where, "authRef", err) && may_positive(origin, where, "timeoutMs", err) &&
+	    may_positive(origin, where, "maxPayloadBytes", err) && may_positive(origin, where, "maxConcurrency", err) &&
+	    may_strings(origin, where, "allowedTools", err);
 }
 
 static bool
@@ -474,7 +481,8 @@ check_spec(struct span manifest, struct err *err)
 		return wrong(err, "spec is required");
 	if (!jtext_get(spec, "enabled", &enabled) || !is_bool(enabled) || !jtext_get(spec, "autostart", &autostart) || !is_bool(autostart))
 		return wrong(err, "spec.enabled and spec.autostart must be booleans");
-	return need_string(spec, "spec.", "policyRef", err) && may_string(spec, "spec.", "toolNamespace", err) && check_restart(spec, err) && check_origin(spec, err);
+	return need_string(spec, "spec.", "policyRef", err) && may_string(spec, "spec.", "toolNamespace", err) &&
+	    check_restart(spec, err) && check_origin(spec, err);
 }
 
 bool

@@ -21,15 +21,17 @@ struct principal;
 struct request;
 
 struct auth_settings {
-	const char *token_file;		 /* NULL: CLARITYD_AUTH_TOKEN, else CLARITY_API_TOKEN (contract: an empty first one ends the search) */
-	const char *variable;		 /* instead of those two */
-	bool query_token;		 /* ?token= counts on every path, from anywhere */
-	const char *const *allow_hosts;	 /* NULL-ended; NULL: none */
-	const char *tokens_file;	 /* token.h; NULL: none. Looked at with every request, so a revoked token ends at once */
-	const char *web_origin;		 /* WEB_BASE_URL: the pages that may use tokens and cookies (NULL: AUTH_WEB_ORIGIN) and, when given, ask without */
+	const char *token_file; /* NULL: CLARITYD_AUTH_TOKEN, else CLARITY_API_TOKEN (contract: an empty first one ends the search) */
+	const char *variable;	/* instead of those two */
+	bool query_token;	/* ?token= counts on every path, from anywhere */
+	const char *const *allow_hosts; /* NULL-ended; NULL: none */
+	const char *tokens_file;	/* token.h; NULL: none. Looked at with every request, so a revoked token ends at once */
+	const char
+	    *web_origin; /* WEB_BASE_URL: the pages that may use tokens and cookies (NULL: AUTH_WEB_ORIGIN) and, when given, ask without */
 	int64_t session_ms, session_idle_ms; /* 0: the defaults below */
-	unsigned rate, burst;		 /* requests per second and at once of one principal (not local); rate 0: no limit */
-	void (*problem)(const struct err *err, void *payload); /* told when the file of tokens has become wrong, or sessions cannot be kept; NULL: not */
+	unsigned rate, burst;		     /* requests per second and at once of one principal (not local); rate 0: no limit */
+	void (*problem)(const struct err *err,
+	    void *payload); /* told when the file of tokens has become wrong, or sessions cannot be kept; NULL: not */
 	void *problem_payload;
 };
 
@@ -56,12 +58,12 @@ bool auth_admit(struct auth *auth, struct request *request) USE_RESULT;
 enum auth_scope { AUTH_READ = 1, AUTH_WRITE = 2, AUTH_ADMIN = 4 };
 
 struct principal *principal_ref(struct principal *principal);
-void principal_unref(struct principal *principal);	      /* accepts NULL */
+void principal_unref(struct principal *principal); /* accepts NULL */
 const char *principal_user(const struct principal *principal);
-const char *principal_token(const struct principal *principal); /* the token's id, "" for local and operator */
+const char *principal_token(const struct principal *principal);		/* the token's id, "" for local and operator */
 bool principal_may(const struct principal *principal, unsigned scopes); /* all of them */
 bool principal_member(const struct principal *principal, const char *workspace, size_t n);
-bool principal_everywhere(const struct principal *principal); /* member of every workspace */
+bool principal_everywhere(const struct principal *principal);	/* member of every workspace */
 size_t principal_workspaces(const struct principal *principal); /* those that are named */
 const char *principal_workspace(const struct principal *principal, size_t i);
 
@@ -70,9 +72,9 @@ bool auth_holds(struct auth *auth, const struct principal *principal);
 
 /* Why not, in the words of the Compass contract section 3. */
 struct auth_verdict {
-	int status;	     /* 401, 403 or 429 */
+	int status;		    /* 401, 403 or 429 */
 	const char *code, *message; /* static */
-	unsigned retry_after; /* seconds, 429 only */
+	unsigned retry_after;	    /* seconds, 429 only */
 };
 
 /* The caller of a request: a new reference, or NULL and the verdict. In order: peer and names (FORBIDDEN), Origin (CSRF_ORIGIN_REQUIRED,

@@ -15,8 +15,8 @@ struct session;
 
 struct principal {
 	unsigned refs;
-	struct principal *base; /* of a session: the token's principal, which has the rest; else NULL */
-	struct session *session; /* of a session that is open */
+	struct principal *base;	   /* of a session: the token's principal, which has the rest; else NULL */
+	struct session *session;   /* of a session that is open */
 	char id[TOKEN_ID_LEN + 1]; /* "" for local and operator */
 	unsigned char hash[SHA256_BYTES];
 	char *user, **workspaces;
@@ -39,9 +39,9 @@ struct auth {
 	/* those of the tokens' file, by id */
 	struct principal **principals;
 	size_t n_principals;
-	bool has_tokens;      /* there is a file, or was one: nobody comes in without a token any more */
-	struct stat seen;     /* of the file that was read */
-	int64_t looked_ms;    /* when a stream last had it looked at */
+	bool has_tokens;   /* there is a file, or was one: nobody comes in without a token any more */
+	struct stat seen;  /* of the file that was read */
+	int64_t looked_ms; /* when a stream last had it looked at */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;
 	int sessions_fd; /* where they are kept; -1: nowhere */
@@ -55,7 +55,8 @@ struct principal *principal_new(const char *user, unsigned scopes);
 bool principals_refresh(struct auth *auth, struct err *err) USE_RESULT;
 void principals_look(struct auth *auth); /* the same; what is wrong goes to settings.problem */
 struct principal *principals_by_id(const struct auth *auth, const char *id, size_t n); /* borrowed; NULL: none */
-struct principal *principals_find(const struct auth *auth, const char *token, size_t n); /* borrowed; NULL: no such token, or it has ended */
+struct principal *principals_find(
+    const struct auth *auth, const char *token, size_t n); /* borrowed; NULL: no such token, or it has ended */
 void principals_free(struct auth *auth);
 bool principal_holds(const struct principal *principal, int64_t now_ms);
 

@@ -55,7 +55,8 @@ brought_token(const struct auth *auth, const struct request *request, struct buf
 	}
 	if (auth->settings.query_token)
 		return request_query(request, "token", to);
-	return request_peer(request) != PEER_REMOTE && (!strcmp(path, "/events") || !strcmp(path, "/api/events")) && request_query(request, "token", to);
+	return request_peer(request) != PEER_REMOTE && (!strcmp(path, "/events") || !strcmp(path, "/api/events")) &&
+	    request_query(request, "token", to);
 }
 
 static struct principal *
@@ -193,7 +194,10 @@ auth_judge(struct auth *auth, struct request *request, unsigned scopes, struct a
 		no(ret, 429, "RATE_LIMITED", "Too many requests");
 		ret->retry_after = seconds;
 	} else if (!principal_may(principal, scopes))
-		no(ret, 403, "FORBIDDEN", scopes & AUTH_ADMIN ? "The token lacks the scope admin" : scopes & AUTH_WRITE ? "The token lacks the scope write" : "The token lacks the scope read");
+		no(ret, 403, "FORBIDDEN",
+		    scopes & AUTH_ADMIN	      ? "The token lacks the scope admin"
+			: scopes & AUTH_WRITE ? "The token lacks the scope write"
+					      : "The token lacks the scope read");
 	if (!ret->status)
 		return principal;
 	principal_unref(principal);

@@ -84,7 +84,8 @@ same_origin(struct span a, struct span b)
 		for (i = 0; i < ARRAY_LEN(implied); i++) {
 			size_t scheme = strlen(implied[i][0]), port = strlen(implied[i][1]);
 
-			if (both[k]->n > scheme + port && !strncasecmp(both[k]->s, implied[i][0], scheme) && !memcmp(both[k]->s + both[k]->n - port, implied[i][1], port))
+			if (both[k]->n > scheme + port && !strncasecmp(both[k]->s, implied[i][0], scheme) &&
+			    !memcmp(both[k]->s + both[k]->n - port, implied[i][1], port))
 				both[k]->n -= port;
 		}
 	return a.n == b.n && !strncasecmp(a.s, b.s, a.n);

@@ -141,8 +141,8 @@ same(const struct principal *a, const struct principal *b)
 {
 	size_t i;
 
-	if (strcmp(a->user, b->user) || a->scopes != b->scopes || a->everywhere != b->everywhere || a->expires_ms != b->expires_ms || a->n_workspaces != b->n_workspaces ||
-	    memcmp(a->hash, b->hash, sizeof a->hash))
+	if (strcmp(a->user, b->user) || a->scopes != b->scopes || a->everywhere != b->everywhere || a->expires_ms != b->expires_ms ||
+	    a->n_workspaces != b->n_workspaces || memcmp(a->hash, b->hash, sizeof a->hash))
 		return false;
 	for (i = 0; i < a->n_workspaces; i++)
 		if (strcmp(a->workspaces[i], b->workspaces[i]))
@@ -182,7 +182,8 @@ take_over(struct auth *auth, struct tokens *tokens)
 static bool
 unchanged(const struct stat *a, const struct stat *b)
 {
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 bool

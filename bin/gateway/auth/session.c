@@ -298,9 +298,10 @@ take_line(struct auth *auth, struct span record, int64_t now)
 			if (*at)
 				end(auth, at);
 		}
-	} else if (jtext_get_string(record, "opened", &opened) && token_read_hash(&opened, hash) && jtext_get_string(record, "token", &token) &&
-		   jtext_get_string(record, "user", &user) && jtext_get_string(record, "until", &until) && clock_parse_iso(until.s, until.len, &expires_ms) && expires_ms > now &&
-		   auth->n_sessions < AUTH_SESSIONS_MAX) {
+	} else if (jtext_get_string(record, "opened", &opened) && token_read_hash(&opened, hash) &&
+	    jtext_get_string(record, "token", &token) && jtext_get_string(record, "user", &user) &&
+	    jtext_get_string(record, "until", &until) && clock_parse_iso(until.s, until.len, &expires_ms) && expires_ms > now &&
+	    auth->n_sessions < AUTH_SESSIONS_MAX) {
 		base = principal_of(auth, &token, &user);
 		if (base && principal_holds(base, now))
 			add_session(auth, base, hash, expires_ms);

@@ -55,7 +55,8 @@ add_retrieval(const struct job *job, struct buf *to)
 	size_t pos = 0, i, count = 0;
 
 	for (i = 0; context.n && i < ARRAY_LEN(names) && !list.s; i++)
-		if (jtext_get(context, names[i], &item) && jtext_type(item) == JTEXT_ARRAY && jtext_each(item, &pos, NULL, &(struct span){ 0 }))
+		if (jtext_get(context, names[i], &item) && jtext_type(item) == JTEXT_ARRAY &&
+		    jtext_each(item, &pos, NULL, &(struct span){ 0 }))
 			list = item;
 	buf_addstr(to, ",\"retrieval\":{\"items\":[");
 	for (pos = 0; list.s && jtext_each(list, &pos, NULL, &item); count++) {
@@ -103,7 +104,8 @@ add_context(const struct job *job, struct buf *to)
 	jtext_add_i64(to, "totalMessages", (int64_t)job->history.total);
 	jtext_add_bool(to, "truncated", job->history.truncated);
 	buf_addch(to, '}');
-	jtext_add_raw(to, "runtimeState", job->status_json.len ? job->status_json.s : "{}", job->status_json.len ? job->status_json.len : 2);
+	jtext_add_raw(
+	    to, "runtimeState", job->status_json.len ? job->status_json.s : "{}", job->status_json.len ? job->status_json.len : 2);
 	buf_addstr(to, ",\"policy\":{");
 	add(to, "mode", job_mode(job));
 	add(to, "strategy", "agent_tool");

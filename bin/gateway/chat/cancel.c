@@ -44,11 +44,13 @@ begin(const struct run *run, struct buf *data)
 }
 
 static int64_t
-emit(struct change_context *context, const struct run *run, const char *kind, enum level level, const char *turn, const struct buf *message, struct buf *data)
+emit(struct change_context *context, const struct run *run, const char *kind, enum level level, const char *turn, const struct buf *message,
+    struct buf *data)
 {
 	buf_addch(data, '}');
-	return change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, (struct span){ message->s, message->len },
-	    run->service.len ? (struct span){ run->service.s, run->service.len } : SPAN_NONE, (struct span){ data->s, data->len });
+	return change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE,
+	    (struct span){ message->s, message->len }, run->service.len ? (struct span){ run->service.s, run->service.len } : SPAN_NONE,
+	    (struct span){ data->s, data->len });
 }
 
 /* Which messages get no answer: their seq. */
@@ -59,7 +61,7 @@ emit_dropped(struct change_context *context, const struct run *run, size_t n)
 	size_t i;
 
 	begin(run, &data);
-	add_buf(&data, "reason", &(struct buf){ .s = (char *)(uintptr_t)"the run was cancelled", .len = 21 });
+	add_buf(&data, "reason", &(struct buf){ .s = (char *)(uintptr_t) "the run was cancelled", .len = 21 });
 	jtext_add_i64(&data, "dropped", (int64_t)n);
 	buf_addstr(&data, ",\"messages\":[");
 	for (i = 0; i < run->n_open; i++)
@@ -82,7 +84,8 @@ emit_cancel(struct change_context *context, const struct run *run, const struct 
 	add_buf(&data, "reason", &cancel->reason.text);
 	jtext_add_string(&data, "source", "run_cancel", 10);
 	buf_addf(&message, "%s (%s)", cancel->stop ? "Run cancellation requested" : "Run cancelled", run->id.s);
-	seq = emit(context, run, cancel->stop ? "agent.cancel_requested" : "agent.run_cancelled", LEVEL_INFO, cancel->stop ? "cancel" : NULL, &message, &data);
+	seq = emit(context, run, cancel->stop ? "agent.cancel_requested" : "agent.run_cancelled", LEVEL_INFO,
+	    cancel->stop ? "cancel" : NULL, &message, &data);
 	buf_release(&data);
 	buf_release(&message);
 	return seq;
@@ -212,7 +215,8 @@ after_cancel(struct change *change)
 }
 
 void
-chat_cancel(struct chat *chat, const struct chat_cancel *request, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
+chat_cancel(
+    struct chat *chat, const struct chat_cancel *request, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
 {
 	struct cancel *cancel = xcalloc(1, sizeof *cancel);
 	struct change *change = change_new(after_cancel, cancel);

@@ -20,8 +20,8 @@
 #include "xalloc.h"
 
 #define BUCKETS 4096
-#define HISTORY_PAGE 2000	 /* chat events of a run that are looked at */
-#define RECOVER_MAX 100000	 /* runs with unanswered messages that are taken up at the start */
+#define HISTORY_PAGE 2000  /* chat events of a run that are looked at */
+#define RECOVER_MAX 100000 /* runs with unanswered messages that are taken up at the start */
 
 /* The messages of one run that are not answered yet; the first one is being answered. */
 struct conversation {
@@ -399,7 +399,8 @@ set_history(struct job *job, const struct said *said, size_t n, bool all)
 	/* many messages that wait behind this one may have pushed out what was before it */
 	if (enabled && !all && !history_reaches(said, n, job->seq, turns))
 		return false;
-	history_make(said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !is_echo(job), &job->history);
+	history_make(
+	    said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !is_echo(job), &job->history);
 	return true;
 }
 
@@ -484,7 +485,8 @@ after_run(struct rows *rows)
 		if (context.n) {
 			struct buf session = BUF_INIT;
 
-			if ((jtext_get_string(context, "sessionId", &session) || jtext_get_string(context, "session_id", &session)) && session.len) {
+			if ((jtext_get_string(context, "sessionId", &session) || jtext_get_string(context, "session_id", &session)) &&
+			    session.len) {
 				buf_reset(&job->session);
 				buf_add(&job->session, session.s, session.len);
 			}
@@ -786,8 +788,9 @@ apply_interrupted(struct change *change, const void *row, struct change_context 
 		buf_add(&job->step, run->current_step.s, run->current_step.len);
 	if (!job->step.len)
 		buf_addstr(&job->step, "runtime_chat");
-	buf_addstr(&job->reply, run && run->timer_open == job->seq ? "the gateway was restarted while the timer's handler was at work" :
-	    "the gateway was restarted while this message was being answered");
+	buf_addstr(&job->reply,
+	    run && run->timer_open == job->seq ? "the gateway was restarted while the timer's handler was at work"
+					       : "the gateway was restarted while this message was being answered");
 	job->failed = true;
 	if (run && run->timer_open == job->seq)
 		events_firing_interrupted(context, job, run);

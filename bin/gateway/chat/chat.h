@@ -19,17 +19,17 @@ struct event_base;
 struct log;
 struct services;
 
-#define CHAT_MESSAGE_CHARS 2000	     /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
-#define CHAT_COMMANDS_MAX 64	     /* handler processes at once; further messages wait */
+#define CHAT_MESSAGE_CHARS 2000		   /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
+#define CHAT_COMMANDS_MAX 64		   /* handler processes at once; further messages wait */
 #define CHAT_REPLY_MAX (16u * 1024 * 1024) /* bytes of a handler's line */
 #define CHAT_COMMAND_TIMEOUT_MS 120000
 
 struct chat_settings {
 	const char *default_mode; /* CLARITY_HITL_CHAT_MODE */
 	size_t message_chars;
-	struct services *services; /* for remote handlers */
-	const char *url;	  /* what handlers get as AGENT_RUNTIME_URL */
-	const char *questions;	  /* and as CLARITY_HITL_DIR, so that agent-ask in a handler asks where people look */
+	struct services *services;     /* for remote handlers */
+	const char *url;	       /* what handlers get as AGENT_RUNTIME_URL */
+	const char *questions;	       /* and as CLARITY_HITL_DIR, so that agent-ask in a handler asks where people look */
 	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };
 
@@ -45,29 +45,30 @@ struct chat_message {
 	struct span run, text, role; /* role: user, assistant, system (checked by the caller) */
 	struct span service, agent;  /* as the request gave them, or SPAN_NONE */
 	enum chat_channel channel;
-	struct span kind;	     /* HITL: the event kind to record */
-	struct span key;	     /* idempotency key or SPAN_NONE */
+	struct span kind; /* HITL: the event kind to record */
+	struct span key;  /* idempotency key or SPAN_NONE */
 	uint64_t print;
 };
 
 struct chat_answer {
-	int http;		 /* 200, 409, 503 … */
+	int http; /* 200, 409, 503 … */
 	bool replayed;
-	const char *body;	 /* compact JSON, borrowed */
+	const char *body; /* compact JSON, borrowed */
 	size_t body_len;
-	int64_t retry_after_s;	 /* 0: none */
+	int64_t retry_after_s; /* 0: none */
 };
 /* Everything in message is copied. cb runs on the loop when the message is stored or refused. */
-void chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
+void chat_post(
+    struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
 
 /* One firing of a schedule: a run of its own (contract section 10). Everything is copied. */
 struct chat_firing {
 	const struct agent *agent;
-	const char *tool;	     /* NULL: no handler; the run is over at once */
+	const char *tool; /* NULL: no handler; the run is over at once */
 	struct span schedule, expr;
 	int64_t fired_ms;
-	int64_t missed;		     /* firings before it that did not happen */
-	struct span doc_key, doc;    /* kept in the same change (change_put()) */
+	int64_t missed;		  /* firings before it that did not happen */
+	struct span doc_key, doc; /* kept in the same change (change_put()) */
 };
 /* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the call. */
 struct chat_firing_events {
@@ -83,6 +84,7 @@ struct chat_cancel {
 	struct span key;	 /* idempotency key or SPAN_NONE */
 	uint64_t print;
 };
-void chat_cancel(struct chat *chat, const struct chat_cancel *cancel, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
+void chat_cancel(
+    struct chat *chat, const struct chat_cancel *cancel, void (*cb)(const struct chat_answer *answer, void *payload), void *payload);
 
 #endif

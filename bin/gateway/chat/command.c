@@ -319,7 +319,12 @@ watch(struct command_call *call, int fd, short what, event_callback_fn cb)
 static void
 start(struct command_call *call)
 {
-	struct spawn spawn = { .argv = call->argv, .env = (const char *const *)(uintptr_t)call->env, .dir = call->dir, .in = SPAWN_PIPE, .out = SPAWN_PIPE, .errs = SPAWN_PIPE,
+	struct spawn spawn = { .argv = call->argv,
+		.env = (const char *const *)(uintptr_t)call->env,
+		.dir = call->dir,
+		.in = SPAWN_PIPE,
+		.out = SPAWN_PIPE,
+		.errs = SPAWN_PIPE,
 		.own_group = true };
 	struct err err = ERR_INIT;
 

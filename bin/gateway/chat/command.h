@@ -18,8 +18,8 @@ struct command_request {
 	const char *const *argv; /* must live until the end */
 	const char *dir;	 /* NULL: where the gateway is */
 	int64_t timeout_ms;
-	const char *const *env;	 /* "NAME=value", besides PATH, HOME and the like; copied */
-	const char *input;	 /* copied */
+	const char *const *env; /* "NAME=value", besides PATH, HOME and the like; copied */
+	const char *input;	/* copied */
 	size_t input_len;
 };
 

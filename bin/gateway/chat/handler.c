@@ -53,7 +53,8 @@ run_command(struct handlers *handlers, struct job *job)
 {
 	const struct agent *agent = job->handler;
 	struct buf input = BUF_INIT, url = BUF_INIT, questions = BUF_INIT;
-	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv, .dir = agent->directory.len ? agent->directory.s : NULL,
+	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv,
+		.dir = agent->directory.len ? agent->directory.s : NULL,
 		.timeout_ms = agent->timeout_ms };
 	char *env[6];
 	size_t i;
@@ -113,8 +114,11 @@ run_remote(struct handlers *handlers, struct job *job)
 {
 	const struct agent *agent = job->handler;
 	const char *tool = job->firing ? firing_tool(job->firing) : agent->handler_tool.s;
-	struct services_request request = { .service = { agent->service.s, agent->service.len }, .tool = { tool, strlen(tool) }, .session = job->session.s,
-		.run = job->run.s, .timeout_ms = job->firing ? 0 : agent->timeout_ms };
+	struct services_request request = { .service = { agent->service.s, agent->service.len },
+		.tool = { tool, strlen(tool) },
+		.session = job->session.s,
+		.run = job->run.s,
+		.timeout_ms = job->firing ? 0 : agent->timeout_ms };
 	struct buf arguments = BUF_INIT;
 
 	if (job->firing)
@@ -135,7 +139,8 @@ cannot_ask(const struct job *job, const struct agent *now, struct buf *why)
 	else if (!now)
 		buf_addf(why, "service not found: %s", job->service.s);
 	else if (now->origin == ORIGIN_LOCAL_WASM)
-		buf_addf(why, "local_wasm handlers are not run by this gateway (%s): use chat mode echo, or a command or remote_mcp origin", job->service.s);
+		buf_addf(why, "local_wasm handlers are not run by this gateway (%s): use chat mode echo, or a command or remote_mcp origin",
+		    job->service.s);
 	else if (now->state.lifecycle != LIFE_RUNNING)
 		buf_addf(why, "service is not running: %s", job->service.s);
 	return why->len;
@@ -144,7 +149,9 @@ cannot_ask(const struct job *job, const struct agent *now, struct buf *why)
 void
 handler_ask(struct handlers *handlers, struct job *job)
 {
-	const struct agent *now = job->handler ? agents_by_service(handlers->agents, (struct span){ job->handler->service.s, job->handler->service.len }) : NULL;
+	const struct agent *now = job->handler
+	    ? agents_by_service(handlers->agents, (struct span){ job->handler->service.s, job->handler->service.len })
+	    : NULL;
 
 	/* what the service is now counts, not what it was when the message came */
 	if (now && now != job->handler) {

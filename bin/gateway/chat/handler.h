@@ -10,7 +10,8 @@ struct handlers;
 struct job;
 struct services;
 
-struct handlers *handlers_new(struct event_base *base, const struct agents *agents, struct services *services, const char *url, const char *questions);
+struct handlers *handlers_new(
+    struct event_base *base, const struct agents *agents, struct services *services, const char *url, const char *questions);
 /* What comes of it goes to job_end(): the reply, or with failed the reason, in job->reply. */
 void handler_ask(struct handlers *handlers, struct job *job);
 /* Ends what is at work for the job, if anything is; job_end() comes with this reason. */

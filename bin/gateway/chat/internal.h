@@ -23,7 +23,7 @@ struct job {
 	struct buf session;		/* sessionId */
 	struct buf status_json;		/* runtimeState of the context */
 	struct buf trigger, trigger_context;
-	int64_t seq;			/* of the message */
+	int64_t seq; /* of the message */
 	bool hitl;
 	const struct agent *handler;	/* NULL: none found */
 	struct command_call *call;	/* the handler at work, or NULL */
@@ -31,9 +31,9 @@ struct job {
 	struct service_call *remote;	/* the same, somewhere else */
 	bool tool_called;		/* it answered */
 	struct history history;
-	struct buf reply;		/* or, with failed, the error */
+	struct buf reply; /* or, with failed, the error */
 	bool failed;
-	struct firing *firing;		/* a timer's, or NULL: a message */
+	struct firing *firing; /* a timer's, or NULL: a message */
 	struct job *next;
 };
 
@@ -78,15 +78,15 @@ void firing_free(struct firing *firing); /* accepts NULL */
 void firing_ended(struct firing *firing);
 const char *firing_tool(const struct firing *firing);
 void firing_arguments(const struct job *job, struct buf *to);
-void firing_answer(struct job *job, const struct buf *output);	/* into reply and failed */
-void events_firing(struct change_context *context, const struct job *job);	  /* its end */
+void firing_answer(struct job *job, const struct buf *output);		   /* into reply and failed */
+void events_firing(struct change_context *context, const struct job *job); /* its end */
 void events_firing_cancelled(struct change_context *context, const struct job *job, const struct run *run);
 void events_firing_interrupted(struct change_context *context, const struct job *job, const struct run *run);
 
 /* chat.c */
 void chat_enqueue(struct job *job);
 void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
-void job_call_handler(struct job *job); /* its answer becomes the end of the job */
+void job_call_handler(struct job *job);		       /* its answer becomes the end of the job */
 bool chat_records_services(const struct chat *chat);
 const char *chat_default_mode(const struct chat *chat);
 

@@ -15,7 +15,7 @@ struct recent;
 struct said;
 
 #define RECENT_RUNS_MAX 1024
-#define RECENT_EVENTS_MAX 128		   /* of one run; the oldest go first */
+#define RECENT_EVENTS_MAX 128		     /* of one run; the oldest go first */
 #define RECENT_BYTES_MAX (32u * 1024 * 1024) /* of all texts that are kept */
 
 struct recent *recent_new(void);

@@ -53,11 +53,11 @@ struct pool {
 	struct residents *residents;
 	const struct agent *agent;
 	char **env;
-	int64_t since_ms;	/* of the service's start: another one means other programs */
+	int64_t since_ms; /* of the service's start: another one means other programs */
 	unsigned max, n;
 	struct program *programs;
 	struct resident_call *first, **last; /* that wait */
-	bool over;		/* the service has stopped, or has another manifest */
+	bool over;			     /* the service has stopped, or has another manifest */
 	struct pool *next;
 };
 
@@ -333,8 +333,13 @@ static struct program *
 program_start(struct pool *pool, struct err *err)
 {
 	const struct agent *agent = pool->agent;
-	struct spawn spawn = { .argv = (const char *const *)(uintptr_t)agent->argv, .env = (const char *const *)(uintptr_t)pool->env,
-		.dir = agent->directory.len ? agent->directory.s : NULL, .in = SPAWN_PIPE, .out = SPAWN_PIPE, .errs = SPAWN_PIPE, .own_group = true };
+	struct spawn spawn = { .argv = (const char *const *)(uintptr_t)agent->argv,
+		.env = (const char *const *)(uintptr_t)pool->env,
+		.dir = agent->directory.len ? agent->directory.s : NULL,
+		.in = SPAWN_PIPE,
+		.out = SPAWN_PIPE,
+		.errs = SPAWN_PIPE,
+		.own_group = true };
 	struct event_base *base = pool->residents->base;
 	struct program *program;
 
@@ -482,7 +487,8 @@ on_turn(evutil_socket_t fd, short what, void *payload)
 static bool
 is_current(const struct pool *pool)
 {
-	const struct agent *now = agents_by_service(pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
+	const struct agent *now = agents_by_service(
+	    pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
 
 	return now == pool->agent && now->state.lifecycle == LIFE_RUNNING && now->state.since_ms == pool->since_ms;
 }
@@ -490,7 +496,8 @@ is_current(const struct pool *pool)
 static bool
 service_runs(const struct pool *pool)
 {
-	const struct agent *now = agents_by_service(pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
+	const struct agent *now = agents_by_service(
+	    pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
 
 	return now && now->state.lifecycle == LIFE_RUNNING;
 }
@@ -551,7 +558,8 @@ pool_of(struct residents *residents, const struct agent *agent, const char *cons
 }
 
 struct resident_call *
-resident_ask(struct residents *residents, const struct agent *agent, const char *const *env, const struct buf *input, command_done_cb *done, void *payload)
+resident_ask(struct residents *residents, const struct agent *agent, const char *const *env, const struct buf *input, command_done_cb *done,
+    void *payload)
 {
 	struct resident_call *call = xcalloc(1, sizeof *call);
 	struct pool *pool = pool_of(residents, agent, env);

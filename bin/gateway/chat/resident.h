@@ -22,8 +22,8 @@ struct resident_call;
 
 struct residents *residents_new(struct event_base *base, const struct agents *agents, size_t output_max);
 /* env: as for a command, of the first message; input: one line with its end, copied. done() comes as a command's, its output being the line. */
-struct resident_call *resident_ask(struct residents *residents, const struct agent *agent, const char *const *env, const struct buf *input, command_done_cb *done,
-    void *payload);
+struct resident_call *resident_ask(struct residents *residents, const struct agent *agent, const char *const *env, const struct buf *input,
+    command_done_cb *done, void *payload);
 void resident_end(struct resident_call *call, const char *why); /* its done() comes as ever, with this reason */
 void residents_stop(struct residents *residents);		/* ends all; each call still gets its done() */
 void residents_free(struct residents *residents);		/* accepts NULL; kills what is left */

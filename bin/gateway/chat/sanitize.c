@@ -17,8 +17,8 @@ blank_at(const char *s, size_t n)
 	if (!n)
 		return 0;
 	c = utf8_next(s, n, &len);
-	if (c == ' ' || (c >= 0x09 && c <= 0x0d) || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-	    c == 0x205f || c == 0x3000 || c == 0xfeff)
+	if (c == ' ' || (c >= 0x09 && c <= 0x0d) || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+	    c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff)
 		return len;
 	return 0;
 }

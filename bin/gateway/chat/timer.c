@@ -97,16 +97,17 @@ add_step(struct buf *to, const struct firing *firing)
 }
 
 static int64_t
-emit(struct change_context *context, const struct firing *firing, const char *kind, enum level level, const char *turn, const char *message, const struct buf *subject,
-    struct buf *data)
+emit(struct change_context *context, const struct firing *firing, const char *kind, enum level level, const char *turn, const char *message,
+    const struct buf *subject, struct buf *data)
 {
 	struct buf text = BUF_INIT;
 	int64_t seq;
 
 	buf_addf(&text, "%s: %s", message, subject->s);
 	buf_addch(data, '}');
-	seq = change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, (struct span){ text.s, text.len },
-	    (struct span){ firing->agent->service.s, firing->agent->service.len }, (struct span){ data->s, data->len });
+	seq = change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE,
+	    (struct span){ text.s, text.len }, (struct span){ firing->agent->service.s, firing->agent->service.len },
+	    (struct span){ data->s, data->len });
 	buf_release(&text);
 	buf_reset(data);
 	return seq;
@@ -137,7 +138,8 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 	begin(&data, firing);
 	add_trigger(&data, firing);
 	add_fired(&data, firing);
-	firing->seq = emit(context, firing, "agent.run_created", LEVEL_INFO, firing->tool.len ? "timer" : NULL, "Timer schedule fired", &firing->schedule, &data);
+	firing->seq = emit(context, firing, "agent.run_created", LEVEL_INFO, firing->tool.len ? "timer" : NULL, "Timer schedule fired",
+	    &firing->schedule, &data);
 	begin(&data, firing);
 	add_trigger(&data, firing);
 	(void)emit(context, firing, "agent.run_started", LEVEL_INFO, NULL, "Timer run started", &firing->run, &data);
@@ -146,7 +148,8 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 	else {
 		begin(&data, firing);
 		add_trigger(&data, firing);
-		(void)emit(context, firing, "agent.run_completed", LEVEL_INFO, NULL, "Timer run completed (no handler)", &firing->run, &data);
+		(void)emit(
+		    context, firing, "agent.run_completed", LEVEL_INFO, NULL, "Timer run completed (no handler)", &firing->run, &data);
 	}
 	change_put(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, (struct span){ firing->doc.s, firing->doc.len });
 	buf_release(&data);
@@ -165,7 +168,8 @@ end_step(struct change_context *context, const struct firing *firing, const stru
 		jtext_add_string(&data, "error", error, strlen(error));
 	else if (reply->len)
 		add(&data, "message", reply);
-	(void)emit(context, firing, "agent.step_completed", error ? LEVEL_ERROR : LEVEL_INFO, NULL, error ? "Timer step failed" : "Timer step completed", &firing->tool, &data);
+	(void)emit(context, firing, "agent.step_completed", error ? LEVEL_ERROR : LEVEL_INFO, NULL,
+	    error ? "Timer step failed" : "Timer step completed", &firing->tool, &data);
 	buf_release(&data);
 }
 
@@ -230,8 +234,13 @@ events_firing_interrupted(struct change_context *context, const struct job *job,
 		else if (reason.len)
 			add(&data, "reason", &reason);
 		buf_addch(&data, '}');
-		buf_addf(&message, "%s: %s", i == 0 ? "Timer step failed" : cancelled ? "Timer run cancelled" : "Timer run failed", job->run.s);
-		(void)change_emit(context, SPAN_NONE, kind, error ? LEVEL_ERROR : LEVEL_INFO, SPAN_NONE, (struct span){ message.s, message.len },
+		buf_addf(&message, "%s: %s",
+		    i == 0	    ? "Timer step failed"
+			: cancelled ? "Timer run cancelled"
+				    : "Timer run failed",
+		    job->run.s);
+		(void)change_emit(context, SPAN_NONE, kind, error ? LEVEL_ERROR : LEVEL_INFO, SPAN_NONE,
+		    (struct span){ message.s, message.len },
 		    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data.s, data.len });
 	}
 	buf_release(&data);

@@ -67,7 +67,8 @@ declared_a2a(const struct agent *agent)
 {
 	struct span metadata, declared, a2a;
 
-	if (jtext_get(span(&agent->manifest), "metadata", &metadata) && jtext_get(metadata, "agent", &declared) && jtext_get(declared, "a2a", &a2a))
+	if (jtext_get(span(&agent->manifest), "metadata", &metadata) && jtext_get(metadata, "agent", &declared) &&
+	    jtext_get(declared, "a2a", &a2a))
 		return a2a;
 	return (struct span){ "{}", 2 };
 }
@@ -252,7 +253,8 @@ read_envelope(struct span body, struct envelope *envelope)
 	(void)get_text(from, "serviceId", "service_id", &envelope->from_service);
 	(void)get_text(to, "serviceId", "service_id", &envelope->to_service);
 	if (!jtext_get(body, "context", &context) || !get_text(context, "runId", "run_id", &envelope->run) ||
-	    !get_text(context, "parentRunId", "parent_run_id", &envelope->parent) || !get_text(context, "handoffReason", "handoff_reason", &envelope->reason))
+	    !get_text(context, "parentRunId", "parent_run_id", &envelope->parent) ||
+	    !get_text(context, "handoffReason", "handoff_reason", &envelope->reason))
 		return "invalid a2a.context: expected non-empty runId, parentRunId, and handoffReason";
 	(void)get_text(context, "correlationId", "correlation_id", &envelope->correlation);
 	(void)get_text(context, "causationId", "causation_id", &envelope->causation);
@@ -268,8 +270,8 @@ struct refusal {
 
 /* side: "target" or "source"; unknown: what an unknown one is. */
 static const struct agent *
-check_service(const struct agents *agents, const char *side, const char *member, const struct buf *service, const struct buf *agent_id, int unknown,
-    struct refusal *refusal)
+check_service(const struct agents *agents, const char *side, const char *member, const struct buf *service, const struct buf *agent_id,
+    int unknown, struct refusal *refusal)
 {
 	const struct agent *agent = agents_by_service(agents, span(service));
 
@@ -282,7 +284,8 @@ check_service(const struct agents *agents, const char *side, const char *member,
 	else if (!takes_part(agent))
 		buf_addf(&refusal->text, "%s service does not declare trigger 'a2a': %s", side, service->s);
 	else if (!same(&agent->agent_id, agent_id))
-		buf_addf(&refusal->text, "%s agent mismatch: envelope %s.agentId='%s' does not match service agentId='%s'", side, member, agent_id->s, agent->agent_id.s);
+		buf_addf(&refusal->text, "%s agent mismatch: envelope %s.agentId='%s' does not match service agentId='%s'", side, member,
+		    agent_id->s, agent->agent_id.s);
 	else
 		return agent;
 	return NULL;
@@ -307,7 +310,9 @@ find_target(const struct agents *agents, const struct envelope *envelope, struct
 	if (n == 1)
 		return found;
 	refusal->status = n ? 409 : 404;
-	buf_addf(&refusal->text, n ? "ambiguous target agent id: %s (multiple services registered)" : "target agent not found (or not a2a-enabled): %s", envelope->to_agent.s);
+	buf_addf(&refusal->text,
+	    n ? "ambiguous target agent id: %s (multiple services registered)" : "target agent not found (or not a2a-enabled): %s",
+	    envelope->to_agent.s);
 	return NULL;
 }
 
@@ -320,9 +325,11 @@ check_declared(const struct agent *target, const struct agent *source, const str
 
 	refusal->status = 400;
 	if (!declares_kind(target, "acceptedMessageKinds", &envelope->kind, &declared))
-		buf_addf(&refusal->text, "target agent %s does not accept a2a.kind '%s'; accepted: %s", target->agent_id.s, envelope->kind.s, declared.s);
+		buf_addf(&refusal->text, "target agent %s does not accept a2a.kind '%s'; accepted: %s", target->agent_id.s,
+		    envelope->kind.s, declared.s);
 	else if (source && !declares_kind(source, "emitsMessageKinds", &envelope->kind, &declared))
-		buf_addf(&refusal->text, "source agent %s does not emit a2a.kind '%s'; emitted: %s", source->agent_id.s, envelope->kind.s, declared.s);
+		buf_addf(&refusal->text, "source agent %s does not emit a2a.kind '%s'; emitted: %s", source->agent_id.s, envelope->kind.s,
+		    declared.s);
 	else if (jtext_get_i64(declared_a2a(target), "maxPayloadBytes", &max) && (int64_t)envelope->whole.len > max) {
 		refusal->status = 413;
 		buf_addf(&refusal->text, "a2a payload too large (%zu > %lld bytes)", envelope->whole.len, (long long)max);
@@ -364,7 +371,8 @@ begin(struct buf *to, const struct handoff *handoff)
 }
 
 static void
-emit(struct change_context *context, const struct handoff *handoff, const char *kind, const struct buf *message, struct buf *data, struct buf *recorded)
+emit(struct change_context *context, const struct handoff *handoff, const char *kind, const struct buf *message, struct buf *data,
+    struct buf *recorded)
 {
 	jtext_add_raw(data, "a2a", handoff->envelope.whole.s, handoff->envelope.whole.len);
 	buf_addch(data, '}');
@@ -506,7 +514,8 @@ check(const struct clarity *clarity, struct request *request, struct handoff *ha
 	bool ok = target != NULL;
 
 	if (ok && envelope->from_service.len)
-		ok = (source = check_service(agents, "source", "from", &envelope->from_service, &envelope->from_agent, 400, &refusal)) != NULL;
+		ok = (source = check_service(agents, "source", "from", &envelope->from_service, &envelope->from_agent, 400, &refusal)) !=
+		    NULL;
 	ok = ok && check_declared(target, source, envelope, &refusal);
 	if (ok) {
 		buf_add(&handoff->service, target->service.s, target->service.len);
@@ -536,7 +545,8 @@ post_a2a(struct clarity *clarity, struct request *request, const struct buf *run
 	buf_init(&handoff->agent);
 	jtext_compact(&handoff->envelope.whole, body);
 	if (handoff->envelope.whole.len > clarity->settings.a2a_max)
-		request_reply_error(request, 413, NULL, "a2a payload too large (%zu > %zu bytes)", handoff->envelope.whole.len, clarity->settings.a2a_max);
+		request_reply_error(
+		    request, 413, NULL, "a2a payload too large (%zu > %zu bytes)", handoff->envelope.whole.len, clarity->settings.a2a_max);
 	else if ((wrong = read_envelope(body, &handoff->envelope)))
 		request_reply_error(request, 400, NULL, "%s", wrong);
 	else if (check(clarity, request, handoff)) {

@@ -19,9 +19,7 @@ static const struct route {
 	const char *method, *path;
 	handler_fn *handler;
 	unsigned scope;
-} routes[] = {
-	CLARITY_ROUTES(ROUTE)
-};
+} routes[] = { CLARITY_ROUTES(ROUTE) };
 
 enum match { MATCH_NO, MATCH_YES, MATCH_MALFORMED };
 
@@ -94,7 +92,8 @@ clarity_handle(struct clarity *clarity, struct request *request)
 			if (is_method(&routes[i], request_method(request)))
 				found = &routes[i];
 			else
-				buf_addf(&allow, "%s%s", allow.len ? ", " : "", !strcmp(routes[i].method, "GET") ? "GET, HEAD" : routes[i].method);
+				buf_addf(&allow, "%s%s", allow.len ? ", " : "",
+				    !strcmp(routes[i].method, "GET") ? "GET, HEAD" : routes[i].method);
 		}
 	}
 	if (malformed)

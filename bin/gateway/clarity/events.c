@@ -18,16 +18,29 @@ static const struct trigger_rule {
 	const char *snake[5];
 } trigger_rules[] = {
 	{ "timer", TRIGGER_TIMER, { "scheduleId", "scheduleExpr", "firedAt" }, { "schedule_id", "schedule_expr", "fired_at" } },
-	{ "event", TRIGGER_EVENT, { "eventType", "eventId", "correlationId", "producer" }, { "event_type", "event_id", "correlation_id", "producer" } },
+	{ "event", TRIGGER_EVENT, { "eventType", "eventId", "correlationId", "producer" },
+	    { "event_type", "event_id", "correlation_id", "producer" } },
 	{ "api", TRIGGER_API, { "route", "method", "requestId", "caller" }, { "route", "method", "request_id", "caller" } },
 	{ "a2a", TRIGGER_A2A, { "parentRunId", "fromAgentId", "handoffReason" }, { "parent_run_id", "from_agent_id", "handoff_reason" } },
 };
 
 /* Kinds that need a run. agent.run_created is one of them here: without its id nobody could ever find the run. */
 static const char *const run_kinds[] = {
-	"agent.run_created", "agent.run_started", "agent.run_completed", "agent.run_failed", "agent.run_cancelled", "agent.waiting", "agent.handoff",
-	"agent.tool_called", "agent.llm_called", "agent.hitl_input", "agent.chat.user_message", "agent.chat.assistant_message",
-	"agent.chat.system_message", "agent.step_started", "agent.step_completed",
+	"agent.run_created",
+	"agent.run_started",
+	"agent.run_completed",
+	"agent.run_failed",
+	"agent.run_cancelled",
+	"agent.waiting",
+	"agent.handoff",
+	"agent.tool_called",
+	"agent.llm_called",
+	"agent.hitl_input",
+	"agent.chat.user_message",
+	"agent.chat.assistant_message",
+	"agent.chat.system_message",
+	"agent.step_started",
+	"agent.step_completed",
 };
 
 struct posted {
@@ -79,7 +92,8 @@ is_run_kind(const char *kind)
 static bool
 named_trigger(struct span data, struct buf *to)
 {
-	return get_text(data, "trigger", "trigger", to) || get_text(data, "triggerType", "trigger_type", to) || get_text(data, "source", "source", to);
+	return get_text(data, "trigger", "trigger", to) || get_text(data, "triggerType", "trigger_type", to) ||
+	    get_text(data, "source", "source", to);
 }
 
 static const struct trigger_rule *
@@ -151,9 +165,11 @@ check_service(const struct clarity *clarity, struct request *request, const stru
 	else if (!agent->is_agent)
 		request_reply_error(request, 400, NULL, "service is not an agent: %s", posted->service.s);
 	else if (!named_trigger(data, &name))
-		request_reply_error(request, 400, NULL, "trigger is required for agent.run_created when service_id is set (%s)", posted->service.s);
+		request_reply_error(
+		    request, 400, NULL, "trigger is required for agent.run_created when service_id is set (%s)", posted->service.s);
 	else if ((rule = find_rule(&name)) && !(agent->triggers & rule->bit))
-		request_reply_error(request, 400, NULL, "trigger '%s' is not declared by agent %s; declared: %s", rule->name, posted->service.s, agent->triggers_text.s);
+		request_reply_error(request, 400, NULL, "trigger '%s' is not declared by agent %s; declared: %s", rule->name,
+		    posted->service.s, agent->triggers_text.s);
 	else
 		ok = true;
 	buf_release(&name);
@@ -199,7 +215,8 @@ find_stream(struct span data, struct buf *to)
 {
 	struct span value;
 
-	if ((!jtext_get(data, "runId", &value) || jtext_type(value) == JTEXT_NULL) && (!jtext_get(data, "run_id", &value) || jtext_type(value) == JTEXT_NULL))
+	if ((!jtext_get(data, "runId", &value) || jtext_type(value) == JTEXT_NULL) &&
+	    (!jtext_get(data, "run_id", &value) || jtext_type(value) == JTEXT_NULL))
 		return;
 	if (!jtext_string(value, to))
 		jtext_compact(to, value);
@@ -234,8 +251,9 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	const struct posted *posted = change->payload;
 
 	(void)row;
-	change_emit(context, posted->stream.len ? (struct span){ posted->stream.s, posted->stream.len } : SPAN_NONE, posted->kind.s, posted->level, SPAN_NONE,
-	    (struct span){ posted->message.s, posted->message.len }, posted->has_service ? (struct span){ posted->service.s, posted->service.len } : SPAN_NONE,
+	change_emit(context, posted->stream.len ? (struct span){ posted->stream.s, posted->stream.len } : SPAN_NONE, posted->kind.s,
+	    posted->level, SPAN_NONE, (struct span){ posted->message.s, posted->message.len },
+	    posted->has_service ? (struct span){ posted->service.s, posted->service.len } : SPAN_NONE,
 	    (struct span){ posted->data.s, posted->data.len });
 	buf_addstr(&change->answer, "{\"ok\":true}");
 	return true;
@@ -297,7 +315,8 @@ make_service(struct span body, struct span data, struct posted *posted)
 {
 	struct span value;
 
-	if ((jtext_get(body, "service_id", &value) && jtext_type(value) == JTEXT_STRING) || (jtext_get(data, "serviceId", &value) && jtext_type(value) == JTEXT_STRING) ||
+	if ((jtext_get(body, "service_id", &value) && jtext_type(value) == JTEXT_STRING) ||
+	    (jtext_get(data, "serviceId", &value) && jtext_type(value) == JTEXT_STRING) ||
 	    (jtext_get(data, "service_id", &value) && jtext_type(value) == JTEXT_STRING)) {
 		jtext_string(value, &posted->service);
 		posted->has_service = true;
@@ -318,7 +337,8 @@ check(const struct clarity *clarity, struct request *request, const struct poste
 		; /* answered */
 	else if (is_run_kind(posted->kind.s) && !posted->stream.len)
 		request_reply_error(request, 400, NULL, "runId is required for %s", posted->kind.s);
-	else if ((!strcmp(posted->kind.s, "agent.step_started") || !strcmp(posted->kind.s, "agent.step_completed")) && !get_text(data, "stepId", "step_id", &text))
+	else if ((!strcmp(posted->kind.s, "agent.step_started") || !strcmp(posted->kind.s, "agent.step_completed")) &&
+	    !get_text(data, "stepId", "step_id", &text))
 		request_reply_error(request, 400, NULL, "stepId is required for %s", posted->kind.s);
 	else
 		ok = !created || is_blank(&posted->service) || check_service(clarity, request, posted);

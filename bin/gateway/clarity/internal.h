@@ -30,9 +30,10 @@ struct asked *asked_new(struct clarity *clarity, struct request *request, const 
 void asked_free(struct asked *asked);
 
 /* shape.c - what things look like on this wire */
-void shape_event(const struct entry *event, struct buf *to);			   /* contract section 4, compact */
-void shape_reply(struct request *request, int status, const char *const *headers, const struct buf *compact); /* pretty, as the contract prints */
-int shape_limit(const struct request *request, int fallback);			   /* contract section 2 */
+void shape_event(const struct entry *event, struct buf *to); /* contract section 4, compact */
+void shape_reply(
+    struct request *request, int status, const char *const *headers, const struct buf *compact); /* pretty, as the contract prints */
+int shape_limit(const struct request *request, int fallback);					 /* contract section 2 */
 int shape_limit_of(const struct request *request, const char *name, int fallback);
 /* The cursor of ?after= or Last-Event-ID. True: given; -1 in *ret when it is no cursor. */
 bool shape_after(const struct request *request, bool header_too, int64_t *ret);
@@ -43,15 +44,16 @@ bool shape_body(struct request *request, struct span *ret);
 
 /* Handlers; run is the decoded :id. Each answers. */
 typedef void handler_fn(struct clarity *clarity, struct request *request, const struct buf *run);
-handler_fn post_event;	  /* events.c */
+handler_fn post_event;						/* events.c */
 handler_fn list_events, list_runs, list_run_events, list_audit; /* lists.c */
-handler_fn stream_run, stream_all; /* stream.c */
-handler_fn post_message, post_hitl, post_cancel; /* messages.c */
-handler_fn get_registry, get_status; /* status.c */
-handler_fn get_a2a, post_a2a; /* a2a.c */
+handler_fn stream_run, stream_all;				/* stream.c */
+handler_fn post_message, post_hitl, post_cancel;		/* messages.c */
+handler_fn get_registry, get_status;				/* status.c */
+handler_fn get_a2a, post_a2a;					/* a2a.c */
 
 handler_fn post_mcp; /* mcp.c */
-handler_fn list_services, get_service, get_service_interface, get_service_logs, get_service_events, get_service_details; /* services.c; run is the service's id */
+handler_fn list_services, get_service, get_service_interface, get_service_logs, get_service_events,
+    get_service_details; /* services.c; run is the service's id */
 handler_fn apply_service, start_service, stop_service, restart_service, introspect_service, unquarantine_service, remove_service;
 
 void streams_tick(struct clarity *clarity);

@@ -39,7 +39,8 @@ after_page(struct page *page)
 	if (page->err.status)
 		reply_failed(asked->request, &page->err);
 	else if (asked->paged && asked->after > page->last_seq)
-		request_reply_error(asked->request, 410, NULL, "cursor %lld is ahead of the log (last %lld)", (long long)asked->after, (long long)page->last_seq);
+		request_reply_error(asked->request, 410, NULL, "cursor %lld is ahead of the log (last %lld)", (long long)asked->after,
+		    (long long)page->last_seq);
 	else {
 		buf_addch(&answer, '{');
 		if (asked->run.len)

@@ -185,8 +185,8 @@ apply_called(struct change *change, const void *row, struct change_context *cont
 	jtext_add_string(&data, "tool", call->name.s, call->name.len);
 	jtext_add_string(&data, "serviceId", call->service.s, call->service.len);
 	buf_addch(&data, '}');
-	change_emit(context, STREAM_NONE, "mcp.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len }, (struct span){ call->service.s, call->service.len },
-	    (struct span){ data.s, data.len });
+	change_emit(context, STREAM_NONE, "mcp.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
+	    (struct span){ call->service.s, call->service.len }, (struct span){ data.s, data.len });
 	buf_release(&text);
 	buf_release(&data);
 	return true;
@@ -297,8 +297,8 @@ is_message(struct span body, struct span *ret_method, struct span *ret_id)
 	enum jtext_type type;
 
 	*ret_id = SPAN_NONE;
-	if (jtext_type(body) != JTEXT_OBJECT || !jtext_get(body, "jsonrpc", &version) || !jtext_is_string(version, "2.0") || !jtext_get(body, "method", ret_method) ||
-	    jtext_type(*ret_method) != JTEXT_STRING)
+	if (jtext_type(body) != JTEXT_OBJECT || !jtext_get(body, "jsonrpc", &version) || !jtext_is_string(version, "2.0") ||
+	    !jtext_get(body, "method", ret_method) || jtext_type(*ret_method) != JTEXT_STRING)
 		return false;
 	if (!jtext_get(body, "id", ret_id))
 		return true;

@@ -185,7 +185,8 @@ after_history(struct page *page)
 			add_details(history, agent, page, &answer);
 		else {
 			buf_addstr(&answer, history->view == VIEW_LOGS ? ",\"lines\":" : ",\"items\":");
-			add_last(page, history->view == VIEW_LOGS ? "service." : "", page->limit, history->view == VIEW_LOGS ? add_line : shape_event, &answer);
+			add_last(page, history->view == VIEW_LOGS ? "service." : "", page->limit,
+			    history->view == VIEW_LOGS ? add_line : shape_event, &answer);
 		}
 		buf_addch(&answer, '}');
 		shape_reply(asked->request, 200, NULL, &answer);
@@ -273,7 +274,8 @@ apply_service(struct clarity *clarity, struct request *request, const struct buf
 static void
 act(struct clarity *clarity, struct request *request, const struct buf *id, enum services_act what, bool cleanup)
 {
-	services_act(clarity->settings.services, what, (struct span){ id->s, id->len }, cleanup, after_act, asked_new(clarity, request, id));
+	services_act(
+	    clarity->settings.services, what, (struct span){ id->s, id->len }, cleanup, after_act, asked_new(clarity, request, id));
 }
 
 void

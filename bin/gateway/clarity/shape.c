@@ -34,7 +34,11 @@ shape_event(const struct entry *event, struct buf *to)
 	add_span(to, "kind", event->kind);
 	if (event->service.s)
 		add_span(to, "serviceId", event->service);
-	jtext_add_raw(to, "level", event->level == LEVEL_INFO ? "\"info\"" : event->level == LEVEL_WARN ? "\"warn\"" : "\"error\"", strlen(levels[event->level]) + 2);
+	jtext_add_raw(to, "level",
+	    event->level == LEVEL_INFO	     ? "\"info\""
+		: event->level == LEVEL_WARN ? "\"warn\""
+					     : "\"error\"",
+	    strlen(levels[event->level]) + 2);
 	add_span(to, "message", event->message);
 	if (event->data.s)
 		jtext_add_raw(to, "data", event->data.s, event->data.n);

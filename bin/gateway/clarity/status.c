@@ -87,10 +87,21 @@ add_summary(const struct counts *counts, struct buf *to)
 		const char *name;
 		int64_t n;
 	} members[] = {
-		{ "total", counts->all }, { "mcpServices", counts->mcp }, { "agentServices", counts->agent }, { "running", counts->running },
-		{ "runningMcp", counts->running_mcp }, { "runningAgent", counts->running_agent }, { "degraded", counts->degraded }, { "stopped", counts->stopped },
-		{ "quarantined", counts->quarantined }, { "localMcp", counts->local_mcp }, { "remoteMcp", counts->remote_mcp }, { "localAgent", counts->local_agent },
-		{ "remoteAgent", counts->remote_agent }, { "local", counts->local_mcp }, { "remote", counts->remote_mcp },
+		{ "total", counts->all },
+		{ "mcpServices", counts->mcp },
+		{ "agentServices", counts->agent },
+		{ "running", counts->running },
+		{ "runningMcp", counts->running_mcp },
+		{ "runningAgent", counts->running_agent },
+		{ "degraded", counts->degraded },
+		{ "stopped", counts->stopped },
+		{ "quarantined", counts->quarantined },
+		{ "localMcp", counts->local_mcp },
+		{ "remoteMcp", counts->remote_mcp },
+		{ "localAgent", counts->local_agent },
+		{ "remoteAgent", counts->remote_agent },
+		{ "local", counts->local_mcp },
+		{ "remote", counts->remote_mcp },
 	};
 	size_t i;
 
@@ -135,7 +146,8 @@ after_rows(struct rows *rows)
 	jtext_add_string(&answer, "listen", host ? host : "localhost:4707", strlen(host ? host : "localhost:4707"));
 	jtext_add_string(&answer, "mcpPath", "/mcp", 4);
 	jtext_add_bool(&answer, "healthy", true);
-	buf_addstr(&answer, "},\"systemTools\":{\"count\":0,\"items\":[],\"runtime\":{\"count\":0,\"items\":[]},\"clarity\":{\"count\":0,\"items\":[]}}");
+	buf_addstr(&answer,
+	    "},\"systemTools\":{\"count\":0,\"items\":[],\"runtime\":{\"count\":0,\"items\":[]},\"clarity\":{\"count\":0,\"items\":[]}}");
 	add_summary(&counts, &answer);
 	add_runs(rows, &answer);
 	buf_addstr(&answer, ",\"services\":[");

@@ -56,7 +56,8 @@ runtime_failed(struct call *call, const struct runtime_reply *reply, int status,
 static void
 begin_account(const struct compass *compass, struct buf *to)
 {
-	static const char *const names[] = { "interactiveAuth", "supportsChatgptManaged", "supportsApiKey", "supportsChatgptAuthTokens", "supportsRateLimits", "supportsRuntimeStream" };
+	static const char *const names[] = { "interactiveAuth", "supportsChatgptManaged", "supportsApiKey", "supportsChatgptAuthTokens",
+		"supportsRateLimits", "supportsRuntimeStream" };
 	size_t i;
 
 	buf_addf(to, "{\"provider\":\"%s\",\"capabilities\":{", compass_provider_text(compass->settings.provider));
@@ -118,7 +119,8 @@ on_read(const struct runtime_reply *reply, void *payload)
 	(void)jtext_get(reply->result, "account", &account);
 	begin_account(call->compass, &body);
 	buf_addf(&body, ",\"authMode\":%s", account.s ? auth_mode(account) : "null");
-	jtext_add_bool(&body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
+	jtext_add_bool(
+	    &body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
 	buf_addstr(&body, ",\"account\":");
 	add_account(&body, account);
 	buf_addch(&body, '}');
@@ -143,8 +145,9 @@ account_read(struct call *call)
 	}
 	begin_account(call->compass, &body);
 	buf_addstr(&body, ",\"authMode\":null,\"requiresOpenaiAuth\":false,\"account\":");
-	buf_addstr(&body, call->compass->settings.provider == PROVIDER_MOCK ? "{\"type\":\"mock\",\"label\":\"Mock runtime\"}}" :
-									       "{\"type\":\"service\",\"label\":\"Managed runtime identity\"}}");
+	buf_addstr(&body,
+	    call->compass->settings.provider == PROVIDER_MOCK ? "{\"type\":\"mock\",\"label\":\"Mock runtime\"}}"
+							      : "{\"type\":\"service\",\"label\":\"Managed runtime identity\"}}");
 	call_reply(call, 200, &body);
 	buf_release(&body);
 }
@@ -159,7 +162,8 @@ add_text(struct buf *to, struct span result, const char *key)
 	struct buf text = BUF_INIT;
 	struct span value;
 
-	if (jtext_get(result, key, &value) && (jtext_type(value) == JTEXT_NUMBER || jtext_type(value) == JTEXT_TRUE || jtext_type(value) == JTEXT_FALSE))
+	if (jtext_get(result, key, &value) &&
+	    (jtext_type(value) == JTEXT_NUMBER || jtext_type(value) == JTEXT_TRUE || jtext_type(value) == JTEXT_FALSE))
 		buf_add(&text, value.s, value.n);
 	else
 		(void)jtext_get_string(result, key, &text);

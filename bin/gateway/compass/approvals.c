@@ -87,7 +87,8 @@ doc_resolved(struct buf *doc, const char *decision, const char *resolution, stru
 static void
 emit(struct change_context *context, const struct approval *approval, const char *method)
 {
-	(void)change_emit_thread(context, span_of(&approval->thread), (struct span){ method, strlen(method) }, span_of(&approval->turn), SPAN_NONE, span_of(&approval->doc));
+	(void)change_emit_thread(context, span_of(&approval->thread), (struct span){ method, strlen(method) }, span_of(&approval->turn),
+	    SPAN_NONE, span_of(&approval->doc));
 }
 
 void
@@ -99,7 +100,8 @@ approval_record(struct change_context *context, const struct turn *turn, struct 
 }
 
 bool
-approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by, struct span reason)
+approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by,
+    struct span reason)
 {
 	doc_resolved(&approval->doc, decision, resolution, by, reason, change_now_ms(context));
 	if (!change_approval_end(context, span_of(&approval->id), span_of(&approval->doc)))
@@ -156,8 +158,8 @@ question_of(const struct approval *approval, struct buf *to)
 
 	(void)jtext_get_string(doc, "kind", &kind);
 	(void)jtext_get(doc, "params", &params);
-	if (!strcmp(kind.s, "question") && jtext_get(params, "questions", &list) && jtext_type(list) == JTEXT_ARRAY && jtext_each(list, &pos, &key, &one) &&
-	    jtext_get_string(one, "question", to)) {
+	if (!strcmp(kind.s, "question") && jtext_get(params, "questions", &list) && jtext_type(list) == JTEXT_ARRAY &&
+	    jtext_each(list, &pos, &key, &one) && jtext_get_string(one, "question", to)) {
 		buf_release(&kind);
 		return;
 	}
@@ -203,7 +205,8 @@ struct slip {
 static enum runtime_decision
 read_decision(const char *text)
 {
-	static const char *const yes[] = { "accept", "yes", "y", "ok", "approve", "allow" }, *const always[] = { "acceptforsession", "always" };
+	static const char *const yes[] = { "accept", "yes", "y", "ok", "approve", "allow" },
+				 *const always[] = { "acceptforsession", "always" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(yes); i++)
@@ -227,8 +230,8 @@ read_slip(struct slip *slip)
 	if (!jtext_get(doc, "kind", &value) || !jtext_is_string(value, "question"))
 		return;
 	slip->decision = RUNTIME_ACCEPT;
-	if (jtext_get(doc, "params", &value) && jtext_get(value, "questions", &list) && jtext_type(list) == JTEXT_ARRAY && jtext_each(list, &pos, &key, &one) &&
-	    jtext_get_string(one, "id", &text)) {
+	if (jtext_get(doc, "params", &value) && jtext_get(value, "questions", &list) && jtext_type(list) == JTEXT_ARRAY &&
+	    jtext_each(list, &pos, &key, &one) && jtext_get_string(one, "id", &text)) {
 		buf_addstr(&slip->result, "{\"answers\":{");
 		jtext_quote(&slip->result, text.s, text.len);
 		buf_addstr(&slip->result, ":{\"answers\":[");
@@ -388,7 +391,8 @@ apply_answer(struct change *change, const void *row, struct change_context *cont
 	if (!find(call, context))
 		return false;
 	if (!call->approval.pending ||
-	    !approval_resolve(context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason))) {
+	    !approval_resolve(
+		context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason))) {
 		call->problem = PROBLEM_APPROVAL_RESOLVED;
 		return false;
 	}
@@ -402,7 +406,8 @@ done_answer(struct change *change)
 	struct call *call = change->payload;
 
 	if (change->result == CHANGE_DONE)
-		flight_approve(call->compass, &call->approval, decision_of(call->decision.s), call->result.len ? span_of(&call->result) : SPAN_NONE);
+		flight_approve(
+		    call->compass, &call->approval, decision_of(call->decision.s), call->result.len ? span_of(&call->result) : SPAN_NONE);
 	done(change);
 }
 

@@ -30,9 +30,7 @@ struct route {
 
 /* Of the parameters in a path the first is the thread, the second the turn or the approval. */
 #define ROUTE(method, path, handler, scope) { method, path, handler, scope },
-static const struct route routes[] = {
-	COMPASS_ROUTES(ROUTE)
-};
+static const struct route routes[] = { COMPASS_ROUTES(ROUTE) };
 
 static const struct {
 	int status;
@@ -44,8 +42,10 @@ static const struct {
 };
 _Static_assert(ARRAY_LEN(problems) == PROBLEM_COUNT, "a row for each problem");
 
-static const char *const providers[] = { [PROVIDER_MOCK] = "mock", [PROVIDER_DYNAMIC_SESSIONS] = "dynamic_sessions",
-	[PROVIDER_LOCAL_PROCESS] = "local_process", [PROVIDER_LOCAL_DOCKER] = "local_docker" };
+static const char *const providers[] = { [PROVIDER_MOCK] = "mock",
+	[PROVIDER_DYNAMIC_SESSIONS] = "dynamic_sessions",
+	[PROVIDER_LOCAL_PROCESS] = "local_process",
+	[PROVIDER_LOCAL_DOCKER] = "local_docker" };
 _Static_assert(ARRAY_LEN(providers) == PROVIDER_COUNT, "a name for each provider");
 
 const char *
@@ -106,7 +106,8 @@ static void
 reply(struct request *request, int status, const char *const *more, const char *body, size_t n)
 {
 	struct buf id = BUF_INIT, tag = BUF_INIT;
-	const char *headers[24] = { "access-control-allow-origin", "*" }, *method = request_method(request), *match = request_header(request, "if-none-match");
+	const char *headers[24] = { "access-control-allow-origin", "*" }, *method = request_method(request),
+		   *match = request_header(request, "if-none-match");
 	size_t i = 2;
 
 	request_id(request, &id);
@@ -144,7 +145,8 @@ fail_with(struct request *request, enum problem problem)
 {
 	static const char *const later[] = { "retry-after", "1", NULL };
 
-	fail(request, problems[problem].status, problems[problem].code, problems[problem].message ? problems[problem].message : problems[problem].code, problem == PROBLEM_STORE ? later : NULL);
+	fail(request, problems[problem].status, problems[problem].code,
+	    problems[problem].message ? problems[problem].message : problems[problem].code, problem == PROBLEM_STORE ? later : NULL);
 }
 
 /* ---- calls */
@@ -153,9 +155,9 @@ static struct call *
 call_new(struct compass *compass, struct request *request, const struct route *route, struct principal *who, struct buf *params)
 {
 	struct call *call = xcalloc(1, sizeof *call);
-	struct buf *const texts[] = { &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source, &call->model, &call->effort,
-		&call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys,
-		&call->made, &call->native };
+	struct buf *const texts[] = { &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source,
+		&call->model, &call->effort, &call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules,
+		&call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(texts); i++)
@@ -176,9 +178,10 @@ call_new(struct compass *compass, struct request *request, const struct route *r
 void
 call_free(struct call *call)
 {
-	struct buf *const texts[] = { &call->thread, &call->other, &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source,
-		&call->model, &call->effort, &call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules, &call->decision, &call->reason,
-		&call->result, &call->keys, &call->made, &call->native };
+	struct buf *const texts[] = { &call->thread, &call->other, &call->title, &call->workspace, &call->text, &call->request_id,
+		&call->parent, &call->source, &call->model, &call->effort, &call->personality, &call->approval_policy,
+		&call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys, &call->made,
+		&call->native };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(texts); i++)
@@ -340,7 +343,8 @@ read_body(const struct request *request, struct span *ret)
 		return PROBLEM_NONE;
 	for (at = strchr(type, ';'); at; at = strchr(at, ';')) {
 		at += 1 + strspn(at + 1, " \t");
-		if (!strncasecmp(at, "charset=", 8) && !has_token(at + 8, strcspn(at + 8, ";"), "utf-8") && !has_token(at + 8, strcspn(at + 8, ";"), "utf8"))
+		if (!strncasecmp(at, "charset=", 8) && !has_token(at + 8, strcspn(at + 8, ";"), "utf-8") &&
+		    !has_token(at + 8, strcspn(at + 8, ";"), "utf8"))
 			return PROBLEM_MEDIA_TYPE;
 	}
 	if (encoding && *encoding && strcasecmp(encoding, "identity"))
@@ -360,8 +364,8 @@ static void
 answer_options(struct request *request)
 {
 	const char *asked = request_header(request, "access-control-request-headers");
-	const char *headers[] = { "access-control-allow-origin", "*", "access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE", "content-length", "0", NULL, NULL,
-		NULL, NULL, NULL };
+	const char *headers[] = { "access-control-allow-origin", "*", "access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE",
+		"content-length", "0", NULL, NULL, NULL, NULL, NULL };
 
 	if (asked) {
 		headers[6] = "access-control-allow-headers";
@@ -417,8 +421,14 @@ open_stream(struct compass *compass, struct request *request, struct buf *thread
 	}
 	who = auth_judge(compass->settings.auth, request, thread->len ? AUTH_READ : AUTH_ADMIN, &verdict);
 	if (!who)
-		ws_reject(request, verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? 401 : verdict.status == 429 ? 429 : 403,
-		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? "Authentication required" : verdict.status == 429 ? verdict.message : "Agent stream access denied", NULL);
+		ws_reject(request,
+		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? 401
+			: verdict.status == 429					   ? 429
+										   : 403,
+		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? "Authentication required"
+			: verdict.status == 429					   ? verdict.message
+										   : "Agent stream access denied",
+		    NULL);
 	else if (thread->len)
 		watch_thread(compass, request, who, thread);
 	else
@@ -505,7 +515,8 @@ compass_handle(struct compass *compass, struct request *request)
 		open_stream(compass, request, &thread);
 	else if (!split(path, segments, &n))
 		fail_with(request, PROBLEM_INVALID_PATH);
-	else if (n == 2 && !strcasecmp(segments[1].s, "ping") && (!strcmp(request_method(request), "GET") || !strcmp(request_method(request), "HEAD")))
+	else if (n == 2 && !strcasecmp(segments[1].s, "ping") &&
+	    (!strcmp(request_method(request), "GET") || !strcmp(request_method(request), "HEAD")))
 		reply(request, 200, NULL, "{\"ok\":true,\"service\":\"api\"}", 27);
 	else
 		handle(compass, request, segments, n);
@@ -567,7 +578,8 @@ on_gone(const struct runtime_gone *gone, void *payload)
 static const char **
 child_environment(void)
 {
-	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN=", "CLARITY_API_TOKEN=", "CLARITY_RUNTIME_TOKEN=", "AGENT_RUNTIME_TOKEN=", "DYNAMIC_SESSIONS_BEARER_TOKEN=" };
+	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN=", "CLARITY_API_TOKEN=", "CLARITY_RUNTIME_TOKEN=", "AGENT_RUNTIME_TOKEN=",
+		"DYNAMIC_SESSIONS_BEARER_TOKEN=" };
 	extern char **environ;
 	const char **list;
 	size_t n = 0, i, k;

@@ -25,11 +25,11 @@ struct request;
 struct runtime;
 struct secrets;
 
-#define COMPASS_BODY_MAX 102400		     /* bytes of a request's body (contract section 2) */
-#define COMPASS_BATCH_MAX 1000		     /* events of one events:batch */
-#define COMPASS_TURN_MS (INT64_C(1800) * 1000)     /* of one turn, when nothing else is set; its clock stands while an approval is open */
-#define COMPASS_APPROVAL_MS (INT64_C(300) * 1000)  /* an approval nobody answers is declined after this time */
-#define COMPASS_NOTES_MAX (1024u * 1024)     /* bytes of a turn's events that wait for the store; beyond it the runtime waits */
+#define COMPASS_BODY_MAX 102400			  /* bytes of a request's body (contract section 2) */
+#define COMPASS_BATCH_MAX 1000			  /* events of one events:batch */
+#define COMPASS_TURN_MS (INT64_C(1800) * 1000)	  /* of one turn, when nothing else is set; its clock stands while an approval is open */
+#define COMPASS_APPROVAL_MS (INT64_C(300) * 1000) /* an approval nobody answers is declined after this time */
+#define COMPASS_NOTES_MAX (1024u * 1024)	  /* bytes of a turn's events that wait for the store; beyond it the runtime waits */
 
 enum compass_provider { PROVIDER_MOCK, PROVIDER_DYNAMIC_SESSIONS, PROVIDER_LOCAL_PROCESS, PROVIDER_LOCAL_DOCKER, PROVIDER_COUNT };
 const char *compass_provider_text(enum compass_provider provider);
@@ -43,8 +43,8 @@ struct compass_settings {
 	const char *questions;	       /* directory of the questions for people, where approvals are put too; NULL: none */
 	const struct secrets *secrets; /* the operator's rules; borrowed */
 	enum compass_provider provider;
-	const char *const *command;   /* NULL-ended: the stdio runtime; NULL: there is none, and `missing` says what is missing for it */
-	const char *missing;	      /* "AGENT_RUNTIME_ENDPOINT is missing" */
+	const char *const *command; /* NULL-ended: the stdio runtime; NULL: there is none, and `missing` says what is missing for it */
+	const char *missing;	    /* "AGENT_RUNTIME_ENDPOINT is missing" */
 	bool enabled, cloud, local, switching; /* the contract's feature flags */
 	int64_t turn_ms, approval_ms;
 	void (*say)(const char *text, void *payload); /* what an operator should know: the runtime's notices; may be NULL */

@@ -87,8 +87,12 @@ drop(struct open **at)
 static void
 ask(struct desk *desk, const struct slip *slip)
 {
-	struct hitl_asking asking = { .key = slip->id.s, .key_n = slip->id.len, .question = slip->text.s, .question_n = slip->text.len,
-		.timestamp = clock_wall_ms(), .pid = getpid() };
+	struct hitl_asking asking = { .key = slip->id.s,
+		.key_n = slip->id.len,
+		.question = slip->text.s,
+		.question_n = slip->text.len,
+		.timestamp = clock_wall_ms(),
+		.pid = getpid() };
 	struct open *open = xcalloc(1, sizeof *open);
 	struct err err = ERR_INIT;
 	char host[256] = "";

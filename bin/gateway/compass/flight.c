@@ -17,12 +17,12 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-#define HELD_MS 250	    /* silence after which text that might go on is given as it is */
+#define HELD_MS 250 /* silence after which text that might go on is given as it is */
 
 /* One that is asked, or will be as soon as the store has it. */
 struct asked {
 	struct buf id;
-	uint64_t number;    /* the runtime's */
+	uint64_t number; /* the runtime's */
 	int64_t deadline;
 	enum runtime_decision late; /* when the deadline passes */
 	bool stored, resolving;
@@ -31,14 +31,14 @@ struct asked {
 
 struct flight {
 	struct compass *compass;
-	struct buf turn, thread, native, rules, message; /* message: id of the assistant's message */
+	struct buf turn, thread, native, rules, message;			      /* message: id of the assistant's message */
 	struct buf text, model, effort, personality, approval_policy, sandbox_policy; /* what the runtime is asked for */
 	enum thread_host host;
-	struct call *waiting; /* to be answered at the end */
-	uint64_t number;      /* the runtime's, 0: waits for the one before on this thread */
+	struct call *waiting;	   /* to be answered at the end */
+	uint64_t number;	   /* the runtime's, 0: waits for the one before on this thread */
 	struct note *first, *tail; /* not yet given to the store */
 	size_t bytes;
-	struct buf held;   /* text that may be a part of a secret */
+	struct buf held;    /* text that may be a part of a secret */
 	int64_t held_since; /* when it last grew */
 	struct asked *asked;
 	struct buf usage;
@@ -486,9 +486,15 @@ ask_runtime(struct flight *flight)
 {
 	struct compass *compass = flight->compass;
 	struct runtime_end unavailable = { .outcome = RUNTIME_FAILED, .fault = RUNTIME_FAULT_START };
-	struct runtime_turn_request request = { .thread = some(&flight->native), .new_if_lost = true, .text = span_of(&flight->text), .model = some(&flight->model),
-		.effort = some(&flight->effort), .personality = some(&flight->personality), .approval_policy = some(&flight->approval_policy),
-		.sandbox_policy = some(&flight->sandbox_policy), .timeout_ms = compass->settings.turn_ms };
+	struct runtime_turn_request request = { .thread = some(&flight->native),
+		.new_if_lost = true,
+		.text = span_of(&flight->text),
+		.model = some(&flight->model),
+		.effort = some(&flight->effort),
+		.personality = some(&flight->personality),
+		.approval_policy = some(&flight->approval_policy),
+		.sandbox_policy = some(&flight->sandbox_policy),
+		.timeout_ms = compass->settings.turn_ms };
 	struct buf params = BUF_INIT, why = BUF_INIT;
 
 	if (compass->settings.provider == PROVIDER_MOCK) {
@@ -498,7 +504,8 @@ ask_runtime(struct flight *flight)
 	if (compass->runtime)
 		flight->number = runtime_turn_start(compass->runtime, &request, on_event, flight);
 	else {
-		buf_addf(&why, "Runtime provider %s is unavailable: %s", compass_provider_text(compass->settings.provider), compass->settings.missing);
+		buf_addf(&why, "Runtime provider %s is unavailable: %s", compass_provider_text(compass->settings.provider),
+		    compass->settings.missing);
 		unavailable.message = why.s;
 		end(flight, &unavailable);
 	}
@@ -563,8 +570,9 @@ flight_start(struct call *call)
 static void
 flight_free(struct flight *flight)
 {
-	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text, &flight->model, &flight->effort,
-		&flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage, &flight->held };
+	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text,
+		&flight->model, &flight->effort, &flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage,
+		&flight->held };
 	size_t i;
 
 	while (flight->asked)

@@ -6,9 +6,9 @@
 #include "compass/internal.h"
 #include "secrets.h"
 
-#define HELD_MAX 1024	    /* bytes of such text */
-#define HELD_KEY_MAX 16384  /* the same inside a private key */
-#define HELD_TRIES 8	    /* places that are looked at */
+#define HELD_MAX 1024	   /* bytes of such text */
+#define HELD_KEY_MAX 16384 /* the same inside a private key */
+#define HELD_TRIES 8	   /* places that are looked at */
 
 /* A secret that a runtime says in pieces must not get through in pieces: text is given in words, and never up to the last two of them, nor to a
  * place where what comes before and what comes after would hide less than both together. What nothing follows for a while is given as it is. */

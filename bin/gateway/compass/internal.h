@@ -29,16 +29,16 @@ enum problem {
 #define PROBLEM_ENUM(name, status, code, message) PROBLEM_##name,
 	PROBLEMS(PROBLEM_ENUM)
 #undef PROBLEM_ENUM
-	PROBLEM_COUNT
+	    PROBLEM_COUNT
 };
 
 struct compass {
 	struct compass_settings settings;
 	struct runtime *runtime;
 	struct desk *desk;
-	struct flight *flights;	 /* turns that the runtime works on, and their last events on the way to the store */
+	struct flight *flights;	  /* turns that the runtime works on, and their last events on the way to the store */
 	struct watcher *watchers; /* open WebSockets */
-	struct notice *notices;	 /* runtime notifications, oldest first */
+	struct notice *notices;	  /* runtime notifications, oldest first */
 	size_t n_notices;
 	int64_t last_notice;
 	struct event *tick;
@@ -68,24 +68,26 @@ struct call {
 	struct buf title, workspace, text;
 	struct buf request_id, parent, source;
 	struct buf model, effort, personality, approval_policy, sandbox_policy; /* sandbox_policy: JSON */
-	struct buf rules;	/* JSON */
+	struct buf rules;							/* JSON */
 	struct buf decision, reason, result;
 	bool has_title, has_archived, archived, has_rules;
-	bool async, known;	/* known: the turn was there before */
+	bool async, known; /* known: the turn was there before */
 	int state, limit;
 	int64_t after;
-	struct buf keys;	/* scratch */
-	struct buf made;	/* id of the new thread or turn */
-	struct buf native;	/* the thread's runtime id */
+	struct buf keys;   /* scratch */
+	struct buf made;   /* id of the new thread or turn */
+	struct buf native; /* the thread's runtime id */
 	struct approval approval;
 };
 
 void call_free(struct call *call);
-void call_reply(struct call *call, int status, const struct buf *body);	     /* answers and frees */
-void call_refuse(struct call *call, enum problem problem);		     /* the same with an error */
+void call_reply(struct call *call, int status, const struct buf *body); /* answers and frees */
+void call_refuse(struct call *call, enum problem problem);		/* the same with an error */
 void call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers);
-bool call_refused(struct call *call, const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
-struct change *call_change(struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+bool call_refused(struct call *call,
+    const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
+struct change *call_change(
+    struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
 
 /* On the store's thread: the thread of the call, if its caller may see it; else false and the problem is set. */
 bool call_thread(struct call *call, struct change_context *context, struct thread *ret);
@@ -94,10 +96,10 @@ bool call_member(const struct call *call, const struct buf *workspace);
 
 typedef void handler_fn(struct call *call);
 handler_fn threads_create, threads_list, threads_get, threads_patch, threads_delete, threads_mode; /* threads.c */
-handler_fn turns_start, turns_get, turns_interrupt;						    /* turns.c */
-handler_fn events_batch, events_list;								    /* events.c */
-handler_fn approvals_list, approvals_get, approvals_answer;					    /* approvals.c */
-handler_fn account_read, account_login, account_cancel, account_logout, account_limits;		    /* account.c */
+handler_fn turns_start, turns_get, turns_interrupt;						   /* turns.c */
+handler_fn events_batch, events_list;								   /* events.c */
+handler_fn approvals_list, approvals_get, approvals_answer;					   /* approvals.c */
+handler_fn account_read, account_login, account_cancel, account_logout, account_limits;		   /* account.c */
 
 /* ---- valid.c: the contract's validation (section 5); the first issue ends it */
 
@@ -105,7 +107,10 @@ struct valid {
 	struct buf message; /* "": no issue yet */
 	struct span object;
 };
-#define VALID_INIT { .message = BUF_INIT }
+#define VALID_INIT                                                                                                                         \
+	{                                                                                                                                  \
+		.message = BUF_INIT                                                                                                        \
+	}
 bool valid_body(struct valid *valid, struct span body);
 enum { VALID_REQUIRED = 1, VALID_TRIM = 2 };
 /* True: given and good. min: characters at least; max in UTF-16 units, 0: any. */
@@ -132,7 +137,7 @@ void form_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"
 void form_event(struct buf *to, const struct entry *event);
 void form_frame(struct buf *to, const struct entry *event);
 void form_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
-void form_time(struct buf *to, const char *key, int64_t ms);		  /* 0 is null */
+void form_time(struct buf *to, const char *key, int64_t ms);		 /* 0 is null */
 struct span span_of(const struct buf *buf);
 
 /* ---- turns.c: on the store's thread, what a turn leaves in the log */
@@ -150,7 +155,8 @@ size_t held_safe(const struct secrets *secrets, const struct buf *held);
 /* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered then. */
 void flight_start(struct call *call);
 void flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer); /* the store has it as interrupted */
-void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision, struct span result); /* the store has it as resolved */
+void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision,
+    struct span result);		    /* the store has it as resolved */
 void flights_tick(struct compass *compass); /* approvals whose time has passed, what the store could not take before */
 void flights_recover(struct compass *compass);
 void flights_free(struct compass *compass);
@@ -159,7 +165,8 @@ void flights_free(struct compass *compass);
 void approvals_give_up(struct change_context *context, const struct turn *turn); /* nobody asks any more */
 void approval_record(struct change_context *context, const struct turn *turn, struct approval *approval);
 /* False: it was not pending. `by` and `reason` may be "". */
-bool approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution, struct span by, struct span reason);
+bool approval_resolve(struct change_context *context, struct approval *approval, const char *decision, const char *resolution,
+    struct span by, struct span reason);
 void approval_doc(struct approval *approval, const char *kind, const char *item, struct span params, int64_t now_ms, int64_t expires_ms);
 
 /* On the loop: the approval lies among the questions for people, and what one of them answered there. */

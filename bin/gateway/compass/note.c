@@ -90,7 +90,7 @@ store_note(struct change_context *context, struct turn *turn, struct note *note)
 	case NOTE_RESOLVED:
 		approval_init(&approval);
 		note->lost = !change_approval_get(context, span_of(&note->approval.id), &approval) || !approval.pending ||
-			     !approval_resolve(context, &approval, note->decision, note->resolution, SPAN_NONE, SPAN_NONE);
+		    !approval_resolve(context, &approval, note->decision, note->resolution, SPAN_NONE, SPAN_NONE);
 		approval_release(&approval);
 		break;
 	case NOTE_END:

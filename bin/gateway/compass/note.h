@@ -14,11 +14,11 @@ enum note_kind { NOTE_EVENT, NOTE_DELTA, NOTE_NATIVE, NOTE_APPROVAL, NOTE_RESOLV
 
 struct note {
 	enum note_kind kind;
-	const char *method; /* EVENT; static */
-	struct buf text;    /* EVENT: payload; DELTA: text; NATIVE: the runtime's thread */
-	struct approval approval; /* APPROVAL, RESOLVED */
+	const char *method;		   /* EVENT; static */
+	struct buf text;		   /* EVENT: payload; DELTA: text; NATIVE: the runtime's thread */
+	struct approval approval;	   /* APPROVAL, RESOLVED */
 	const char *decision, *resolution; /* APPROVAL: "" or a rule's; RESOLVED */
-	bool lost;	    /* somebody else was first */
+	bool lost;			   /* somebody else was first */
 	/* END */
 	enum thread_status status;
 	struct buf error, metadata;
@@ -30,7 +30,7 @@ void notes_free(struct note *note); /* and those after it */
 
 /* Payload of a change: notes become events, in order, in one transaction. */
 struct batch {
-	struct flight *flight;	  /* for the loop only */
+	struct flight *flight; /* for the loop only */
 	struct note *notes;
 	struct buf turn, message; /* copies, for the store's thread */
 };

@@ -9,10 +9,15 @@
 
 #include "compass/internal.h"
 
-static const char *const decisions[] = { [RUNTIME_ACCEPT] = "accept", [RUNTIME_ACCEPT_SESSION] = "acceptForSession", [RUNTIME_DECLINE] = "decline",
+static const char *const decisions[] = { [RUNTIME_ACCEPT] = "accept",
+	[RUNTIME_ACCEPT_SESSION] = "acceptForSession",
+	[RUNTIME_DECLINE] = "decline",
 	[RUNTIME_CANCEL] = "cancel" };
-static const char *const kinds[] = { [RUNTIME_APPROVE_COMMAND] = "command", [RUNTIME_APPROVE_FILE] = "file", [RUNTIME_APPROVE_PERMISSIONS] = "permissions",
-	[RUNTIME_APPROVE_QUESTION] = "question", [RUNTIME_APPROVE_OTHER] = "other" };
+static const char *const kinds[] = { [RUNTIME_APPROVE_COMMAND] = "command",
+	[RUNTIME_APPROVE_FILE] = "file",
+	[RUNTIME_APPROVE_PERMISSIONS] = "permissions",
+	[RUNTIME_APPROVE_QUESTION] = "question",
+	[RUNTIME_APPROVE_OTHER] = "other" };
 
 const char *
 decision_text(enum runtime_decision decision)
@@ -96,7 +101,7 @@ rule_fits(struct span rule, const char *kind, struct span params)
 	/* a NUL in either would hide the rest of it */
 	if (good && jtext_get_string(rule, "command", &want))
 		good = !strcmp(kind, kinds[RUNTIME_APPROVE_COMMAND]) && command_of(params, &command) && strlen(want.s) == want.len &&
-		       strlen(command.s) == command.len && fits(want.s, command.s);
+		    strlen(command.s) == command.len && fits(want.s, command.s);
 	buf_release(&want);
 	buf_release(&command);
 	return good;

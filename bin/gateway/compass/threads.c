@@ -81,7 +81,8 @@ check_rules(struct valid *valid, struct call *call)
 			}
 		}
 	inner.object = value;
-	if (!inner.message.len && jtext_get(value, "timeoutSeconds", &rule) && (!jtext_i64(rule, &seconds) || seconds < 1 || seconds > 604800))
+	if (!inner.message.len && jtext_get(value, "timeoutSeconds", &rule) &&
+	    (!jtext_i64(rule, &seconds) || seconds < 1 || seconds > 604800))
 		valid_issue(&inner, "Number must be an integer from 1 to 604800");
 	(void)valid_enum(&inner, "default", 0, decisions, ARRAY_LEN(decisions));
 	valid->message = inner.message;
@@ -111,7 +112,8 @@ apply_create(struct change *change, const void *row, struct change_context *cont
 	thread.created_ms = thread.updated_ms = change_now_ms(context);
 	change_thread_put(context, &thread);
 	answer_thread(&change->answer, &thread);
-	(void)change_emit_thread(context, span_of(&thread.id), (struct span){ "thread.started", 14 }, SPAN_NONE, SPAN_NONE, span_of(&change->answer));
+	(void)change_emit_thread(
+	    context, span_of(&thread.id), (struct span){ "thread.started", 14 }, SPAN_NONE, SPAN_NONE, span_of(&change->answer));
 	buf_release(&payload);
 	thread_release(&thread);
 	return true;
@@ -287,8 +289,10 @@ apply_mode(struct change *change, const void *row, struct change_context *contex
 		thread.session |= thread.mode == THREAD_CLOUD;
 		thread.switched_ms = thread.updated_ms = change_now_ms(context);
 		change_thread_put(context, &thread);
-		buf_addf(&payload, "{\"executionHost\":\"%s\",\"executionMode\":\"%s\"}", thread_host_text(thread.host), thread_mode_text(thread.mode));
-		(void)change_emit_thread(context, span_of(&thread.id), (struct span){ "thread.modeSwitched", 19 }, SPAN_NONE, SPAN_NONE, span_of(&payload));
+		buf_addf(&payload, "{\"executionHost\":\"%s\",\"executionMode\":\"%s\"}", thread_host_text(thread.host),
+		    thread_mode_text(thread.mode));
+		(void)change_emit_thread(
+		    context, span_of(&thread.id), (struct span){ "thread.modeSwitched", 19 }, SPAN_NONE, SPAN_NONE, span_of(&payload));
 		answer_thread(&change->answer, &thread);
 	}
 	buf_release(&payload);

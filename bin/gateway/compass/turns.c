@@ -24,7 +24,8 @@ add_lineage(struct buf *to, const struct turn *turn, bool user, bool assistant)
 void
 turn_emit(struct change_context *context, const struct turn *turn, const char *method, const struct buf *payload)
 {
-	(void)change_emit_thread(context, span_of(&turn->thread), (struct span){ method, strlen(method) }, span_of(&turn->id), SPAN_NONE, span_of(payload));
+	(void)change_emit_thread(
+	    context, span_of(&turn->thread), (struct span){ method, strlen(method) }, span_of(&turn->id), SPAN_NONE, span_of(payload));
 }
 
 static void
@@ -37,7 +38,8 @@ emit_started(struct change_context *context, const struct turn *turn)
 	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
 	form_text(&payload, "parentTurnId", &turn->parent);
 	form_text(&payload, "sourceTurnId", &turn->source);
-	buf_addf(&payload, ",\"executionHost\":\"%s\",\"executionMode\":\"%s\"", thread_host_text(turn->host), thread_mode_text(turn->mode));
+	buf_addf(
+	    &payload, ",\"executionHost\":\"%s\",\"executionMode\":\"%s\"", thread_host_text(turn->host), thread_mode_text(turn->mode));
 	form_text(&payload, "userMessageId", &turn->user_message);
 	form_text(&payload, "clientRequestId", &turn->request);
 	buf_addch(&payload, '}');
@@ -236,7 +238,8 @@ wants_async(const struct request *request)
 {
 	const char *prefer = request_header(request, "prefer");
 	struct buf wait = BUF_INIT;
-	bool async = prefer && !strncasecmp(prefer, "respond-async", 13) && !strchr("abcdefghijklmnopqrstuvwxyz-", prefer[13] ? prefer[13] | 0x20 : ' ');
+	bool async = prefer && !strncasecmp(prefer, "respond-async", 13) &&
+	    !strchr("abcdefghijklmnopqrstuvwxyz-", prefer[13] ? prefer[13] | 0x20 : ' ');
 
 	if (request_query(request, "wait", &wait))
 		async = !strcmp(wait.s, "false") || !strcmp(wait.s, "0");
@@ -361,7 +364,8 @@ apply_interrupt(struct change *change, const void *row, struct change_context *c
 	turn_init(&turn);
 	if (!call_thread(call, context, &thread))
 		;
-	else if (!change_turn_get(context, span_of(&call->other), &turn) || strcmp(turn.thread.s, thread.id.s) != 0 || turn.status != THREAD_IN_PROGRESS)
+	else if (!change_turn_get(context, span_of(&call->other), &turn) || strcmp(turn.thread.s, thread.id.s) != 0 ||
+	    turn.status != THREAD_IN_PROGRESS)
 		call->problem = PROBLEM_INTERRUPT_CONFLICT;
 	else
 		interrupt_in(call, context, &thread, &turn, &change->answer);

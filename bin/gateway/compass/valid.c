@@ -29,8 +29,13 @@ valid_issue(struct valid *valid, const char *fmt, ...)
 const char *
 valid_type(struct span value)
 {
-	static const char *const names[] = { [JTEXT_NULL] = "null", [JTEXT_FALSE] = "boolean", [JTEXT_TRUE] = "boolean", [JTEXT_NUMBER] = "number",
-		[JTEXT_STRING] = "string", [JTEXT_ARRAY] = "array", [JTEXT_OBJECT] = "object" };
+	static const char *const names[] = { [JTEXT_NULL] = "null",
+		[JTEXT_FALSE] = "boolean",
+		[JTEXT_TRUE] = "boolean",
+		[JTEXT_NUMBER] = "number",
+		[JTEXT_STRING] = "string",
+		[JTEXT_ARRAY] = "array",
+		[JTEXT_OBJECT] = "object" };
 
 	return names[jtext_type(value)];
 }
@@ -63,8 +68,8 @@ member(struct valid *valid, const char *key, unsigned flags, struct span *ret)
 static bool
 is_blank(uint32_t c)
 {
-	return (c >= 9 && c <= 13) || c == ' ' || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-	       c == 0x3000 || c == 0xfeff;
+	return (c >= 9 && c <= 13) || c == ' ' || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+	    c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
 void

@@ -22,9 +22,9 @@ struct watcher {
 	struct compass *compass;
 	struct ws *ws;
 	struct principal *who;
-	struct buf thread;   /* "": the runtime's notifications */
+	struct buf thread; /* "": the runtime's notifications */
 	struct subscription *subscription;
-	int64_t cursor;	     /* of the last notification sent */
+	int64_t cursor; /* of the last notification sent */
 	struct watcher *next, **prev;
 };
 
@@ -240,7 +240,7 @@ apply_open(struct change *change, const void *row, struct change_context *contex
 	(void)row;
 	thread_init(&thread);
 	opening->found = change_thread_get(context, span_of(&opening->thread), &thread) &&
-			 principal_member(opening->who, thread.workspace.s, thread.workspace.len);
+	    principal_member(opening->who, thread.workspace.s, thread.workspace.len);
 	thread_release(&thread);
 	return true;
 }
@@ -264,7 +264,8 @@ done_open(struct change *change)
 		watcher = open_watcher(compass, opening->request, opening->who);
 		if (watcher) {
 			buf_add(&watcher->thread, opening->thread.s, opening->thread.len);
-			watcher->subscription = log_subscribe_thread(compass->settings.log, span_of(&watcher->thread), cursor, &log_events, watcher);
+			watcher->subscription = log_subscribe_thread(
+			    compass->settings.log, span_of(&watcher->thread), cursor, &log_events, watcher);
 		}
 	}
 	buf_release(&opening->thread);

@@ -48,12 +48,11 @@ console_handle(struct request *request)
 	const struct page *page = find_page(request_path(request));
 	const struct asset *asset = page ? find_asset(page->file) : NULL;
 	const char *method = request_method(request), *known;
-	const char *headers[] = {
-		"content-security-policy",
+	const char *headers[] = { "content-security-policy",
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
 		"frame-ancestors 'none'; require-trusted-types-for 'script'",
-		"x-content-type-options", "nosniff", "x-frame-options", "DENY", "referrer-policy", "no-referrer", "cross-origin-opener-policy", "same-origin",
-		"cache-control", "no-cache", "etag", asset ? asset->tag : NULL, NULL };
+		"x-content-type-options", "nosniff", "x-frame-options", "DENY", "referrer-policy", "no-referrer",
+		"cross-origin-opener-policy", "same-origin", "cache-control", "no-cache", "etag", asset ? asset->tag : NULL, NULL };
 
 	if (!asset)
 		return false;

@@ -22,8 +22,8 @@ struct fetch {
 	fetch_body_cb *body_cb;
 	fetch_done_cb *done;
 	void *payload;
-	bool enough;  /* the body callback needs no more */
-	bool ended;   /* taken out of the multi handle; in the list of those to be told */
+	bool enough; /* the body callback needs no more */
+	bool ended;  /* taken out of the multi handle; in the list of those to be told */
 	char error[CURL_ERROR_SIZE];
 	struct fetch *next, **prev;
 };

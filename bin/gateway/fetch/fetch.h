@@ -22,8 +22,8 @@ enum fetch_result {
 	FETCH_DONE,	   /* an answer came, with any status */
 	FETCH_UNREACHABLE, /* no connection: the request was not sent */
 	FETCH_TIMEOUT,
-	FETCH_TOO_LARGE,   /* the answer; size says how large it is, as far as is known */
-	FETCH_BROKEN,	   /* no HTTP, or cut off */
+	FETCH_TOO_LARGE, /* the answer; size says how large it is, as far as is known */
+	FETCH_BROKEN,	 /* no HTTP, or cut off */
 };
 
 struct fetch_answer {
@@ -47,10 +47,10 @@ struct fetch_request {
 	const char *const *headers; /* "name: value", NULL-ended; NULL: none */
 	const char *body;	    /* NULL: none */
 	size_t body_len;
-	int64_t timeout_ms;	    /* from the start to the last byte */
-	size_t body_max;	    /* bytes of the answer */
-	fetch_body_cb *body_cb;	    /* NULL: the body is held */
-	bool once;		    /* on a connection of its own: on a kept one that has been closed, libcurl would send the request again by itself */
+	int64_t timeout_ms;	/* from the start to the last byte */
+	size_t body_max;	/* bytes of the answer */
+	fetch_body_cb *body_cb; /* NULL: the body is held */
+	bool once; /* on a connection of its own: on a kept one that has been closed, libcurl would send the request again by itself */
 };
 
 struct fetcher *fetcher_new(struct event_base *base, const char *user_agent);

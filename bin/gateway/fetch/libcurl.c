@@ -29,15 +29,15 @@ libcurl_load(struct err *err)
 		err_set(err, STATUS_CONFIG, "unable to load libcurl: %s", dlerror());
 		return NULL;
 	}
-#define LIBCURL_FIND(name) \
-	do { \
-		void *at = dlsym(handle, "curl_" #name); \
-		if (!at) { \
-			err_set(err, STATUS_CONFIG, "unable to load libcurl: it has no curl_" #name); \
-			dlclose(handle); \
-			return NULL; \
-		} \
-		memcpy(&found.name, &at, sizeof at); \
+#define LIBCURL_FIND(name)                                                                                                                 \
+	do {                                                                                                                               \
+		void *at = dlsym(handle, "curl_" #name);                                                                                   \
+		if (!at) {                                                                                                                 \
+			err_set(err, STATUS_CONFIG, "unable to load libcurl: it has no curl_" #name);                                      \
+			dlclose(handle);                                                                                                   \
+			return NULL;                                                                                                       \
+		}                                                                                                                          \
+		memcpy(&found.name, &at, sizeof at);                                                                                       \
 	} while (0);
 	LIBCURL_FUNCTIONS(LIBCURL_FIND)
 #undef LIBCURL_FIND

@@ -172,7 +172,12 @@ do_show(const struct hitl *hitl, struct errand *errand, struct err *err)
 static bool
 do_ask(const struct hitl *hitl, struct errand *errand, struct err *err)
 {
-	struct hitl_asking asking = { .key = errand->key.s, .key_n = errand->key.len, .question = errand->text.s, .question_n = errand->text.len, .pid = errand->pid, .replace = true };
+	struct hitl_asking asking = { .key = errand->key.s,
+		.key_n = errand->key.len,
+		.question = errand->text.s,
+		.question_n = errand->text.len,
+		.pid = errand->pid,
+		.replace = true };
 
 	asking.timestamp = errand->timed ? errand->timestamp : clock_wall_ms();
 	if (!hitl_ask(hitl, &asking, &errand->question, err))
@@ -206,7 +211,8 @@ do_cancel(const struct hitl *hitl, struct errand *errand, struct err *err)
 
 	if (!found && err->status != STATUS_NO)
 		return false;
-	if (found && (!errand->timed || errand->question.timestamp == errand->timestamp) && !hitl_cancel(hitl, errand->key.s, errand->key.len, &errand->question, &removed, err))
+	if (found && (!errand->timed || errand->question.timestamp == errand->timestamp) &&
+	    !hitl_cancel(hitl, errand->key.s, errand->key.len, &errand->question, &removed, err))
 		return false;
 	if (found)
 		begin(errand, errand->question.key.s, errand->question.key.len, errand->question.stem.s);

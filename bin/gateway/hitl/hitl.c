@@ -85,10 +85,8 @@ add(struct broker *broker, struct errand *errand)
 
 /* ---- who listens */
 
-static void
-watch_start(struct broker *broker);
-static void
-watch_stop(struct broker *broker);
+static void watch_start(struct broker *broker);
+static void watch_stop(struct broker *broker);
 
 static void
 client_free(struct client *client)
@@ -150,7 +148,9 @@ publish(struct broker *broker, const char *type, const struct hitl_question *que
 static void
 on_news(enum hitl_news what, struct hitl_question *question, void *payload)
 {
-	static const char *const types[] = { [HITL_NEWS_ASKED] = "new_question", [HITL_NEWS_ANSWERED] = "answered", [HITL_NEWS_GONE] = "removed" };
+	static const char *const types[] = {
+		[HITL_NEWS_ASKED] = "new_question", [HITL_NEWS_ANSWERED] = "answered", [HITL_NEWS_GONE] = "removed"
+	};
 
 	publish(payload, types[what], question);
 }
@@ -512,9 +512,7 @@ stream_questions(struct broker *broker, struct request *request, struct span key
 static const struct route {
 	const char *method, *path;
 	void (*handler)(struct broker *broker, struct request *request, struct span key);
-} routes[] = {
-	HITL_ROUTES(ROUTE)
-};
+} routes[] = { HITL_ROUTES(ROUTE) };
 
 /* The path, or its beginning before the ":key" of the route. */
 static bool

@@ -24,9 +24,9 @@ struct request;
 struct broker_settings {
 	struct event_base *base;
 	struct auth *auth; /* streams end with the token that opened them */
-	const char *dir; /* as hitl_open() */
-	int64_t ping_ms; /* between two ": ping" of a stream (contract: 15000) */
-	bool compact;	 /* answers on one line and without a newline, instead of indented */
+	const char *dir;   /* as hitl_open() */
+	int64_t ping_ms;   /* between two ": ping" of a stream (contract: 15000) */
+	bool compact;	   /* answers on one line and without a newline, instead of indented */
 };
 
 /* Errors: STATUS_CONFIG: the directory. */

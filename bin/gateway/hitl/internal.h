@@ -39,6 +39,6 @@ typedef void clerk_done_cb(struct errand *errand, void *payload);
 struct clerk *clerk_new(struct event_base *base, const char *dir, clerk_done_cb *done, void *payload, struct err *err);
 const char *clerk_path(const struct clerk *clerk);
 bool clerk_add(struct clerk *clerk, struct errand *errand) USE_RESULT; /* false: too many wait; the errand stays the caller's */
-void clerk_free(struct clerk *clerk);			    /* what still waits is dropped; accepts NULL */
+void clerk_free(struct clerk *clerk);				       /* what still waits is dropped; accepts NULL */
 
 #endif

@@ -108,8 +108,10 @@ refuse(struct conn *conn, int status, const char *text)
 	buf_addstr(&body, "{\n  \"error\": ");
 	jtext_quote(&body, text, strlen(text));
 	buf_addstr(&body, "\n}\n");
-	evbuffer_add_printf(conn_output(conn), "HTTP/1.1 %d %s\r\n%s%s%scontent-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n",
-	    status, request_reason(status), server_date(conn->server), conn->server->settings.server_header ? conn->server->settings.server_header : "",
+	evbuffer_add_printf(conn_output(conn),
+	    "HTTP/1.1 %d %s\r\n%s%s%scontent-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n",
+	    status, request_reason(status), server_date(conn->server),
+	    conn->server->settings.server_header ? conn->server->settings.server_header : "",
 	    conn->server->settings.server_header ? "\r\n" : "", body.len);
 	evbuffer_add(conn_output(conn), body.s, body.len);
 	buf_release(&body);
@@ -282,7 +284,8 @@ is_over(const struct conn *conn)
 {
 	if (!conn->eof)
 		return false;
-	return conn->state == CONN_LINGER || ((conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_BODY) && !pending(conn));
+	return conn->state == CONN_LINGER ||
+	    ((conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_BODY) && !pending(conn));
 }
 
 void
@@ -364,7 +367,8 @@ on_event(struct bufferevent *bev, short what, void *payload)
 
 	(void)bev;
 	/* a client that only finished sending still gets its answer; a stream's or a WebSocket's client that hangs up is gone */
-	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && conn->state != CONN_WS && (what & BEV_EVENT_READING)) {
+	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && conn->state != CONN_WS &&
+	    (what & BEV_EVENT_READING)) {
 		conn->eof = true;
 		conn_turn(conn);
 		return;

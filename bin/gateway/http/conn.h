@@ -13,20 +13,20 @@ struct evconnlistener;
 struct event;
 struct evbuffer;
 
-#define CONN_READ_AHEAD 65536  /* bytes of further requests taken while one is worked on */
-#define CONN_TURN 16	       /* pipelined requests served before others get a turn */
-#define CONN_LINGER_MS 2000    /* how long what a refused client still sends is thrown away */
+#define CONN_READ_AHEAD 65536 /* bytes of further requests taken while one is worked on */
+#define CONN_TURN 16	      /* pipelined requests served before others get a turn */
+#define CONN_LINGER_MS 2000   /* how long what a refused client still sends is thrown away */
 
 /* What happens on a connection; each state but WORK, STREAM and WS has a deadline. */
 enum conn_state {
-	CONN_IDLE,	/* between requests, no byte of the next one yet */
-	CONN_HEAD,	/* a head has begun */
+	CONN_IDLE, /* between requests, no byte of the next one yet */
+	CONN_HEAD, /* a head has begun */
 	CONN_BODY,
-	CONN_WORK,	/* handed over, not answered */
+	CONN_WORK, /* handed over, not answered */
 	CONN_STREAM,
-	CONN_WS,	/* a WebSocket; a deadline once we have said goodbye */
-	CONN_CLOSING,	/* answered for the last time: output goes out, then the end */
-	CONN_LINGER,	/* nothing more to say; the client's bytes are thrown away so that it can read our answer */
+	CONN_WS,      /* a WebSocket; a deadline once we have said goodbye */
+	CONN_CLOSING, /* answered for the last time: output goes out, then the end */
+	CONN_LINGER,  /* nothing more to say; the client's bytes are thrown away so that it can read our answer */
 };
 
 struct request {
@@ -54,14 +54,14 @@ struct conn {
 	struct stream *stream;
 	struct ws *ws;
 	struct parse_chunks chunks;
-	int64_t deadline;	 /* DEADLINE_NONE in WORK */
-	int64_t progress;	 /* when output last moved, or began to wait */
-	size_t scanned;		 /* bytes of an incomplete head that were looked at */
+	int64_t deadline; /* DEADLINE_NONE in WORK */
+	int64_t progress; /* when output last moved, or began to wait */
+	size_t scanned;	  /* bytes of an incomplete head that were looked at */
 	enum conn_state state;
 	enum request_peer peer;
-	char *peer_text;	 /* NULL for unix */
-	bool eof;		 /* the client has finished sending */
-	bool in_turn;		 /* conn_turn() is running: it looks again itself */
+	char *peer_text; /* NULL for unix */
+	bool eof;	 /* the client has finished sending */
+	bool in_turn;	 /* conn_turn() is running: it looks again itself */
 };
 
 struct stream {
@@ -88,29 +88,30 @@ struct server {
 	struct conn *conns;
 	unsigned n_conns;
 	struct event *tick;
-	bool paused;	  /* out of descriptors: not accepting for a moment */
+	bool paused; /* out of descriptors: not accepting for a moment */
 	bool draining;
 	void (*drained)(void *payload);
 	void *drained_payload;
-	char date[40];	  /* "date: ...\r\n" of the present second */
+	char date[40]; /* "date: ...\r\n" of the present second */
 	int64_t date_second;
 	struct span *names, *values; /* scratch for the parser */
 };
 
 /* conn.c */
 void conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text);
-void conn_free(struct conn *conn);	/* tells a stream that it is closed */
-void conn_turn(struct conn *conn);	/* looks at what has been read */
+void conn_free(struct conn *conn);			/* tells a stream that it is closed */
+void conn_turn(struct conn *conn);			/* looks at what has been read */
 void conn_answered(struct conn *conn, bool keep_alive); /* the request's answer is written */
-void conn_look_again(struct conn *conn); /* from the loop: there may be something to read that was left */
-void conn_part(struct conn *conn, int64_t ms); /* output goes out within ms, then the end */
+void conn_look_again(struct conn *conn);		/* from the loop: there may be something to read that was left */
+void conn_part(struct conn *conn, int64_t ms);		/* output goes out within ms, then the end */
 void conn_tick(struct conn *conn, int64_t now);
 struct evbuffer *conn_output(struct conn *conn);
 
 /* request.c */
 struct request *request_new(struct conn *conn, const char *bytes, const struct parse_head *head);
 void request_free(struct request *request);
-void request_head(struct request *request, int status, const char *content_type, const char *const *headers, int64_t length, bool chunked, bool keep_alive);
+void request_head(struct request *request, int status, const char *content_type, const char *const *headers, int64_t length, bool chunked,
+    bool keep_alive);
 const char *request_reason(int status);
 void request_tell(const struct request *request, int status); /* settings.answered */
 
@@ -119,12 +120,12 @@ void stream_moved(struct stream *stream); /* output was taken */
 void stream_closed(struct stream *stream);
 
 /* ws.c */
-bool ws_read(struct ws *ws); /* as the steps of conn.c */
-void ws_moved(struct ws *ws); /* output was taken */
+bool ws_read(struct ws *ws);		/* as the steps of conn.c */
+void ws_moved(struct ws *ws);		/* output was taken */
 void ws_taken(struct ws *ws, size_t n); /* so many bytes of it */
 void ws_tick(struct ws *ws, int64_t now);
 void ws_cut(struct ws *ws, int code, const char *reason); /* says goodbye and tells the owner */
-void ws_gone(struct ws *ws); /* tells the owner, and frees it */
+void ws_gone(struct ws *ws);				  /* tells the owner, and frees it */
 
 /* server.c */
 void server_forget(struct conn *conn); /* a connection is gone */

@@ -90,7 +90,8 @@ parse_request_line(struct parse_head *head, const char *s, size_t n)
 	if (second == first)
 		return bad(head, "no version in the request line");
 	version = (struct span){ second + 1, (size_t)(s + n - second) - 1 };
-	if (version.n != 8 || memcmp(version.s, "HTTP/", 5) || version.s[6] != '.' || version.s[5] < '0' || version.s[5] > '9' || version.s[7] < '0' || version.s[7] > '9')
+	if (version.n != 8 || memcmp(version.s, "HTTP/", 5) || version.s[6] != '.' || version.s[5] < '0' || version.s[5] > '9' ||
+	    version.s[7] < '0' || version.s[7] > '9')
 		return bad(head, "no version in the request line");
 	if (version.s[5] != '1')
 		return PARSE_VERSION;
@@ -203,7 +204,8 @@ parse_head(const char *bytes, size_t n, size_t scanned, struct parse_head *head)
 		eol = memchr(line, '\r', (size_t)(end - line));
 		if (!eol || eol[1] != '\n' || memchr(line, '\n', (size_t)(eol - line)))
 			return bad(head, "a line that does not end in CR LF");
-		result = line == bytes + start ? parse_request_line(head, line, (size_t)(eol - line)) : parse_header(head, line, (size_t)(eol - line));
+		result = line == bytes + start ? parse_request_line(head, line, (size_t)(eol - line))
+					       : parse_header(head, line, (size_t)(eol - line));
 		if (result != PARSE_DONE)
 			return result;
 	}

@@ -18,8 +18,8 @@ struct parse_head {
 	size_t n_headers, max_headers;
 	bool http10, keep_alive, chunked, has_length, has_host, expect_continue;
 	uint64_t length;
-	size_t size;		 /* bytes of the head, final empty line included */
-	const char *wrong;	 /* PARSE_BAD: what is wrong; static */
+	size_t size;	   /* bytes of the head, final empty line included */
+	const char *wrong; /* PARSE_BAD: what is wrong; static */
 };
 
 /* Looks at n bytes from the start of a request. PARSE_MORE: the head is not complete. `scanned` speeds that up: pass the n of the last
@@ -28,8 +28,8 @@ enum parse_result parse_head(const char *bytes, size_t n, size_t scanned, struct
 
 struct parse_chunks {
 	int state;
-	uint64_t left;	/* of the present chunk */
-	size_t line;	/* bytes of the present size or trailer line */
+	uint64_t left; /* of the present chunk */
+	size_t line;   /* bytes of the present size or trailer line */
 	bool blank_line;
 };
 

@@ -100,7 +100,8 @@ server_new(struct event_base *base, const struct server_settings *settings, serv
 	server->payload = payload;
 	server->names = xcalloc(settings->headers_max, sizeof *server->names);
 	server->values = xcalloc(settings->headers_max, sizeof *server->values);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY && files.rlim_cur < settings->connections_max + SPARE_FILES)
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
+	    files.rlim_cur < settings->connections_max + SPARE_FILES)
 		server->settings.connections_max = files.rlim_cur > 2 * SPARE_FILES ? (unsigned)files.rlim_cur - SPARE_FILES : SPARE_FILES;
 	server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
 	event_add(server->tick, &tick);
@@ -141,8 +142,9 @@ address_text(const struct sockaddr *address, socklen_t len)
 static void
 refuse(int fd)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json; charset=utf-8\r\nretry-after: 1\r\n"
-				     "connection: close\r\ncontent-length: 38\r\n\r\n{\n  \"error\": \"too many connections\"\n}\n";
+	static const char
+	    answer[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json; charset=utf-8\r\nretry-after: 1\r\n"
+		       "connection: close\r\ncontent-length: 38\r\n\r\n{\n  \"error\": \"too many connections\"\n}\n";
 
 	(void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
@@ -230,7 +232,8 @@ listen_unix(struct server *server, const char *path, struct buf *ret_url, struct
 	int fd, failed;
 
 	if (strlen(path) >= sizeof address.sun_path)
-		return err_set(err, STATUS_CONFIG, "unable to listen on 'unix:%s': a socket's path has at most %zu bytes", path, sizeof address.sun_path - 1);
+		return err_set(err, STATUS_CONFIG, "unable to listen on 'unix:%s': a socket's path has at most %zu bytes", path,
+		    sizeof address.sun_path - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (!clear_stale(&address, err))
 		return false;
@@ -274,7 +277,8 @@ static bool
 listen_tcp(struct server *server, const char *address, struct buf *ret_url, struct err *err)
 {
 	const char *colon = strrchr(address, ':');
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV },
+			*found = NULL;
 	struct buf host = BUF_INIT;
 	uint64_t port;
 	int fd = -1, on = 1, error;
@@ -300,7 +304,8 @@ listen_tcp(struct server *server, const char *address, struct buf *ret_url, stru
 		goto out;
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 ||
+	    listen(fd, BACKLOG) < 0) {
 		err_errno(err, STATUS_CONFIG, "unable to listen on '%s'", address);
 		if (fd >= 0)
 			close(fd);
@@ -406,8 +411,8 @@ server_date(struct server *server)
 	struct tm tm;
 
 	if (second != server->date_second && gmtime_r(&t, &tm)) {
-		snprintf(server->date, sizeof server->date, "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-		    (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		snprintf(server->date, sizeof server->date, "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday], tm.tm_mday,
+		    months[tm.tm_mon], (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		server->date_second = second;
 	}
 	return server->date;

@@ -26,19 +26,20 @@ struct request;
 struct stream;
 
 struct server_settings {
-	size_t head_max;    /* bytes of request line and headers; default 32 KiB */
-	size_t headers_max; /* header lines; default 100 */
-	size_t body_max;    /* bytes; default 1 MiB (contract: 1048576) */
-	int64_t head_ms;    /* first byte to end of head; default 10 s */
-	int64_t body_ms;    /* end of head to end of body; default 60 s */
-	int64_t idle_ms;    /* between requests; default 5 s (contract) ... a connection that never sent a byte too */
-	int64_t write_ms;   /* output without progress; default 30 s */
-	size_t output_max;  /* bytes queued on one stream before stream_pending() callers must stop; default 1 MiB */
-	unsigned connections_max; /* further ones get 503 and are closed; default 10000, lowered to the open-files limit */
+	size_t head_max;	   /* bytes of request line and headers; default 32 KiB */
+	size_t headers_max;	   /* header lines; default 100 */
+	size_t body_max;	   /* bytes; default 1 MiB (contract: 1048576) */
+	int64_t head_ms;	   /* first byte to end of head; default 10 s */
+	int64_t body_ms;	   /* end of head to end of body; default 60 s */
+	int64_t idle_ms;	   /* between requests; default 5 s (contract) ... a connection that never sent a byte too */
+	int64_t write_ms;	   /* output without progress; default 30 s */
+	size_t output_max;	   /* bytes queued on one stream before stream_pending() callers must stop; default 1 MiB */
+	unsigned connections_max;  /* further ones get 503 and are closed; default 10000, lowered to the open-files limit */
 	const char *server_header; /* "x-agentutils: 0.1.0", sent with every answer; NULL: none */
 	/* told of every whole answer (not of streams), with what it says (payload: the server's); NULL: not */
 	void (*said)(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload);
-	void (*answered)(const struct request *request, int status, void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
+	void (*answered)(const struct request *request, int status,
+	    void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
 };
 
 void server_settings_init(struct server_settings *settings); /* the defaults */
@@ -109,7 +110,8 @@ struct stream_events {
 /* NULL when there is nobody to stream to (the client has gone, or it was a HEAD): the request is answered then.
  * Answers 200 with a body that goes on (chunked; head sent at once); cache-control: no-cache and connection: keep-alive as
  * the contract, plus x-accel-buffering: no. */
-struct stream *request_stream(struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload);
+struct stream *request_stream(
+    struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload);
 void stream_write(struct stream *stream, const void *bytes, size_t n);
 void stream_write_shared(struct stream *stream, struct shared *shared);
 size_t stream_pending(const struct stream *stream); /* bytes not yet taken by the kernel */

@@ -16,9 +16,9 @@
 /* Kept with its chunk frame around it, so that a write is one piece. */
 struct shared {
 	unsigned refs;
-	size_t frame;	 /* bytes of the size line */
-	size_t n;	 /* bytes of the payload */
-	char bytes[];	 /* size line, payload, CR LF */
+	size_t frame; /* bytes of the size line */
+	size_t n;     /* bytes of the payload */
+	char bytes[]; /* size line, payload, CR LF */
 };
 
 struct shared *
@@ -60,7 +60,8 @@ release_shared(const void *bytes, size_t n, void *payload)
 }
 
 struct stream *
-request_stream(struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload)
+request_stream(
+    struct request *request, const char *content_type, const char *const *headers, const struct stream_events *events, void *payload)
 {
 	static const char *const fixed[] = { "cache-control", "no-cache", "x-accel-buffering", "no", NULL };
 	const char *all[32];

@@ -14,7 +14,7 @@
 #include "wspeer.h"
 #include "xalloc.h"
 
-#define COPY_MAX 2048  /* bytes; longer shared frames are not copied */
+#define COPY_MAX 2048	/* bytes; longer shared frames are not copied */
 #define READ_STEP 16384 /* bytes of input taken at once */
 
 _Static_assert(WS_CLOSE_REASON_MAX == WSPEER_REASON_MAX, "one limit, two names");

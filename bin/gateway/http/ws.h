@@ -19,18 +19,18 @@ struct request;
 struct shared_frame;
 struct ws;
 
-#define WS_CLOSE_MS 5000	   /* how long a goodbye may take before the connection is cut */
-#define WS_CLOSE_REASON_MAX 123	   /* bytes (RFC 6455 5.5); more are cut at a character's end */
-#define WS_MESSAGE_MAX 65536	   /* bytes of one message of the client, all fragments together */
-#define WS_PING_MS 30000	   /* silence before a ping */
-#define WS_PONG_MS 10000	   /* silence after it before the connection counts as dead */
+#define WS_CLOSE_MS 5000	/* how long a goodbye may take before the connection is cut */
+#define WS_CLOSE_REASON_MAX 123 /* bytes (RFC 6455 5.5); more are cut at a character's end */
+#define WS_MESSAGE_MAX 65536	/* bytes of one message of the client, all fragments together */
+#define WS_PING_MS 30000	/* silence before a ping */
+#define WS_PONG_MS 10000	/* silence after it before the connection counts as dead */
 
 enum ws_close_code {
 	WS_DONE = 1000,
 	WS_GOING_AWAY = 1001,
 	WS_PROTOCOL = 1002,
 	WS_UNSUPPORTED = 1003,
-	WS_NO_CODE = 1005, /* never sent: the client's goodbye had none */
+	WS_NO_CODE = 1005,  /* never sent: the client's goodbye had none */
 	WS_ABNORMAL = 1006, /* never sent: it went without a goodbye */
 	WS_NOT_UTF8 = 1007,
 	WS_POLICY = 1008,
@@ -59,9 +59,9 @@ void ws_required(struct request *request, const char *const *headers);
 void ws_reject(struct request *request, int status, const char *message, const char *const *headers);
 
 struct ws_events {
-	void (*text)(struct span message, void *payload);  /* one whole message, valid UTF-8, borrowed; NULL: read and thrown away */
-	void (*drained)(void *payload); /* ws_pending() fell to half of output_max after ws_full() was true */
-	void (*closed)(int code, void *payload); /* it is over and freed after this call; the client's code, or one of ours */
+	void (*text)(struct span message, void *payload); /* one whole message, valid UTF-8, borrowed; NULL: read and thrown away */
+	void (*drained)(void *payload);			  /* ws_pending() fell to half of output_max after ws_full() was true */
+	void (*closed)(int code, void *payload);	  /* it is over and freed after this call; the client's code, or one of ours */
 };
 
 /* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13) and answers it: 101, or the

@@ -19,16 +19,16 @@ struct subscription {
 	struct log *log;
 	struct buf stream;
 	const char *prefix;
-	bool thread;	 /* the stream is a thread */
+	bool thread; /* the stream is a thread */
 	const struct subscription_events *events;
 	void *payload;
 	enum phase phase;
-	int64_t cursor;	 /* the last event given */
-	int last_n;	 /* the first page is the newest last_n */
-	bool reading;	 /* a page is on its way */
+	int64_t cursor; /* the last event given */
+	int last_n;	/* the first page is the newest last_n */
+	bool reading;	/* a page is on its way */
 	bool was_live;
-	bool dead;	 /* unsubscribed while it was used */
-	unsigned busy;	 /* callbacks that are running */
+	bool dead;     /* unsubscribed while it was used */
+	unsigned busy; /* callbacks that are running */
 	struct subscription *next, **prev;
 };
 
@@ -222,7 +222,8 @@ wants(const struct subscription *subscription, const struct entry *event)
 
 	if (subscription->thread != event->thread)
 		return false;
-	if (subscription->stream.len && (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
+	if (subscription->stream.len &&
+	    (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
 		return false;
 	if (!subscription->prefix)
 		return true;
@@ -300,7 +301,8 @@ on_page(struct page *page)
 }
 
 static struct subscription *
-subscribe(struct log *log, struct span stream, bool thread, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
+subscribe(struct log *log, struct span stream, bool thread, const char *prefix, int64_t after, int last_n,
+    const struct subscription_events *events, void *payload)
 {
 	struct subscription *subscription = xcalloc(1, sizeof *subscription), **list = list_of(log, stream);
 
@@ -323,7 +325,8 @@ subscribe(struct log *log, struct span stream, bool thread, const char *prefix, 
 }
 
 struct subscription *
-log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events, void *payload)
+log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events,
+    void *payload)
 {
 	return subscribe(log, stream, false, prefix, after, last_n, events, payload);
 }

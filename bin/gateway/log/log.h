@@ -17,13 +17,13 @@ struct subscription;
 /* where as store_open(). */
 struct log *log_open(struct event_base *base, const char *where, struct err *err);
 void log_secrets(struct log *log, const struct secrets *secrets); /* as store_secrets() */
-void log_close(struct log *log); /* commits what is queued; accepts NULL */
+void log_close(struct log *log);				  /* commits what is queued; accepts NULL */
 
 void log_change(struct log *log, struct change *change); /* as store_change(); publishes the events, then runs done() */
 void log_page(struct log *log, struct page *page);
-void log_rows(struct log *log, struct rows *rows);	 /* rows are struct run */
-void log_docs(struct log *log, struct docs *docs);	 /* as store_docs() */
-const struct derived_ops *log_rows_ops(void);		 /* for rows_free() */
+void log_rows(struct log *log, struct rows *rows); /* rows are struct run */
+void log_docs(struct log *log, struct docs *docs); /* as store_docs() */
+const struct derived_ops *log_rows_ops(void);	   /* for rows_free() */
 int64_t log_last_seq(const struct log *log);
 size_t log_queued(const struct log *log);
 void log_settle(struct log *log); /* waits until everything that was asked for is done: for the beginning, before the loop runs */
@@ -42,7 +42,8 @@ struct subscription_events {
 struct subscription *log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n,
     const struct subscription_events *events, void *payload);
 /* The same for a thread, whose events nobody else sees. */
-struct subscription *log_subscribe_thread(struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload);
+struct subscription *log_subscribe_thread(
+    struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload);
 void log_resume(struct subscription *subscription);
 void log_unsubscribe(struct subscription *subscription); /* accepts NULL */
 

@@ -184,7 +184,8 @@ fold_trigger(struct run *run, struct span data)
 		if (!strcmp(name.s, trigger_fields[i][0]))
 			break;
 	set(&run->trigger, i < ARRAY_LEN(trigger_fields) ? (struct span){ name.s, name.len } : (struct span){ "unknown", 7 });
-	if ((!jtext_get(data, "triggerContext", &given) && !jtext_get(data, "trigger_context", &given)) || jtext_type(given) != JTEXT_OBJECT)
+	if ((!jtext_get(data, "triggerContext", &given) && !jtext_get(data, "trigger_context", &given)) ||
+	    jtext_type(given) != JTEXT_OBJECT)
 		given = (struct span){ "{}", 2 };
 	jtext_compact(&context, given);
 	for (k = 1; i < ARRAY_LEN(trigger_fields) && k < 5 && trigger_fields[i][k]; k++) {
@@ -519,7 +520,8 @@ run_load(struct span id, struct span doc)
 	size_t i;
 	bool ok;
 
-	if (!jtext_check(doc.s, doc.n, true, &checked, NULL) || !jtext_get_i64(checked, "status", &status) || status < 0 || status >= RUN_STATUS_COUNT)
+	if (!jtext_check(doc.s, doc.n, true, &checked, NULL) || !jtext_get_i64(checked, "status", &status) || status < 0 ||
+	    status >= RUN_STATUS_COUNT)
 		return NULL;
 	run = run_new(id);
 	run->status = (enum run_status)status;

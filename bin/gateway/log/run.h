@@ -17,8 +17,8 @@
 
 struct entry;
 
-#define RUN_OPEN_MAX 1000   /* messages of one run accepted and not yet answered */
-#define RUN_STEPS_MAX 4096  /* distinct step ids remembered for stepCount; beyond it each start counts */
+#define RUN_OPEN_MAX 1000  /* messages of one run accepted and not yet answered */
+#define RUN_STEPS_MAX 4096 /* distinct step ids remembered for stepCount; beyond it each start counts */
 
 enum run_status { RUN_QUEUED, RUN_RUNNING, RUN_WAITING, RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED, RUN_STATUS_COUNT };
 
@@ -36,7 +36,7 @@ struct run {
 	int64_t started_open; /* seq of the open message whose answer has begun, 0: none */
 	int64_t cancel_asked; /* seq of the event that asked for the run's end, which comes when its handler is gone; 0: none */
 	struct buf cancel_reason;
-	int64_t timer_open;   /* seq of the firing that this run is, while its handler is at work; 0: none */
+	int64_t timer_open; /* seq of the firing that this run is, while its handler is at work; 0: none */
 	/* private */
 	struct buf step_ids; /* NUL-separated */
 	size_t n_step_ids;
@@ -49,8 +49,8 @@ const char *run_status_text(enum run_status status); /* "queued", … */
 
 void run_fold(struct run *run, const struct entry *event);
 
-void run_save(const struct run *run, struct buf *doc);	     /* a compact JSON object, everything in it */
-struct run *run_load(struct span id, struct span doc);	     /* NULL when not understood */
+void run_save(const struct run *run, struct buf *doc); /* a compact JSON object, everything in it */
+struct run *run_load(struct span id, struct span doc); /* NULL when not understood */
 
 /* Appends the summary as the contract shows it (member order, absent members left out), compact. */
 void run_summary(const struct run *run, struct buf *to);

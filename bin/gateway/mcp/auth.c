@@ -58,7 +58,8 @@ from_variable(const char *name, struct buf *to, struct err *err)
 	/* whoever may apply a manifest must not get at what guards the gateway itself */
 	for (i = 0; i < ARRAY_LEN(ours); i++)
 		if (!strcmp(name, ours[i]))
-			return err_set(err, STATUS_CONFIG, "unable to use the remote auth secret in env '%s': it is the gateway's own", name);
+			return err_set(
+			    err, STATUS_CONFIG, "unable to use the remote auth secret in env '%s': it is the gateway's own", name);
 	return use_secret(value ? value : "", value ? strlen(value) : 0, "env", name, to, err);
 }
 
@@ -130,7 +131,8 @@ is_prefix(const char *ref, const char *word, const char **ret_rest)
 static bool
 from_header(const char *rest, struct buf *to, struct err *err)
 {
-	static const char ours[] = " content-type content-length accept host connection transfer-encoding mcp-session-id mcp-protocol-version ";
+	static const char
+	    ours[] = " content-type content-length accept host connection transfer-encoding mcp-session-id mcp-protocol-version ";
 	const char *colon = strchr(rest, ':');
 	struct buf mark = BUF_INIT;
 	size_t n, i;
@@ -138,7 +140,8 @@ from_header(const char *rest, struct buf *to, struct err *err)
 
 	n = ok ? (size_t)(colon - rest) : 0;
 	for (i = 0; ok && i < n; i++)
-		ok = (rest[i] >= 'A' && rest[i] <= 'Z') || (rest[i] >= 'a' && rest[i] <= 'z') || (rest[i] >= '0' && rest[i] <= '9') || rest[i] == '-';
+		ok = (rest[i] >= 'A' && rest[i] <= 'Z') || (rest[i] >= 'a' && rest[i] <= 'z') || (rest[i] >= '0' && rest[i] <= '9') ||
+		    rest[i] == '-';
 	if (!ok)
 		return err_set(err, STATUS_CONFIG, "unable to use the authRef 'header_env:%s': expected header_env:HEADER:VARIABLE", rest);
 	buf_addf(&mark, " %.*s ", (int)n, rest);

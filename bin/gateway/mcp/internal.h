@@ -55,7 +55,7 @@ struct mcp {
 	enum session session;
 	struct buf session_id, protocol;
 	struct fetch *notice; /* notifications/initialized on its way */
-	unsigned openings; /* how many sessions there were */
+	unsigned openings;    /* how many sessions there were */
 	uint64_t last_id;
 	struct event *turn;
 };
@@ -64,12 +64,12 @@ struct mcp {
 struct mcp_call *mcp_call_new(struct mcp *mcp, mcp_done_cb *done, void *payload); /* in no list yet */
 void mcp_call_free(struct mcp_call *call);
 void mcp_list_add(struct mcp_list *list, struct mcp_call *call, bool front);
-void mcp_call_move(struct mcp_call *call, enum state state, bool front); /* to the list of that state */
-void mcp_call_wait(struct mcp_call *call);				 /* no longer than settings.wait_ms */
-void mcp_call_drop(struct mcp_call *call);				 /* its answer, or what there is of it */
+void mcp_call_move(struct mcp_call *call, enum state state, bool front);	      /* to the list of that state */
+void mcp_call_wait(struct mcp_call *call);					      /* no longer than settings.wait_ms */
+void mcp_call_drop(struct mcp_call *call);					      /* its answer, or what there is of it */
 void mcp_call_tell(struct mcp_call *call, enum mcp_outcome outcome, const char *why); /* and free it */
 void mcp_call_end(struct mcp_call *call, enum mcp_outcome outcome, const char *why);  /* told later, from the loop */
-void mcp_go_on(struct mcp *mcp);					 /* whose turn is it? */
+void mcp_go_on(struct mcp *mcp);						      /* whose turn is it? */
 
 /* mcp.c */
 void mcp_call_send(struct mcp_call *call);

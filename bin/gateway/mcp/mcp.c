@@ -12,7 +12,7 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-#define SHOWN_MAX 200	   /* characters of a refusal's body that are told */
+#define SHOWN_MAX 200 /* characters of a refusal's body that are told */
 
 /* ---- an answer */
 
@@ -22,7 +22,8 @@ on_body(const struct fetch_answer *answer, const char *bytes, size_t n, void *pa
 	struct mcp_call *call = payload;
 
 	if (!call->reading) {
-		mcp_reader_init(&call->reader, answer->content_type.s, (struct span){ call->id.s, call->id.len }, call->mcp->settings.payload_max);
+		mcp_reader_init(
+		    &call->reader, answer->content_type.s, (struct span){ call->id.s, call->id.len }, call->mcp->settings.payload_max);
 		call->reading = true;
 	}
 	return mcp_reader_feed(&call->reader, bytes, n) == MCP_READ_MORE;
@@ -143,7 +144,10 @@ void
 mcp_call_send(struct mcp_call *call)
 {
 	struct mcp *mcp = call->mcp;
-	struct fetch_request request = { .method = "POST", .url = mcp->endpoint, .timeout_ms = call->timeout_ms, .body_max = mcp->settings.payload_max + MCP_ANSWER_EXTRA,
+	struct fetch_request request = { .method = "POST",
+		.url = mcp->endpoint,
+		.timeout_ms = call->timeout_ms,
+		.body_max = mcp->settings.payload_max + MCP_ANSWER_EXTRA,
 		.body_cb = on_body };
 	struct buf body = BUF_INIT, why = BUF_INIT;
 	struct err err = ERR_INIT;

@@ -18,17 +18,17 @@ struct fetcher;
 struct mcp;
 struct mcp_call;
 
-#define MCP_QUEUE_MAX 1000    /* requests to one server that wait; further ones are refused */
-#define MCP_WAIT_MS 600000    /* how long one waits for its turn, unless the settings say otherwise */
+#define MCP_QUEUE_MAX 1000 /* requests to one server that wait; further ones are refused */
+#define MCP_WAIT_MS 600000 /* how long one waits for its turn, unless the settings say otherwise */
 #define MCP_PROTOCOL "2024-11-05"
 
 struct mcp_settings {
-	const char *name;	  /* of the service: request ids are NAME-1, NAME-2, … */
-	const char *endpoint;	  /* http(s) URL */
-	const char *auth_ref;	  /* auth.h; NULL: none */
-	int64_t timeout_ms;	  /* of one request */
-	size_t payload_max;	  /* bytes of a request, and of an answer */
-	int64_t wait_ms;	  /* for a turn; 0: MCP_WAIT_MS */
+	const char *name;     /* of the service: request ids are NAME-1, NAME-2, … */
+	const char *endpoint; /* http(s) URL */
+	const char *auth_ref; /* auth.h; NULL: none */
+	int64_t timeout_ms;   /* of one request */
+	size_t payload_max;   /* bytes of a request, and of an answer */
+	int64_t wait_ms;      /* for a turn; 0: MCP_WAIT_MS */
 	unsigned concurrency;
 	unsigned retry_max;
 	int64_t retry_backoff_ms; /* times the number of the attempt */
@@ -50,10 +50,10 @@ struct mcp_answer {
 typedef void mcp_done_cb(const struct mcp_answer *answer, void *payload);
 
 struct mcp_request {
-	const char *method;	    /* NULL: only open the session; the result is {} */
-	struct span params;	    /* JSON */
-	const char *session, *run;  /* told in x-clarity-session-id and x-clarity-run-id; NULL: not */
-	int64_t timeout_ms;	    /* 0: the settings' */
+	const char *method;	   /* NULL: only open the session; the result is {} */
+	struct span params;	   /* JSON */
+	const char *session, *run; /* told in x-clarity-session-id and x-clarity-run-id; NULL: not */
+	int64_t timeout_ms;	   /* 0: the settings' */
 };
 
 struct mcp *mcp_new(struct event_base *base, struct fetcher *fetcher, const struct mcp_settings *settings);

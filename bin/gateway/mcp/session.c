@@ -116,7 +116,11 @@ static void
 send_notice(struct mcp *mcp)
 {
 	static const char body[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\",\"params\":{}}";
-	struct fetch_request request = { .method = "POST", .url = mcp->endpoint, .body = body, .body_len = sizeof body - 1, .timeout_ms = mcp->settings.timeout_ms,
+	struct fetch_request request = { .method = "POST",
+		.url = mcp->endpoint,
+		.body = body,
+		.body_len = sizeof body - 1,
+		.timeout_ms = mcp->settings.timeout_ms,
 		.body_max = MCP_ANSWER_EXTRA };
 	struct mcp_head head;
 	struct err err = ERR_INIT;
@@ -160,7 +164,8 @@ mcp_session_open(struct mcp *mcp)
 	mcp->openings++;
 	call->opens = true;
 	call->method = xstrdup("initialize");
-	call->params = xstrdup("{\"protocolVersion\":\"" MCP_PROTOCOL "\",\"capabilities\":{},\"clientInfo\":{\"name\":\"agent-gateway\",\"version\":\"" PACKAGE_VERSION "\"}}");
+	call->params = xstrdup("{\"protocolVersion\":\"" MCP_PROTOCOL
+			       "\",\"capabilities\":{},\"clientInfo\":{\"name\":\"agent-gateway\",\"version\":\"" PACKAGE_VERSION "\"}}");
 	call->timeout_ms = mcp->settings.timeout_ms;
 	call->timer = event_new(mcp->base, -1, 0, mcp_on_timer, call);
 	call->state = SENT;
@@ -190,7 +195,9 @@ on_farewell(const struct fetch_answer *answer, void *payload)
 void
 mcp_session_close(struct mcp *mcp)
 {
-	struct fetch_request request = { .method = "DELETE", .url = mcp->endpoint, .timeout_ms = mcp->settings.timeout_ms, .body_max = MCP_ANSWER_EXTRA };
+	struct fetch_request request = {
+		.method = "DELETE", .url = mcp->endpoint, .timeout_ms = mcp->settings.timeout_ms, .body_max = MCP_ANSWER_EXTRA
+	};
 	struct mcp_head head;
 	struct err err = ERR_INIT;
 

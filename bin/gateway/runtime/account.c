@@ -10,7 +10,8 @@ runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_
 {
 	static const char yes[] = "{\"refreshToken\":true}", no[] = "{\"refreshToken\":false}";
 
-	return runtime_call(runtime, "account/read", (struct span){ refresh_token ? yes : no, refresh_token ? sizeof yes - 1 : sizeof no - 1 }, 0, cb, payload);
+	return runtime_call(runtime, "account/read",
+	    (struct span){ refresh_token ? yes : no, refresh_token ? sizeof yes - 1 : sizeof no - 1 }, 0, cb, payload);
 }
 
 uint64_t

@@ -247,8 +247,13 @@ tell(struct turn *turn, struct approval *approval)
 	static const enum runtime_resolved how[] = { RUNTIME_RESOLVED_WITHDRAWN, RUNTIME_RESOLVED_ANSWERED, RUNTIME_RESOLVED_TIMEOUT,
 		RUNTIME_RESOLVED_WITHDRAWN };
 	struct buf item = approval->item;
-	struct runtime_event event = { .type = RUNTIME_APPROVAL_RESOLVED, .params = SPAN_NONE, .approval = approval->number, .kind = approval->kind,
-		.item_id = item.s, .how = how[approval->state], .decision = approval->decision };
+	struct runtime_event event = { .type = RUNTIME_APPROVAL_RESOLVED,
+		.params = SPAN_NONE,
+		.approval = approval->number,
+		.kind = approval->kind,
+		.item_id = item.s,
+		.how = how[approval->state],
+		.decision = approval->decision };
 
 	buf_init(&approval->item);
 	approval_free(approval); /* first, so that the callback finds it gone */

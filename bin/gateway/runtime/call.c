@@ -111,8 +111,9 @@ replies_tell(struct runtime *runtime)
 
 	for (call = runtime->call_list; call; call = call->next)
 		if (call->state == CALL_FAILED) {
-			struct runtime_reply reply = { .fault = call->fault, .result = SPAN_NONE, .message = call->message,
-				.retry_after_ms = call->retry_after_ms };
+			struct runtime_reply reply = {
+				.fault = call->fault, .result = SPAN_NONE, .message = call->message, .retry_after_ms = call->retry_after_ms
+			};
 
 			tell(runtime, call, &reply);
 			return true;
@@ -127,8 +128,8 @@ note_thread(struct runtime *runtime, const struct call *call, struct span result
 	struct buf id = BUF_INIT;
 	struct span thread;
 
-	if (call->number && call->method && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) && jtext_get(result, "thread", &thread) &&
-	    jtext_get_string(thread, "id", &id) && id.len && id.len == strlen(id.s))
+	if (call->number && call->method && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) &&
+	    jtext_get(result, "thread", &thread) && jtext_get_string(thread, "id", &id) && id.len && id.len == strlen(id.s))
 		threads_add(&runtime->loaded, id.s);
 	buf_release(&id);
 }
@@ -170,7 +171,9 @@ again:
 			continue;
 		}
 		/* runtime_ready(): this is its answer */
-		struct runtime_reply reply = { .fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = "" };
+		struct runtime_reply reply = {
+			.fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = ""
+		};
 
 		tell(runtime, call, &reply);
 		if (runtime->state != RUNTIME_READY)
@@ -198,7 +201,8 @@ calls_timeout(struct runtime *runtime)
 	for (call = runtime->call_list; call; call = call->next)
 		if (call->state != CALL_FAILED && call != runtime->greeting && !deadline_left(call->deadline)) {
 			buf_reset(&text);
-			buf_addf(&text, "the runtime gave no answer to %s within %lld ms", call->method ? call->method : "its start", (long long)call->timeout_ms);
+			buf_addf(&text, "the runtime gave no answer to %s within %lld ms", call->method ? call->method : "its start",
+			    (long long)call->timeout_ms);
 			call_fail(runtime, call, RUNTIME_FAULT_TIMEOUT, text.s);
 		}
 	buf_release(&text);

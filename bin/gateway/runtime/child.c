@@ -18,11 +18,11 @@
 #include "spawn.h"
 #include "xalloc.h"
 
-#define READ_MAX 65536	     /* bytes in one read */
-#define BATCH_MAX 262144     /* bytes before others on the loop get a turn */
+#define READ_MAX 65536		    /* bytes in one read */
+#define BATCH_MAX 262144	    /* bytes before others on the loop get a turn */
 #define LAST_MAX (4u * 1024 * 1024) /* bytes read after its end; more is what it left behind that writes */
-#define CLOSED_MS 500	     /* between the end of one of its pipes and its own, when the one follows from the other */
-#define LOOK_MS 100	     /* where the system cannot tell of its end: how often it is asked for */
+#define CLOSED_MS 500		    /* between the end of one of its pipes and its own, when the one follows from the other */
+#define LOOK_MS 100		    /* where the system cannot tell of its end: how often it is asked for */
 
 /* What waits to be written. */
 struct out {
@@ -44,8 +44,8 @@ struct child {
 	pid_t pid;
 	struct event *in, *out, *errs, *end, *timer;
 	int64_t term_at, kill_at, closed_at; /* monotonic; DEADLINE_NONE */
-	bool hold, deaf;	  /* deaf: nothing more is read */
-	bool dead, closed_in;	  /* closed_in: it is the input that it closed */
+	bool hold, deaf;		     /* deaf: nothing more is read */
+	bool dead, closed_in;		     /* closed_in: it is the input that it closed */
 };
 
 static void on_end(evutil_socket_t fd, short what, void *payload);
@@ -389,7 +389,12 @@ open_pid(pid_t pid)
 struct child *
 child_start(struct event_base *base, const struct child_setup *setup, const struct child_calls *calls, void *payload, struct err *err)
 {
-	struct spawn spawn = { .argv = setup->argv, .env = setup->env, .dir = setup->dir, .in = SPAWN_PIPE, .out = SPAWN_PIPE, .errs = SPAWN_PIPE,
+	struct spawn spawn = { .argv = setup->argv,
+		.env = setup->env,
+		.dir = setup->dir,
+		.in = SPAWN_PIPE,
+		.out = SPAWN_PIPE,
+		.errs = SPAWN_PIPE,
 		.own_group = true };
 	struct child *child;
 

@@ -17,12 +17,12 @@ struct err;
 struct event_base;
 
 struct child_calls {
-	void (*line)(const char *s, size_t n, void *payload);  /* NUL-ended */
-	void (*too_long)(void *payload);		       /* a line over the limit; nothing is read any more */
-	void (*turn)(void *payload);			       /* a batch of lines has been given */
+	void (*line)(const char *s, size_t n, void *payload);	/* NUL-ended */
+	void (*too_long)(void *payload);			/* a line over the limit; nothing is read any more */
+	void (*turn)(void *payload);				/* a batch of lines has been given */
 	void (*errors)(const char *s, size_t n, void *payload); /* standard error, as it comes */
-	void (*closed)(bool input, void *payload);	       /* it closed its input, or its output, and lives on */
-	void (*ended)(int wait_status, void *payload);	       /* reaped; the last call. child_free() is allowed in it */
+	void (*closed)(bool input, void *payload);		/* it closed its input, or its output, and lives on */
+	void (*ended)(int wait_status, void *payload);		/* reaped; the last call. child_free() is allowed in it */
 };
 
 struct child_setup {
@@ -33,8 +33,8 @@ struct child_setup {
 };
 
 /* NULL: err says why it could not be started. */
-struct child *child_start(struct event_base *base, const struct child_setup *setup, const struct child_calls *calls, void *payload,
-    struct err *err) USE_RESULT;
+struct child *child_start(
+    struct event_base *base, const struct child_setup *setup, const struct child_calls *calls, void *payload, struct err *err) USE_RESULT;
 pid_t child_pid(const struct child *child);
 
 /* Queues the bytes. False: more than unsent_max would be unread. wipe: they are overwritten when they have been written. */

@@ -16,11 +16,11 @@
 
 struct event;
 
-#define RUNTIME_LOADED_MAX 65536  /* threads that are known to be loaded; past it all are forgotten, and resumed when they are needed */
-#define RUNTIME_OVER_MAX 64	  /* ids of turns that have ended, to tell their late messages from those of a new turn */
-#define INTERRUPT_AGAIN_MS 50	  /* "no active turn to interrupt" may only mean "not yet" */
-#define INTERRUPT_UNSEEN_MS 500	  /* turn/started should have come by now */
-#define TELL_MAX 1000		  /* callbacks in one tick before others on the loop get a turn */
+#define RUNTIME_LOADED_MAX 65536 /* threads that are known to be loaded; past it all are forgotten, and resumed when they are needed */
+#define RUNTIME_OVER_MAX 64	 /* ids of turns that have ended, to tell their late messages from those of a new turn */
+#define INTERRUPT_AGAIN_MS 50	 /* "no active turn to interrupt" may only mean "not yet" */
+#define INTERRUPT_UNSEEN_MS 500	 /* turn/started should have come by now */
+#define TELL_MAX 1000		 /* callbacks in one tick before others on the loop get a turn */
 
 /* ---- calls (call.c) */
 
@@ -28,8 +28,8 @@ enum call_state { CALL_WAITING, CALL_SENT, CALL_FAILED };
 
 struct call {
 	struct call *next, **prev;
-	uint64_t number; /* 0: one of our own (a turn's, the greeting) */
-	int64_t id;	 /* on the wire */
+	uint64_t number;     /* 0: one of our own (a turn's, the greeting) */
+	int64_t id;	     /* on the wire */
 	uint64_t generation; /* 0: no child yet */
 	enum call_state state;
 	enum runtime_fault fault; /* FAILED */
@@ -44,13 +44,15 @@ struct call {
 };
 
 /* params is moved into the call. The turn's own calls have number 0 and are not counted. */
-struct call *call_new(struct runtime *runtime, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
-void call_send(struct runtime *runtime, struct call *call); /* the child must be there */
+struct call *call_new(
+    struct runtime *runtime, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
+void call_send(struct runtime *runtime, struct call *call);						   /* the child must be there */
 void call_fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, const char *message); /* told by the next tick */
 void call_drop(struct call *call); /* it is over, and nobody is told */
 void call_answer(struct runtime *runtime, const struct message *message);
-void calls_ready(struct runtime *runtime);			      /* sends those that wait */
-void calls_fail(struct runtime *runtime, uint64_t generation, enum runtime_fault fault, const char *message); /* of one generation; 0: waiting ones */
+void calls_ready(struct runtime *runtime); /* sends those that wait */
+void calls_fail(
+    struct runtime *runtime, uint64_t generation, enum runtime_fault fault, const char *message); /* of one generation; 0: waiting ones */
 bool replies_tell(struct runtime *runtime); /* one that failed; false: there is none */
 void calls_timeout(struct runtime *runtime);
 size_t calls_count(const struct runtime *runtime, bool waiting);
@@ -62,7 +64,7 @@ enum approval_state { APPROVAL_OPEN, APPROVAL_ANSWERED, APPROVAL_LATE, APPROVAL_
 struct approval {
 	struct approval *next, **prev;
 	uint64_t number;
-	struct buf id;	   /* of the child's request, JSON */
+	struct buf id; /* of the child's request, JSON */
 	struct buf method, params, item;
 	enum runtime_approval_kind kind;
 	enum approval_state state; /* not OPEN: that is told by the next tick. LATE: nobody answered in time */
@@ -95,8 +97,8 @@ struct turn {
 	/* what is known */
 	struct buf thread, id, asked_thread;
 	struct call *call, *interrupt; /* those it waits for; NULL: none */
-	bool begun;	   /* RUNTIME_TURN_STARTED was told */
-	bool seen;	   /* turn/started came: it can be interrupted */
+	bool begun;		       /* RUNTIME_TURN_STARTED was told */
+	bool seen;		       /* turn/started came: it can be interrupted */
 	bool sent, lost, ending;
 	int commands; /* commands that have started and not ended */
 	/* its answer */
@@ -114,16 +116,16 @@ struct turn {
 };
 
 struct call *turn_call(struct turn *turn, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb); /* sends it */
-void turn_proceed(struct turn *turn);			     /* the child is ready */
+void turn_proceed(struct turn *turn);						  /* the child is ready */
 void turn_fail(struct turn *turn, enum runtime_fault fault, const char *message); /* told by the next tick */
 void turn_notify(struct runtime *runtime, const struct message *message, struct span thread, struct span id);
 void turn_started(struct turn *turn, const char *method, struct span params);
 void turn_set_id(struct turn *turn, const char *id);
 void turn_event(struct turn *turn, struct runtime_event *event); /* fills what every event has, and tells it */
 void turn_stop(struct turn *turn, enum turn_stop stop);
-void turn_interrupt_now(struct turn *turn);		     /* sends turn/interrupt if it can be */
+void turn_interrupt_now(struct turn *turn);					/* sends turn/interrupt if it can be */
 void turn_completed(struct turn *turn, const char *method, struct span params); /* params: {"turn":{...}} */
-void turn_clock(struct turn *turn); /* stops or starts it: after open has changed */
+void turn_clock(struct turn *turn);						/* stops or starts it: after open has changed */
 void turn_item(struct turn *turn, const struct message *message); /* a notification about an item, or anything else but the turn's own */
 void turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const char *method, struct span params); /* tells, and frees */
 void turn_free(struct turn *turn);
@@ -138,7 +140,7 @@ void approval_resolved(struct runtime *runtime, struct span thread, struct span 
 bool approvals_tell(struct runtime *runtime);
 void approvals_timeout(struct turn *turn);
 void approvals_withdraw(struct turn *turn); /* those that are open; told by the next tick */
-void approvals_close(struct turn *turn);   /* told now, all of them */
+void approvals_close(struct turn *turn);    /* told now, all of them */
 void approval_free(struct approval *approval);
 
 /* ---- threads that the child has loaded (threads.c) */
@@ -179,7 +181,7 @@ struct runtime {
 	struct buf line; /* being built */
 	struct buf greeted, agent, last_error, errors, error_line, why;
 	enum runtime_fault why_fault; /* why it is being ended; NONE: it was asked to */
-	bool ending, unread; /* unread: it does not read what it must, the next tick ends it */
+	bool ending, unread;	      /* unread: it does not read what it must, the next tick ends it */
 	/* stop */
 	bool stopping, stopped;
 	int64_t stop_at;
@@ -187,10 +189,11 @@ struct runtime {
 	void *stop_payload;
 };
 
-void runtime_tick(struct runtime *runtime);  /* soon */
-void runtime_rearm(struct runtime *runtime); /* the timer, after deadlines have changed */
+void runtime_tick(struct runtime *runtime);					 /* soon */
+void runtime_rearm(struct runtime *runtime);					 /* the timer, after deadlines have changed */
 bool runtime_send(struct runtime *runtime, const struct buf *line, bool secret); /* adds the newline */
-void runtime_say(struct runtime *runtime, const struct buf *line); /* the same for what must be said: a child that does not read it is ended */
+void runtime_say(
+    struct runtime *runtime, const struct buf *line); /* the same for what must be said: a child that does not read it is ended */
 void runtime_set_state(struct runtime *runtime, enum runtime_state state); /* tells it */
 void runtime_tell(struct runtime *runtime); /* all that has failed or was resolved; what is more than TELL_MAX waits for the next round */
 void runtime_fail_waiting(struct runtime *runtime, enum runtime_fault fault, const char *message);

@@ -82,8 +82,9 @@ add_last_error(const struct runtime *runtime, struct buf *to)
 static void
 gone(struct runtime *runtime, enum runtime_fault fault, int exit_status, int signo)
 {
-	struct runtime_gone told = { .generation = runtime->generation, .fault = fault, .exit_status = exit_status, .signal = signo,
-		.message = runtime->why.s };
+	struct runtime_gone told = {
+		.generation = runtime->generation, .fault = fault, .exit_status = exit_status, .signal = signo, .message = runtime->why.s
+	};
 
 	fail_all(runtime, fault == RUNTIME_FAULT_NONE ? RUNTIME_FAULT_GONE : fault, runtime->why.s);
 	runtime->pause_until = DEADLINE_NONE;
@@ -133,7 +134,8 @@ on_ended(int wait_status, void *payload)
 static void
 notify(struct runtime *runtime, const struct message *message)
 {
-	static const char *const accounts[] = { "account/updated", "account/login/completed", "account/rateLimits/updated", "mcpServer/oauthLogin/completed" };
+	static const char *const accounts[] = { "account/updated", "account/login/completed", "account/rateLimits/updated",
+		"mcpServer/oauthLogin/completed" };
 	struct buf thread = BUF_INIT, id = BUF_INIT;
 	struct span value;
 	size_t i;
@@ -170,7 +172,8 @@ on_line(const char *s, size_t n, void *payload)
 	if (!message_read(message, s, n)) {
 		runtime->garbage_all++;
 		if (++runtime->garbage > RUNTIME_GARBAGE_MAX)
-			runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime wrote more than %d lines in a row that are no messages", RUNTIME_GARBAGE_MAX);
+			runtime_break(runtime, RUNTIME_FAULT_PROTOCOL, "the runtime wrote more than %d lines in a row that are no messages",
+			    RUNTIME_GARBAGE_MAX);
 		return;
 	}
 	runtime->garbage = 0;
@@ -266,13 +269,14 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 }
 
 /* Codex 0.105.0 says each thing a second time under such a name: two of three lines, and nobody reads them. */
-static const char *const twins[] = { "agent_message", "agent_message_content_delta", "agent_message_delta", "agent_reasoning", "agent_reasoning_delta",
-	"agent_reasoning_raw_content", "agent_reasoning_raw_content_delta", "agent_reasoning_section_break", "apply_patch_approval_request", "background_event",
-	"context_compacted", "error", "exec_approval_request", "exec_command_begin", "exec_command_end", "exec_command_output_delta", "item_completed", "item_started",
-	"mcp_startup_complete", "mcp_startup_update", "mcp_tool_call_begin", "mcp_tool_call_end", "patch_apply_begin", "patch_apply_end", "plan_delta", "plan_update",
-	"raw_response_item", "reasoning_content_delta", "reasoning_raw_content_delta", "request_user_input", "session_configured", "stream_error", "task_complete",
-	"task_started", "terminal_interaction", "token_count", "turn_aborted", "turn_diff", "user_message", "view_image_tool_call", "warning", "web_search_begin",
-	"web_search_end" };
+static const char *const twins[] = { "agent_message", "agent_message_content_delta", "agent_message_delta", "agent_reasoning",
+	"agent_reasoning_delta", "agent_reasoning_raw_content", "agent_reasoning_raw_content_delta", "agent_reasoning_section_break",
+	"apply_patch_approval_request", "background_event", "context_compacted", "error", "exec_approval_request", "exec_command_begin",
+	"exec_command_end", "exec_command_output_delta", "item_completed", "item_started", "mcp_startup_complete", "mcp_startup_update",
+	"mcp_tool_call_begin", "mcp_tool_call_end", "patch_apply_begin", "patch_apply_end", "plan_delta", "plan_update",
+	"raw_response_item", "reasoning_content_delta", "reasoning_raw_content_delta", "request_user_input", "session_configured",
+	"stream_error", "task_complete", "task_started", "terminal_interaction", "token_count", "turn_aborted", "turn_diff", "user_message",
+	"view_image_tool_call", "warning", "web_search_begin", "web_search_end" };
 
 static void
 greet(struct runtime *runtime)
@@ -281,8 +285,9 @@ greet(struct runtime *runtime)
 	size_t i;
 
 	/* experimentalApi: thread/backgroundTerminals/clean, without which an interrupted command runs on */
-	buf_addstr(&params, "{\"clientInfo\":{\"name\":\"" CLIENT_NAME "\",\"title\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"},"
-			    "\"capabilities\":{\"experimentalApi\":true,\"optOutNotificationMethods\":[");
+	buf_addstr(&params,
+	    "{\"clientInfo\":{\"name\":\"" CLIENT_NAME "\",\"title\":\"agentutils\",\"version\":\"" PACKAGE_VERSION "\"},"
+	    "\"capabilities\":{\"experimentalApi\":true,\"optOutNotificationMethods\":[");
 	for (i = 0; i < ARRAY_LEN(twins); i++)
 		buf_addf(&params, "%s\"codex/event/%s\"", i ? "," : "", twins[i]);
 	buf_addstr(&params, "]}}");
@@ -293,10 +298,14 @@ greet(struct runtime *runtime)
 static void
 start(struct runtime *runtime)
 {
-	static const struct child_calls calls = { .line = on_line, .too_long = on_too_long, .turn = on_turn, .errors = on_errors, .closed = on_closed,
-		.ended = on_ended };
-	struct child_setup setup = { .argv = (const char *const *)(uintptr_t)runtime->argv, .env = (const char *const *)(uintptr_t)runtime->env,
-		.dir = runtime->dir, .line_max = runtime->settings.line_max, .unsent_max = RUNTIME_UNSENT_MAX };
+	static const struct child_calls calls = {
+		.line = on_line, .too_long = on_too_long, .turn = on_turn, .errors = on_errors, .closed = on_closed, .ended = on_ended
+	};
+	struct child_setup setup = { .argv = (const char *const *)(uintptr_t)runtime->argv,
+		.env = (const char *const *)(uintptr_t)runtime->env,
+		.dir = runtime->dir,
+		.line_max = runtime->settings.line_max,
+		.unsent_max = RUNTIME_UNSENT_MAX };
 	struct err err = ERR_INIT;
 
 	runtime->generation++;

@@ -15,12 +15,12 @@ enum message_type { MESSAGE_REQUEST, MESSAGE_NOTIFICATION, MESSAGE_RESULT, MESSA
 
 struct message {
 	enum message_type type;
-	struct span id;	    /* JSON, "" for a notification */
-	int64_t number;	    /* the id when it is one, else -1 */
-	struct buf method;  /* decoded */
-	struct span params; /* JSON; {} when there were none. RESULT: the result */
-	int64_t code;	    /* ERROR */
-	struct buf text;    /* ERROR: its message, made safe to show */
+	struct span id;	     /* JSON, "" for a notification */
+	int64_t number;	     /* the id when it is one, else -1 */
+	struct buf method;   /* decoded */
+	struct span params;  /* JSON; {} when there were none. RESULT: the result */
+	int64_t code;	     /* ERROR */
+	struct buf text;     /* ERROR: its message, made safe to show */
 	struct buf repaired; /* holds the line when it was not UTF-8 */
 };
 

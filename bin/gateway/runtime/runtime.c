@@ -15,8 +15,8 @@ extern char **environ;
 const char *
 runtime_fault_word(enum runtime_fault fault)
 {
-	static const char *const words[] = { "none", "start", "paused", "gone", "protocol", "timeout", "turn-timeout", "refused", "no-thread", "turn", "auth",
-		"busy", "input", "stopping" };
+	static const char *const words[] = { "none", "start", "paused", "gone", "protocol", "timeout", "turn-timeout", "refused",
+		"no-thread", "turn", "auth", "busy", "input", "stopping" };
 
 	_Static_assert(ARRAY_LEN(words) == RUNTIME_FAULT_STOPPING + 1, "a word for each fault");
 	return (size_t)fault < ARRAY_LEN(words) ? words[fault] : "unknown";
@@ -253,7 +253,8 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 
 	if (!runtime->holds) {
 		if (runtime->greeting && !deadline_left(runtime->greeting->deadline))
-			runtime_break(runtime, RUNTIME_FAULT_START, "the runtime was not ready within %lld ms", (long long)runtime->settings.init_timeout_ms);
+			runtime_break(runtime, RUNTIME_FAULT_START, "the runtime was not ready within %lld ms",
+			    (long long)runtime->settings.init_timeout_ms);
 		calls_timeout(runtime);
 		turns_timeout(runtime);
 		if (!deadline_left(runtime->idle_at))
@@ -344,8 +345,9 @@ same_name(const char *a, const char *b)
 static char **
 make_env(const struct runtime_settings *settings)
 {
-	static const char *const kept[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "CODEX_HOME", "SSL_CERT_FILE",
-		"SSL_CERT_DIR", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY" };
+	static const char *const kept[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "CODEX_HOME",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+		"ALL_PROXY", "NO_PROXY" };
 	size_t n = 0, all = 0, extra = 0, i, j;
 	char **env;
 
@@ -369,8 +371,7 @@ make_env(const struct runtime_settings *settings)
 	return env;
 }
 
-static int64_t
-or(int64_t ms, int64_t otherwise)
+static int64_t or (int64_t ms, int64_t otherwise)
 {
 	return ms > 0 ? ms : otherwise;
 }
@@ -388,11 +389,11 @@ runtime_new(struct event_base *base, const struct runtime_settings *settings, co
 	*own = *settings;
 	own->argv = own->env = NULL;
 	own->dir = NULL;
-	own->init_timeout_ms = or(own->init_timeout_ms, RUNTIME_INIT_TIMEOUT_MS);
-	own->call_timeout_ms = or(own->call_timeout_ms, RUNTIME_CALL_TIMEOUT_MS);
-	own->interrupt_timeout_ms = or(own->interrupt_timeout_ms, RUNTIME_INTERRUPT_TIMEOUT_MS);
-	own->pause_min_ms = or(own->pause_min_ms, RUNTIME_PAUSE_MIN_MS);
-	own->pause_max_ms = or(own->pause_max_ms, RUNTIME_PAUSE_MAX_MS);
+	own->init_timeout_ms = or (own->init_timeout_ms, RUNTIME_INIT_TIMEOUT_MS);
+	own->call_timeout_ms = or (own->call_timeout_ms, RUNTIME_CALL_TIMEOUT_MS);
+	own->interrupt_timeout_ms = or (own->interrupt_timeout_ms, RUNTIME_INTERRUPT_TIMEOUT_MS);
+	own->pause_min_ms = or (own->pause_min_ms, RUNTIME_PAUSE_MIN_MS);
+	own->pause_max_ms = or (own->pause_max_ms, RUNTIME_PAUSE_MAX_MS);
 	own->line_max = own->line_max ? own->line_max : RUNTIME_LINE_MAX;
 	runtime->argv = copy_list(settings->argv);
 	runtime->env = make_env(settings);
@@ -447,9 +448,17 @@ runtime_status(const struct runtime *runtime, struct runtime_status *ret)
 {
 	const struct turn *turn;
 
-	*ret = (struct runtime_status){ .state = runtime->state, .pid = runtime->child ? child_pid(runtime->child) : 0, .generation = runtime->generation,
-		.ends = runtime->ends, .ready_ms = runtime->ready_wall, .calls = calls_count(runtime, false), .garbage = runtime->garbage_all,
-		.late = runtime->late, .agent = runtime->agent.s, .last_error = runtime->last_error.s, .errors = runtime->errors.s,
+	*ret = (struct runtime_status){ .state = runtime->state,
+		.pid = runtime->child ? child_pid(runtime->child) : 0,
+		.generation = runtime->generation,
+		.ends = runtime->ends,
+		.ready_ms = runtime->ready_wall,
+		.calls = calls_count(runtime, false),
+		.garbage = runtime->garbage_all,
+		.late = runtime->late,
+		.agent = runtime->agent.s,
+		.last_error = runtime->last_error.s,
+		.errors = runtime->errors.s,
 		.errors_len = runtime->errors.len };
 	if (runtime->state == RUNTIME_PAUSED)
 		ret->pause_ms = deadline_left(runtime->pause_until);

@@ -33,11 +33,11 @@ struct runtime;
 #define RUNTIME_INIT_TIMEOUT_MS 30000
 #define RUNTIME_CALL_TIMEOUT_MS 30000
 #define RUNTIME_INTERRUPT_TIMEOUT_MS 10000
-#define RUNTIME_TERM_GRACE_MS 2000	       /* after closing standard input and SIGTERM, before SIGKILL; always the whole group */
-#define RUNTIME_PAUSE_MIN_MS 100	       /* after an end that was not asked for: the first pause, doubling to ... */
-#define RUNTIME_PAUSE_MAX_MS 30000	       /* ... this; back to the first when a child stayed RUNTIME_STEADY_MS */
+#define RUNTIME_TERM_GRACE_MS 2000 /* after closing standard input and SIGTERM, before SIGKILL; always the whole group */
+#define RUNTIME_PAUSE_MIN_MS 100   /* after an end that was not asked for: the first pause, doubling to ... */
+#define RUNTIME_PAUSE_MAX_MS 30000 /* ... this; back to the first when a child stayed RUNTIME_STEADY_MS */
 #define RUNTIME_STEADY_MS 10000
-#define RUNTIME_PATIENCE_MS 1000	       /* what is asked during a pause waits for its end if that is this near; else it fails at once */
+#define RUNTIME_PATIENCE_MS 1000 /* what is asked during a pause waits for its end if that is this near; else it fails at once */
 
 /* What went wrong, for the surfaces to choose a code by. */
 enum runtime_fault {
@@ -63,25 +63,25 @@ enum runtime_state {
 	RUNTIME_IDLE,	  /* not running; the next need starts it */
 	RUNTIME_STARTING, /* started, not greeted yet */
 	RUNTIME_READY,
-	RUNTIME_ENDING,	  /* told to end, or ended and not yet reaped */
-	RUNTIME_PAUSED,	  /* not running, and not started again before the pause is over */
-	RUNTIME_STOPPED,  /* for good */
+	RUNTIME_ENDING,	 /* told to end, or ended and not yet reaped */
+	RUNTIME_PAUSED,	 /* not running, and not started again before the pause is over */
+	RUNTIME_STOPPED, /* for good */
 };
 const char *runtime_state_word(enum runtime_state state); /* static storage */
 
 /* ---- the runtime itself */
 
 struct runtime_settings {
-	const char *const *argv;       /* NULL-ended; copied, as everything here is */
-	const char *dir;	       /* the child's working directory; NULL: ours */
-	const char *const *env;	       /* NULL-ended "NAME=value", besides PATH, HOME and the like; NULL: none */
-	bool whole_env;		       /* it gets all of our environment, then env */
-	bool keep;		       /* start it now, and again when it ended, without being asked */
-	int64_t idle_ms;	       /* end it when it had nothing to do for this long; 0: never */
-	int64_t init_timeout_ms;       /* these: 0 takes the default above */
-	int64_t call_timeout_ms;       /* thread/start, thread/resume, turn/start and the calls below */
-	int64_t interrupt_timeout_ms;  /* a turn that was told to stop and has not by then: the child is ended, others' turns with it */
-	int64_t approval_timeout_ms;   /* an approval nobody answered is declined; 0: it waits as long as its turn */
+	const char *const *argv;      /* NULL-ended; copied, as everything here is */
+	const char *dir;	      /* the child's working directory; NULL: ours */
+	const char *const *env;	      /* NULL-ended "NAME=value", besides PATH, HOME and the like; NULL: none */
+	bool whole_env;		      /* it gets all of our environment, then env */
+	bool keep;		      /* start it now, and again when it ended, without being asked */
+	int64_t idle_ms;	      /* end it when it had nothing to do for this long; 0: never */
+	int64_t init_timeout_ms;      /* these: 0 takes the default above */
+	int64_t call_timeout_ms;      /* thread/start, thread/resume, turn/start and the calls below */
+	int64_t interrupt_timeout_ms; /* a turn that was told to stop and has not by then: the child is ended, others' turns with it */
+	int64_t approval_timeout_ms;  /* an approval nobody answered is declined; 0: it waits as long as its turn */
 	int64_t pause_min_ms, pause_max_ms;
 	size_t line_max;
 };
@@ -98,7 +98,7 @@ struct runtime_gone {
 /* Each may be NULL. */
 struct runtime_calls {
 	void (*state)(enum runtime_state state, uint64_t generation, void *payload); /* each change */
-	void (*gone)(const struct runtime_gone *gone, void *payload);		     /* once a generation, after everything that failed by it */
+	void (*gone)(const struct runtime_gone *gone, void *payload); /* once a generation, after everything that failed by it */
 	/* account/updated, account/login/completed, account/rateLimits/updated, mcpServer/oauthLogin/completed */
 	void (*account)(const char *method, struct span params, void *payload);
 	/* What belongs to no turn of ours: warnings, configWarning, deprecationNotice; and lines of standard error (method "stderr",
@@ -107,7 +107,8 @@ struct runtime_calls {
 };
 
 /* Never fails; a command that cannot be started shows when it is needed. base, and payload, must outlive it. */
-struct runtime *runtime_new(struct event_base *base, const struct runtime_settings *settings, const struct runtime_calls *calls, void *payload);
+struct runtime *runtime_new(
+    struct event_base *base, const struct runtime_settings *settings, const struct runtime_calls *calls, void *payload);
 
 /* Takes nothing new; turns are interrupted and get their end (STOPPING) at the latest after grace_ms, then the child's group is ended.
  * done comes once, when there is no child left; NULL is allowed. */
@@ -153,13 +154,15 @@ uint64_t runtime_ready(struct runtime *runtime, runtime_reply_cb *cb, void *payl
 
 /* Any method; params is JSON text or SPAN_NONE (then {} is sent). timeout_ms 0: call_timeout_ms. The callback comes exactly once, unless
  * runtime_call_forget() gave true. What was sent before the child ended is not sent again. */
-uint64_t runtime_call(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
+uint64_t runtime_call(
+    struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
 bool runtime_call_forget(struct runtime *runtime, uint64_t call);
 
 uint64_t runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_cb *cb, void *payload);
 /* params: {"type":"chatgpt"}, {"type":"apiKey","apiKey":...} or {"type":"chatgptAuthTokens",...}; sent as given, kept nowhere, wiped after. */
 uint64_t runtime_account_login(struct runtime *runtime, struct span params, runtime_reply_cb *cb, void *payload);
-uint64_t runtime_account_login_cancel(struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
+uint64_t runtime_account_login_cancel(
+    struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
 uint64_t runtime_account_logout(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
 uint64_t runtime_account_limits(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
 
@@ -169,16 +172,16 @@ struct runtime_turn_request {
 	/* The runtime's own id of the thread, as an earlier RUNTIME_THREAD gave it; SPAN_NONE: a new thread is started. A thread that the
 	 * child of this generation has not loaded is resumed first. */
 	struct span thread;
-	bool new_if_lost;	     /* when it cannot be resumed: start a new one (lost in RUNTIME_THREAD), else the turn fails with NO_THREAD */
-	struct span thread_params;   /* JSON object, SPAN_NONE: further members of thread/start and thread/resume */
-	struct span turn_params;     /* JSON object, SPAN_NONE: further members of turn/start, as executionHost for agent-runtime-mock */
-	struct span text;	     /* what the person says: bytes, not JSON; what is not UTF-8 in it becomes U+FFFD */
-	struct span input;	     /* JSON array of UserInput instead of text, or SPAN_NONE */
+	bool new_if_lost; /* when it cannot be resumed: start a new one (lost in RUNTIME_THREAD), else the turn fails with NO_THREAD */
+	struct span thread_params; /* JSON object, SPAN_NONE: further members of thread/start and thread/resume */
+	struct span turn_params;   /* JSON object, SPAN_NONE: further members of turn/start, as executionHost for agent-runtime-mock */
+	struct span text;	   /* what the person says: bytes, not JSON; what is not UTF-8 in it becomes U+FFFD */
+	struct span input;	   /* JSON array of UserInput instead of text, or SPAN_NONE */
 	/* Options of turn/start; SPAN_NONE: not sent. They stay with the thread (agent-runtime(7)). */
 	struct span cwd, model, effort, personality; /* text */
 	struct span approval_policy;		     /* text; or JSON when it begins with '{' */
-	struct span sandbox_policy;		     /* JSON; the strings "read-only", "workspace-write" and "danger-full-access" become their objects */
-	int64_t timeout_ms;			     /* of the whole turn; its clock stands while an approval is open; 0: no limit */
+	struct span sandbox_policy; /* JSON; the strings "read-only", "workspace-write" and "danger-full-access" become their objects */
+	int64_t timeout_ms;	    /* of the whole turn; its clock stands while an approval is open; 0: no limit */
 };
 
 enum runtime_event_type {
@@ -190,11 +193,19 @@ enum runtime_event_type {
 	RUNTIME_USAGE,		   /* params.tokenUsage as `item` */
 	RUNTIME_APPROVAL,	   /* approval, kind, item_id: answer it with runtime_approval_answer() */
 	RUNTIME_APPROVAL_RESOLVED, /* approval, how: once for each RUNTIME_APPROVAL, at the latest before RUNTIME_END */
-	RUNTIME_NOTICE,		   /* anything else about the turn: error with willRetry, turn/diff/updated, turn/plan/updated, warning ... */
-	RUNTIME_END,		   /* end: exactly once, the last one */
+	RUNTIME_NOTICE, /* anything else about the turn: error with willRetry, turn/diff/updated, turn/plan/updated, warning ... */
+	RUNTIME_END,	/* end: exactly once, the last one */
 };
 
-enum runtime_delta { RUNTIME_DELTA_MESSAGE, RUNTIME_DELTA_PLAN, RUNTIME_DELTA_REASONING, RUNTIME_DELTA_SUMMARY, RUNTIME_DELTA_COMMAND, RUNTIME_DELTA_FILE, RUNTIME_DELTA_OTHER };
+enum runtime_delta {
+	RUNTIME_DELTA_MESSAGE,
+	RUNTIME_DELTA_PLAN,
+	RUNTIME_DELTA_REASONING,
+	RUNTIME_DELTA_SUMMARY,
+	RUNTIME_DELTA_COMMAND,
+	RUNTIME_DELTA_FILE,
+	RUNTIME_DELTA_OTHER
+};
 
 enum runtime_approval_kind {
 	RUNTIME_APPROVE_COMMAND,     /* item/commandExecution/requestApproval; params: command, cwd, reason ... */
@@ -232,20 +243,20 @@ struct runtime_end {
 
 struct runtime_event {
 	enum runtime_event_type type;
-	uint64_t turn;		/* our number, as runtime_turn_start() gave it */
+	uint64_t turn; /* our number, as runtime_turn_start() gave it */
 	uint64_t generation;
-	const char *method;	/* the message behind it ("item/agentMessage/delta"), "" when it is our own doing */
-	struct span params;	/* its params, JSON as the child wrote it; SPAN_NONE when our own doing */
-	const char *thread;	/* the runtime's thread id, "" while unknown */
-	const char *turn_id;	/* the runtime's turn id, "" while unknown */
-	const char *item_id;	/* "" when it concerns none */
-	const char *item_type;	/* "agentMessage", "commandExecution", "fileChange", "reasoning" ... */
-	struct span item;	/* JSON */
+	const char *method;    /* the message behind it ("item/agentMessage/delta"), "" when it is our own doing */
+	struct span params;    /* its params, JSON as the child wrote it; SPAN_NONE when our own doing */
+	const char *thread;    /* the runtime's thread id, "" while unknown */
+	const char *turn_id;   /* the runtime's turn id, "" while unknown */
+	const char *item_id;   /* "" when it concerns none */
+	const char *item_type; /* "agentMessage", "commandExecution", "fileChange", "reasoning" ... */
+	struct span item;      /* JSON */
 	enum runtime_delta delta;
 	/* Bytes, decoded. Of a DELTA_MESSAGE: with the blank line that parts it from the message before; a message that came without
 	 * deltas gives one with all of it, ahead of its ITEM_COMPLETED. */
 	struct span text;
-	bool started, lost;	/* THREAD: a new thread; although one was asked for */
+	bool started, lost; /* THREAD: a new thread; although one was asked for */
 	uint64_t approval;
 	enum runtime_approval_kind kind;
 	enum runtime_resolved how;

@@ -145,7 +145,8 @@ send_turn(struct turn *turn)
 static enum runtime_fault
 refusal(const struct runtime_reply *reply)
 {
-	if (reply->fault == RUNTIME_FAULT_REFUSED && (strcasestr(reply->message, "authentication required") || strcasestr(reply->message, "not logged in")))
+	if (reply->fault == RUNTIME_FAULT_REFUSED &&
+	    (strcasestr(reply->message, "authentication required") || strcasestr(reply->message, "not logged in")))
 		return RUNTIME_FAULT_AUTH;
 	return reply->fault;
 }
@@ -170,7 +171,8 @@ take_thread(struct turn *turn, struct span result)
 {
 	struct buf id = BUF_INIT;
 	struct span thread;
-	bool found = (jtext_get(result, "thread", &thread) && jtext_get_string(thread, "id", &id)) || jtext_get_string(result, "threadId", &id);
+	bool found = (jtext_get(result, "thread", &thread) && jtext_get_string(thread, "id", &id)) ||
+	    jtext_get_string(result, "threadId", &id);
 
 	found = found && id.len && id.len == strlen(id.s);
 	if (!found)
@@ -282,7 +284,8 @@ on_turn(const struct runtime_reply *reply, void *payload)
 	struct span answer, status;
 
 	turn->call = NULL;
-	if (reply->fault == RUNTIME_FAULT_REFUSED && message_is_lost(reply->message) && !turn->resumed && !turn->stop && turn->state == TURN_STARTING) {
+	if (reply->fault == RUNTIME_FAULT_REFUSED && message_is_lost(reply->message) && !turn->resumed && !turn->stop &&
+	    turn->state == TURN_STARTING) {
 		/* the child has let go of the thread: nothing has happened yet, so it is resumed and asked once more */
 		turn->resumed = true;
 		turn->sent = false;
@@ -299,7 +302,8 @@ on_turn(const struct runtime_reply *reply, void *payload)
 	} else if (reply->fault && reply->fault != RUNTIME_FAULT_TIMEOUT) {
 		turn->sent = false; /* the queue to the child was full */
 		refused(turn, reply);
-	} else if (!reply->fault && jtext_get(reply->result, "turn", &answer) && jtext_get_string(answer, "id", &id) && id.len && id.len == strlen(id.s)) {
+	} else if (!reply->fault && jtext_get(reply->result, "turn", &answer) && jtext_get_string(answer, "id", &id) && id.len &&
+	    id.len == strlen(id.s)) {
 		turn_set_id(turn, id.s);
 		turn_started(turn, "turn/start", reply->result);
 		if (jtext_get(answer, "status", &status) && jtext_type(status) == JTEXT_STRING && !jtext_is_string(status, "inProgress"))

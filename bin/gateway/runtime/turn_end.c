@@ -13,8 +13,12 @@ static void
 speak(struct turn *turn, const struct message *message, const char *item, struct span text, bool first)
 {
 	struct buf piece = BUF_INIT;
-	struct runtime_event event = { .type = RUNTIME_ITEM_DELTA, .method = message->method.s, .params = message->params, .item_id = item,
-		.item_type = "agentMessage", .delta = RUNTIME_DELTA_MESSAGE };
+	struct runtime_event event = { .type = RUNTIME_ITEM_DELTA,
+		.method = message->method.s,
+		.params = message->params,
+		.item_id = item,
+		.item_type = "agentMessage",
+		.delta = RUNTIME_DELTA_MESSAGE };
 	size_t room = RUNTIME_TEXT_MAX - turn->said.len;
 
 	if (first && turn->spoke)
@@ -61,7 +65,9 @@ static void
 take_item(struct turn *turn, const struct message *message, bool done)
 {
 	struct buf id = BUF_INIT, type = BUF_INIT;
-	struct runtime_event event = { .type = done ? RUNTIME_ITEM_COMPLETED : RUNTIME_ITEM_STARTED, .method = message->method.s, .params = message->params };
+	struct runtime_event event = {
+		.type = done ? RUNTIME_ITEM_COMPLETED : RUNTIME_ITEM_STARTED, .method = message->method.s, .params = message->params
+	};
 
 	if (jtext_get(message->params, "item", &event.item) && jtext_type(event.item) == JTEXT_OBJECT) {
 		jtext_get_string(event.item, "id", &id);
@@ -249,8 +255,13 @@ decide(const struct turn *turn, struct runtime_end *end)
 void
 turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const char *method, struct span params)
 {
-	struct runtime_end end = { .outcome = outcome, .rpc_code = turn->rpc_code, .retry_after_ms = turn->retry_after_ms, .sent = turn->sent,
-		.forced = forced, .text = { turn->said.s, turn->said.len }, .text_cut = turn->said_cut };
+	struct runtime_end end = { .outcome = outcome,
+		.rpc_code = turn->rpc_code,
+		.retry_after_ms = turn->retry_after_ms,
+		.sent = turn->sent,
+		.forced = forced,
+		.text = { turn->said.s, turn->said.len },
+		.text_cut = turn->said_cut };
 	struct runtime_event event = { .type = RUNTIME_END, .method = method, .params = params, .end = &end };
 
 	decide(turn, &end);

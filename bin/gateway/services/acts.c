@@ -41,8 +41,7 @@ op_finish(struct op *op, int http, const struct buf *body, const char *error)
 	free(op);
 }
 
-static void
-fail(struct op *op, int http, const char *fmt, ...) PRINTF(3, 4);
+static void fail(struct op *op, int http, const char *fmt, ...) PRINTF(3, 4);
 
 static void
 fail(struct op *op, int http, const char *fmt, ...)
@@ -99,7 +98,9 @@ static void
 check_wasm(const struct services *services, const struct agent *agent, struct buf *why)
 {
 	static const char magic[8] = { 0, 'a', 's', 'm', 1, 0, 0, 0 };
-	enum chat_mode fallback = !strcmp(services->settings.default_mode, "echo") ? CHAT_ECHO : !strcmp(services->settings.default_mode, "disabled") ? CHAT_DISABLED : CHAT_AUTO;
+	enum chat_mode fallback = !strcmp(services->settings.default_mode, "echo") ? CHAT_ECHO
+	    : !strcmp(services->settings.default_mode, "disabled")		   ? CHAT_DISABLED
+										   : CHAT_AUTO;
 	enum chat_mode mode = agent->chat_mode_set ? agent->chat_mode : fallback;
 	char bytes[sizeof magic];
 	int fd;
@@ -400,7 +401,9 @@ begin_remove(struct op *op, const struct agent *agent)
 	step = step_new(service);
 	step->remove = true;
 	/* what a manifest points at is not the gateway's to remove */
-	step_event(step, "service.removed", LEVEL_INFO, op->cleanup ? "{\"cleanupArtifacts\":true,\"artifactRemoved\":false}" : "{\"cleanupArtifacts\":false,\"artifactRemoved\":false}",
+	step_event(step, "service.removed", LEVEL_INFO,
+	    op->cleanup ? "{\"cleanupArtifacts\":true,\"artifactRemoved\":false}"
+			: "{\"cleanupArtifacts\":false,\"artifactRemoved\":false}",
 	    "Service removed: %s", service->id.s);
 	step_run(step, after_remove, op);
 }

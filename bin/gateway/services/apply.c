@@ -54,8 +54,8 @@ services_nobody(int http, const struct buf *body, const char *error, void *paylo
 static bool
 same_origin(const struct agent *a, const struct agent *b)
 {
-	return a->origin == b->origin && !strcmp(a->endpoint.s, b->endpoint.s) && !strcmp(a->auth_ref.s, b->auth_ref.s) && a->remote_timeout_ms == b->remote_timeout_ms &&
-	    a->payload_max == b->payload_max && a->concurrency == b->concurrency;
+	return a->origin == b->origin && !strcmp(a->endpoint.s, b->endpoint.s) && !strcmp(a->auth_ref.s, b->auth_ref.s) &&
+	    a->remote_timeout_ms == b->remote_timeout_ms && a->payload_max == b->payload_max && a->concurrency == b->concurrency;
 }
 
 /* The manifest is stored: it counts from now on. */
@@ -162,7 +162,8 @@ services_apply(struct services *services, struct span manifest, services_done_cb
 		buf_addf(&text, "service is declared in the directory of agents: %s (change its file)", agent->service.s);
 		services_refuse(services, done, payload, 409, text.s);
 	} else if (agent->origin == ORIGIN_COMMAND && !services->settings.apply_commands)
-		services_refuse(services, done, payload, 403, "command origins come from the directory of agents (or start the gateway with --apply-commands)");
+		services_refuse(services, done, payload, 403,
+		    "command origins come from the directory of agents (or start the gateway with --apply-commands)");
 	else if (!old && agents_count(services->settings.agents) >= AGENTS_MAX)
 		services_refuse(services, done, payload, 503, "unable to keep more services");
 	else {

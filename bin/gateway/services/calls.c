@@ -60,7 +60,8 @@ after_opened(bool ok, const struct err *err, void *payload)
 static void
 take_outage(struct service *service, const struct agent *agent, const struct mcp_answer *answer)
 {
-	bool open = breaker_add(&service->breaker, &service->services->breaker, clock_wall_ms(), true) && !service->opened && agent->state.lifecycle == LIFE_RUNNING;
+	bool open = breaker_add(&service->breaker, &service->services->breaker, clock_wall_ms(), true) && !service->opened &&
+	    agent->state.lifecycle == LIFE_RUNNING;
 	struct step *step = step_new(service);
 	struct buf data = BUF_INIT;
 
@@ -140,7 +141,9 @@ struct service_call *
 services_call(struct services *services, const struct services_request *request, services_call_cb *done, void *payload)
 {
 	struct service_call *call = xcalloc(1, sizeof *call);
-	struct mcp_request ask = { .method = "tools/call", .session = request->session, .run = request->run, .timeout_ms = request->timeout_ms };
+	struct mcp_request ask = {
+		.method = "tools/call", .session = request->session, .run = request->run, .timeout_ms = request->timeout_ms
+	};
 	struct buf tool = BUF_INIT, params = BUF_INIT;
 
 	call->services = services;

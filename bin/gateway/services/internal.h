@@ -26,10 +26,10 @@ struct services {
 	struct breaker_settings breaker;
 	bool record;
 	struct service *list;
-	bool forget;		 /* there may be one in the list whose agent is not there */
-	struct retired *retired; /* connections of manifests that were replaced or removed */
-	struct event *sweep;	 /* frees them when they are quiet */
-	struct event *turn;	 /* starts what waits, tells what is known */
+	bool forget;		    /* there may be one in the list whose agent is not there */
+	struct retired *retired;    /* connections of manifests that were replaced or removed */
+	struct event *sweep;	    /* frees them when they are quiet */
+	struct event *turn;	    /* starts what waits, tells what is known */
 	struct service_call *calls; /* all that are not yet told */
 	unsigned loading;
 	struct err load_err;
@@ -42,16 +42,16 @@ struct services {
 struct service {
 	struct services *services;
 	struct buf id;
-	struct mcp *mcp;	    /* NULL: not used yet */
+	struct mcp *mcp; /* NULL: not used yet */
 	struct breaker breaker;
 	int64_t failed_ms[START_FAILURES]; /* failed starts, a ring */
 	unsigned next_failed;
-	bool opened;		    /* the breaker has, and the step that says so is on its way */
-	struct op *op, **last_op;   /* the first one is at work */
+	bool opened;		  /* the breaker has, and the step that says so is on its way */
+	struct op *op, **last_op; /* the first one is at work */
 	size_t n_ops;
-	unsigned calls;		    /* of its tools, not yet told */
+	unsigned calls; /* of its tools, not yet told */
 	struct step *step, **last_step;
-	bool storing;		    /* the first step is with the store */
+	bool storing; /* the first step is with the store */
 	struct service *next;
 };
 

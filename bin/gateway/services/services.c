@@ -113,7 +113,9 @@ service_mcp(struct service *service)
 {
 	const struct services *services = service->services;
 	const struct agent *agent = service_agent(service);
-	struct mcp_settings settings = { .name = service->id.s, .retry_max = (unsigned)services->retry_max, .retry_backoff_ms = services->backoff_ms };
+	struct mcp_settings settings = {
+		.name = service->id.s, .retry_max = (unsigned)services->retry_max, .retry_backoff_ms = services->backoff_ms
+	};
 
 	if (service->mcp)
 		return service->mcp;
@@ -274,7 +276,8 @@ services_load(struct services *services, void (*problem)(const struct err *err, 
 		const struct agent *agent = agents_at(agents, i);
 
 		if (agent->enabled && agent->autostart && agent->state.lifecycle == LIFE_REGISTERED)
-			services_act(services, SERVICES_START, (struct span){ agent->service.s, agent->service.len }, false, services_nobody, NULL);
+			services_act(
+			    services, SERVICES_START, (struct span){ agent->service.s, agent->service.len }, false, services_nobody, NULL);
 	}
 	return true;
 }

@@ -23,9 +23,9 @@ struct service_call;
 struct secrets;
 struct services;
 
-#define SERVICES_OPS_MAX 1000		  /* of one service that wait */
+#define SERVICES_OPS_MAX 1000		      /* of one service that wait */
 #define SERVICES_INTERFACE_MAX (1024u * 1024) /* bytes of what introspection finds */
-#define SERVICES_PAGES_MAX 100		  /* of one list that is introspected */
+#define SERVICES_PAGES_MAX 100		      /* of one list that is introspected */
 
 struct services_settings {
 	const struct secrets *secrets; /* the operator's rules; NULL: the built-in ones only */
@@ -33,14 +33,15 @@ struct services_settings {
 	struct log *log;
 	struct agents *agents;
 	const char *default_mode; /* of chats whose manifest says nothing: "auto", "echo" or "disabled" */
-	bool apply_commands; /* command origins may be applied, not only declared in files */
+	bool apply_commands;	  /* command origins may be applied, not only declared in files */
 };
 
 /* The limits come from the environment (contract section 17). */
 struct services *services_new(const struct services_settings *settings);
 /* Takes up what was stored; waits for the store. A stored manifest that cannot be used is reported and left alone. Then starts what starts by
  * itself. False: the store cannot be read. */
-bool services_load(struct services *services, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err) USE_RESULT;
+bool services_load(
+    struct services *services, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err) USE_RESULT;
 /* Calls that are under way end, refused. */
 void services_stop(struct services *services);
 void services_free(struct services *services); /* accepts NULL */
@@ -53,7 +54,8 @@ typedef void services_done_cb(int http, const struct buf *body, const char *erro
 void services_apply(struct services *services, struct span manifest, services_done_cb *done, void *payload);
 
 enum services_act { SERVICES_START, SERVICES_STOP, SERVICES_RESTART, SERVICES_INTROSPECT, SERVICES_UNQUARANTINE, SERVICES_REMOVE };
-void services_act(struct services *services, enum services_act act, struct span service, bool cleanup, services_done_cb *done, void *payload);
+void services_act(
+    struct services *services, enum services_act act, struct span service, bool cleanup, services_done_cb *done, void *payload);
 
 /* ---- calls of tools */
 
@@ -65,7 +67,8 @@ struct services_request {
 	const char *session, *run;	      /* NULL: none */
 	int64_t timeout_ms;		      /* 0: the service's */
 };
-struct service_call *services_call(struct services *services, const struct services_request *request, services_call_cb *done, void *payload);
+struct service_call *services_call(
+    struct services *services, const struct services_request *request, services_call_cb *done, void *payload);
 void service_call_end(struct service_call *call, const char *why); /* its done() comes as ever, with this reason */
 
 /* Is this kind of event recorded (CLARITY_AUDIT_INCLUDE_LIFECYCLE)? */
@@ -73,8 +76,8 @@ bool services_record(const struct services *services);
 
 /* ---- what services look like (contract section 12), compact */
 
-void service_summary(const struct agent *agent, int64_t now_ms, struct buf *to);   /* an item of GET /api/services */
-void service_record(const struct agent *agent, int64_t now_ms, struct buf *to);    /* {manifest, runtime, interfaceSnapshot?} */
-void service_interface(const struct agent *agent, struct buf *to);		   /* the members of the snapshot, nulls and empty lists without one */
+void service_summary(const struct agent *agent, int64_t now_ms, struct buf *to); /* an item of GET /api/services */
+void service_record(const struct agent *agent, int64_t now_ms, struct buf *to);	 /* {manifest, runtime, interfaceSnapshot?} */
+void service_interface(const struct agent *agent, struct buf *to); /* the members of the snapshot, nulls and empty lists without one */
 
 #endif

@@ -187,7 +187,8 @@ service_load(const struct buf *doc, struct agent **ret, struct err *err)
 {
 	struct span value, manifest;
 
-	if (!jtext_check(doc->s, doc->len, false, &value, err) || !jtext_get(value, "manifest", &manifest) || !agent_parse(manifest.s, manifest.n, "", ret, err))
+	if (!jtext_check(doc->s, doc->len, false, &value, err) || !jtext_get(value, "manifest", &manifest) ||
+	    !agent_parse(manifest.s, manifest.n, "", ret, err))
 		return false;
 	jtext_get_i64(value, "created", &(*ret)->created_ms);
 	jtext_get_i64(value, "updated", &(*ret)->updated_ms);

@@ -23,11 +23,11 @@ struct cache *cache_new(const struct derived_ops *ops);
 void cache_free(struct cache *cache);
 struct cached *cache_get(struct cache *cache, struct span stream); /* NULL: not here; moves it to the front */
 struct cached *cache_put(struct cache *cache, struct span stream, void *row);
-void cache_trim(struct cache *cache);				  /* drops the oldest clean ones beyond CACHE_ROWS */
-void cache_touch(struct cache *cache, struct cached *c);	  /* it has changed and is not yet on disk */
-void cache_forget_dirty(struct cache *cache);			  /* after a rollback */
+void cache_trim(struct cache *cache);			 /* drops the oldest clean ones beyond CACHE_ROWS */
+void cache_touch(struct cache *cache, struct cached *c); /* it has changed and is not yet on disk */
+void cache_forget_dirty(struct cache *cache);		 /* after a rollback */
 bool cache_each_dirty(struct cache *cache, bool (*cb)(struct cached *, void *), void *payload);
-void cache_clean(struct cache *cache);				  /* after a commit */
+void cache_clean(struct cache *cache); /* after a commit */
 
 /* sqlite.c - the database; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk or an I/O error). */
 struct sqlite;
@@ -39,7 +39,8 @@ bool sqlite_commit(struct sqlite *db, struct err *err) USE_RESULT;
 void sqlite_rollback(struct sqlite *db);
 bool sqlite_in_transaction(const struct sqlite *db);
 bool sqlite_insert_event(struct sqlite *db, const struct entry *event, struct err *err) USE_RESULT;
-bool sqlite_write_row(struct sqlite *db, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
+bool sqlite_write_row(
+    struct sqlite *db, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
 /* *ret_found tells whether there is one; doc is appended */
 bool sqlite_read_row(struct sqlite *db, struct span stream, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
 typedef bool sqlite_row_cb(struct span stream, struct span doc, void *payload);
@@ -48,7 +49,8 @@ bool sqlite_write_doc(struct sqlite *db, struct span key, struct span doc, struc
 bool sqlite_has_doc(struct sqlite *db, struct span key, bool *ret_found, struct err *err) USE_RESULT;
 bool sqlite_list_docs(struct sqlite *db, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool sqlite_read_page(struct sqlite *db, struct page *page) USE_RESULT;
-bool sqlite_read_key(struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
+bool sqlite_read_key(
+    struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
 bool sqlite_insert_key(struct sqlite *db, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;
 bool sqlite_forget_keys(struct sqlite *db, int64_t before, struct err *err) USE_RESULT;
 struct sqlite3 *sqlite_handle(struct sqlite *db);

@@ -20,37 +20,37 @@
 
 /* What brings a file of version i to the next one; 0 is an empty file. */
 static const char *const migrations[] = {
-    "CREATE TABLE events(seq INTEGER PRIMARY KEY, stream TEXT, kind TEXT NOT NULL, turn TEXT, level INTEGER NOT NULL,"
-    " message TEXT NOT NULL, service TEXT, data BLOB, at INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX events_stream ON events(stream, seq) WHERE stream IS NOT NULL;"
-    "CREATE TABLE streams(id INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, updated INTEGER NOT NULL, status TEXT NOT NULL,"
-    " open INTEGER NOT NULL, doc BLOB NOT NULL) STRICT;"
-    "CREATE INDEX streams_updated ON streams(updated DESC, id);"
-    "CREATE INDEX streams_open ON streams(id) WHERE open <> 0;"
-    "CREATE TABLE keys(key TEXT PRIMARY KEY, print INTEGER NOT NULL, answer BLOB, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX keys_at ON keys(at);",
+	"CREATE TABLE events(seq INTEGER PRIMARY KEY, stream TEXT, kind TEXT NOT NULL, turn TEXT, level INTEGER NOT NULL,"
+	" message TEXT NOT NULL, service TEXT, data BLOB, at INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX events_stream ON events(stream, seq) WHERE stream IS NOT NULL;"
+	"CREATE TABLE streams(id INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, updated INTEGER NOT NULL, status TEXT NOT NULL,"
+	" open INTEGER NOT NULL, doc BLOB NOT NULL) STRICT;"
+	"CREATE INDEX streams_updated ON streams(updated DESC, id);"
+	"CREATE INDEX streams_open ON streams(id) WHERE open <> 0;"
+	"CREATE TABLE keys(key TEXT PRIMARY KEY, print INTEGER NOT NULL, answer BLOB, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX keys_at ON keys(at);",
 
-    "CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;"
-    "CREATE INDEX events_service ON events(service, seq) WHERE service IS NOT NULL;",
+	"CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;"
+	"CREATE INDEX events_service ON events(service, seq) WHERE service IS NOT NULL;",
 
-    /* One turn in progress per thread is the store's promise: turns_one. */
-    "ALTER TABLE events ADD COLUMN thread TEXT;"
-    "CREATE INDEX events_thread ON events(thread, seq) WHERE thread IS NOT NULL;"
-    "CREATE TABLE threads(id INTEGER PRIMARY KEY, thread TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
-    " status TEXT NOT NULL, title TEXT, archived INTEGER NOT NULL, native TEXT, rules TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
-    " switched INTEGER, session INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX threads_updated ON threads(workspace, updated DESC, id DESC);"
-    "CREATE TABLE turns(id INTEGER PRIMARY KEY, turn TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, status TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
-    " input TEXT NOT NULL, output TEXT, error TEXT, parent TEXT, source TEXT, request TEXT, user_message TEXT, assistant_message TEXT,"
-    " started INTEGER NOT NULL, completed INTEGER,"
-    " CHECK((status = 'inProgress') = (completed IS NULL))) STRICT;"
-    "CREATE UNIQUE INDEX turns_one ON turns(thread) WHERE status = 'inProgress';"
-    "CREATE UNIQUE INDEX turns_request ON turns(thread, request) WHERE request IS NOT NULL;"
-    "CREATE INDEX turns_thread ON turns(thread, id);"
-    "CREATE TABLE approvals(id INTEGER PRIMARY KEY, approval TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, turn TEXT NOT NULL, status TEXT NOT NULL,"
-    " doc TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX approvals_open ON approvals(thread, id) WHERE status = 'pending';"
-    "CREATE INDEX approvals_thread ON approvals(thread, id);",
+	/* One turn in progress per thread is the store's promise: turns_one. */
+	"ALTER TABLE events ADD COLUMN thread TEXT;"
+	"CREATE INDEX events_thread ON events(thread, seq) WHERE thread IS NOT NULL;"
+	"CREATE TABLE threads(id INTEGER PRIMARY KEY, thread TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
+	" status TEXT NOT NULL, title TEXT, archived INTEGER NOT NULL, native TEXT, rules TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+	" switched INTEGER, session INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX threads_updated ON threads(workspace, updated DESC, id DESC);"
+	"CREATE TABLE turns(id INTEGER PRIMARY KEY, turn TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, status TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
+	" input TEXT NOT NULL, output TEXT, error TEXT, parent TEXT, source TEXT, request TEXT, user_message TEXT, assistant_message TEXT,"
+	" started INTEGER NOT NULL, completed INTEGER,"
+	" CHECK((status = 'inProgress') = (completed IS NULL))) STRICT;"
+	"CREATE UNIQUE INDEX turns_one ON turns(thread) WHERE status = 'inProgress';"
+	"CREATE UNIQUE INDEX turns_request ON turns(thread, request) WHERE request IS NOT NULL;"
+	"CREATE INDEX turns_thread ON turns(thread, id);"
+	"CREATE TABLE approvals(id INTEGER PRIMARY KEY, approval TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, turn TEXT NOT NULL, status TEXT NOT NULL,"
+	" doc TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX approvals_open ON approvals(thread, id) WHERE status = 'pending';"
+	"CREATE INDEX approvals_thread ON approvals(thread, id);",
 };
 
 enum statement {
@@ -90,19 +90,24 @@ static const char *const texts[] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-	[WRITE_ROW] = "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
-		      " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
+	[WRITE_ROW] =
+	    "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
+	    " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
 	[READ_ROW] = "SELECT doc FROM streams WHERE stream=?1",
 	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
 	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 ORDER BY id LIMIT ?1",
 	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
+			  " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE
+			     " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE
+			      " ORDER BY seq DESC LIMIT ?2",
 	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE
+			     " ORDER BY seq DESC LIMIT ?2",
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
 	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
@@ -200,7 +205,8 @@ read_version(sqlite3 *db, const char *file, int *ret, struct err *err)
 		err_set(err, STATUS_CONFIG, "unable to use the store '%s': %s", file, sqlite3_errmsg(db));
 	sqlite3_finalize(statement);
 	if (ok && *ret > SCHEMA_VERSION)
-		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': a newer version wrote it (schema %d, this one knows %d)", file, *ret, SCHEMA_VERSION);
+		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': a newer version wrote it (schema %d, this one knows %d)",
+		    file, *ret, SCHEMA_VERSION);
 	return ok;
 }
 
@@ -214,7 +220,9 @@ set_up(sqlite3 *db, const char *file, struct err *err)
 	sqlite3_busy_timeout(db, BUSY_MS);
 	if (!read_version(db, file, &version, err))
 		return false;
-	if (!exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY", file, err))
+	if (!exec(db,
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY",
+		file, err))
 		return false;
 	if (version == SCHEMA_VERSION)
 		return true;
@@ -456,7 +464,8 @@ reverse(struct entry **events, size_t n)
 bool
 sqlite_read_page(struct sqlite *s, struct page *page)
 {
-	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST }, { PAGE_SERVICE, PAGE_SERVICE_LAST }, { PAGE_THREAD, PAGE_THREAD_LAST } };
+	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST },
+		{ PAGE_SERVICE, PAGE_SERVICE_LAST }, { PAGE_THREAD, PAGE_THREAD_LAST } };
 	enum statement which = statements[page->thread ? 3 : page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
 	sqlite3_stmt *statement = get(s, which);
 	struct buf above = BUF_INIT;
@@ -478,7 +487,9 @@ sqlite_read_page(struct sqlite *s, struct page *page)
 	else if (page->service.len)
 		bind(statement, 5, (struct span){ page->service.s, page->service.len });
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct entry like = { .seq = sqlite3_column_int64(statement, 0), .level = (enum level)sqlite3_column_int(statement, 4), .at_ms = sqlite3_column_int64(statement, 8) };
+		struct entry like = { .seq = sqlite3_column_int64(statement, 0),
+			.level = (enum level)sqlite3_column_int(statement, 4),
+			.at_ms = sqlite3_column_int64(statement, 8) };
 
 		if (page->n_events == (size_t)page->limit || (!page->last && page->n_events && bytes > STORE_PAGE_BYTES)) {
 			page->more = true;

@@ -131,8 +131,8 @@ write_row(struct cached *c, void *payload)
 	bool ok;
 
 	store->ops->save(c->row, &doc);
-	ok = sqlite_write_row(store->db, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row), store->ops->status(c->row),
-	    store->ops->open(c->row), (struct span){ doc.s, doc.len }, &store->err);
+	ok = sqlite_write_row(store->db, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row),
+	    store->ops->status(c->row), store->ops->open(c->row), (struct span){ doc.s, doc.len }, &store->err);
 	buf_release(&doc);
 	return ok;
 }
@@ -150,7 +150,8 @@ change_row(const struct change_context *context)
 {
 	struct cached *c = NULL;
 
-	if (!context->change->stream.len || !find_row(context->store, (struct span){ context->change->stream.s, context->change->stream.len }, &c, &context->store->err))
+	if (!context->change->stream.len ||
+	    !find_row(context->store, (struct span){ context->change->stream.s, context->change->stream.len }, &c, &context->store->err))
 		return NULL;
 	return c ? c->row : NULL;
 }
@@ -209,7 +210,8 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 }
 
 int64_t
-change_emit_thread(struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload)
+change_emit_thread(
+    struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload)
 {
 	struct entry like = { .thread = true, .stream = thread, .kind = method, .turn = turn, .service = by, .data = payload };
 
@@ -670,7 +672,8 @@ take_lock(struct store *store, const char *file, struct err *err)
 		err_errno(err, STATUS_CONFIG, "unable to create '%s'", path.s);
 	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (buf_read_fd(&holder, store->lock_fd, 64, path.s, err) && holder.len)
-			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it (process %.*s)", file, (int)strcspn(holder.s, "\n"), holder.s);
+			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it (process %.*s)", file,
+			    (int)strcspn(holder.s, "\n"), holder.s);
 		else
 			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it", file);
 	} else {

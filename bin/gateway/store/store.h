@@ -23,28 +23,28 @@
 struct secrets;
 struct store;
 
-#define STORE_QUEUE_MAX 65536	/* operations waiting; beyond it a change fails with STATUS_RETRY */
-#define STORE_PAGE_MAX 500	/* rows of one page */
+#define STORE_QUEUE_MAX 65536		    /* operations waiting; beyond it a change fails with STATUS_RETRY */
+#define STORE_PAGE_MAX 500		    /* rows of one page */
 #define STORE_PAGE_BYTES (4u * 1024 * 1024) /* payload bytes after which a page ends early (it has at least one row) */
-#define STORE_KEY_DAYS 7	/* how long idempotency keys are remembered */
+#define STORE_KEY_DAYS 7		    /* how long idempotency keys are remembered */
 
 enum level { LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
 /* One event of the log (libevent has the name struct event), never changed after its commit. Reference-counted: created on the store's thread, from its delivery on used on the
  * loop thread only. Spans point into the event itself; SPAN_NONE is "absent". */
 struct entry {
-	int64_t seq;	/* from 1, +1 per event over everything */
-	int64_t at_ms;	/* wall clock; never goes back from one seq to the next */
+	int64_t seq;   /* from 1, +1 per event over everything */
+	int64_t at_ms; /* wall clock; never goes back from one seq to the next */
 	enum level level;
-	struct span stream;  /* run or thread id */
-	bool thread;	     /* the stream is a thread: its events fold into no row, and only readers of that thread see them */
+	struct span stream; /* run or thread id */
+	bool thread;	    /* the stream is a thread: its events fold into no row, and only readers of that thread see them */
 	struct span kind;
-	struct span turn;    /* internal grouping: for chat, seq of the message that is being answered (decimal) */
+	struct span turn; /* internal grouping: for chat, seq of the message that is being answered (decimal) */
 	struct span message;
 	struct span service;
-	struct span data;    /* compact JSON object */
+	struct span data; /* compact JSON object */
 	unsigned refs;
-	void *frame;	      /* cache of whoever streams it (loop thread); freed by frame_free */
+	void *frame; /* cache of whoever streams it (loop thread); freed by frame_free */
 	void (*frame_free)(void *frame);
 };
 struct entry *entry_ref(struct entry *event);
@@ -54,13 +54,13 @@ void entry_unref(struct entry *event); /* accepts NULL */
  * belongs to log/; the store keeps them. */
 struct derived_ops {
 	void *(*fresh)(struct span stream);
-	void *(*load)(struct span stream, struct span doc);	/* NULL when doc is not understood: the row is folded again from the events */
+	void *(*load)(struct span stream, struct span doc); /* NULL when doc is not understood: the row is folded again from the events */
 	void (*fold)(void *row, const struct entry *event);
 	void (*save)(const void *row, struct buf *doc);
 	/* for the columns that lists select by; each may be "" */
 	const char *(*status)(const void *row);
 	int64_t (*updated)(const void *row);
-	bool (*open)(const void *row);				/* work was accepted and is not finished (rows.open_only) */
+	bool (*open)(const void *row); /* work was accepted and is not finished (rows.open_only) */
 	void (*free)(void *row);
 };
 
@@ -68,19 +68,19 @@ struct derived_ops {
 
 enum change_result {
 	CHANGE_DONE,
-	CHANGE_REFUSED,	    /* apply said no; nothing stored; change->err says why */
-	CHANGE_REPLAYED,    /* the key was used for this very request before: answer is the first answer */
-	CHANGE_KEY_REUSED,  /* the key was used for another request */
-	CHANGE_FAILED,	    /* could not be stored: change->err, STATUS_RETRY or STATUS_IO */
+	CHANGE_REFUSED,	   /* apply said no; nothing stored; change->err says why */
+	CHANGE_REPLAYED,   /* the key was used for this very request before: answer is the first answer */
+	CHANGE_KEY_REUSED, /* the key was used for another request */
+	CHANGE_FAILED,	   /* could not be stored: change->err, STATUS_RETRY or STATUS_IO */
 };
 
 struct change_context; /* what apply works with */
 
 struct change {
 	/* set by the caller, who owns the change until done() runs */
-	struct buf stream;   /* id of the stream whose row apply sees; empty: none */
-	struct buf key;	     /* idempotency key with its scope, empty: none */
-	uint64_t print;	     /* fingerprint of the request, compared when the key is known */
+	struct buf stream; /* id of the stream whose row apply sees; empty: none */
+	struct buf key;	   /* idempotency key with its scope, empty: none */
+	uint64_t print;	   /* fingerprint of the request, compared when the key is known */
 	/* On the store's thread, inside the transaction. Pure: reads row (NULL when the stream is unknown), emits events, may
 	 * fill change->answer. False: refused, with change->err filled; it must not have emitted anything by then. */
 	bool (*apply)(struct change *change, const void *row, struct change_context *context);
@@ -90,7 +90,7 @@ struct change {
 	/* results */
 	enum change_result result;
 	struct err err;
-	struct buf answer;   /* kept with the key */
+	struct buf answer;     /* kept with the key */
 	struct entry **events; /* those emitted, committed; owned by the store until done() returns; take references */
 	size_t n_events;
 	/* log/ puts itself between the store and done() */
@@ -105,8 +105,8 @@ void change_free(struct change *change);
  * is not SPAN_NONE, or to none when that is STREAM_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
 #define STREAM_NONE ((struct span){ "", 0 })
 int64_t change_now_ms(const struct change_context *context);
-int64_t change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn, struct span message,
-    struct span service, struct span data);
+int64_t change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn,
+    struct span message, struct span service, struct span data);
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
 /* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
 void change_put(struct change_context *context, struct span key, struct span doc);
@@ -116,28 +116,28 @@ bool change_has(struct change_context *context, struct span key); /* is there a 
 
 struct page {
 	/* set by the caller */
-	struct buf stream;     /* empty: all runs */
-	bool thread;	       /* the stream is a thread */
-	struct buf service;    /* with an empty stream: only events of this service */
-	const char *prefix;    /* only kinds that start so ("agent."), NULL: all; static storage */
-	int64_t after;	       /* exclusive; ascending from there ... */
-	int limit;	       /* 1..STORE_PAGE_MAX, or up to 2000 for `last` */
-	bool last;	       /* ... or the newest `limit` ones, still ascending */
+	struct buf stream;  /* empty: all runs */
+	bool thread;	    /* the stream is a thread */
+	struct buf service; /* with an empty stream: only events of this service */
+	const char *prefix; /* only kinds that start so ("agent."), NULL: all; static storage */
+	int64_t after;	    /* exclusive; ascending from there ... */
+	int limit;	    /* 1..STORE_PAGE_MAX, or up to 2000 for `last` */
+	bool last;	    /* ... or the newest `limit` ones, still ascending */
 	void (*done)(struct page *page);
 	void *payload;
 	/* results */
 	struct entry **events; /* as in a change */
 	size_t n_events;
-	bool more;	       /* there are further rows after the last one of this page */
-	int64_t last_seq;      /* seq of the newest event in the whole store at that moment */
-	struct err err;	       /* status OK unless the read failed */
+	bool more;	  /* there are further rows after the last one of this page */
+	int64_t last_seq; /* seq of the newest event in the whole store at that moment */
+	struct err err;	  /* status OK unless the read failed */
 };
 struct page *page_new(void (*done)(struct page *page), void *payload);
 void page_free(struct page *page);
 
 struct rows {
 	/* set by the caller */
-	struct buf stream;     /* one row; empty: a list, newest change first */
+	struct buf stream; /* one row; empty: a list, newest change first */
 	int limit;
 	bool open_only;
 	void (*done)(struct rows *rows);
@@ -153,13 +153,13 @@ void rows_free(struct rows *rows, const struct derived_ops *ops);
 /* Documents whose keys begin with prefix, in the order in which the keys were first put. */
 struct docs {
 	/* set by the caller */
-	const char *prefix;    /* not empty; static storage */
+	const char *prefix; /* not empty; static storage */
 	void (*done)(struct docs *docs);
 	void *payload;
 	/* results */
 	struct doc {
 		struct buf key, text;
-	} *list;
+	} * list;
 	size_t n;
 	struct err err;
 };
@@ -188,9 +188,9 @@ void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
 
-int store_fd(const struct store *store);	  /* readable when results wait */
-void store_dispatch(struct store *store);	  /* runs done() of everything that is finished, in order */
+int store_fd(const struct store *store);	   /* readable when results wait */
+void store_dispatch(struct store *store);	   /* runs done() of everything that is finished, in order */
 int64_t store_last_seq(const struct store *store); /* as of the last dispatch */
-size_t store_queued(const struct store *store);	  /* operations not yet dispatched */
+size_t store_queued(const struct store *store);	   /* operations not yet dispatched */
 
 #endif

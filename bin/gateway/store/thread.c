@@ -11,11 +11,15 @@
 #include "store/thread.h"
 #include "xalloc.h"
 
-static const char *const statuses[] = { [THREAD_IDLE] = "idle", [THREAD_IN_PROGRESS] = "inProgress", [THREAD_COMPLETED] = "completed",
-	[THREAD_INTERRUPTED] = "interrupted", [THREAD_ERROR] = "error" };
+static const char *const statuses[] = { [THREAD_IDLE] = "idle",
+	[THREAD_IN_PROGRESS] = "inProgress",
+	[THREAD_COMPLETED] = "completed",
+	[THREAD_INTERRUPTED] = "interrupted",
+	[THREAD_ERROR] = "error" };
 static const char *const modes[] = { [THREAD_CLOUD] = "cloud", [THREAD_LOCAL] = "local" };
 static const char *const hosts[] = { [THREAD_DYNAMIC_SESSIONS] = "dynamic_sessions", [THREAD_DESKTOP_LOCAL] = "desktop_local" };
-_Static_assert(ARRAY_LEN(statuses) == THREAD_STATUS_COUNT && ARRAY_LEN(modes) == THREAD_MODE_COUNT && ARRAY_LEN(hosts) == THREAD_HOST_COUNT, "a word for each");
+_Static_assert(ARRAY_LEN(statuses) == THREAD_STATUS_COUNT && ARRAY_LEN(modes) == THREAD_MODE_COUNT && ARRAY_LEN(hosts) == THREAD_HOST_COUNT,
+    "a word for each");
 
 const char *
 thread_status_text(enum thread_status status)
@@ -56,29 +60,34 @@ enum statement {
 };
 
 #define THREAD_COLUMNS "thread, workspace, title, native, rules, status, mode, host, archived, created, updated, switched, session"
-#define TURN_COLUMNS \
+#define TURN_COLUMNS                                                                                                                       \
 	"turn, thread, input, output, error, parent, source, request, user_message, assistant_message, status, mode, host, started, completed"
 #define APPROVAL_COLUMNS "approval, thread, turn, doc, status, created"
 
 static const char *const texts[] = {
 	[THREAD_GET] = "SELECT " THREAD_COLUMNS " FROM threads WHERE thread=?1",
-	[THREAD_PUT] = "INSERT INTO threads(" THREAD_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT(thread) DO UPDATE SET"
-		       " title=excluded.title, native=excluded.native, rules=excluded.rules, status=excluded.status, mode=excluded.mode, host=excluded.host,"
-		       " archived=excluded.archived, updated=excluded.updated, switched=excluded.switched, session=excluded.session",
+	[THREAD_PUT] =
+	    "INSERT INTO threads(" THREAD_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT(thread) DO UPDATE SET"
+	    " title=excluded.title, native=excluded.native, rules=excluded.rules, status=excluded.status, mode=excluded.mode, host=excluded.host,"
+	    " archived=excluded.archived, updated=excluded.updated, switched=excluded.switched, session=excluded.session",
 	[THREAD_DROP] = "DELETE FROM threads WHERE thread=?1",
 	[THREAD_DROP_TURNS] = "DELETE FROM turns WHERE thread=?1",
 	[THREAD_DROP_APPROVALS] = "DELETE FROM approvals WHERE thread=?1",
-	[THREAD_LIST] = "SELECT " THREAD_COLUMNS " FROM threads WHERE workspace=?1 AND (?2=2 OR archived=?2) ORDER BY updated DESC, id DESC LIMIT ?3",
+	[THREAD_LIST] = "SELECT " THREAD_COLUMNS
+			" FROM threads WHERE workspace=?1 AND (?2=2 OR archived=?2) ORDER BY updated DESC, id DESC LIMIT ?3",
 	[TURN_GET] = "SELECT " TURN_COLUMNS " FROM turns WHERE turn=?1",
 	[TURN_BY_REQUEST] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND request=?2",
 	[TURN_OPEN] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND status='inProgress'",
 	[TURN_OPEN_ANY] = "SELECT " TURN_COLUMNS " FROM turns WHERE status='inProgress' LIMIT 1",
-	[TURN_ADD] = "INSERT INTO turns(" TURN_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
-	[TURN_END] = "UPDATE turns SET status=?2, output=?3, error=?4, assistant_message=?5, completed=?6 WHERE turn=?1 AND status='inProgress'",
+	[TURN_ADD] = "INSERT INTO turns(" TURN_COLUMNS
+		     ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
+	[TURN_END] =
+	    "UPDATE turns SET status=?2, output=?3, error=?4, assistant_message=?5, completed=?6 WHERE turn=?1 AND status='inProgress'",
 	[APPROVAL_GET] = "SELECT " APPROVAL_COLUMNS " FROM approvals WHERE approval=?1",
 	[APPROVAL_ADD] = "INSERT INTO approvals(" APPROVAL_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6)",
 	[APPROVAL_END] = "UPDATE approvals SET status='resolved', doc=?2 WHERE approval=?1 AND status='pending'",
-	[APPROVAL_LIST] = "SELECT " APPROVAL_COLUMNS " FROM approvals WHERE thread=?1 AND (?2 IS NULL OR turn=?2) AND (?3=0 OR status='pending') ORDER BY id LIMIT ?4",
+	[APPROVAL_LIST] = "SELECT " APPROVAL_COLUMNS
+			  " FROM approvals WHERE thread=?1 AND (?2 IS NULL OR turn=?2) AND (?3=0 OR status='pending') ORDER BY id LIMIT ?4",
 };
 _Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
 
@@ -129,8 +138,17 @@ thread_release(struct thread *thread)
 void
 turn_init(struct turn *turn)
 {
-	*turn = (struct turn){ .id = BUF_INIT, .thread = BUF_INIT, .input = BUF_INIT, .output = BUF_INIT, .error = BUF_INIT, .parent = BUF_INIT,
-		.source = BUF_INIT, .request = BUF_INIT, .user_message = BUF_INIT, .assistant_message = BUF_INIT, .status = THREAD_IN_PROGRESS };
+	*turn = (struct turn){ .id = BUF_INIT,
+		.thread = BUF_INIT,
+		.input = BUF_INIT,
+		.output = BUF_INIT,
+		.error = BUF_INIT,
+		.parent = BUF_INIT,
+		.source = BUF_INIT,
+		.request = BUF_INIT,
+		.user_message = BUF_INIT,
+		.assistant_message = BUF_INIT,
+		.status = THREAD_IN_PROGRESS };
 }
 
 void
@@ -359,7 +377,8 @@ change_thread_drop(struct change_context *context, struct span id)
 }
 
 void
-change_thread_list(struct change_context *context, struct span workspace, enum thread_state state, int limit, thread_each_cb *cb, void *payload)
+change_thread_list(
+    struct change_context *context, struct span workspace, enum thread_state state, int limit, thread_each_cb *cb, void *payload)
 {
 	sqlite3_stmt *statement = get(context, THREAD_LIST);
 	struct thread thread;
@@ -554,7 +573,8 @@ change_approval_end(struct change_context *context, struct span id, struct span 
 }
 
 void
-change_approval_list(struct change_context *context, struct span thread, struct span turn, bool pending, int limit, approval_each_cb *cb, void *payload)
+change_approval_list(
+    struct change_context *context, struct span thread, struct span turn, bool pending, int limit, approval_each_cb *cb, void *payload)
 {
 	sqlite3_stmt *statement = get(context, APPROVAL_LIST);
 	struct approval approval;

@@ -30,16 +30,16 @@ struct thread {
 	enum thread_mode mode;
 	enum thread_host host;
 	bool archived;
-	bool session;	   /* it has been a cloud thread: it has a session identifier */
+	bool session;				     /* it has been a cloud thread: it has a session identifier */
 	int64_t created_ms, updated_ms, switched_ms; /* switched 0: never */
 };
 
 struct turn {
 	struct buf id, thread;
 	struct buf input, output;
-	struct buf error;	    /* JSON object, "": none */
-	struct buf parent, source;  /* turns, "": none */
-	struct buf request;	    /* clientRequestId, "": none */
+	struct buf error;			    /* JSON object, "": none */
+	struct buf parent, source;		    /* turns, "": none */
+	struct buf request;			    /* clientRequestId, "": none */
 	struct buf user_message, assistant_message; /* ids of messages, "": none */
 	bool has_output;
 	enum thread_status status; /* never THREAD_IDLE */
@@ -63,7 +63,8 @@ void approval_init(struct approval *approval);
 void approval_release(struct approval *approval);
 
 /* An event of a thread; turn SPAN_NONE: of none; by: the user who sent it, SPAN_NONE: the gateway's own word; payload: compact JSON. Its cursor. */
-int64_t change_emit_thread(struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload);
+int64_t change_emit_thread(
+    struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload);
 
 /* Those that fill *ret expect it initialised and empty. */
 bool change_thread_get(struct change_context *context, struct span id, struct thread *ret) USE_RESULT;
@@ -71,19 +72,24 @@ void change_thread_put(struct change_context *context, const struct thread *thre
 void change_thread_drop(struct change_context *context, struct span id);	     /* its turns and approvals too; events stay */
 enum thread_state { THREAD_REGULAR, THREAD_ARCHIVED, THREAD_ALL };
 typedef void thread_each_cb(const struct thread *thread, void *payload);
-void change_thread_list(struct change_context *context, struct span workspace, enum thread_state state, int limit, thread_each_cb *cb, void *payload); /* newest change first */
+void change_thread_list(struct change_context *context, struct span workspace, enum thread_state state, int limit, thread_each_cb *cb,
+    void *payload); /* newest change first */
 
 bool change_turn_get(struct change_context *context, struct span id, struct turn *ret) USE_RESULT;
 bool change_turn_by_request(struct change_context *context, struct span thread, struct span request, struct turn *ret) USE_RESULT;
-bool change_turn_open(struct change_context *context, struct span thread, struct turn *ret) USE_RESULT; /* the one in progress; thread SPAN_NONE: any */
-bool change_turn_add(struct change_context *context, struct turn *turn) USE_RESULT; /* false: the thread has one in progress, or one with this request; nothing is stored */
-bool change_turn_end(struct change_context *context, struct turn *turn) USE_RESULT; /* status, output, error, assistant_message; false: it was not in progress */
+bool change_turn_open(
+    struct change_context *context, struct span thread, struct turn *ret) USE_RESULT; /* the one in progress; thread SPAN_NONE: any */
+bool change_turn_add(struct change_context *context,
+    struct turn *turn) USE_RESULT; /* false: the thread has one in progress, or one with this request; nothing is stored */
+bool change_turn_end(struct change_context *context,
+    struct turn *turn) USE_RESULT; /* status, output, error, assistant_message; false: it was not in progress */
 
 bool change_approval_get(struct change_context *context, struct span id, struct approval *ret) USE_RESULT;
 void change_approval_add(struct change_context *context, const struct approval *approval);
 bool change_approval_end(struct change_context *context, struct span id, struct span doc) USE_RESULT; /* false: it was not pending */
 typedef void approval_each_cb(const struct approval *approval, void *payload);
 /* Oldest first; turn SPAN_NONE: all of the thread. */
-void change_approval_list(struct change_context *context, struct span thread, struct span turn, bool pending, int limit, approval_each_cb *cb, void *payload);
+void change_approval_list(
+    struct change_context *context, struct span thread, struct span turn, bool pending, int limit, approval_each_cb *cb, void *payload);
 
 #endif

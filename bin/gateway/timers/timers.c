@@ -14,7 +14,7 @@
 #include "timers/timers.h"
 #include "xalloc.h"
 
-#define LOOK_MS 500  /* how often the agents are looked at: what is applied, started or stopped is noticed then */
+#define LOOK_MS 500 /* how often the agents are looked at: what is applied, started or stopped is noticed then */
 #define BUCKETS 1024
 #define DOC_PREFIX "timer "
 
@@ -28,9 +28,9 @@ struct timer {
 	bool active;		    /* its service runs; else it is only remembered from the store */
 	bool storing;		    /* a firing is on its way into the store */
 	bool serial;
-	unsigned running;	    /* runs whose handlers are at work */
-	unsigned long seen;	    /* the look that saw it last */
-	bool dead;		    /* out of the table; lives as long as something is under way */
+	unsigned running;   /* runs whose handlers are at work */
+	unsigned long seen; /* the look that saw it last */
+	bool dead;	    /* out of the table; lives as long as something is under way */
 	struct timer *next;
 };
 
@@ -64,7 +64,8 @@ find(struct timers *timers, struct span service, struct span id)
 	for (i = 0; i < id.n; i++)
 		h = (h ^ (unsigned char)id.s[i]) * UINT64_C(1099511628211);
 	for (at = &timers->table[h % BUCKETS]; *at; at = &(*at)->next)
-		if ((*at)->service.len == service.n && (*at)->id.len == id.n && !memcmp((*at)->service.s, service.s, service.n) && !memcmp((*at)->id.s, id.s, id.n))
+		if ((*at)->service.len == service.n && (*at)->id.len == id.n && !memcmp((*at)->service.s, service.s, service.n) &&
+		    !memcmp((*at)->id.s, id.s, id.n))
 			break;
 	return at;
 }
@@ -98,7 +99,8 @@ timer_add(struct timers *timers, struct span service, struct span id, struct spa
 
 	if (timers->n == TIMERS_MAX) {
 		if (!timers->said_full)
-			timers->settings.problem("unable to fire more than 10000 schedules: the further ones do not fire", timers->settings.payload);
+			timers->settings.problem(
+			    "unable to fire more than 10000 schedules: the further ones do not fire", timers->settings.payload);
 		timers->said_full = true;
 		return NULL;
 	}
@@ -199,9 +201,10 @@ load_one(struct timers *timers, const struct doc *doc)
 	int64_t next;
 	size_t pos = 0;
 
-	if (jtext_check(key.s, key.n, false, &key, NULL) && jtext_type(key) == JTEXT_ARRAY && jtext_each(key, &pos, NULL, &value) && jtext_string(value, &service) &&
-	    jtext_each(key, &pos, NULL, &value) && jtext_string(value, &id) && jtext_check(doc->text.s, doc->text.len, false, &text, NULL) &&
-	    jtext_get_string(text, "expr", &expr) && jtext_get_i64(text, "next", &next) && !*find(timers, span(&service), span(&id))) {
+	if (jtext_check(key.s, key.n, false, &key, NULL) && jtext_type(key) == JTEXT_ARRAY && jtext_each(key, &pos, NULL, &value) &&
+	    jtext_string(value, &service) && jtext_each(key, &pos, NULL, &value) && jtext_string(value, &id) &&
+	    jtext_check(doc->text.s, doc->text.len, false, &text, NULL) && jtext_get_string(text, "expr", &expr) &&
+	    jtext_get_i64(text, "next", &next) && !*find(timers, span(&service), span(&id))) {
 		timer = timer_add(timers, span(&service), span(&id), span(&expr));
 		if (timer)
 			timer->next_ms = next;
@@ -248,7 +251,11 @@ static const struct chat_firing_events firing_events = { .fired = on_fired, .end
 static void
 fire(struct timer *timer, const struct agent *agent, int64_t now)
 {
-	struct chat_firing firing = { .agent = agent, .tool = agent_timer_tool(agent), .schedule = span(&timer->id), .expr = span(&timer->expr), .fired_ms = now,
+	struct chat_firing firing = { .agent = agent,
+		.tool = agent_timer_tool(agent),
+		.schedule = span(&timer->id),
+		.expr = span(&timer->expr),
+		.fired_ms = now,
 		.missed = timer->missed };
 	struct buf key = BUF_INIT, doc = BUF_INIT;
 
