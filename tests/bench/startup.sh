@@ -3,7 +3,7 @@
 set -eu
 state=$(mktemp -d)
 trap 'kill "$gateway"; wait "$gateway" || :; rm -rf "$state"' EXIT
-agent-gateway --listen 127.0.0.1:0 --state "$state" >"$state/out" 2>&1 &
+agent-gateway --listen 127.0.0.1:0 --state "$state" >"$state/out" 2>"$state/err" &
 gateway=$!
 until [ -s "$state/out" ]; do kill -0 "$gateway"; done
 AGENT_RUNTIME_URL=$(jq -r .url "$state/out")
