@@ -7,6 +7,7 @@
 #include "api.h"
 #include "clock.h"
 #include "follow_internal.h"
+#include "hash.h"
 #include "http.h"
 #include "jtext.h"
 #include "status.h"
@@ -150,17 +151,11 @@ follow_belongs(const struct follow *follow)
 uint64_t
 follow_mark(const struct event_view *view)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
 	struct span at = SPAN_NONE;
-	size_t i;
 
 	if (!jtext_get(view->whole, "at", &at))
 		(void)jtext_get(view->whole, "createdAt", &at);
-	for (i = 0; i < at.n; i++)
-		hash = (hash ^ (unsigned char)at.s[i]) * UINT64_C(1099511628211);
-	for (i = 0; i < view->kind.len; i++)
-		hash = (hash ^ (unsigned char)view->kind.s[i]) * UINT64_C(1099511628211);
-	return hash;
+	return hash_add(hash(at.s, at.n), view->kind.s, view->kind.len);
 }
 
 /* The event in follow->view. True when it was new here. */

@@ -13,6 +13,7 @@
 #include "chat/sanitize.h"
 #include "clock.h"
 #include "err.h"
+#include "hash.h"
 #include "key.h"
 #include "log/log.h"
 #include "services/services.h"
@@ -125,13 +126,9 @@ job_new(struct chat *chat, const struct buf *run, int64_t seq)
 static struct conversation **
 find(struct chat *chat, const struct buf *run)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
 	struct conversation **at;
-	size_t i;
 
-	for (i = 0; i < run->len; i++)
-		h = (h ^ (unsigned char)run->s[i]) * UINT64_C(1099511628211);
-	for (at = &chat->conversations[h % BUCKETS]; *at; at = &(*at)->next)
+	for (at = &chat->conversations[hash(run->s, run->len) % BUCKETS]; *at; at = &(*at)->next)
 		if ((*at)->run.len == run->len && !memcmp((*at)->run.s, run->s, run->len))
 			break;
 	return at;

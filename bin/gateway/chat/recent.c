@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "chat/history.h"
 #include "chat/recent.h"
+#include "hash.h"
 #include "store/store.h"
 #include "xalloc.h"
 
@@ -36,13 +37,9 @@ weight(const struct said *said)
 static struct talk **
 find(struct recent *recent, struct span run)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
 	struct talk **at;
-	size_t i;
 
-	for (i = 0; i < run.n; i++)
-		h = (h ^ (unsigned char)run.s[i]) * UINT64_C(1099511628211);
-	for (at = &recent->buckets[h % BUCKETS]; *at; at = &(*at)->chain)
+	for (at = &recent->buckets[hash(run.s, run.n) % BUCKETS]; *at; at = &(*at)->chain)
 		if ((*at)->run.len == run.n && !memcmp((*at)->run.s, run.s, run.n))
 			break;
 	return at;

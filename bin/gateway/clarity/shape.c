@@ -6,6 +6,7 @@
 
 #include "clarity/internal.h"
 #include "clock.h"
+#include "hash.h"
 #include "http/server.h"
 #include "jsnum.h"
 #include "num.h"
@@ -120,14 +121,8 @@ shape_print(const struct request *request)
 {
 	struct span body = request_body(request);
 	const char *path = request_path(request);
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
 
-	for (; *path; path++)
-		h = (h ^ (unsigned char)*path) * UINT64_C(1099511628211);
-	for (i = 0; i < body.n; i++)
-		h = (h ^ (unsigned char)body.s[i]) * UINT64_C(1099511628211);
-	return h;
+	return hash_add(hash(path, strlen(path)), body.s, body.n);
 }
 
 bool

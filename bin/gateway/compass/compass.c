@@ -12,6 +12,7 @@
 #include "compass/internal.h"
 #include "compass/routes.h"
 #include "err.h"
+#include "hash.h"
 #include "http/server.h"
 #include "http/ws.h"
 #include "status.h"
@@ -94,12 +95,7 @@ request_id(const struct request *request, struct buf *to)
 static void
 entity_tag(struct buf *to, const char *s, size_t n)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * UINT64_C(1099511628211);
-	buf_addf(to, "W/\"%zx-%016llx\"", n, (unsigned long long)h);
+	buf_addf(to, "W/\"%zx-%016llx\"", n, (unsigned long long)hash(s, n));
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "compass/internal.h"
+#include "hash.h"
 #include "http/server.h"
 
 #define LIST_DEFAULT 200
@@ -153,17 +154,6 @@ read_key(const struct call *call, struct buf *to)
 	return true;
 }
 
-static uint64_t
-fingerprint(struct span body)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
-
-	for (i = 0; i < body.n; i++)
-		h = (h ^ (unsigned char)body.s[i]) * UINT64_C(1099511628211);
-	return h;
-}
-
 void
 events_batch(struct call *call)
 {
@@ -180,7 +170,7 @@ events_batch(struct call *call)
 		call_refuse(call, PROBLEM_INVALID_KEY);
 		return;
 	}
-	change->print = fingerprint(call->body);
+	change->print = hash(call->body.s, call->body.n);
 	log_change(call->compass->settings.log, change);
 }
 

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "hash.h"
 #include "log/log.h"
 #include "xalloc.h"
 
@@ -180,12 +181,7 @@ log_queued(const struct log *log)
 static size_t
 bucket(struct span stream)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
-
-	for (i = 0; i < stream.n; i++)
-		h = (h ^ (unsigned char)stream.s[i]) * UINT64_C(1099511628211);
-	return (size_t)(h % BUCKETS);
+	return (size_t)(hash(stream.s, stream.n) % BUCKETS);
 }
 
 static struct subscription **

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "runtime/internal.h"
 #include "xalloc.h"
 
@@ -18,21 +19,12 @@ threads_clear(struct threads *threads)
 	*threads = (struct threads){ NULL, 0, 0 };
 }
 
-static size_t
-hash(const char *id)
-{
-	uint64_t h = 1469598103934665603u;
-
-	for (; *id; id++)
-		h = (h ^ (unsigned char)*id) * 1099511628211u;
-	return (size_t)(h ^ h >> 32);
-}
-
 /* Its slot, or the empty one where it belongs. cap is a power of two and never full. */
 static size_t
 slot_of(const struct threads *threads, const char *id)
 {
-	size_t i = hash(id) & (threads->cap - 1);
+	uint64_t h = hash(id, strlen(id));
+	size_t i = (size_t)(h ^ h >> 32) & (threads->cap - 1);
 
 	while (threads->slots[i] && strcmp(threads->slots[i], id) != 0)
 		i = (i + 1) & (threads->cap - 1);

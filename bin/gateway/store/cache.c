@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "store/internal.h"
 #include "xalloc.h"
 
@@ -21,12 +22,7 @@ struct cache {
 static size_t
 bucket(struct span stream)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
-
-	for (i = 0; i < stream.n; i++)
-		h = (h ^ (unsigned char)stream.s[i]) * UINT64_C(1099511628211);
-	return (size_t)(h % BUCKETS);
+	return (size_t)(hash(stream.s, stream.n) % BUCKETS);
 }
 
 struct cache *

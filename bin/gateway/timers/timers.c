@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "chat/chat.h"
 #include "clock.h"
+#include "hash.h"
 #include "log/log.h"
 #include "timers/timers.h"
 #include "xalloc.h"
@@ -55,14 +56,9 @@ span(const struct buf *text)
 static struct timer **
 find(struct timers *timers, struct span service, struct span id)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
+	uint64_t h = hash_add(hash(service.s, service.n), id.s, id.n);
 	struct timer **at;
-	size_t i;
 
-	for (i = 0; i < service.n; i++)
-		h = (h ^ (unsigned char)service.s[i]) * UINT64_C(1099511628211);
-	for (i = 0; i < id.n; i++)
-		h = (h ^ (unsigned char)id.s[i]) * UINT64_C(1099511628211);
 	for (at = &timers->table[h % BUCKETS]; *at; at = &(*at)->next)
 		if ((*at)->service.len == service.n && (*at)->id.len == id.n && !memcmp((*at)->service.s, service.s, service.n) &&
 		    !memcmp((*at)->id.s, id.s, id.n))
