@@ -2,6 +2,7 @@
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 
+#include "store/db.h"
 #include "store/store.h"
 
 /* entry.c */
@@ -29,41 +30,36 @@ void cache_forget_dirty(struct cache *cache);		 /* after a rollback */
 bool cache_each_dirty(struct cache *cache, bool (*cb)(struct cached *, void *), void *payload);
 void cache_clean(struct cache *cache); /* after a commit */
 
-/* sqlite.c - the database; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk or an I/O error). */
-struct sqlite;
-struct sqlite *sqlite_open_db(const char *file, struct err *err);
-bool sqlite_check_db(const char *file, struct err *err) USE_RESULT;
-void sqlite_close_db(struct sqlite *db);
-bool sqlite_begin(struct sqlite *db, struct err *err) USE_RESULT;
-bool sqlite_commit(struct sqlite *db, struct err *err) USE_RESULT;
-void sqlite_rollback(struct sqlite *db);
-bool sqlite_in_transaction(const struct sqlite *db);
-bool sqlite_insert_event(struct sqlite *db, const struct entry *event, struct err *err) USE_RESULT;
-bool sqlite_write_row(
-    struct sqlite *db, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
+/* tables.c - the log and what is derived from it; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk or an
+ * I/O error). */
+struct tables;
+struct tables *tables_new(struct db *db, struct err *err);
+void tables_free(struct tables *tables); /* before the database is closed; accepts NULL */
+bool tables_insert_event(struct tables *tables, const struct entry *event, struct err *err) USE_RESULT;
+bool tables_write_row(
+    struct tables *tables, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
 /* *ret_found tells whether there is one; doc is appended */
-bool sqlite_read_row(struct sqlite *db, struct span stream, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
-typedef bool sqlite_row_cb(struct span stream, struct span doc, void *payload);
-bool sqlite_list_rows(struct sqlite *db, bool open_only, int limit, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
-bool sqlite_write_doc(struct sqlite *db, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
-bool sqlite_has_doc(struct sqlite *db, struct span key, bool *ret_found, struct err *err) USE_RESULT;
-bool sqlite_list_docs(struct sqlite *db, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err) USE_RESULT;
-bool sqlite_read_page(struct sqlite *db, struct page *page) USE_RESULT;
-bool sqlite_read_key(
-    struct sqlite *db, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
-bool sqlite_insert_key(struct sqlite *db, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;
-bool sqlite_forget_keys(struct sqlite *db, int64_t before, struct err *err) USE_RESULT;
-struct sqlite3 *sqlite_handle(struct sqlite *db);
-bool sqlite_last(struct sqlite *db, int64_t *ret_seq, int64_t *ret_at, struct err *err) USE_RESULT;
+bool tables_read_row(struct tables *tables, struct span stream, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
+typedef bool table_row_cb(struct span stream, struct span doc, void *payload);
+bool tables_list_rows(struct tables *tables, bool open_only, int limit, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
+bool tables_write_doc(struct tables *tables, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
+bool tables_has_doc(struct tables *tables, struct span key, bool *ret_found, struct err *err) USE_RESULT;
+bool tables_list_docs(struct tables *tables, const char *prefix, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
+bool tables_read_page(struct tables *tables, struct page *page) USE_RESULT;
+bool tables_read_key(
+    struct tables *tables, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
+bool tables_insert_key(struct tables *tables, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;
+bool tables_forget_keys(struct tables *tables, int64_t before, struct err *err) USE_RESULT;
+bool tables_last(struct tables *tables, int64_t *ret_seq, int64_t *ret_at, struct err *err) USE_RESULT;
 
 /* thread.c - statements of thread.h, prepared when they are first needed */
 struct thread_db;
-struct thread_db *thread_db_new(struct sqlite *db);
+struct thread_db *thread_db_new(struct db *db);
 void thread_db_free(struct thread_db *threads); /* before the database is closed; accepts NULL */
 
 /* store.c - what a change's other tables need */
 struct thread_db *change_threads(const struct change_context *context);
 const struct secrets *change_secrets(const struct change_context *context);
-void change_broken(struct change_context *context, const char *why); /* the batch will fail */
+void change_broken(struct change_context *context, const struct err *err); /* the batch will fail */
 
 #endif

@@ -1,4 +1,4 @@
-/* sqlite.c - the log in a SQLite database: schema and statements
+/* sqlite.c - the database is a SQLite file
  *
  * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk.
  */
@@ -11,164 +11,115 @@
 
 #include <sqlite3.h>
 
+#include "buf.h"
 #include "status.h"
-#include "store/internal.h"
+#include "store/db.h"
 #include "xalloc.h"
 
-#define SCHEMA_VERSION ((int)ARRAY_LEN(migrations))
 #define BUSY_MS 5000 /* somebody else (a backup) may hold the file for a moment */
 
-/* What brings a file of version i to the next one; 0 is an empty file. */
-static const char *const migrations[] = {
-	"CREATE TABLE events(seq INTEGER PRIMARY KEY, stream TEXT, kind TEXT NOT NULL, turn TEXT, level INTEGER NOT NULL,"
-	" message TEXT NOT NULL, service TEXT, data BLOB, at INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX events_stream ON events(stream, seq) WHERE stream IS NOT NULL;"
-	"CREATE TABLE streams(id INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, updated INTEGER NOT NULL, status TEXT NOT NULL,"
-	" open INTEGER NOT NULL, doc BLOB NOT NULL) STRICT;"
-	"CREATE INDEX streams_updated ON streams(updated DESC, id);"
-	"CREATE INDEX streams_open ON streams(id) WHERE open <> 0;"
-	"CREATE TABLE keys(key TEXT PRIMARY KEY, print INTEGER NOT NULL, answer BLOB, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX keys_at ON keys(at);",
-
-	"CREATE TABLE docs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, doc BLOB NOT NULL) STRICT;"
-	"CREATE INDEX events_service ON events(service, seq) WHERE service IS NOT NULL;",
-
-	/* One turn in progress per thread is the store's promise: turns_one. */
-	"ALTER TABLE events ADD COLUMN thread TEXT;"
-	"CREATE INDEX events_thread ON events(thread, seq) WHERE thread IS NOT NULL;"
-	"CREATE TABLE threads(id INTEGER PRIMARY KEY, thread TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
-	" status TEXT NOT NULL, title TEXT, archived INTEGER NOT NULL, native TEXT, rules TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
-	" switched INTEGER, session INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX threads_updated ON threads(workspace, updated DESC, id DESC);"
-	"CREATE TABLE turns(id INTEGER PRIMARY KEY, turn TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, status TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,"
-	" input TEXT NOT NULL, output TEXT, error TEXT, parent TEXT, source TEXT, request TEXT, user_message TEXT, assistant_message TEXT,"
-	" started INTEGER NOT NULL, completed INTEGER,"
-	" CHECK((status = 'inProgress') = (completed IS NULL))) STRICT;"
-	"CREATE UNIQUE INDEX turns_one ON turns(thread) WHERE status = 'inProgress';"
-	"CREATE UNIQUE INDEX turns_request ON turns(thread, request) WHERE request IS NOT NULL;"
-	"CREATE INDEX turns_thread ON turns(thread, id);"
-	"CREATE TABLE approvals(id INTEGER PRIMARY KEY, approval TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, turn TEXT NOT NULL, status TEXT NOT NULL,"
-	" doc TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX approvals_open ON approvals(thread, id) WHERE status = 'pending';"
-	"CREATE INDEX approvals_thread ON approvals(thread, id);",
-};
-
-enum statement {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	INSERT_EVENT,
-	WRITE_ROW,
-	READ_ROW,
-	LIST_ROWS,
-	LIST_OPEN,
-	PAGE_ALL,
-	PAGE_ALL_LAST,
-	PAGE_STREAM,
-	PAGE_STREAM_LAST,
-	PAGE_SERVICE,
-	PAGE_SERVICE_LAST,
-	PAGE_THREAD,
-	PAGE_THREAD_LAST,
-	WRITE_DOC,
-	REMOVE_DOC,
-	HAS_DOC,
-	LIST_DOCS,
-	READ_KEY,
-	INSERT_KEY,
-	FORGET_KEYS,
-	LAST,
-	STATEMENT_COUNT
-};
-
-#define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at, thread"
-/* kinds that begin with a prefix: a range, ?4 being the prefix with its last character raised by one */
-#define KIND_RANGE "(?3 IS NULL OR (kind >= ?3 AND kind < ?4))"
-
-static const char *const texts[] = {
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
-	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-	[WRITE_ROW] =
-	    "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
-	    " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
-	[READ_ROW] = "SELECT doc FROM streams WHERE stream=?1",
-	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
-	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 ORDER BY id LIMIT ?1",
-	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
-			  " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE
-			     " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE
-			      " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE
-			     " ORDER BY seq DESC LIMIT ?2",
-	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
-	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
-	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
-	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
-	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
-	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
-	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
-	[LAST] = "SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1",
-};
-_Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
-
 struct sqlite {
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct db db;
+	sqlite3 *handle;
+	struct query *begin, *commit, *rollback;
 };
 
-static bool
-failed(struct sqlite *s, const char *what, struct err *err)
+struct sqlite_query {
+	struct query query;
+	sqlite3_stmt *statement;
+};
+
+static struct sqlite *
+sqlite_of(struct db *db)
 {
-	return err_set(err, STATUS_RETRY, "unable to %s: %s", what, sqlite3_errmsg(s->db));
+	return (struct sqlite *)db;
 }
 
 static sqlite3_stmt *
-get(struct sqlite *s, enum statement which)
+statement_of(struct query *query)
 {
-	sqlite3_stmt *statement = s->statements[which];
+	return ((struct sqlite_query *)query)->statement;
+}
 
-	sqlite3_reset(statement);
-	return statement;
+/* ---- statements */
+
+static struct query *
+sqlite_prepare(struct db *db, const char *text, struct err *err)
+{
+	struct sqlite_query *query = xcalloc(1, sizeof *query);
+	sqlite3 *handle = sqlite_of(db)->handle;
+
+	query->query.db = db;
+	if (sqlite3_prepare_v3(handle, text, -1, SQLITE_PREPARE_PERSISTENT, &query->statement, NULL) == SQLITE_OK)
+		return &query->query;
+	err_set(err, STATUS_CONFIG, "unable to use the store: %s", sqlite3_errmsg(handle));
+	free(query);
+	return NULL;
+}
+
+static void
+sqlite_drop(struct query *query)
+{
+	sqlite3_finalize(statement_of(query));
+	free(query);
+}
+
+static void
+sqlite_bind_int(struct query *query, int i, int64_t value)
+{
+	sqlite3_bind_int64(statement_of(query), i, value);
+}
+
+static void
+sqlite_bind_bytes(struct query *query, int i, struct span bytes, bool text)
+{
+	sqlite3_stmt *statement = statement_of(query);
+
+	if (!bytes.s)
+		sqlite3_bind_null(statement, i);
+	else if (text)
+		sqlite3_bind_text64(statement, i, bytes.s, bytes.n, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		sqlite3_bind_blob64(statement, i, bytes.s, bytes.n, SQLITE_STATIC);
 }
 
 static bool
-run(struct sqlite *s, enum statement which, const char *what, struct err *err)
+sqlite_run(struct query *query, int *ret_changed, struct err *err)
 {
-	int code = sqlite3_step(s->statements[which]);
+	sqlite3 *handle = sqlite_of(query->db)->handle;
+	int code = sqlite3_step(statement_of(query));
 
-	sqlite3_reset(s->statements[which]);
-	return code == SQLITE_DONE || failed(s, what, err);
+	sqlite3_reset(statement_of(query));
+	if (code != SQLITE_DONE)
+		return err_set(err, STATUS_RETRY, "unable to store: %s", sqlite3_errmsg(handle));
+	if (ret_changed)
+		*ret_changed = sqlite3_changes(handle);
+	return true;
 }
 
-static void
-bind(sqlite3_stmt *statement, int i, struct span text)
+static enum db_step
+sqlite_step(struct query *query, struct err *err)
 {
-	if (text.s)
-		sqlite3_bind_text64(statement, i, text.s, text.n, SQLITE_STATIC, SQLITE_UTF8);
-	else
-		sqlite3_bind_null(statement, i);
+	int code = sqlite3_step(statement_of(query));
+
+	if (code == SQLITE_ROW)
+		return DB_ROW;
+	if (code == SQLITE_DONE)
+		return DB_DONE;
+	err_set(err, STATUS_RETRY, "unable to read the store: %s", sqlite3_errmsg(sqlite_of(query->db)->handle));
+	return DB_FAILED;
 }
 
-static void
-bind_blob(sqlite3_stmt *statement, int i, struct span bytes)
+static int64_t
+sqlite_get_int(struct query *query, int i)
 {
-	if (bytes.s)
-		sqlite3_bind_blob64(statement, i, bytes.s, bytes.n, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(statement, i);
+	return sqlite3_column_int64(statement_of(query), i);
 }
 
 static struct span
-column(sqlite3_stmt *statement, int i)
+sqlite_get(struct query *query, int i)
 {
+	sqlite3_stmt *statement = statement_of(query);
 	const void *bytes = sqlite3_column_blob(statement, i);
 	size_t n = (size_t)sqlite3_column_bytes(statement, i);
 
@@ -177,12 +128,66 @@ column(sqlite3_stmt *statement, int i)
 	return (struct span){ bytes ? bytes : "", n };
 }
 
-struct sqlite3 *
-sqlite_handle(struct sqlite *s)
+static void
+sqlite_reset(struct query *query)
 {
-	return s->db;
+	sqlite3_reset(statement_of(query));
 }
 
+/* ---- transactions */
+
+static bool
+sqlite_begin(struct db *db, struct err *err)
+{
+	return db_query(db, &sqlite_of(db)->begin, "BEGIN IMMEDIATE", err) && sqlite_run(sqlite_of(db)->begin, NULL, err);
+}
+
+static bool
+sqlite_commit(struct db *db, struct err *err)
+{
+	return db_query(db, &sqlite_of(db)->commit, "COMMIT", err) && sqlite_run(sqlite_of(db)->commit, NULL, err);
+}
+
+static void
+sqlite_rollback(struct db *db)
+{
+	/* after some errors SQLite has done it itself */
+	if (db_query(db, &sqlite_of(db)->rollback, "ROLLBACK", NULL))
+		(void)sqlite_run(sqlite_of(db)->rollback, NULL, NULL);
+}
+
+static bool
+sqlite_in_transaction(const struct db *db)
+{
+	return !sqlite3_get_autocommit(((const struct sqlite *)db)->handle);
+}
+
+static void
+sqlite_close(struct db *db)
+{
+	struct sqlite *s = sqlite_of(db);
+
+	query_drop(s->begin);
+	query_drop(s->commit);
+	query_drop(s->rollback);
+	sqlite3_close(s->handle);
+	free(s);
+}
+
+static const struct db_ops sqlite_ops = { .close = sqlite_close,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.in_transaction = sqlite_in_transaction,
+	.prepare = sqlite_prepare,
+	.drop = sqlite_drop,
+	.bind_int = sqlite_bind_int,
+	.bind_bytes = sqlite_bind_bytes,
+	.run = sqlite_run,
+	.step = sqlite_step,
+	.get_int = sqlite_get_int,
+	.get = sqlite_get,
+	.reset = sqlite_reset };
 /* ---- opening */
 
 static bool
@@ -204,10 +209,7 @@ read_version(sqlite3 *db, const char *file, int *ret, struct err *err)
 	else
 		err_set(err, STATUS_CONFIG, "unable to use the store '%s': %s", file, sqlite3_errmsg(db));
 	sqlite3_finalize(statement);
-	if (ok && *ret > SCHEMA_VERSION)
-		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': a newer version wrote it (schema %d, this one knows %d)",
-		    file, *ret, SCHEMA_VERSION);
-	return ok;
+	return ok && schema_known(*ret, file, err);
 }
 
 static bool
@@ -224,40 +226,33 @@ set_up(sqlite3 *db, const char *file, struct err *err)
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY",
 		file, err))
 		return false;
-	if (version == SCHEMA_VERSION)
+	if (version == schema_version)
 		return true;
 	ok = exec(db, "BEGIN EXCLUSIVE", file, err);
-	for (i = version; ok && i < SCHEMA_VERSION; i++)
-		ok = exec(db, migrations[i], file, err);
-	buf_addf(&set, "PRAGMA user_version=%d; COMMIT", SCHEMA_VERSION);
+	for (i = version; ok && i < schema_version; i++)
+		ok = exec(db, schema_migrations[i], file, err);
+	buf_addf(&set, "PRAGMA user_version=%d; COMMIT", schema_version);
 	ok = ok && exec(db, set.s, file, err);
 	buf_release(&set);
 	return ok;
 }
 
-struct sqlite *
+struct db *
 sqlite_open_db(const char *file, struct err *err)
 {
 	struct sqlite *s = xcalloc(1, sizeof *s);
 	mode_t old = umask(0077);
-	int i;
+	bool ok;
 
-	if (sqlite3_open_v2(file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-		err_set(err, STATUS_IO, "unable to open the store '%s': %s", file, s->db ? sqlite3_errmsg(s->db) : "out of memory");
-		goto fail;
-	}
-	if (!set_up(s->db, file, err))
-		goto fail;
-	for (i = 0; i < STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL) != SQLITE_OK) {
-			err_set(err, STATUS_CONFIG, "unable to use the store '%s': %s", file, sqlite3_errmsg(s->db));
-			goto fail;
-		}
+	s->db.ops = &sqlite_ops;
+	ok = sqlite3_open_v2(file, &s->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
+	if (!ok)
+		err_set(err, STATUS_IO, "unable to open the store '%s': %s", file, s->handle ? sqlite3_errmsg(s->handle) : "out of memory");
+	ok = ok && set_up(s->handle, file, err);
 	umask(old);
-	return s;
-fail:
-	umask(old);
-	sqlite_close_db(s);
+	if (ok)
+		return &s->db;
+	sqlite_close(&s->db);
 	return NULL;
 }
 
@@ -276,269 +271,4 @@ sqlite_check_db(const char *file, struct err *err)
 	ok = ok && read_version(db, file, &version, err);
 	sqlite3_close(db);
 	return ok;
-}
-
-void
-sqlite_close_db(struct sqlite *s)
-{
-	int i;
-
-	if (!s)
-		return;
-	for (i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close(s->db);
-	free(s);
-}
-
-/* ---- writing */
-
-bool
-sqlite_begin(struct sqlite *s, struct err *err)
-{
-	get(s, BEGIN);
-	return run(s, BEGIN, "store", err);
-}
-
-bool
-sqlite_commit(struct sqlite *s, struct err *err)
-{
-	get(s, COMMIT);
-	return run(s, COMMIT, "store", err);
-}
-
-void
-sqlite_rollback(struct sqlite *s)
-{
-	get(s, ROLLBACK);
-	(void)run(s, ROLLBACK, "undo", NULL); /* after some errors SQLite has done it itself */
-}
-
-bool
-sqlite_in_transaction(const struct sqlite *s)
-{
-	return !sqlite3_get_autocommit(s->db);
-}
-
-bool
-sqlite_insert_event(struct sqlite *s, const struct entry *event, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, INSERT_EVENT);
-
-	sqlite3_bind_int64(statement, 1, event->seq);
-	bind(statement, 2, event->thread ? SPAN_NONE : event->stream);
-	bind(statement, 10, event->thread ? event->stream : SPAN_NONE);
-	bind(statement, 3, event->kind);
-	bind(statement, 4, event->turn);
-	sqlite3_bind_int(statement, 5, event->level);
-	bind(statement, 6, event->message.s ? event->message : (struct span){ "", 0 });
-	bind(statement, 7, event->service);
-	bind_blob(statement, 8, event->data);
-	sqlite3_bind_int64(statement, 9, event->at_ms);
-	return run(s, INSERT_EVENT, "store", err);
-}
-
-bool
-sqlite_write_row(struct sqlite *s, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, WRITE_ROW);
-
-	bind(statement, 1, stream);
-	sqlite3_bind_int64(statement, 2, updated);
-	bind(statement, 3, (struct span){ status, strlen(status) });
-	sqlite3_bind_int(statement, 4, open);
-	bind_blob(statement, 5, doc);
-	return run(s, WRITE_ROW, "store", err);
-}
-
-bool
-sqlite_insert_key(struct sqlite *s, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, INSERT_KEY);
-
-	bind(statement, 1, key);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)print);
-	bind_blob(statement, 3, answer);
-	sqlite3_bind_int64(statement, 4, at);
-	return run(s, INSERT_KEY, "store", err);
-}
-
-bool
-sqlite_write_doc(struct sqlite *s, struct span key, struct span doc, struct err *err)
-{
-	enum statement which = doc.s ? WRITE_DOC : REMOVE_DOC;
-	sqlite3_stmt *statement = get(s, which);
-
-	bind(statement, 1, key);
-	if (doc.s)
-		bind_blob(statement, 2, doc);
-	return run(s, which, "store", err);
-}
-
-bool
-sqlite_forget_keys(struct sqlite *s, int64_t before, struct err *err)
-{
-	sqlite3_bind_int64(get(s, FORGET_KEYS), 1, before);
-	return run(s, FORGET_KEYS, "store", err);
-}
-
-/* ---- reading */
-
-bool
-sqlite_read_row(struct sqlite *s, struct span stream, bool *ret_found, struct buf *doc, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, READ_ROW);
-	struct span value;
-	int code;
-
-	bind(statement, 1, stream);
-	code = sqlite3_step(statement);
-	*ret_found = code == SQLITE_ROW;
-	if (code == SQLITE_ROW) {
-		value = column(statement, 0);
-		buf_add(doc, value.s, value.n);
-	}
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
-}
-
-bool
-sqlite_list_rows(struct sqlite *s, bool open_only, int limit, sqlite_row_cb *cb, void *payload, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, open_only ? LIST_OPEN : LIST_ROWS);
-	int code;
-
-	sqlite3_bind_int(statement, 1, limit);
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		if (!cb(column(statement, 0), column(statement, 1), payload))
-			break;
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
-}
-
-bool
-sqlite_has_doc(struct sqlite *s, struct span key, bool *ret_found, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, HAS_DOC);
-	int code;
-
-	bind(statement, 1, key);
-	code = sqlite3_step(statement);
-	*ret_found = code == SQLITE_ROW;
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
-}
-
-bool
-sqlite_list_docs(struct sqlite *s, const char *prefix, sqlite_row_cb *cb, void *payload, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, LIST_DOCS);
-	struct buf above = BUF_INIT;
-	int code;
-
-	buf_addstr(&above, prefix);
-	above.s[above.len - 1]++;
-	bind(statement, 1, (struct span){ prefix, strlen(prefix) });
-	bind(statement, 2, (struct span){ above.s, above.len });
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		if (!cb(column(statement, 0), column(statement, 1), payload))
-			break;
-	sqlite3_reset(statement);
-	buf_release(&above);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
-}
-
-static void
-reverse(struct entry **events, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n / 2; i++) {
-		struct entry *e = events[i];
-
-		events[i] = events[n - 1 - i];
-		events[n - 1 - i] = e;
-	}
-}
-
-bool
-sqlite_read_page(struct sqlite *s, struct page *page)
-{
-	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST },
-		{ PAGE_SERVICE, PAGE_SERVICE_LAST }, { PAGE_THREAD, PAGE_THREAD_LAST } };
-	enum statement which = statements[page->thread ? 3 : page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
-	sqlite3_stmt *statement = get(s, which);
-	struct buf above = BUF_INIT;
-	size_t bytes = 0;
-	int code;
-
-	sqlite3_bind_int64(statement, 1, page->after);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)page->limit + 1); /* one more tells whether there is more */
-	sqlite3_bind_null(statement, 3);
-	sqlite3_bind_null(statement, 4);
-	if (page->prefix) {
-		buf_addstr(&above, page->prefix);
-		above.s[above.len - 1]++;
-		bind(statement, 3, (struct span){ page->prefix, strlen(page->prefix) });
-		bind(statement, 4, (struct span){ above.s, above.len });
-	}
-	if (page->stream.len || page->thread)
-		bind(statement, 5, (struct span){ page->stream.s, page->stream.len });
-	else if (page->service.len)
-		bind(statement, 5, (struct span){ page->service.s, page->service.len });
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct entry like = { .seq = sqlite3_column_int64(statement, 0),
-			.level = (enum level)sqlite3_column_int(statement, 4),
-			.at_ms = sqlite3_column_int64(statement, 8) };
-
-		if (page->n_events == (size_t)page->limit || (!page->last && page->n_events && bytes > STORE_PAGE_BYTES)) {
-			page->more = true;
-			break;
-		}
-		like.stream = column(statement, page->thread ? 9 : 1);
-		like.thread = page->thread;
-		like.kind = column(statement, 2);
-		like.turn = column(statement, 3);
-		like.message = column(statement, 5);
-		like.service = column(statement, 6);
-		like.data = column(statement, 7);
-		bytes += like.data.n + like.message.n;
-		events_add(&page->events, &page->n_events, entry_new(&like));
-	}
-	sqlite3_reset(statement);
-	if (page->last)
-		reverse(page->events, page->n_events);
-	buf_release(&above);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", &page->err);
-}
-
-bool
-sqlite_read_key(struct sqlite *s, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, READ_KEY);
-	struct span value;
-	int code;
-
-	bind(statement, 1, key);
-	code = sqlite3_step(statement);
-	*ret_found = code == SQLITE_ROW;
-	if (code == SQLITE_ROW) {
-		*ret_print = (uint64_t)sqlite3_column_int64(statement, 0);
-		value = column(statement, 1);
-		buf_add(answer, value.s, value.n);
-	}
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
-}
-
-bool
-sqlite_last(struct sqlite *s, int64_t *ret_seq, int64_t *ret_at, struct err *err)
-{
-	sqlite3_stmt *statement = get(s, LAST);
-	int code = sqlite3_step(statement);
-
-	*ret_seq = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-	*ret_at = code == SQLITE_ROW ? sqlite3_column_int64(statement, 1) : 0;
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, "read the store", err);
 }

@@ -54,7 +54,8 @@ struct store {
 	int64_t last_seq_seen;
 	size_t in_flight;
 	/* the thread's own */
-	struct sqlite *db;
+	struct db *db;
+	struct tables *tables;
 	struct thread_db *threads;
 	struct cache *cache;
 	int64_t last_seq, last_at, next_forget;
@@ -112,7 +113,7 @@ find_row(struct store *store, struct span stream, struct cached **ret, struct er
 	*ret = cache_get(store->cache, stream);
 	if (*ret)
 		return true;
-	if (!sqlite_read_row(store->db, stream, &found, &doc, err))
+	if (!tables_read_row(store->tables, stream, &found, &doc, err))
 		return false;
 	if (found) {
 		row = store->ops->load(stream, (struct span){ doc.s, doc.len });
@@ -131,7 +132,7 @@ write_row(struct cached *c, void *payload)
 	bool ok;
 
 	store->ops->save(c->row, &doc);
-	ok = sqlite_write_row(store->db, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row),
+	ok = tables_write_row(store->tables, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row),
 	    store->ops->status(c->row), store->ops->open(c->row), (struct span){ doc.s, doc.len }, &store->err);
 	buf_release(&doc);
 	return ok;
@@ -179,7 +180,7 @@ emit(struct change_context *context, const struct entry *given)
 	events_add(&change->events, &change->n_events, event);
 	if (context->failed)
 		return event->seq;
-	if (!sqlite_insert_event(store->db, event, &store->err) ||
+	if (!tables_insert_event(store->tables, event, &store->err) ||
 	    (like.stream.s && !like.thread && !find_row(store, like.stream, &c, &store->err))) {
 		context->failed = true;
 		return event->seq;
@@ -231,17 +232,17 @@ change_secrets(const struct change_context *context)
 }
 
 void
-change_broken(struct change_context *context, const char *why)
+change_broken(struct change_context *context, const struct err *err)
 {
 	if (!context->failed)
-		err_set(&context->store->err, STATUS_RETRY, "unable to store: %s", why);
+		context->store->err = *err;
 	context->failed = true;
 }
 
 void
 change_put(struct change_context *context, struct span key, struct span doc)
 {
-	if (!context->failed && !sqlite_write_doc(context->store->db, key, doc, &context->store->err))
+	if (!context->failed && !tables_write_doc(context->store->tables, key, doc, &context->store->err))
 		context->failed = true;
 }
 
@@ -250,7 +251,7 @@ change_has(struct change_context *context, struct span key)
 {
 	bool found = false;
 
-	if (!context->failed && !sqlite_has_doc(context->store->db, key, &found, &context->store->err))
+	if (!context->failed && !tables_has_doc(context->store->tables, key, &found, &context->store->err))
 		context->failed = true;
 	return found;
 }
@@ -264,7 +265,8 @@ was_done(struct store *store, struct change *change, bool *ret_failed)
 
 	if (!change->key.len)
 		return false;
-	if (!sqlite_read_key(store->db, (struct span){ change->key.s, change->key.len }, &found, &print, &change->answer, &store->err)) {
+	if (!tables_read_key(
+		store->tables, (struct span){ change->key.s, change->key.len }, &found, &print, &change->answer, &store->err)) {
 		*ret_failed = true;
 		return true;
 	}
@@ -295,7 +297,7 @@ run_change(struct store *store, struct change *change, int64_t now)
 	if (context.failed)
 		return false;
 	if (change->key.len)
-		return sqlite_insert_key(store->db, (struct span){ change->key.s, change->key.len }, change->print,
+		return tables_insert_key(store->tables, (struct span){ change->key.s, change->key.len }, change->print,
 		    (struct span){ change->answer.s, change->answer.len }, now, &store->err);
 	return true;
 }
@@ -358,14 +360,14 @@ run_read(struct store *store, struct op *op, struct err *err)
 	bool found = false, ok;
 
 	if (op->kind == OP_DOCS)
-		return sqlite_list_docs(store->db, op->u.docs->prefix, add_doc, op->u.docs, err);
+		return tables_list_docs(store->tables, op->u.docs->prefix, add_doc, op->u.docs, err);
 	if (op->kind == OP_PAGE) {
 		op->u.page->last_seq = store->last_seq;
-		return sqlite_read_page(store->db, op->u.page);
+		return tables_read_page(store->tables, op->u.page);
 	}
 	if (!rows->stream.len)
-		return sqlite_list_rows(store->db, rows->open_only, rows->limit, add_row, both, err);
-	ok = sqlite_read_row(store->db, (struct span){ rows->stream.s, rows->stream.len }, &found, &doc, err);
+		return tables_list_rows(store->tables, rows->open_only, rows->limit, add_row, both, err);
+	ok = tables_read_row(store->tables, (struct span){ rows->stream.s, rows->stream.len }, &found, &doc, err);
 	if (ok && found)
 		add_row((struct span){ rows->stream.s, rows->stream.len }, (struct span){ doc.s, doc.len }, both);
 	buf_release(&doc);
@@ -407,7 +409,7 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 	if (now < store->last_at)
 		now = store->last_at; /* the clock went back; the log does not */
 	store->err.status = STATUS_OK;
-	if (writes && !sqlite_begin(store->db, &store->err))
+	if (writes && !db_begin(store->db, &store->err))
 		return false;
 	for (op = batch->first; op; op = op->next)
 		if (op->kind == OP_CHANGE) {
@@ -418,17 +420,17 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 				return false;
 			run_read_alone(store, op);
 			/* An error may have ended the transaction; what followed would be committed one by one, and its numbers used up. */
-			if (writes && !sqlite_in_transaction(store->db))
+			if (writes && !db_in_transaction(store->db))
 				return err_set(&store->err, STATUS_RETRY, "unable to store: the transaction was ended by a failed read");
 		}
 	if (!writes)
 		return true;
 	if (now > store->next_forget) {
 		store->next_forget = now + FORGET_EVERY_MS;
-		if (!sqlite_forget_keys(store->db, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
+		if (!tables_forget_keys(store->tables, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
 			return false;
 	}
-	if (!flush_rows(store) || !sqlite_commit(store->db, &store->err))
+	if (!flush_rows(store) || !db_commit(store->db, &store->err))
 		return false;
 	cache_clean(store->cache);
 	store->last_at = now;
@@ -442,7 +444,7 @@ undo_batch(struct store *store, struct queue *batch, int64_t last_seq)
 	struct err err = store->err;
 	struct op *op;
 
-	sqlite_rollback(store->db);
+	db_rollback(store->db);
 	cache_forget_dirty(store->cache);
 	store->last_seq = last_seq;
 	for (op = batch->first; op; op = op->next)
@@ -725,7 +727,9 @@ store_open(const char *where, const struct derived_ops *ops, struct err *err)
 	if (!make_dir(dir.s, err) || !take_lock(store, file.s, err))
 		goto out;
 	store->db = sqlite_open_db(file.s, err);
-	if (!store->db || !sqlite_last(store->db, &store->last_seq, &store->last_at, err))
+	if (store->db)
+		store->tables = tables_new(store->db, err);
+	if (!store->tables || !tables_last(store->tables, &store->last_seq, &store->last_at, err))
 		goto out;
 	store->threads = thread_db_new(store->db);
 	store->last_seq_seen = store->last_seq_done = store->last_seq;
@@ -743,7 +747,8 @@ out:
 	if (ok)
 		return store;
 	thread_db_free(store->threads);
-	sqlite_close_db(store->db);
+	tables_free(store->tables);
+	db_close(store->db);
 	cache_free(store->cache);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
@@ -805,7 +810,8 @@ store_close(struct store *store)
 	while ((op = queue_pop(&store->finished)))
 		drop(store, op);
 	thread_db_free(store->threads);
-	sqlite_close_db(store->db);
+	tables_free(store->tables);
+	db_close(store->db);
 	cache_free(store->cache);
 	pthread_mutex_destroy(&store->lock);
 	pthread_cond_destroy(&store->work);

@@ -1,10 +1,8 @@
-/* thread.c - threads, turns and approvals in SQLite */
+/* thread.c - threads, turns and approvals */
 #include "compat.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <sqlite3.h>
 
 #include "secrets.h"
 #include "store/internal.h"
@@ -92,16 +90,16 @@ static const char *const texts[] = {
 _Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
 
 struct thread_db {
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct db *db;
+	struct query *queries[STATEMENT_COUNT];
 };
 
 struct thread_db *
-thread_db_new(struct sqlite *db)
+thread_db_new(struct db *db)
 {
 	struct thread_db *threads = xcalloc(1, sizeof *threads);
 
-	threads->db = sqlite_handle(db);
+	threads->db = db;
 	return threads;
 }
 
@@ -113,7 +111,7 @@ thread_db_free(struct thread_db *threads)
 	if (!threads)
 		return;
 	for (i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(threads->statements[i]);
+		query_drop(threads->queries[i]);
 	free(threads);
 }
 
@@ -184,62 +182,51 @@ approval_release(struct approval *approval)
 /* ---- statements */
 
 /* NULL: the batch has failed. */
-static sqlite3_stmt *
+static struct query *
 get(struct change_context *context, enum statement which)
 {
 	struct thread_db *threads = change_threads(context);
+	struct err err = ERR_INIT;
 
 	if (!threads)
 		return NULL;
-	if (!threads->statements[which] &&
-	    sqlite3_prepare_v3(threads->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, &threads->statements[which], NULL) != SQLITE_OK) {
-		change_broken(context, sqlite3_errmsg(threads->db));
-		return NULL;
-	}
-	sqlite3_reset(threads->statements[which]);
-	return threads->statements[which];
+	if (db_query(threads->db, &threads->queries[which], texts[which], &err))
+		return threads->queries[which];
+	change_broken(context, &err);
+	return NULL;
 }
 
 static void
-bind(sqlite3_stmt *statement, int i, struct span text)
+bind_buf(struct query *query, int i, const struct buf *text)
 {
-	if (text.s)
-		sqlite3_bind_text64(statement, i, text.s, text.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-	else
-		sqlite3_bind_null(statement, i);
-}
-
-static void
-bind_buf(sqlite3_stmt *statement, int i, const struct buf *text)
-{
-	bind(statement, i, (struct span){ text->s, text->len });
+	query_text(query, i, (struct span){ text->s, text->len });
 }
 
 /* "" is null */
 static void
-bind_some(sqlite3_stmt *statement, int i, const struct buf *text)
+bind_some(struct query *query, int i, const struct buf *text)
 {
-	bind(statement, i, text->len ? (struct span){ text->s, text->len } : SPAN_NONE);
+	query_text(query, i, text->len ? (struct span){ text->s, text->len } : SPAN_NONE);
 }
 
 static void
-bind_word(sqlite3_stmt *statement, int i, const char *word)
+bind_word(struct query *query, int i, const char *word)
 {
-	sqlite3_bind_text(statement, i, word, -1, SQLITE_STATIC);
+	query_text(query, i, (struct span){ word, strlen(word) });
 }
 
 static void
-bind_time(sqlite3_stmt *statement, int i, int64_t ms)
+bind_time(struct query *query, int i, int64_t ms)
 {
 	if (ms)
-		sqlite3_bind_int64(statement, i, ms);
+		query_int(query, i, ms);
 	else
-		sqlite3_bind_null(statement, i);
+		query_null(query, i);
 }
 
-/* A text without secrets, bound. */
+/* The text without its secrets. */
 static void
-bind_clean(struct change_context *context, sqlite3_stmt *statement, int i, struct buf *text)
+clean_text(struct change_context *context, struct buf *text)
 {
 	struct buf clean = BUF_INIT;
 
@@ -248,53 +235,60 @@ bind_clean(struct change_context *context, sqlite3_stmt *statement, int i, struc
 		buf_add(text, clean.s, clean.len);
 	}
 	buf_release(&clean);
-	bind_buf(statement, i, text);
 }
 
-/* Runs a statement that gives no rows; the number of rows it changed. */
-static int
-run(struct change_context *context, sqlite3_stmt *statement)
+/* Runs a statement whose changed rows nobody counts. */
+static void
+run(struct change_context *context, struct query *query)
 {
-	struct thread_db *threads = change_threads(context);
-	int code = sqlite3_step(statement);
+	struct err err = ERR_INIT;
 
-	sqlite3_reset(statement);
-	if (code == SQLITE_DONE)
-		return sqlite3_changes(threads->db);
-	change_broken(context, sqlite3_errmsg(threads->db));
-	return 0;
+	if (!query_run(query, &err))
+		change_broken(context, &err);
+}
+
+/* Has it changed one row? */
+static bool
+run_one(struct change_context *context, struct query *query)
+{
+	struct err err = ERR_INIT;
+	int changed = 0;
+
+	if (!query_change(query, &changed, &err))
+		change_broken(context, &err);
+	return changed == 1;
 }
 
 /* True: there is a (further) row. */
 static bool
-step(struct change_context *context, sqlite3_stmt *statement)
+step(struct change_context *context, struct query *query)
 {
-	int code = sqlite3_step(statement);
+	struct err err = ERR_INIT;
+	enum db_step step = query_step(query, &err);
 
-	if (code == SQLITE_ROW)
-		return true;
-	if (code != SQLITE_DONE)
-		change_broken(context, sqlite3_errmsg(change_threads(context)->db));
-	sqlite3_reset(statement);
-	return false;
+	if (step == DB_FAILED)
+		change_broken(context, &err);
+	if (step != DB_ROW)
+		query_reset(query);
+	return step == DB_ROW;
 }
 
 static void
-column(sqlite3_stmt *statement, int i, struct buf *to)
+column(struct query *query, int i, struct buf *to)
 {
-	const void *bytes = sqlite3_column_blob(statement, i);
+	struct span value = query_get(query, i);
 
-	if (bytes)
-		buf_add(to, bytes, (size_t)sqlite3_column_bytes(statement, i));
+	if (value.s)
+		buf_add(to, value.s, value.n);
 }
 
 static int
-word(sqlite3_stmt *statement, int i, const char *const *words, int n)
+word(struct query *query, int i, const char *const *words, int n)
 {
-	const char *text = (const char *)sqlite3_column_text(statement, i);
+	struct span text = query_get(query, i);
 	int at;
 
-	for (at = n - 1; at > 0 && (!text || strcmp(words[at], text) != 0); at--)
+	for (at = n - 1; at > 0 && (strlen(words[at]) != text.n || memcmp(words[at], text.s, text.n) != 0); at--)
 		;
 	return at;
 }
@@ -302,64 +296,63 @@ word(sqlite3_stmt *statement, int i, const char *const *words, int n)
 /* ---- threads */
 
 static void
-read_thread(sqlite3_stmt *statement, struct thread *ret)
+read_thread(struct query *query, struct thread *ret)
 {
-	column(statement, 0, &ret->id);
-	column(statement, 1, &ret->workspace);
-	column(statement, 2, &ret->title);
-	column(statement, 3, &ret->native);
-	column(statement, 4, &ret->rules);
-	ret->status = (enum thread_status)word(statement, 5, statuses, THREAD_STATUS_COUNT);
-	ret->mode = (enum thread_mode)word(statement, 6, modes, THREAD_MODE_COUNT);
-	ret->host = (enum thread_host)word(statement, 7, hosts, THREAD_HOST_COUNT);
-	ret->archived = sqlite3_column_int(statement, 8) != 0;
-	ret->created_ms = sqlite3_column_int64(statement, 9);
-	ret->updated_ms = sqlite3_column_int64(statement, 10);
-	ret->switched_ms = sqlite3_column_int64(statement, 11);
-	ret->session = sqlite3_column_int(statement, 12) != 0;
+	column(query, 0, &ret->id);
+	column(query, 1, &ret->workspace);
+	column(query, 2, &ret->title);
+	column(query, 3, &ret->native);
+	column(query, 4, &ret->rules);
+	ret->status = (enum thread_status)word(query, 5, statuses, THREAD_STATUS_COUNT);
+	ret->mode = (enum thread_mode)word(query, 6, modes, THREAD_MODE_COUNT);
+	ret->host = (enum thread_host)word(query, 7, hosts, THREAD_HOST_COUNT);
+	ret->archived = query_get_int(query, 8) != 0;
+	ret->created_ms = query_get_int(query, 9);
+	ret->updated_ms = query_get_int(query, 10);
+	ret->switched_ms = query_get_int(query, 11);
+	ret->session = query_get_int(query, 12) != 0;
 }
 
 bool
 change_thread_get(struct change_context *context, struct span id, struct thread *ret)
 {
-	sqlite3_stmt *statement = get(context, THREAD_GET);
+	struct query *query = get(context, THREAD_GET);
 	bool found;
 
-	if (!statement)
+	if (!query)
 		return false;
-	bind(statement, 1, id);
-	found = step(context, statement);
+	query_text(query, 1, id);
+	found = step(context, query);
 	if (found)
-		read_thread(statement, ret);
-	sqlite3_reset(statement);
+		read_thread(query, ret);
+	query_reset(query);
 	return found;
 }
 
 void
 change_thread_put(struct change_context *context, const struct thread *thread)
 {
-	sqlite3_stmt *statement = get(context, THREAD_PUT);
+	struct query *query = get(context, THREAD_PUT);
 	struct buf title = BUF_INIT;
 
-	if (!statement)
+	if (!query)
 		return;
 	buf_add(&title, thread->title.s, thread->title.len);
-	bind_buf(statement, 1, &thread->id);
-	bind_buf(statement, 2, &thread->workspace);
-	bind_clean(context, statement, 3, &title);
-	if (!title.len)
-		sqlite3_bind_null(statement, 3);
-	bind_some(statement, 4, &thread->native);
-	bind_some(statement, 5, &thread->rules);
-	bind_word(statement, 6, statuses[thread->status]);
-	bind_word(statement, 7, modes[thread->mode]);
-	bind_word(statement, 8, hosts[thread->host]);
-	sqlite3_bind_int(statement, 9, thread->archived);
-	sqlite3_bind_int64(statement, 10, thread->created_ms);
-	sqlite3_bind_int64(statement, 11, thread->updated_ms);
-	bind_time(statement, 12, thread->switched_ms);
-	sqlite3_bind_int(statement, 13, thread->session);
-	(void)run(context, statement);
+	bind_buf(query, 1, &thread->id);
+	bind_buf(query, 2, &thread->workspace);
+	clean_text(context, &title);
+	bind_some(query, 3, &title);
+	bind_some(query, 4, &thread->native);
+	bind_some(query, 5, &thread->rules);
+	bind_word(query, 6, statuses[thread->status]);
+	bind_word(query, 7, modes[thread->mode]);
+	bind_word(query, 8, hosts[thread->host]);
+	query_int(query, 9, thread->archived);
+	query_int(query, 10, thread->created_ms);
+	query_int(query, 11, thread->updated_ms);
+	bind_time(query, 12, thread->switched_ms);
+	query_int(query, 13, thread->session);
+	run(context, query);
 	buf_release(&title);
 }
 
@@ -367,12 +360,12 @@ void
 change_thread_drop(struct change_context *context, struct span id)
 {
 	static const enum statement all[] = { THREAD_DROP_APPROVALS, THREAD_DROP_TURNS, THREAD_DROP };
-	sqlite3_stmt *statement;
+	struct query *query;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(all) && (statement = get(context, all[i])); i++) {
-		bind(statement, 1, id);
-		(void)run(context, statement);
+	for (i = 0; i < ARRAY_LEN(all) && (query = get(context, all[i])); i++) {
+		query_text(query, 1, id);
+		run(context, query);
 	}
 }
 
@@ -380,17 +373,17 @@ void
 change_thread_list(
     struct change_context *context, struct span workspace, enum thread_state state, int limit, thread_each_cb *cb, void *payload)
 {
-	sqlite3_stmt *statement = get(context, THREAD_LIST);
+	struct query *query = get(context, THREAD_LIST);
 	struct thread thread;
 
-	if (!statement)
+	if (!query)
 		return;
-	bind(statement, 1, workspace);
-	sqlite3_bind_int(statement, 2, state == THREAD_ALL ? 2 : state == THREAD_ARCHIVED);
-	sqlite3_bind_int(statement, 3, limit);
-	while (step(context, statement)) {
+	query_text(query, 1, workspace);
+	query_int(query, 2, state == THREAD_ALL ? 2 : state == THREAD_ARCHIVED);
+	query_int(query, 3, limit);
+	while (step(context, query)) {
 		thread_init(&thread);
-		read_thread(statement, &thread);
+		read_thread(query, &thread);
 		cb(&thread, payload);
 		thread_release(&thread);
 	}
@@ -399,42 +392,42 @@ change_thread_list(
 /* ---- turns */
 
 static void
-read_turn(sqlite3_stmt *statement, struct turn *ret)
+read_turn(struct query *query, struct turn *ret)
 {
-	column(statement, 0, &ret->id);
-	column(statement, 1, &ret->thread);
-	column(statement, 2, &ret->input);
-	column(statement, 3, &ret->output);
-	ret->has_output = sqlite3_column_type(statement, 3) != SQLITE_NULL;
-	column(statement, 4, &ret->error);
-	column(statement, 5, &ret->parent);
-	column(statement, 6, &ret->source);
-	column(statement, 7, &ret->request);
-	column(statement, 8, &ret->user_message);
-	column(statement, 9, &ret->assistant_message);
-	ret->status = (enum thread_status)word(statement, 10, statuses, THREAD_STATUS_COUNT);
-	ret->mode = (enum thread_mode)word(statement, 11, modes, THREAD_MODE_COUNT);
-	ret->host = (enum thread_host)word(statement, 12, hosts, THREAD_HOST_COUNT);
-	ret->started_ms = sqlite3_column_int64(statement, 13);
-	ret->completed_ms = sqlite3_column_int64(statement, 14);
+	column(query, 0, &ret->id);
+	column(query, 1, &ret->thread);
+	column(query, 2, &ret->input);
+	column(query, 3, &ret->output);
+	ret->has_output = query_get(query, 3).s != NULL;
+	column(query, 4, &ret->error);
+	column(query, 5, &ret->parent);
+	column(query, 6, &ret->source);
+	column(query, 7, &ret->request);
+	column(query, 8, &ret->user_message);
+	column(query, 9, &ret->assistant_message);
+	ret->status = (enum thread_status)word(query, 10, statuses, THREAD_STATUS_COUNT);
+	ret->mode = (enum thread_mode)word(query, 11, modes, THREAD_MODE_COUNT);
+	ret->host = (enum thread_host)word(query, 12, hosts, THREAD_HOST_COUNT);
+	ret->started_ms = query_get_int(query, 13);
+	ret->completed_ms = query_get_int(query, 14);
 }
 
 static bool
 one_turn(struct change_context *context, enum statement which, struct span first, struct span second, struct turn *ret)
 {
-	sqlite3_stmt *statement = get(context, which);
+	struct query *query = get(context, which);
 	bool found;
 
-	if (!statement)
+	if (!query)
 		return false;
 	if (first.s)
-		bind(statement, 1, first);
+		query_text(query, 1, first);
 	if (second.s)
-		bind(statement, 2, second);
-	found = step(context, statement);
+		query_text(query, 2, second);
+	found = step(context, query);
 	if (found)
-		read_turn(statement, ret);
-	sqlite3_reset(statement);
+		read_turn(query, ret);
+	query_reset(query);
 	return found;
 }
 
@@ -459,135 +452,140 @@ change_turn_open(struct change_context *context, struct span thread, struct turn
 bool
 change_turn_add(struct change_context *context, struct turn *turn)
 {
-	sqlite3_stmt *statement = get(context, TURN_ADD);
+	struct query *query = get(context, TURN_ADD);
 
-	if (!statement)
+	if (!query)
 		return false;
-	bind_buf(statement, 1, &turn->id);
-	bind_buf(statement, 2, &turn->thread);
-	bind_clean(context, statement, 3, &turn->input);
-	sqlite3_bind_null(statement, 4);
-	sqlite3_bind_null(statement, 5);
-	bind_some(statement, 6, &turn->parent);
-	bind_some(statement, 7, &turn->source);
-	bind_some(statement, 8, &turn->request);
-	bind_some(statement, 9, &turn->user_message);
-	sqlite3_bind_null(statement, 10);
-	bind_word(statement, 11, statuses[THREAD_IN_PROGRESS]);
-	bind_word(statement, 12, modes[turn->mode]);
-	bind_word(statement, 13, hosts[turn->host]);
-	sqlite3_bind_int64(statement, 14, turn->started_ms);
-	sqlite3_bind_null(statement, 15);
-	return run(context, statement) == 1;
+	bind_buf(query, 1, &turn->id);
+	bind_buf(query, 2, &turn->thread);
+	clean_text(context, &turn->input);
+	bind_buf(query, 3, &turn->input);
+	query_null(query, 4);
+	query_null(query, 5);
+	bind_some(query, 6, &turn->parent);
+	bind_some(query, 7, &turn->source);
+	bind_some(query, 8, &turn->request);
+	bind_some(query, 9, &turn->user_message);
+	query_null(query, 10);
+	bind_word(query, 11, statuses[THREAD_IN_PROGRESS]);
+	bind_word(query, 12, modes[turn->mode]);
+	bind_word(query, 13, hosts[turn->host]);
+	query_int(query, 14, turn->started_ms);
+	query_null(query, 15);
+	return run_one(context, query);
 }
 
 bool
 change_turn_end(struct change_context *context, struct turn *turn)
 {
-	sqlite3_stmt *statement = get(context, TURN_END);
+	struct query *query = get(context, TURN_END);
 	struct buf clean = BUF_INIT;
 
-	if (!statement)
+	if (!query)
 		return false;
-	bind_buf(statement, 1, &turn->id);
-	bind_word(statement, 2, statuses[turn->status]);
-	bind_clean(context, statement, 3, &turn->output);
-	if (!turn->has_output)
-		sqlite3_bind_null(statement, 3);
+	bind_buf(query, 1, &turn->id);
+	bind_word(query, 2, statuses[turn->status]);
+	clean_text(context, &turn->output);
+	query_text(query, 3, turn->has_output ? (struct span){ turn->output.s, turn->output.len } : SPAN_NONE);
 	if (turn->error.len && secrets_json(change_secrets(context), (struct span){ turn->error.s, turn->error.len }, &clean)) {
 		buf_reset(&turn->error);
 		buf_add(&turn->error, clean.s, clean.len);
 	}
 	buf_release(&clean);
-	bind_some(statement, 4, &turn->error);
-	bind_some(statement, 5, &turn->assistant_message);
-	sqlite3_bind_int64(statement, 6, turn->completed_ms);
-	return run(context, statement) == 1;
+	bind_some(query, 4, &turn->error);
+	bind_some(query, 5, &turn->assistant_message);
+	query_int(query, 6, turn->completed_ms);
+	return run_one(context, query);
 }
 
 /* ---- approvals */
 
+static const char *const approval_statuses[] = { "pending", "resolved" };
+
 static void
-read_approval(sqlite3_stmt *statement, struct approval *ret)
+read_approval(struct query *query, struct approval *ret)
 {
-	column(statement, 0, &ret->id);
-	column(statement, 1, &ret->thread);
-	column(statement, 2, &ret->turn);
-	column(statement, 3, &ret->doc);
-	ret->pending = !strcmp((const char *)sqlite3_column_text(statement, 4), "pending");
-	ret->created_ms = sqlite3_column_int64(statement, 5);
+	column(query, 0, &ret->id);
+	column(query, 1, &ret->thread);
+	column(query, 2, &ret->turn);
+	column(query, 3, &ret->doc);
+	ret->pending = word(query, 4, approval_statuses, ARRAY_LEN(approval_statuses)) == 0;
+	ret->created_ms = query_get_int(query, 5);
 }
 
 bool
 change_approval_get(struct change_context *context, struct span id, struct approval *ret)
 {
-	sqlite3_stmt *statement = get(context, APPROVAL_GET);
+	struct query *query = get(context, APPROVAL_GET);
 	bool found;
 
-	if (!statement)
+	if (!query)
 		return false;
-	bind(statement, 1, id);
-	found = step(context, statement);
+	query_text(query, 1, id);
+	found = step(context, query);
 	if (found)
-		read_approval(statement, ret);
-	sqlite3_reset(statement);
+		read_approval(query, ret);
+	query_reset(query);
 	return found;
 }
 
-/* The document, without secrets. */
-static void
-bind_doc(struct change_context *context, sqlite3_stmt *statement, int i, struct span doc)
+/* The document without its secrets, which lies in `clean` when there were some. */
+static struct span
+clean_doc(struct change_context *context, struct span doc, struct buf *clean)
 {
-	struct buf clean = BUF_INIT;
-
-	bind(statement, i, secrets_json(change_secrets(context), doc, &clean) ? (struct span){ clean.s, clean.len } : doc);
-	buf_release(&clean);
+	return secrets_json(change_secrets(context), doc, clean) ? (struct span){ clean->s, clean->len } : doc;
 }
 
 void
 change_approval_add(struct change_context *context, const struct approval *approval)
 {
-	sqlite3_stmt *statement = get(context, APPROVAL_ADD);
+	struct query *query = get(context, APPROVAL_ADD);
+	struct buf clean = BUF_INIT;
 
-	if (!statement)
+	if (!query)
 		return;
-	bind_buf(statement, 1, &approval->id);
-	bind_buf(statement, 2, &approval->thread);
-	bind_buf(statement, 3, &approval->turn);
-	bind_doc(context, statement, 4, (struct span){ approval->doc.s, approval->doc.len });
-	bind_word(statement, 5, "pending");
-	sqlite3_bind_int64(statement, 6, approval->created_ms);
-	(void)run(context, statement);
+	bind_buf(query, 1, &approval->id);
+	bind_buf(query, 2, &approval->thread);
+	bind_buf(query, 3, &approval->turn);
+	query_text(query, 4, clean_doc(context, (struct span){ approval->doc.s, approval->doc.len }, &clean));
+	bind_word(query, 5, "pending");
+	query_int(query, 6, approval->created_ms);
+	run(context, query);
+	buf_release(&clean);
 }
 
 bool
 change_approval_end(struct change_context *context, struct span id, struct span doc)
 {
-	sqlite3_stmt *statement = get(context, APPROVAL_END);
+	struct query *query = get(context, APPROVAL_END);
+	struct buf clean = BUF_INIT;
+	bool ended;
 
-	if (!statement)
+	if (!query)
 		return false;
-	bind(statement, 1, id);
-	bind_doc(context, statement, 2, doc);
-	return run(context, statement) == 1;
+	query_text(query, 1, id);
+	query_text(query, 2, clean_doc(context, doc, &clean));
+	ended = run_one(context, query);
+	buf_release(&clean);
+	return ended;
 }
 
 void
 change_approval_list(
     struct change_context *context, struct span thread, struct span turn, bool pending, int limit, approval_each_cb *cb, void *payload)
 {
-	sqlite3_stmt *statement = get(context, APPROVAL_LIST);
+	struct query *query = get(context, APPROVAL_LIST);
 	struct approval approval;
 
-	if (!statement)
+	if (!query)
 		return;
-	bind(statement, 1, thread);
-	bind(statement, 2, turn);
-	sqlite3_bind_int(statement, 3, pending);
-	sqlite3_bind_int(statement, 4, limit);
-	while (step(context, statement)) {
+	query_text(query, 1, thread);
+	query_text(query, 2, turn);
+	query_int(query, 3, pending);
+	query_int(query, 4, limit);
+	while (step(context, query)) {
 		approval_init(&approval);
-		read_approval(statement, &approval);
+		read_approval(query, &approval);
 		cb(&approval, payload);
 		approval_release(&approval);
 	}

@@ -1,0 +1,112 @@
+/* db.c - the door itself: each call goes to the engine */
+#include "compat.h"
+
+#include "store/db.h"
+
+void
+db_close(struct db *db)
+{
+	if (db)
+		db->ops->close(db);
+}
+
+bool
+db_begin(struct db *db, struct err *err)
+{
+	return db->ops->begin(db, err);
+}
+
+bool
+db_commit(struct db *db, struct err *err)
+{
+	return db->ops->commit(db, err);
+}
+
+void
+db_rollback(struct db *db)
+{
+	db->ops->rollback(db);
+}
+
+bool
+db_in_transaction(const struct db *db)
+{
+	return db->ops->in_transaction(db);
+}
+
+bool
+db_query(struct db *db, struct query **query, const char *text, struct err *err)
+{
+	if (!*query)
+		*query = db->ops->prepare(db, text, err);
+	else
+		query_reset(*query);
+	return *query != NULL;
+}
+
+void
+query_drop(struct query *query)
+{
+	if (query)
+		query->db->ops->drop(query);
+}
+
+void
+query_int(struct query *query, int i, int64_t value)
+{
+	query->db->ops->bind_int(query, i, value);
+}
+
+void
+query_text(struct query *query, int i, struct span text)
+{
+	query->db->ops->bind_bytes(query, i, text, true);
+}
+
+void
+query_blob(struct query *query, int i, struct span bytes)
+{
+	query->db->ops->bind_bytes(query, i, bytes, false);
+}
+
+void
+query_null(struct query *query, int i)
+{
+	query->db->ops->bind_bytes(query, i, SPAN_NONE, true);
+}
+
+bool
+query_run(struct query *query, struct err *err)
+{
+	return query->db->ops->run(query, NULL, err);
+}
+
+bool
+query_change(struct query *query, int *ret_changed, struct err *err)
+{
+	return query->db->ops->run(query, ret_changed, err);
+}
+
+enum db_step
+query_step(struct query *query, struct err *err)
+{
+	return query->db->ops->step(query, err);
+}
+
+int64_t
+query_get_int(struct query *query, int i)
+{
+	return query->db->ops->get_int(query, i);
+}
+
+struct span
+query_get(struct query *query, int i)
+{
+	return query->db->ops->get(query, i);
+}
+
+void
+query_reset(struct query *query)
+{
+	query->db->ops->reset(query);
+}

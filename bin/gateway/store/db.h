@@ -1,0 +1,76 @@
+/* db.h - one database connection behind one door: sqlite.c
+ *
+ * Every call is the store's thread's. The texts of statements and of the schema are written once, in what the engines have in common; the
+ * types are INTEGER (64 bits), TEXT and BLOB, parameters are ?1, ?2, ... On false, err is filled (STATUS_RETRY for what may go away).
+ */
+#ifndef DB_H
+#define DB_H
+
+#include "compat.h"
+#include "err.h"
+#include "jtext.h"
+
+struct db;
+struct query;
+
+enum db_step { DB_ROW, DB_DONE, DB_FAILED };
+
+/* What an engine does; the calls below are what others use. */
+struct db_ops {
+	void (*close)(struct db *db);
+	bool (*begin)(struct db *db, struct err *err);
+	bool (*commit)(struct db *db, struct err *err);
+	void (*rollback)(struct db *db);
+	bool (*in_transaction)(const struct db *db);
+	struct query *(*prepare)(struct db *db, const char *text, struct err *err);
+	void (*drop)(struct query *query);
+	void (*bind_int)(struct query *query, int i, int64_t value);
+	void (*bind_bytes)(struct query *query, int i, struct span bytes, bool text);
+	bool (*run)(struct query *query, int *ret_changed, struct err *err);
+	enum db_step (*step)(struct query *query, struct err *err);
+	int64_t (*get_int)(struct query *query, int i);
+	struct span (*get)(struct query *query, int i);
+	void (*reset)(struct query *query);
+};
+
+/* Each engine's struct begins so. */
+struct db {
+	const struct db_ops *ops;
+};
+struct query {
+	struct db *db;
+};
+
+/* file: opened, its version checked, brought to this one. Errors STATUS_CONFIG and STATUS_IO say what and why. */
+struct db *sqlite_open_db(const char *file, struct err *err);
+bool sqlite_check_db(const char *file, struct err *err) USE_RESULT; /* the same without changing anything */
+
+void db_close(struct db *db); /* its queries are dropped before; accepts NULL */
+bool db_begin(struct db *db, struct err *err) USE_RESULT;
+bool db_commit(struct db *db, struct err *err) USE_RESULT;
+void db_rollback(struct db *db);
+bool db_in_transaction(const struct db *db);
+
+/* Makes the statement in *query when it is not there yet, and resets it: all parameters are to be bound again. text: static storage. */
+bool db_query(struct db *db, struct query **query, const char *text, struct err *err) USE_RESULT;
+void query_drop(struct query *query); /* accepts NULL */
+/* Bytes are borrowed until the statement has run. SPAN_NONE: null. */
+void query_int(struct query *query, int i, int64_t value);
+void query_text(struct query *query, int i, struct span text);
+void query_blob(struct query *query, int i, struct span bytes);
+void query_null(struct query *query, int i);
+bool query_run(struct query *query,
+    struct err *err) USE_RESULT; /* one that gives no rows; what fails may be told by a later call, db_commit() at last */
+bool query_change(struct query *query, int *ret_changed, struct err *err) USE_RESULT; /* the same, and how many rows it changed */
+enum db_step query_step(struct query *query, struct err *err) USE_RESULT;
+int64_t query_get_int(struct query *query, int i); /* column, from 0; null is 0 */
+struct span query_get(struct query *query, int i); /* SPAN_NONE: null; until the next step or reset */
+void query_reset(struct query *query);
+
+/* schema.c: what brings a store of version i to the next one; 0 is an empty one */
+extern const char *const schema_migrations[];
+extern const int schema_version;
+/* False, with the reason: a newer program wrote it. name: the store, as it is told to people. */
+bool schema_known(int version, const char *name, struct err *err) USE_RESULT;
+
+#endif

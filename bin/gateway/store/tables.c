@@ -1,0 +1,352 @@
+/* tables.c - the log and what is derived from it, in whatever database */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/internal.h"
+#include "xalloc.h"
+
+enum statement {
+	INSERT_EVENT,
+	WRITE_ROW,
+	READ_ROW,
+	LIST_ROWS,
+	LIST_OPEN,
+	PAGE_ALL,
+	PAGE_ALL_LAST,
+	PAGE_STREAM,
+	PAGE_STREAM_LAST,
+	PAGE_SERVICE,
+	PAGE_SERVICE_LAST,
+	PAGE_THREAD,
+	PAGE_THREAD_LAST,
+	WRITE_DOC,
+	REMOVE_DOC,
+	HAS_DOC,
+	LIST_DOCS,
+	READ_KEY,
+	INSERT_KEY,
+	FORGET_KEYS,
+	LAST,
+	STATEMENT_COUNT
+};
+
+#define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at, thread"
+/* kinds that begin with a prefix: a range, ?4 being the prefix with its last character raised by one */
+#define KIND_RANGE "(?3 IS NULL OR (kind >= ?3 AND kind < ?4))"
+
+static const char *const texts[] = {
+	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[WRITE_ROW] =
+	    "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
+	    " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
+	[READ_ROW] = "SELECT doc FROM streams WHERE stream=?1",
+	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
+	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 ORDER BY id LIMIT ?1",
+	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
+			  " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE
+			     " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE
+			      " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
+	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE
+			     " ORDER BY seq DESC LIMIT ?2",
+	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
+	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
+	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
+	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
+	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
+	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
+	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
+	[LAST] = "SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1",
+};
+_Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
+
+struct tables {
+	struct db *db;
+	struct query *queries[STATEMENT_COUNT];
+};
+
+struct tables *
+tables_new(struct db *db, struct err *err)
+{
+	struct tables *t = xcalloc(1, sizeof *t);
+	int i;
+
+	t->db = db;
+	for (i = 0; i < STATEMENT_COUNT; i++)
+		if (!db_query(db, &t->queries[i], texts[i], err)) {
+			tables_free(t);
+			return NULL;
+		}
+	return t;
+}
+
+void
+tables_free(struct tables *t)
+{
+	int i;
+
+	if (!t)
+		return;
+	for (i = 0; i < STATEMENT_COUNT; i++)
+		query_drop(t->queries[i]);
+	free(t);
+}
+
+static struct query *
+get(struct tables *t, enum statement which)
+{
+	query_reset(t->queries[which]);
+	return t->queries[which];
+}
+
+/* ---- writing */
+
+bool
+tables_insert_event(struct tables *t, const struct entry *event, struct err *err)
+{
+	struct query *query = get(t, INSERT_EVENT);
+
+	query_int(query, 1, event->seq);
+	query_text(query, 2, event->thread ? SPAN_NONE : event->stream);
+	query_text(query, 3, event->kind);
+	query_text(query, 4, event->turn);
+	query_int(query, 5, event->level);
+	query_text(query, 6, event->message.s ? event->message : (struct span){ "", 0 });
+	query_text(query, 7, event->service);
+	query_blob(query, 8, event->data);
+	query_int(query, 9, event->at_ms);
+	query_text(query, 10, event->thread ? event->stream : SPAN_NONE);
+	return query_run(query, err);
+}
+
+bool
+tables_write_row(struct tables *t, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err)
+{
+	struct query *query = get(t, WRITE_ROW);
+
+	query_text(query, 1, stream);
+	query_int(query, 2, updated);
+	query_text(query, 3, (struct span){ status, strlen(status) });
+	query_int(query, 4, open);
+	query_blob(query, 5, doc);
+	return query_run(query, err);
+}
+
+bool
+tables_insert_key(struct tables *t, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err)
+{
+	struct query *query = get(t, INSERT_KEY);
+
+	query_text(query, 1, key);
+	query_int(query, 2, (int64_t)print);
+	query_blob(query, 3, answer);
+	query_int(query, 4, at);
+	return query_run(query, err);
+}
+
+bool
+tables_write_doc(struct tables *t, struct span key, struct span doc, struct err *err)
+{
+	struct query *query = get(t, doc.s ? WRITE_DOC : REMOVE_DOC);
+
+	query_text(query, 1, key);
+	if (doc.s)
+		query_blob(query, 2, doc);
+	return query_run(query, err);
+}
+
+bool
+tables_forget_keys(struct tables *t, int64_t before, struct err *err)
+{
+	struct query *query = get(t, FORGET_KEYS);
+
+	query_int(query, 1, before);
+	return query_run(query, err);
+}
+
+/* ---- reading */
+
+bool
+tables_read_row(struct tables *t, struct span stream, bool *ret_found, struct buf *doc, struct err *err)
+{
+	struct query *query = get(t, READ_ROW);
+	enum db_step step;
+	struct span value;
+
+	query_text(query, 1, stream);
+	step = query_step(query, err);
+	*ret_found = step == DB_ROW;
+	if (step == DB_ROW) {
+		value = query_get(query, 0);
+		buf_add(doc, value.s, value.n);
+	}
+	query_reset(query);
+	return step != DB_FAILED;
+}
+
+static bool
+each_row(struct query *query, table_row_cb *cb, void *payload, struct err *err)
+{
+	enum db_step step;
+
+	while ((step = query_step(query, err)) == DB_ROW)
+		if (!cb(query_get(query, 0), query_get(query, 1), payload))
+			break;
+	query_reset(query);
+	return step != DB_FAILED;
+}
+
+bool
+tables_list_rows(struct tables *t, bool open_only, int limit, table_row_cb *cb, void *payload, struct err *err)
+{
+	struct query *query = get(t, open_only ? LIST_OPEN : LIST_ROWS);
+
+	query_int(query, 1, limit);
+	return each_row(query, cb, payload, err);
+}
+
+bool
+tables_has_doc(struct tables *t, struct span key, bool *ret_found, struct err *err)
+{
+	struct query *query = get(t, HAS_DOC);
+	enum db_step step;
+
+	query_text(query, 1, key);
+	step = query_step(query, err);
+	*ret_found = step == DB_ROW;
+	query_reset(query);
+	return step != DB_FAILED;
+}
+
+/* The least text above all that begin with this one. */
+static struct span
+above(const char *prefix, struct buf *to)
+{
+	buf_addstr(to, prefix);
+	to->s[to->len - 1]++;
+	return (struct span){ to->s, to->len };
+}
+
+bool
+tables_list_docs(struct tables *t, const char *prefix, table_row_cb *cb, void *payload, struct err *err)
+{
+	struct query *query = get(t, LIST_DOCS);
+	struct buf end = BUF_INIT;
+	bool ok;
+
+	query_text(query, 1, (struct span){ prefix, strlen(prefix) });
+	query_text(query, 2, above(prefix, &end));
+	ok = each_row(query, cb, payload, err);
+	buf_release(&end);
+	return ok;
+}
+
+static void
+reverse(struct entry **events, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n / 2; i++) {
+		struct entry *e = events[i];
+
+		events[i] = events[n - 1 - i];
+		events[n - 1 - i] = e;
+	}
+}
+
+static struct entry *
+read_event(struct query *query, bool thread)
+{
+	struct entry like = { .seq = query_get_int(query, 0),
+		.stream = query_get(query, thread ? 9 : 1),
+		.thread = thread,
+		.kind = query_get(query, 2),
+		.turn = query_get(query, 3),
+		.level = (enum level)query_get_int(query, 4),
+		.message = query_get(query, 5),
+		.service = query_get(query, 6),
+		.data = query_get(query, 7),
+		.at_ms = query_get_int(query, 8) };
+
+	return entry_new(&like);
+}
+
+bool
+tables_read_page(struct tables *t, struct page *page)
+{
+	static const enum statement statements[][2] = { { PAGE_ALL, PAGE_ALL_LAST }, { PAGE_STREAM, PAGE_STREAM_LAST },
+		{ PAGE_SERVICE, PAGE_SERVICE_LAST }, { PAGE_THREAD, PAGE_THREAD_LAST } };
+	enum statement which = statements[page->thread ? 3 : page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
+	struct query *query = get(t, which);
+	struct buf end = BUF_INIT;
+	enum db_step step;
+	size_t bytes = 0;
+
+	query_int(query, 1, page->after);
+	query_int(query, 2, (int64_t)page->limit + 1); /* one more tells whether there is more */
+	if (page->prefix) {
+		query_text(query, 3, (struct span){ page->prefix, strlen(page->prefix) });
+		query_text(query, 4, above(page->prefix, &end));
+	} else {
+		query_null(query, 3);
+		query_null(query, 4);
+	}
+	if (page->stream.len || page->thread)
+		query_text(query, 5, (struct span){ page->stream.s, page->stream.len });
+	else if (page->service.len)
+		query_text(query, 5, (struct span){ page->service.s, page->service.len });
+	while ((step = query_step(query, &page->err)) == DB_ROW) {
+		struct entry *event;
+
+		if (page->n_events == (size_t)page->limit || (!page->last && page->n_events && bytes > STORE_PAGE_BYTES)) {
+			page->more = true;
+			break;
+		}
+		event = read_event(query, page->thread);
+		bytes += event->data.n + event->message.n;
+		events_add(&page->events, &page->n_events, event);
+	}
+	query_reset(query);
+	if (page->last)
+		reverse(page->events, page->n_events);
+	buf_release(&end);
+	return step != DB_FAILED;
+}
+
+bool
+tables_read_key(struct tables *t, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err)
+{
+	struct query *query = get(t, READ_KEY);
+	enum db_step step;
+	struct span value;
+
+	query_text(query, 1, key);
+	step = query_step(query, err);
+	*ret_found = step == DB_ROW;
+	if (step == DB_ROW) {
+		*ret_print = (uint64_t)query_get_int(query, 0);
+		value = query_get(query, 1);
+		buf_add(answer, value.s, value.n);
+	}
+	query_reset(query);
+	return step != DB_FAILED;
+}
+
+bool
+tables_last(struct tables *t, int64_t *ret_seq, int64_t *ret_at, struct err *err)
+{
+	struct query *query = get(t, LAST);
+	enum db_step step = query_step(query, err);
+
+	*ret_seq = step == DB_ROW ? query_get_int(query, 0) : 0;
+	*ret_at = step == DB_ROW ? query_get_int(query, 1) : 0;
+	query_reset(query);
+	return step != DB_FAILED;
+}
