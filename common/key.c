@@ -2,6 +2,7 @@
 #include "compat.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 #ifdef HAVE_GETRANDOM
 #include <sys/random.h>
@@ -14,6 +15,8 @@
 #include "status.h"
 
 #define KEY_BYTES_MAX 64
+
+static const char hex[] = "0123456789abcdef";
 
 static bool
 random_bytes(unsigned char *to, size_t n)
@@ -43,7 +46,6 @@ key_random(void *to, size_t n)
 void
 key_add_hex(struct buf *to, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char bytes[KEY_BYTES_MAX];
 	size_t i;
 
@@ -83,15 +85,61 @@ key_check(const char *key, struct err *err)
 	return true;
 }
 
+static void
+write_uuid(char ret[KEY_UUID], const unsigned char bytes[16], unsigned version)
+{
+	unsigned char byte;
+	char *at = ret;
+	size_t i;
+
+	for (i = 0; i < 16; i++) {
+		byte = bytes[i];
+		if (i == 6)
+			byte = (unsigned char)((byte & 0x0f) | version << 4);
+		else if (i == 8)
+			byte = (unsigned char)((byte & 0x3f) | 0x80);
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = hex[byte >> 4];
+		*at++ = hex[byte & 15];
+	}
+	*at = '\0';
+}
+
+void
+key_uuid(char ret[KEY_UUID])
+{
+	unsigned char bytes[16];
+
+	key_random(bytes, sizeof bytes);
+	write_uuid(ret, bytes, 4);
+}
+
 void
 key_add_uuid(struct buf *to)
 {
-	unsigned char bytes[16];
+	char text[KEY_UUID];
+
+	key_uuid(text);
+	buf_add(to, text, sizeof text - 1);
+}
+
+void
+key_add_uuid_of(struct buf *to, const unsigned char bytes[16], unsigned version)
+{
+	char text[KEY_UUID];
+
+	write_uuid(text, bytes, version);
+	buf_add(to, text, sizeof text - 1);
+}
+
+bool
+key_is_uuid(const char *s)
+{
 	size_t i;
 
-	key_random(bytes, sizeof bytes);
-	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-	for (i = 0; i < sizeof bytes; i++)
-		buf_addf(to, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
+	for (i = 0; s[i]; i++)
+		if (i == 8 || i == 13 || i == 18 || i == 23 ? s[i] != '-' : !strchr("0123456789abcdefABCDEF", s[i]))
+			return false;
+	return i == KEY_UUID - 1;
 }

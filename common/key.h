@@ -21,8 +21,16 @@ void key_add(struct buf *to);
 /* Is this a key that a header can carry: 1 to KEY_GIVEN_MAX visible ASCII characters? False: err has STATUS_USAGE. */
 bool key_check(const char *key, struct err *err) USE_RESULT;
 
-/* Appends a random UUID, version 4. */
+/* A random UUID, version 4, in lower case: as text of KEY_UUID bytes with the NUL, or appended. */
+#define KEY_UUID 37
+void key_uuid(char ret[KEY_UUID]);
 void key_add_uuid(struct buf *to);
+
+/* Appends the UUID that these bytes are once its version and variant are set in them (RFC 9562). */
+void key_add_uuid_of(struct buf *to, const unsigned char bytes[16], unsigned version);
+
+/* Has this the form of a UUID, in either case, of any version? */
+bool key_is_uuid(const char *s);
 
 /* Appends a new run id as the Clarity clients make them: run_cli_<Unix ms>_<8 hexadecimal digits>. */
 void key_add_run(struct buf *to);

@@ -345,7 +345,7 @@ take_tool(struct talk *talk, struct span call)
 		tool = &talk->tools[talk->n_tools++];
 		*tool = (struct tool){ .call = BUF_INIT, .title = BUF_INIT, .output = BUF_INIT, .changes = BUF_INIT };
 		buf_add(&tool->call, id.s, id.len);
-		serve_id(tool->item);
+		key_uuid(tool->item);
 		tool->patch = is_patch(call);
 		new = true;
 	}
@@ -840,7 +840,7 @@ take_plan(struct talk *talk, struct span update)
 		jtext_get_string(entry, "content", &text);
 		buf_addch(&text, '\n');
 	}
-	serve_id(id);
+	key_uuid(id);
 	buf_addch(&params, '{');
 	jtext_add_string(&params, "threadId", talk->turn->thread->id, strlen(talk->turn->thread->id));
 	jtext_add_string(&params, "turnId", talk->turn->id, strlen(talk->turn->id));

@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "compat.h"
 #include "jtext.h"
+#include "key.h"
 
 struct err;
 
@@ -18,7 +19,7 @@ struct err;
 #define MOCK_DEPTH_MAX 16		    /* repeats within repeats */
 #define MOCK_FILL_MAX (1024u * 1024 * 1024) /* bytes of a "fill" or "big" step */
 #define INVALID (-32600)		    /* the code of every error of the protocol */
-#define MOCK_ID 40			    /* bytes of an id of ours, with the NUL */
+#define MOCK_ID KEY_UUID		    /* bytes of an id of ours, with the NUL */
 
 /* ---- script (mock_script.c) */
 
@@ -132,7 +133,6 @@ void mock_notify(struct mock *mock, const char *method, const char *params);
 
 void mock_id(struct mock *mock, char ret[MOCK_ID]); /* a fresh one, as UUIDs look */
 void mock_add_turn(struct buf *to, const char *id, const char *status, const char *error);
-bool mock_is_uuid(const char *s);
 
 /* ---- mock_account.c */
 

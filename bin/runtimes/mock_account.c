@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "key.h"
 #include "mock.h"
 
 static void
@@ -113,7 +114,7 @@ login_cancel(struct mock *mock, const char *id, struct span params)
 
 	if (!jtext_get_string(params, "loginId", &login))
 		mock_refuse(id, INVALID, "Invalid request: missing field `loginId`");
-	else if (!mock_is_uuid(login.s))
+	else if (!key_is_uuid(login.s))
 		mock_refuse(id, INVALID, "invalid login id");
 	else if (!*mock->login || strcmp(login.s, mock->login) != 0)
 		mock_answer(id, "{\"status\":\"notFound\"}");

@@ -6,12 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "die.h"
 #include "err.h"
+#include "key.h"
 #include "mock.h"
 #include "out.h"
 #include "xalloc.h"
@@ -56,29 +56,10 @@ mock_notify(struct mock *mock, const char *method, const char *params)
 void
 mock_id(struct mock *mock, char ret[MOCK_ID])
 {
-	unsigned char b[16] = { 0 };
-
-	if (mock->counted) {
+	if (mock->counted)
 		snprintf(ret, MOCK_ID, "00000000-0000-4000-8000-%012llx", (unsigned long long)++mock->ids & 0xffffffffffffULL);
-		return;
-	}
-	if (getentropy(b, sizeof b) < 0)
-		die_errno(STATUS_IO, "unable to make an id");
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, MOCK_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-	    b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
-bool
-mock_is_uuid(const char *s)
-{
-	size_t i;
-
-	for (i = 0; s[i]; i++)
-		if (i == 8 || i == 13 || i == 18 || i == 23 ? s[i] != '-' : !strchr("0123456789abcdefABCDEF", s[i]))
-			return false;
-	return i == 36;
+	else
+		key_uuid(ret);
 }
 
 void
@@ -230,7 +211,7 @@ thread_resume(struct mock *mock, const char *id, struct span params)
 
 	if (!jtext_get_string(params, "threadId", &name))
 		mock_refuse(id, INVALID, "Invalid request: missing field `threadId`");
-	else if (!mock_is_uuid(name.s))
+	else if (!key_is_uuid(name.s))
 		mock_refuse(id, INVALID, "no rollout found for this thread id");
 	else {
 		thread = thread_find(mock, name.s);

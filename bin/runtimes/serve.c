@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "die.h"
 #include "err.h"
+#include "key.h"
 #include "out.h"
 #include "serve_internal.h"
 #include "utf8.h"
@@ -50,19 +50,6 @@ serve_notify(struct serve *serve, const char *method, const struct buf *params)
 	buf_addch(&line, '}');
 	out_line(line.s, line.len);
 	buf_release(&line);
-}
-
-void
-serve_id(char ret[SERVE_ID])
-{
-	unsigned char b[16] = { 0 };
-
-	if (getentropy(b, sizeof b) < 0)
-		die_errno(STATUS_IO, "unable to make an id");
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, SERVE_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-	    b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static void
@@ -135,7 +122,7 @@ serve_delta(struct serve_turn *turn, const char *s, size_t n)
 	if (!n || turn->interrupted)
 		return;
 	if (!*turn->item) {
-		serve_id(turn->item);
+		key_uuid(turn->item);
 		buf_reset(&turn->message);
 		if (turn->answer.len)
 			buf_addstr(&turn->answer, "\n\n");
@@ -308,7 +295,7 @@ tell_input(struct serve_turn *turn, struct span input)
 	struct buf item = BUF_INIT;
 	char id[SERVE_ID];
 
-	serve_id(id);
+	key_uuid(id);
 	buf_addch(&item, '{');
 	jtext_add_string(&item, "type", "userMessage", 11);
 	jtext_add_string(&item, "id", id, strlen(id));
@@ -356,7 +343,7 @@ turn_start(struct serve *serve, const char *request, struct span params)
 	turn->serve = serve;
 	turn->thread = thread;
 	thread->turn = turn;
-	serve_id(turn->id);
+	key_uuid(turn->id);
 	buf_init(&turn->input);
 	buf_init(&turn->effort);
 	buf_init(&turn->message);
@@ -504,7 +491,7 @@ account(struct serve *serve, const char *request, const char *method, struct spa
 			serve_notify(serve, "account/login/completed", &done);
 			tell_account(serve);
 		}
-	} else if (!jtext_get_string(params, "loginId", &key) || !serve_is_id(key.s)) /* account/login/cancel */
+	} else if (!jtext_get_string(params, "loginId", &key) || !key_is_uuid(key.s)) /* account/login/cancel */
 		serve_refuse(request, "Invalid request: loginId is no UUID");
 	else
 		serve_answer(request, "{\"status\":\"notFound\"}");

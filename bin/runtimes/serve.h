@@ -13,13 +13,14 @@
 #include "buf.h"
 #include "compat.h"
 #include "jtext.h"
+#include "key.h"
 
 struct err;
 struct serve;
 
 #define SERVE_LINE_MAX (64u * 1024 * 1024)   /* bytes in one line of the client */
 #define SERVE_THREAD_MAX (64u * 1024 * 1024) /* bytes of a thread's file; a longer one is not resumed */
-#define SERVE_ID 40			     /* bytes of an id, with the NUL */
+#define SERVE_ID KEY_UUID		     /* bytes of an id, with the NUL */
 
 struct said_text {
 	const char *role; /* "user", "assistant" */
@@ -97,6 +98,5 @@ void serve_ask(struct serve_turn *turn, const char *method, const struct buf *pa
 /* completed when message is NULL, else failed (with codexErrorInfo as JSON, or NULL); a turn that was interrupted ends so whatever is said. */
 void serve_end(struct serve_turn *turn, const char *message, const char *info, const char *details);
 void serve_session(struct serve_thread *thread, const char *s, size_t n); /* the engine's name for it */
-void serve_id(char ret[SERVE_ID]);
 
 #endif

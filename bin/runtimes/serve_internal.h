@@ -27,7 +27,6 @@ struct serve {
 	int64_t next_ask;
 };
 
-bool serve_is_id(const char *s); /* a UUID */
 void thread_start(struct serve *serve, const char *request, struct span params);
 void thread_resume(struct serve *serve, const char *request, struct span params);
 void thread_list(struct serve *serve, const char *request);

@@ -15,23 +15,13 @@
 #include "clock.h"
 #include "die.h"
 #include "err.h"
+#include "key.h"
 #include "serve_internal.h"
 #include "statedir.h"
 #include "utf8.h"
 #include "xalloc.h"
 
 #define PREVIEW_MAX 200 /* UTF-16 units of the first text */
-
-bool
-serve_is_id(const char *s)
-{
-	size_t i;
-
-	for (i = 0; s[i]; i++)
-		if (i == 8 || i == 13 || i == 18 || i == 23 ? s[i] != '-' : !strchr("0123456789abcdefABCDEF", s[i]))
-			return false;
-	return i == 36;
-}
 
 static struct serve_thread *
 find(const struct serve *serve, const char *id)
@@ -206,7 +196,7 @@ thread_new(struct serve *serve, const char *id)
 	if (id)
 		snprintf(thread->id, sizeof thread->id, "%s", id);
 	else
-		serve_id(thread->id);
+		key_uuid(thread->id);
 	buf_init(&thread->cwd);
 	buf_init(&thread->model);
 	buf_init(&thread->approval);
@@ -358,7 +348,7 @@ thread_resume(struct serve *serve, const char *request, struct span params)
 		serve_refuse(request, "Invalid request: missing field `threadId`");
 	else if ((thread = find(serve, name.s)))
 		;
-	else if (!serve->directory || !serve_is_id(name.s))
+	else if (!serve->directory || !key_is_uuid(name.s))
 		serve_refuse(request, "no rollout found for this thread id");
 	else {
 		path_of(serve, name.s, &path);

@@ -15,6 +15,7 @@
 #include "hash.h"
 #include "http/server.h"
 #include "http/ws.h"
+#include "key.h"
 #include "status.h"
 #include "utf8.h"
 #include "xalloc.h"
@@ -89,7 +90,7 @@ request_id(const struct request *request, struct buf *to)
 			return;
 		}
 	}
-	form_uuid(to);
+	key_add_uuid(to);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "compass/desk.h"
 #include "compass/internal.h"
 #include "compass/note.h"
+#include "key.h"
 #include "utf8.h"
 #include "xalloc.h"
 
@@ -379,7 +380,7 @@ on_approval(struct flight *flight, const struct runtime_event *event)
 	give_held(flight);
 	rules_timeout(span_of(&flight->rules), flight->compass->settings.approval_ms, &wait, &asked->late);
 	buf_init(&asked->id);
-	form_uuid(&asked->id);
+	key_add_uuid(&asked->id);
 	asked->number = event->approval;
 	asked->deadline = deadline_in(wait);
 	asked->next = flight->asked;
@@ -551,7 +552,7 @@ flight_start(struct call *call)
 	take(&flight->approval_policy, &call->approval_policy);
 	take(&flight->sandbox_policy, &call->sandbox_policy);
 	buf_init(&flight->message);
-	form_uuid(&flight->message);
+	key_add_uuid(&flight->message);
 	buf_init(&flight->usage);
 	buf_init(&flight->held);
 	flight->host = (enum thread_host)call->host;

@@ -14,26 +14,6 @@ span_of(const struct buf *buf)
 	return (struct span){ buf->s, buf->len };
 }
 
-static void
-add_uuid(struct buf *to, unsigned char bytes[16], unsigned version)
-{
-	size_t i;
-
-	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | (version << 4));
-	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-	for (i = 0; i < 16; i++)
-		buf_addf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
-}
-
-void
-form_uuid(struct buf *to)
-{
-	unsigned char bytes[16];
-
-	key_random(bytes, sizeof bytes);
-	add_uuid(to, bytes, 4);
-}
-
 /* Workspaces are known by their slugs alone; the id follows from it, so it is the same everywhere and always (RFC 9562, version 5). */
 static void
 add_workspace_id(struct buf *to, const struct buf *slug)
@@ -44,7 +24,7 @@ add_workspace_id(struct buf *to, const struct buf *slug)
 	buf_addstr(&name, "agentutils:workspace:");
 	buf_add(&name, slug->s, slug->len);
 	sha1(name.s, name.len, digest);
-	add_uuid(to, digest, 5);
+	key_add_uuid_of(to, digest, 5);
 	buf_release(&name);
 }
 

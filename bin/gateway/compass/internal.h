@@ -130,7 +130,6 @@ bool valid_failed(struct valid *valid, struct call *call);
 extern const char *const valid_modes[THREAD_MODE_COUNT], *const valid_hosts[THREAD_HOST_COUNT];
 
 /* ---- form.c */
-void form_uuid(struct buf *to); /* a fresh one, version 4 */
 void form_thread(struct buf *to, const struct thread *thread);
 void form_turn(struct buf *to, const struct turn *turn);
 void form_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"outputText":...} */

@@ -5,6 +5,7 @@
 
 #include "compass/internal.h"
 #include "http/server.h"
+#include "key.h"
 
 #define TITLE_MAX 200
 #define LIST_DEFAULT 40
@@ -145,7 +146,7 @@ threads_create(struct call *call)
 	}
 	if (call->mode == THREAD_CLOUD && !call_has_runtime(call))
 		return;
-	form_uuid(&call->made);
+	key_add_uuid(&call->made);
 	log_change(call->compass->settings.log, call_change(call, apply_create, done));
 }
 

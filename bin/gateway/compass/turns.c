@@ -6,6 +6,7 @@
 
 #include "compass/internal.h"
 #include "http/server.h"
+#include "key.h"
 
 #define LOCAL_TEXT "Local turn accepted. Awaiting desktop local runtime events."
 
@@ -138,7 +139,7 @@ fill(struct call *call, const struct thread *thread, int64_t now, struct turn *t
 	buf_add(&turn->parent, call->parent.s, call->parent.len);
 	buf_add(&turn->source, call->source.s, call->source.len);
 	buf_add(&turn->request, call->request_id.s, call->request_id.len);
-	form_uuid(&turn->user_message);
+	key_add_uuid(&turn->user_message);
 	turn->mode = call->mode < 0 ? thread->mode : (enum thread_mode)call->mode;
 	if (call->host >= 0)
 		turn->host = (enum thread_host)call->host;
@@ -158,7 +159,7 @@ finish_local(struct change_context *context, struct turn *turn)
 	turn->status = THREAD_COMPLETED;
 	buf_addstr(&turn->output, LOCAL_TEXT);
 	turn->has_output = true;
-	form_uuid(&turn->assistant_message);
+	key_add_uuid(&turn->assistant_message);
 	turn_emit_delta(context, turn, span_of(&turn->output));
 	(void)turn_finish(context, turn, (struct span){ metadata, sizeof metadata - 1 });
 }
@@ -278,7 +279,7 @@ turns_start(struct call *call)
 		call_refuse(call, PROBLEM_LOCAL_DISABLED);
 	else {
 		call->async = wants_async(call->request);
-		form_uuid(&call->made);
+		key_add_uuid(&call->made);
 		log_change(call->compass->settings.log, call_change(call, apply_start, done_start));
 	}
 }
