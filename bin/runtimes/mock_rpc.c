@@ -14,6 +14,7 @@
 #include "key.h"
 #include "mock.h"
 #include "out.h"
+#include "sandbox.h"
 #include "xalloc.h"
 
 /* ---- writing */
@@ -97,27 +98,6 @@ take_text(struct span params, const char *key, char **to)
 	*to = buf_detach(&text, NULL);
 }
 
-/* thread/start says "read-only", turn/start {"type":"readOnly"}; what answers show is the second. */
-static void
-take_sandbox(struct span params, struct buf *to)
-{
-	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" },
-		{ "workspace-write", "{\"type\":\"workspaceWrite\"}" }, { "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
-	struct span value;
-	size_t i;
-
-	if (jtext_get(params, "sandbox", &value))
-		for (i = 0; i < ARRAY_LEN(words); i++)
-			if (jtext_is_string(value, words[i][0])) {
-				buf_reset(to);
-				buf_addstr(to, words[i][1]);
-			}
-	if (jtext_get(params, "sandboxPolicy", &value) && jtext_type(value) == JTEXT_OBJECT) {
-		buf_reset(to);
-		jtext_compact(to, value);
-	}
-}
-
 static void
 take_options(struct thread *thread, struct span params)
 {
@@ -128,7 +108,7 @@ take_options(struct thread *thread, struct span params)
 	take_text(params, "executionHost", &thread->host);
 	if (jtext_get(params, "config", &config))
 		take_text(config, "executionHost", &thread->host);
-	take_sandbox(params, &thread->sandbox);
+	sandbox_take(params, &thread->sandbox);
 }
 
 static struct thread *
@@ -147,7 +127,7 @@ thread_new(struct mock *mock, const char *id)
 	thread->created = thread->updated = mock->counted ? 0 : clock_wall_ms() / 1000;
 	buf_init(&thread->preview);
 	buf_init(&thread->sandbox);
-	buf_addstr(&thread->sandbox, "{\"type\":\"readOnly\"}");
+	buf_addstr(&thread->sandbox, SANDBOX_READ_ONLY);
 	thread->next = mock->threads;
 	mock->threads = thread;
 	return thread;

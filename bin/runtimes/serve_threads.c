@@ -16,6 +16,7 @@
 #include "die.h"
 #include "err.h"
 #include "key.h"
+#include "sandbox.h"
 #include "serve_internal.h"
 #include "statedir.h"
 #include "utf8.h"
@@ -207,7 +208,7 @@ thread_new(struct serve *serve, const char *id)
 	buf_addstr(&thread->cwd, getcwd(dir, sizeof dir) ? dir : "/");
 	buf_addstr(&thread->model, serve->engine->model);
 	buf_addstr(&thread->approval, "on-request");
-	buf_addstr(&thread->sandbox, "{\"type\":\"readOnly\"}");
+	buf_addstr(&thread->sandbox, SANDBOX_READ_ONLY);
 	thread->created = thread->updated = clock_wall_ms() / 1000;
 	thread->next = serve->threads;
 	serve->threads = thread;
@@ -234,34 +235,13 @@ thread_free(struct serve *serve, struct serve_thread *thread)
 	free(thread);
 }
 
-/* thread/start says "read-only", turn/start {"type":"readOnly"}; what answers show is the second. */
-static void
-take_sandbox(struct span params, struct buf *to)
-{
-	static const char *const words[][2] = { { "read-only", "{\"type\":\"readOnly\"}" },
-		{ "workspace-write", "{\"type\":\"workspaceWrite\"}" }, { "danger-full-access", "{\"type\":\"dangerFullAccess\"}" } };
-	struct span value;
-	size_t i;
-
-	if (jtext_get(params, "sandbox", &value))
-		for (i = 0; i < ARRAY_LEN(words); i++)
-			if (jtext_is_string(value, words[i][0])) {
-				buf_reset(to);
-				buf_addstr(to, words[i][1]);
-			}
-	if (jtext_get(params, "sandboxPolicy", &value) && jtext_type(value) == JTEXT_OBJECT) {
-		buf_reset(to);
-		jtext_compact(to, value);
-	}
-}
-
 void
 thread_take(struct serve_thread *thread, struct span params)
 {
 	take(params, "cwd", &thread->cwd);
 	take(params, "model", &thread->model);
 	take(params, "approvalPolicy", &thread->approval);
-	take_sandbox(params, &thread->sandbox);
+	sandbox_take(params, &thread->sandbox);
 }
 
 static void

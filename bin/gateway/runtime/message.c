@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "runtime/message.h"
+#include "sandbox.h"
 #include "utf8.h"
 
 #define TEXT_MAX 2048 /* bytes of an error's text that are kept */
@@ -219,14 +220,10 @@ message_add_decision(struct buf *to, enum runtime_approval_kind kind, enum runti
 void
 message_add_sandbox(struct buf *to, struct span policy)
 {
-	static const char *const words[][2] = { { "read-only", "readOnly" }, { "workspace-write", "workspaceWrite" },
-		{ "danger-full-access", "dangerFullAccess" } };
-	size_t i;
+	const char *object = sandbox_of_word(policy);
 
-	for (i = 0; i < ARRAY_LEN(words); i++)
-		if (jtext_is_string(policy, words[i][0])) {
-			buf_addf(to, "{\"type\":\"%s\"}", words[i][1]);
-			return;
-		}
-	jtext_compact(to, policy);
+	if (object)
+		buf_addstr(to, object);
+	else
+		jtext_compact(to, policy);
 }
