@@ -52,7 +52,7 @@ kind_of() {
 operand_of() {
 	case $1 in
 	agent-watch | agent-events | agent-runs | agent-run-cancel) echo run ;;
-	agent-thread-show | agent-approvals) echo thread ;;
+	agent-thread-show | agent-thread-update | agent-thread-archive | agent-thread-delete | agent-approvals) echo thread ;;
 	agent-account-login) echo 'apiKey chatgpt chatgptDeviceCode chatgptAuthTokens' ;;
 	agent-approve) echo 'accept acceptForSession decline cancel' ;;
 	agent-thread-mode) echo 'cloud local' ;;

@@ -299,7 +299,7 @@ export interface Operations {
 	createAgentThread: { method: "POST"; path: "/v1/agent/threads"; in: Record<string, never>; query: Record<string, never>; body: ThreadPost; answers: { 201: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** A thread. */
 	getAgentThread: { method: "GET"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: ThreadAnswer; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
-	/** Change a thread's title, or archive it. */
+	/** Change a thread's title or rules, or archive it. */
 	patchAgentThread: { method: "PATCH"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: ThreadPatch; answers: { 200: ThreadAnswer; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Delete a thread with its turns, events and approvals. */
 	deleteAgentThread: { method: "DELETE"; path: "/v1/agent/threads/{threadId}"; in: { threadId: string }; query: Record<string, never>; body: undefined; answers: { 200: Deleted; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 409: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
