@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "desk.h"
 #include "die.h"
@@ -99,7 +100,7 @@ chosen(const char *choices, struct buf *answer)
 		n = strcspn(s, ",");
 		part = s;
 		part_n = n;
-		hitl_trim(&part, &part_n);
+		blank_trim(&part, &part_n, BLANK_JS);
 		if (part_n == answer->len && !strncasecmp(part, answer->s, part_n)) {
 			buf_reset(answer);
 			buf_add(answer, part, part_n);
@@ -132,7 +133,7 @@ check_choices(const struct ask *ask)
 		n = strcspn(s, ",");
 		part = s;
 		part_n = n;
-		hitl_trim(&part, &part_n);
+		blank_trim(&part, &part_n, BLANK_JS);
 		if (!part_n)
 			die_usage("unable to use --choices '%s': one of them is empty", ask->choices);
 		if (!s[n])
@@ -285,7 +286,7 @@ take_text(struct ask *ask, int argc, char *argv[])
 			buf_addf(&ask->text, "%s%s", i ? " " : "", argv[i]);
 	s = ask->text.s;
 	n = ask->text.len;
-	hitl_trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JS);
 	if (!n)
 		die_usage("a question is missing");
 	buf_cut(&ask->text, (size_t)(s - ask->text.s) + n);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "desk.h"
 #include "die.h"
 #include "err.h"
@@ -60,7 +61,7 @@ take_answer(struct buf *answer, const char *file, bool approve, int argc, char *
 		buf_addf(answer, "%s%s", i ? " " : "", argv[i]);
 	s = answer->s;
 	n = answer->len;
-	hitl_trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JS);
 	if (!n && file)
 		die(STATUS_INPUT, "unable to answer: '%s' is empty; --approve gives the empty answer", file);
 	if (!n)

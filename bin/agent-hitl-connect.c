@@ -16,6 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "desk.h"
 #include "die.h"
@@ -221,7 +222,7 @@ give(struct connect *connect, const char *answer, size_t n)
 	struct err err = ERR_INIT;
 	bool said = false;
 
-	hitl_trim(&answer, &n);
+	blank_trim(&answer, &n, BLANK_JS);
 	while (!desk_reply(&connect->desk, question, answer, n, &err)) {
 		bool trouble = desk_is_trouble(&connect->desk, &err);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "api.h"
+#include "blank.h"
 #include "clock.h"
 #include "cookie.h"
 #include "err.h"
@@ -56,17 +57,6 @@ api_opt(struct api *api, int key, const char *arg, struct err *err)
 	}
 }
 
-static void
-trim(struct buf *buf)
-{
-	size_t start;
-
-	while (buf->len && strchr(" \t\r\n", buf->s[buf->len - 1]))
-		buf_cut(buf, buf->len - 1);
-	start = strspn(buf->s, " \t\r\n");
-	buf_consume(buf, start);
-}
-
 /* ---- the token */
 
 static bool
@@ -93,7 +83,7 @@ set_token(struct api *api, struct err *err)
 			err->status = STATUS_CONFIG;
 			return err_prefix(err, "unable to take the token");
 		}
-		trim(&api->token);
+		blank_trim_buf(&api->token, BLANK_JSON);
 		if (!api->token.len)
 			return err_set(err, STATUS_CONFIG, "unable to take the token: '%s' is empty", api->token_file);
 		buf_addf(&where, "'%s'", api->token_file);
@@ -104,7 +94,7 @@ set_token(struct api *api, struct err *err)
 		}
 		if (value)
 			buf_addstr(&api->token, value);
-		trim(&api->token);
+		blank_trim_buf(&api->token, BLANK_JSON);
 		buf_addstr(&where, name);
 	}
 	ok = check_token(&api->token, where.s, err);

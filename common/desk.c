@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "desk.h"
 #include "err.h"
@@ -45,7 +46,7 @@ open_broker(struct desk *desk, struct err *err)
 		return false;
 	if (desk->api.token_file || !token)
 		return true;
-	hitl_trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JS);
 	if (n && strcspn(s, " \t\r\n") < n)
 		return err_set(err, STATUS_CONFIG, "unable to use the token of CLARITY_HITL_BROKER_TOKEN: it holds a blank");
 	buf_reset(&desk->api.token);
@@ -349,7 +350,7 @@ is_ours(struct span value, const struct hitl_question *question)
 		const char *s = key.s;
 		size_t n = key.len;
 
-		hitl_trim(&s, &n);
+		blank_trim(&s, &n, BLANK_JS);
 		ours = n == question->key.len && !memcmp(s, question->key.s, n);
 	}
 	if (ours && question->timestamp >= 0 && hitl_number(value, "timestamp", &timestamp))
@@ -386,7 +387,7 @@ ask_broker(struct desk *desk, const struct hitl_question *question, struct buf *
 		(void)jtext_get_string(value, "response", &word);
 		s = word.s;
 		n = word.len;
-		hitl_trim(&s, &n);
+		blank_trim(&s, &n, BLANK_JS);
 		buf_add(text, s, n);
 	} else
 		err_set(err, STATUS_PROTOCOL, "unable to look for the answer: %s answered with a status that has no meaning",
@@ -477,7 +478,7 @@ remote_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_ques
 	size_t n = asking->key_n;
 	bool ok;
 
-	hitl_trim(&key, &n);
+	blank_trim(&key, &n, BLANK_JS);
 	if (!n)
 		return err_set(err, STATUS_INPUT, "unable to ask: the key is empty");
 	buf_reset(&question->key);

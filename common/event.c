@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blank.h"
 #include "event.h"
 #include "status.h"
 
@@ -19,24 +20,6 @@ event_view_release(struct event_view *view)
 {
 	buf_release(&view->kind);
 	buf_release(&view->run);
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static void
-trim(struct buf *buf)
-{
-	size_t start = 0;
-
-	while (buf->len && is_blank(buf->s[buf->len - 1]))
-		buf_cut(buf, buf->len - 1);
-	while (start < buf->len && is_blank(buf->s[start]))
-		start++;
-	buf_consume(buf, start);
 }
 
 /* Kinds and ids are compared as C strings: a NUL must not make "agent.waiting\0x" look like "agent.waiting". */
@@ -81,7 +64,7 @@ event_view_read(struct event_view *view, struct span record)
 		view->data = SPAN_NONE;
 	if (!view->data.s || (!get_id(view->data, "runId", &view->run) && !get_id(view->data, "run_id", &view->run)))
 		get_id(record, "threadId", &view->run);
-	trim(&view->run);
+	blank_trim_buf(&view->run, BLANK_ASCII);
 	show_nul(&view->run);
 	show_nul(&view->kind);
 	return view->kind.len > 0;

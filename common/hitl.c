@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "err.h"
 #include "hitl.h"
@@ -25,50 +26,13 @@
 
 /* ---- keys */
 
-static bool
-is_blank(uint32_t c)
-{
-	return (c >= 9 && c <= 13) || c == 32 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
-	    c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
-}
-
-void
-hitl_trim(const char **s, size_t *n)
-{
-	size_t len, at, end = 0;
-	bool begun = false;
-	const char *first = *s;
-
-	for (at = 0; at < *n; at += len)
-		if (!is_blank(utf8_next(*s + at, *n - at, &len))) {
-			if (!begun)
-				first = *s + at;
-			begun = true;
-			end = at + len;
-		}
-	*n = begun ? (size_t)(*s + end - first) : 0;
-	*s = first;
-}
-
-static void
-trim_buf(struct buf *buf)
-{
-	const char *s = buf->s;
-	size_t n = buf->len, front;
-
-	hitl_trim(&s, &n);
-	front = (size_t)(s - buf->s);
-	buf_cut(buf, front + n);
-	buf_consume(buf, front);
-}
-
 void
 hitl_stem(struct buf *to, const char *key, size_t n, enum hitl_rule rule)
 {
 	size_t start = to->len, len;
 
 	if (rule == HITL_BROKER)
-		hitl_trim(&key, &n);
+		blank_trim(&key, &n, BLANK_JS);
 	for (; n; key += len, n -= len) {
 		uint32_t c = utf8_next(key, n, &len);
 
@@ -156,7 +120,7 @@ hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct
 	question->named = question->gone = false;
 	if (jtext_check(text.s, text.len, true, &value, NULL) && jtext_type(value) == JTEXT_OBJECT) {
 		(void)jtext_get_string(value, "key", &question->key);
-		trim_buf(&question->key);
+		blank_trim_buf(&question->key, BLANK_JS);
 		(void)jtext_get_string(value, "question", &question->question);
 		if (!hitl_number(value, "timestamp", &question->timestamp))
 			question->timestamp = now_ms;
@@ -164,7 +128,7 @@ hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct
 			question->pid = -1;
 		question->gone = asker_gone(value, question->pid);
 	} else {
-		trim_buf(&text);
+		blank_trim_buf(&text, BLANK_JS);
 		buf_add(&question->question, text.s, text.len);
 	}
 	question->named = question->key.len > 0;
@@ -219,7 +183,7 @@ hitl_open(struct hitl *hitl, const char *dir, struct err *err)
 	hitl->fd = -1;
 	buf_init(&hitl->path);
 	if (n)
-		hitl_trim(&s, &n);
+		blank_trim(&s, &n, BLANK_JS);
 	if (dir && !n)
 		return err_set(err, STATUS_USAGE, "unable to use the directory '': it has no name");
 	if (n)
@@ -448,7 +412,7 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 	size_t i, found = 0, at = 0;
 	int pass;
 
-	hitl_trim(&key, &n);
+	blank_trim(&key, &n, BLANK_JS);
 	if (!hitl_list(hitl, &list, err))
 		return false;
 	for (pass = 0; pass < 2 && !found; pass++)
@@ -557,7 +521,7 @@ may_replace(const struct hitl_asking *asking, const struct hitl_question *there,
 	struct buf ours = BUF_INIT, theirs = BUF_INIT;
 	bool same, ok = true;
 
-	hitl_trim(&key, &n);
+	blank_trim(&key, &n, BLANK_JS);
 	same = equal(&there->key, key, n);
 	safe_text(&ours, key, n);
 	safe_text(&theirs, there->key.s, there->key.len);
@@ -661,7 +625,7 @@ hitl_ask(const struct hitl *hitl, const struct hitl_asking *asking, struct hitl_
 	size_t n = asking->key_n;
 	bool ok = true;
 
-	hitl_trim(&key, &n);
+	blank_trim(&key, &n, BLANK_JS);
 	hitl_stem(&stem, key, n, HITL_BROKER);
 	question_body(&body, asking);
 	if (!n)
@@ -708,7 +672,7 @@ read_answer(const struct hitl *hitl, const char *stem, struct buf *to, struct er
 			state = HITL_BAD;
 		else {
 			utf8_repair(to, body.s, body.len);
-			trim_buf(to);
+			blank_trim_buf(to, BLANK_JS);
 		}
 		close(fd);
 	}

@@ -121,7 +121,4 @@ bool hitl_reply(const struct hitl *hitl, struct hitl_question *question, const c
 bool hitl_cancel(
     const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err) USE_RESULT;
 
-/* JavaScript's String.trim(), on UTF-8. */
-void hitl_trim(const char **s, size_t *n);
-
 #endif

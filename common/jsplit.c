@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "buf.h"
 #include "err.h"
 #include "jsplit.h"
@@ -88,12 +89,6 @@ broken(const struct jsplit *split, size_t i, const char *wrong, struct err *err)
 	return err_set(err, STATUS_PROTOCOL, "not the JSON expected: %s at byte %llu", wrong, (unsigned long long)(split->offset + i + 1));
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 /* Inside a string: up to its end or to the end of the bytes. */
 static size_t
 collect_string(struct jsplit *split, const char *s, size_t n, size_t i)
@@ -145,9 +140,9 @@ collect(struct jsplit *split, const char *s, size_t n, size_t i, bool *ret_done)
 			i = collect_string(split, s, n, i);
 			continue;
 		}
-		if (is_blank(s[i])) {
+		if (blank_json(s[i])) {
 			split->blank = true;
-			while (i < n && is_blank(s[i]))
+			while (i < n && blank_json(s[i]))
 				i++;
 			continue;
 		}
@@ -160,7 +155,7 @@ collect(struct jsplit *split, const char *s, size_t n, size_t i, bool *ret_done)
 		for (; i < n && !split->string; i++) {
 			char c = s[i];
 
-			if (is_blank(c) || (!split->depth && (c == ',' || c == ']' || c == '}')))
+			if (blank_json(c) || (!split->depth && (c == ',' || c == ']' || c == '}')))
 				break;
 			if (c == '{' || c == '[')
 				split->depth++;
@@ -340,11 +335,11 @@ jsplit_feed(struct jsplit *split, const char *bytes, size_t n, struct err *err)
 		if (split->state == STOPPED)
 			break;
 		/* blanks mean something only inside a value that has begun */
-		if (!split->string && !split->value.len && is_blank(bytes[i])) {
+		if (!split->string && !split->value.len && blank_json(bytes[i])) {
 			i++;
 			continue;
 		}
-		if (split->state == KEY && !split->string && is_blank(bytes[i])) {
+		if (split->state == KEY && !split->string && blank_json(bytes[i])) {
 			i++;
 			continue;
 		}

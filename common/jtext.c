@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blank.h"
 #include "buf.h"
 #include "err.h"
 #include "jtext.h"
@@ -10,16 +11,10 @@
 #include "status.h"
 #include "utf8.h"
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 static size_t
 skip_blanks(const char *s, size_t n, size_t i)
 {
-	while (i < n && is_blank(s[i]))
+	while (i < n && blank_json(s[i]))
 		i++;
 	return i;
 }
@@ -294,7 +289,7 @@ value_end(const char *s, size_t n, size_t i)
 	if (s[i] == '"')
 		return string_end(s, n, i);
 	if (s[i] != '{' && s[i] != '[') {
-		while (i < n && s[i] != ',' && s[i] != '}' && s[i] != ']' && !is_blank(s[i]))
+		while (i < n && s[i] != ',' && s[i] != '}' && s[i] != ']' && !blank_json(s[i]))
 			i++;
 		return i;
 	}
@@ -510,12 +505,12 @@ jtext_compact(struct buf *to, struct span value)
 
 	buf_reserve(to, n);
 	while (i < n) {
-		if (is_blank(s[i])) {
+		if (blank_json(s[i])) {
 			i = skip_blanks(s, n, i);
 			continue;
 		}
 		/* up to the next blank outside strings in one piece */
-		for (start = i; i < n && !is_blank(s[i]);)
+		for (start = i; i < n && !blank_json(s[i]);)
 			i = s[i] == '"' ? string_end(s, n, i) : i + 1;
 		buf_add(to, s + start, i - start);
 	}

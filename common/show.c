@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "event.h"
 #include "show_internal.h"
@@ -34,19 +35,13 @@ show_end(struct show *show, struct buf *to)
 
 /* ---- pieces */
 
-static bool
-is_blank(const struct buf *text)
-{
-	return !text->s[strspn(text->s, " \t\r\n")] && strlen(text->s) == text->len;
-}
-
 /* The first of the members that is a non-blank string. */
 bool
 show_first_text(struct span object, const char *const *names, struct buf *to)
 {
 	for (; object.s && *names; names++) {
 		buf_reset(to);
-		if (jtext_get_string(object, *names, to) && !is_blank(to))
+		if (jtext_get_string(object, *names, to) && !blank_only(to->s, to->len, BLANK_JSON))
 			return true;
 	}
 	buf_reset(to);

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "address.h"
+#include "blank.h"
 #include "clock.h"
 #include "die.h"
 #include "err.h"
@@ -512,14 +513,6 @@ run(struct openai *openai)
 /* ---- options */
 
 static void
-trim(struct buf *text)
-{
-	while (text->len && strchr(" \t\r\n", text->s[text->len - 1]))
-		buf_cut(text, text->len - 1);
-	buf_consume(text, strspn(text->s, " \t\r\n"));
-}
-
-static void
 take_key(struct openai *openai, const char *file, const char *variable)
 {
 	const char *value = getenv(variable);
@@ -533,7 +526,7 @@ take_key(struct openai *openai, const char *file, const char *variable)
 		}
 	} else if (value)
 		buf_addstr(&openai->key, value);
-	trim(&openai->key);
+	blank_trim_buf(&openai->key, BLANK_JSON);
 	if (file && !openai->key.len)
 		die(STATUS_CONFIG, "unable to take the key: '%s' is empty", file);
 	for (i = 0; i < openai->key.len; i++)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "host_internal.h"
 #include "http/server.h"
@@ -426,16 +427,6 @@ turns_bootstrap(struct host *host, struct request *request)
 	buf_release(&identifier);
 }
 
-static void
-trim(struct buf *text)
-{
-	static const char blanks[] = " \t\r\n\v\f";
-
-	while (text->len && strchr(blanks, text->s[text->len - 1]))
-		buf_cut(text, text->len - 1);
-	buf_consume(text, strspn(text->s, blanks));
-}
-
 static struct job *
 turn_of(const struct host *host, const struct buf *id)
 {
@@ -485,8 +476,8 @@ turns_start(struct host *host, struct request *request)
 	if (identifier_of(request, &identifier) && host_body(request, &body)) {
 		(void)jtext_get_string(body, "text", &text);
 		(void)jtext_get_string(body, "turnId", &id);
-		trim(&text);
-		trim(&id);
+		blank_trim_buf(&text, BLANK_ASCII);
+		blank_trim_buf(&id, BLANK_ASCII);
 		if (!id.len)
 			key_add_uuid(&id);
 		if (!text.len)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "jsnum.h"
 
@@ -34,9 +35,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		return 0;
 	(void)js_number(number.s, number.n);
 	buf_add(&trimmed, number.s, number.n);
-	valid_trim(&trimmed);
+	blank_trim_buf(&trimmed, BLANK_JS);
 	len = trimmed.len;
-	valid_trim(&trimmed);
+	blank_trim_buf(&trimmed, BLANK_JS);
 	if (trimmed.len != len || len > number.n)
 		abort();
 	buf_release(&trimmed);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "store/store.h"
 #include "tap.h"
@@ -63,7 +64,7 @@ trimmed(const char *text, const char *want)
 	struct buf buf = BUF_INIT;
 
 	buf_addstr(&buf, text);
-	valid_trim(&buf);
+	blank_trim_buf(&buf, BLANK_JS);
 	is_bytes(buf.s, buf.len, want, strlen(want), "trimmed as JavaScript does");
 	buf_release(&buf);
 }

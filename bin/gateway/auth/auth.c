@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/internal.h"
+#include "blank.h"
 #include "buf.h"
 #include "err.h"
 #include "http/server.h"
@@ -16,23 +17,12 @@
 
 #define TOKEN_MAX 65536 /* bytes of the file */
 
-static void
-trim(const char **s, size_t *n)
-{
-	while (*n && strchr(" \t\r\n", **s)) {
-		++*s;
-		--*n;
-	}
-	while (*n && strchr(" \t\r\n", (*s)[*n - 1]))
-		--*n;
-}
-
 static bool
 set_token(struct auth *auth, const char *text, size_t len, const char *where, struct err *err)
 {
 	size_t i;
 
-	trim(&text, &len);
+	blank_trim(&text, &len, BLANK_JSON);
 	for (i = 0; i < len; i++)
 		if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] == 0x7f)
 			return err_set(err, STATUS_CONFIG, "unable to use the token of %s: it holds a blank or a control character", where);

@@ -5,22 +5,12 @@
 #include <strings.h>
 
 #include "auth/internal.h"
+#include "blank.h"
 #include "clock.h"
 #include "http/server.h"
 #include "http/ws.h"
 
 /* ---- the token that a request brings: the first hit decides, right or wrong */
-
-static void
-trim(const char **s, size_t *n)
-{
-	while (*n && strchr(" \t\r\n", **s)) {
-		++*s;
-		--*n;
-	}
-	while (*n && strchr(" \t\r\n", (*s)[*n - 1]))
-		--*n;
-}
 
 static bool
 bearer(const char *header, struct buf *to)
@@ -32,7 +22,7 @@ bearer(const char *header, struct buf *to)
 		return false;
 	s += 6;
 	n = strlen(s);
-	trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JSON);
 	buf_add(to, s, n);
 	return n > 0;
 }
@@ -48,7 +38,7 @@ brought_token(const struct auth *auth, const struct request *request, struct buf
 	header = request_header(request, "x-clarity-token");
 	if (header) {
 		n = strlen(header);
-		trim(&header, &n);
+		blank_trim(&header, &n, BLANK_JSON);
 		buf_add(to, header, n);
 		if (n)
 			return true;

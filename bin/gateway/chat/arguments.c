@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agents/agents.h"
+#include "blank.h"
 #include "chat/internal.h"
 #include "chat/sanitize.h"
 #include "clock.h"
@@ -147,7 +148,7 @@ is_filled(const struct buf *text)
 	const char *s = text->s;
 	size_t n = text->len;
 
-	sanitize_trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JS);
 	return n > 0;
 }
 

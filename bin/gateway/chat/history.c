@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "chat/history.h"
 #include "chat/sanitize.h"
 #include "jtext.h"
@@ -42,7 +43,7 @@ content_of(const struct entry *event, struct buf *to)
 		(void)jtext_get_string(event->data, "text", &text);
 	s = text.s;
 	n = text.len;
-	sanitize_trim(&s, &n);
+	blank_trim(&s, &n, BLANK_JS);
 	buf_add(to, s, n);
 	buf_release(&text);
 }

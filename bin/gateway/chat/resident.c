@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "agents/agents.h"
+#include "blank.h"
 #include "chat/chat.h"
 #include "chat/resident.h"
 #include "clock.h"
@@ -236,14 +237,6 @@ on_in(evutil_socket_t fd, short what, void *payload)
 		event_del(program->in);
 }
 
-static bool
-is_blank(const char *s, size_t n)
-{
-	while (n && strchr(" \t\r\n", s[n - 1]))
-		n--;
-	return !n;
-}
-
 /* Whole lines: the first one is the answer of whoever waits for one. */
 static void
 take_lines(struct program *program)
@@ -255,7 +248,7 @@ take_lines(struct program *program)
 		struct resident_call *call = program->call;
 		struct buf line = BUF_INIT;
 
-		if (is_blank(program->output.s, n)) {
+		if (blank_only(program->output.s, n, BLANK_JSON)) {
 			buf_consume(&program->output, n + 1);
 			continue;
 		}

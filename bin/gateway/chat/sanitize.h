@@ -16,8 +16,4 @@ struct sanitized {
 /* Trims, redacts, cuts to max_units UTF-16 code units (never inside a character). ret must be zeroed or released. */
 void sanitize(const struct secrets *secrets, const char *s, size_t n, size_t max_units, struct sanitized *ret);
 
-/* What JavaScript's trim() would leave. */
-struct span;
-void sanitize_trim(const char **s, size_t *n);
-
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agents/agents.h"
+#include "blank.h"
 #include "clarity/internal.h"
 #include "err.h"
 #include "http/server.h"
@@ -50,20 +51,6 @@ struct posted {
 	bool has_service;
 };
 
-static bool
-is_blank(const struct buf *text)
-{
-	return !text->s[strspn(text->s, " \t\r\n\f\v")] && strlen(text->s) == text->len;
-}
-
-static void
-trim(struct buf *text)
-{
-	while (text->len && text->s[text->len - 1] && strchr(" \t\r\n\f\v", text->s[text->len - 1]))
-		buf_cut(text, text->len - 1);
-	buf_consume(text, strspn(text->s, " \t\r\n\f\v"));
-}
-
 /* The member under the first name that is there at all; false when it is no non-blank string. */
 static bool
 get_text(struct span object, const char *name, const char *other, struct buf *to)
@@ -73,7 +60,7 @@ get_text(struct span object, const char *name, const char *other, struct buf *to
 	buf_reset(to);
 	if (!object.s || (!jtext_get(object, name, &value) && !jtext_get(object, other, &value)))
 		return false;
-	return jtext_string(value, to) && !is_blank(to);
+	return jtext_string(value, to) && !blank_only(to->s, to->len, BLANK_ASCII);
 }
 
 static bool
@@ -101,7 +88,7 @@ find_rule(struct buf *name)
 {
 	size_t i;
 
-	trim(name);
+	blank_trim_buf(name, BLANK_ASCII);
 	for (i = 0; i < name->len; i++)
 		if (name->s[i] >= 'A' && name->s[i] <= 'Z')
 			name->s[i] = (char)(name->s[i] + 'a' - 'A');
@@ -220,7 +207,7 @@ find_stream(struct span data, struct buf *to)
 		return;
 	if (!jtext_string(value, to))
 		jtext_compact(to, value);
-	trim(to);
+	blank_trim_buf(to, BLANK_ASCII);
 }
 
 /* A string of the body, empty or not; untrimmed. */
@@ -341,7 +328,7 @@ check(const struct clarity *clarity, struct request *request, const struct poste
 	    !get_text(data, "stepId", "step_id", &text))
 		request_reply_error(request, 400, NULL, "stepId is required for %s", posted->kind.s);
 	else
-		ok = !created || is_blank(&posted->service) || check_service(clarity, request, posted);
+		ok = !created || blank_only(posted->service.s, posted->service.len, BLANK_ASCII) || check_service(clarity, request, posted);
 	buf_release(&text);
 	return ok;
 }
@@ -369,7 +356,7 @@ post_event(struct clarity *clarity, struct request *request, const struct buf *r
 	buf_init(&posted->data);
 	buf_init(&posted->stream);
 	get_raw(body, "kind", NULL, &posted->kind);
-	trim(&posted->kind);
+	blank_trim_buf(&posted->kind, BLANK_ASCII);
 	get_raw(body, "runId", "run_id", &texts[0]);
 	get_raw(body, "stepId", "step_id", &texts[1]);
 	get_raw(body, "agent", NULL, &texts[2]);

@@ -3,23 +3,10 @@
 
 #include <string.h>
 
+#include "blank.h"
 #include "chat/chat.h"
 #include "clarity/internal.h"
 #include "http/server.h"
-
-static bool
-is_blank(const struct buf *text)
-{
-	return !text->s[strspn(text->s, " \t\r\n\f\v")] && !memchr(text->s, '\0', text->len);
-}
-
-static void
-trim(struct buf *text)
-{
-	while (text->len && strchr(" \t\r\n\f\v", text->s[text->len - 1]) && text->s[text->len - 1])
-		buf_cut(text, text->len - 1);
-	buf_consume(text, strspn(text->s, " \t\r\n\f\v"));
-}
 
 /* The first of the named members that is a non-empty string, trimmed. */
 static bool
@@ -27,8 +14,8 @@ first_text(struct span body, const char *const *names, struct buf *to)
 {
 	for (; *names; names++) {
 		buf_reset(to);
-		if (jtext_get_string(body, *names, to) && !is_blank(to)) {
-			trim(to);
+		if (jtext_get_string(body, *names, to) && !blank_only(to->s, to->len, BLANK_ASCII)) {
+			blank_trim_buf(to, BLANK_ASCII);
 			return true;
 		}
 	}
@@ -85,7 +72,7 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 	struct chat_message message = { .channel = channel };
 	struct span body;
 
-	if (is_blank(run)) {
+	if (blank_only(run->s, run->len, BLANK_ASCII)) {
 		request_reply_error(request, 400, NULL, "runId is required");
 		return;
 	}
@@ -152,7 +139,7 @@ post_cancel(struct clarity *clarity, struct request *request, const struct buf *
 	struct chat_cancel cancel;
 	struct span body;
 
-	if (is_blank(run)) {
+	if (blank_only(run->s, run->len, BLANK_ASCII)) {
 		request_reply_error(request, 400, NULL, "runId is required");
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "blank.h"
 #include "clarity/internal.h"
 #include "clock.h"
 #include "hash.h"
@@ -129,11 +130,8 @@ bool
 shape_body(struct request *request, struct span *ret)
 {
 	struct span body = request_body(request);
-	size_t i;
 
-	for (i = 0; i < body.n && strchr(" \t\r\n", body.s[i]) && body.s[i]; i++)
-		;
-	if (i == body.n)
+	if (blank_only(body.s, body.n, BLANK_JSON))
 		*ret = (struct span){ "{}", 2 };
 	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) != JTEXT_OBJECT) {
 		request_reply_error(request, 400, NULL, "invalid JSON body");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "http/server.h"
 
@@ -193,7 +194,7 @@ add_member(struct valid *valid, const char *key, struct buf *to)
 	struct buf text = BUF_INIT;
 
 	if (valid_string(valid, key, VALID_REQUIRED, 1, 0, &text)) {
-		valid_trim(&text);
+		blank_trim_buf(&text, BLANK_JS);
 		jtext_add_string(to, key, text.s, text.len);
 	}
 	buf_release(&text);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "blank.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
 #include "http/server.h"
@@ -281,7 +282,7 @@ approvals_from_desk(const struct buf *id, const struct buf *answer, void *payloa
 	approval_init(&slip->approval);
 	buf_add(&slip->id, id->s, id->len);
 	(void)utf8_repair(&slip->answer, answer->s, answer->len);
-	valid_trim(&slip->answer);
+	blank_trim_buf(&slip->answer, BLANK_JS);
 	change->apply = apply_slip;
 	log_change(slip->compass->settings.log, change);
 }

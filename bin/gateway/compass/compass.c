@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
@@ -411,7 +412,7 @@ open_stream(struct compass *compass, struct request *request, struct buf *thread
 	struct auth_verdict verdict = { 0 };
 	struct principal *who;
 
-	valid_trim(thread);
+	blank_trim_buf(thread, BLANK_JS);
 	if (!compass->settings.enabled || compass->draining) {
 		ws_reject(request, 503, "Agent websocket is not configured", NULL);
 		return;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "secrets.h"
 
@@ -27,19 +28,13 @@ may_part(const struct secrets *secrets, const struct buf *held, size_t at)
 	return same;
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 /* Where the word begins that ends before `at`. */
 static size_t
 word_before(const struct buf *text, size_t at)
 {
-	while (at && is_blank(text->s[at - 1]))
+	while (at && blank_json(text->s[at - 1]))
 		at--;
-	while (at && !is_blank(text->s[at - 1]))
+	while (at && !blank_json(text->s[at - 1]))
 		at--;
 	return at;
 }

@@ -124,7 +124,6 @@ void valid_query(struct valid *valid, const struct request *request, const char 
 int valid_query_enum(struct valid *valid, const struct request *request, const char *key, const char *const *words, size_t n);
 void valid_issue(struct valid *valid, const char *fmt, ...) PRINTF(2, 3);
 const char *valid_type(struct span value); /* "string", ... */
-void valid_trim(struct buf *text);	   /* as JavaScript does */
 /* True: there was an issue, and the call is answered with it. */
 bool valid_failed(struct valid *valid, struct call *call);
 extern const char *const valid_modes[THREAD_MODE_COUNT], *const valid_hosts[THREAD_HOST_COUNT];

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "http/server.h"
 #include "key.h"
@@ -268,9 +269,9 @@ turns_start(struct call *call)
 		if (!valid.message.len && jtext_get(valid.object, "sandboxPolicy", &sandbox) && jtext_type(sandbox) != JTEXT_NULL)
 			jtext_compact(&call->sandbox_policy, sandbox);
 	}
-	valid_trim(&call->request_id);
-	valid_trim(&call->parent);
-	valid_trim(&call->source);
+	blank_trim_buf(&call->request_id, BLANK_JS);
+	blank_trim_buf(&call->parent, BLANK_JS);
+	blank_trim_buf(&call->source, BLANK_JS);
 	if (valid_failed(&valid, call))
 		return;
 	if (call->mode == THREAD_CLOUD && !call->compass->settings.cloud)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "blank.h"
 #include "compass/internal.h"
 #include "http/server.h"
 #include "jsnum.h"
@@ -64,34 +65,6 @@ member(struct valid *valid, const char *key, unsigned flags, struct span *ret)
 	return false;
 }
 
-/* JavaScript's white space and line ends */
-static bool
-is_blank(uint32_t c)
-{
-	return (c >= 9 && c <= 13) || c == ' ' || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
-	    c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
-}
-
-void
-valid_trim(struct buf *text)
-{
-	size_t at = 0, from = 0, to = 0, len;
-
-	while (at < text->len) {
-		bool blank = is_blank(utf8_next(text->s + at, text->len - at, &len));
-
-		if (blank && !to)
-			from = at + len;
-		else if (!blank)
-			to = at + len;
-		at += len;
-	}
-	if (!to)
-		from = 0;
-	buf_cut(text, to);
-	buf_consume(text, from);
-}
-
 bool
 valid_string(struct valid *valid, const char *key, unsigned flags, size_t min, size_t max, struct buf *to)
 {
@@ -104,7 +77,7 @@ valid_string(struct valid *valid, const char *key, unsigned flags, size_t min, s
 		return false;
 	}
 	if (flags & VALID_TRIM)
-		valid_trim(to);
+		blank_trim_buf(to, BLANK_JS);
 	if (to->len < min)
 		valid_issue(valid, "String must contain at least %zu character(s)", min);
 	else if (max && utf8_utf16_len(to->s, to->len) > max)

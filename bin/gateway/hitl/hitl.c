@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "auth/auth.h"
+#include "blank.h"
 #include "clock.h"
 #include "dirwatch.h"
 #include "hitl/hitl.h"
@@ -364,38 +365,13 @@ on_done(struct errand *errand, void *payload)
 
 /* ---- the routes */
 
-static bool
-is_blank(const struct buf *text)
-{
-	const char *s = text->s;
-	size_t n = text->len;
-
-	hitl_trim(&s, &n);
-	return n == 0;
-}
-
-static void
-trim(struct buf *text)
-{
-	const char *s = text->s;
-	size_t n = text->len, front;
-
-	hitl_trim(&s, &n);
-	front = (size_t)(s - text->s);
-	buf_cut(text, front + n);
-	buf_consume(text, front);
-}
-
 /* The body as an object; blank is an empty one. False: answered. */
 static bool
 take_body(const struct broker *broker, struct request *request, struct span *ret)
 {
 	struct span body = request_body(request);
-	const char *s = body.s;
-	size_t n = body.n;
 
-	hitl_trim(&s, &n);
-	if (!n)
+	if (blank_only(body.s, body.n, BLANK_JS))
 		*ret = (struct span){ "{}", 2 };
 	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) != JTEXT_OBJECT) {
 		refuse(broker, request, 400, "invalid JSON body");
@@ -432,15 +408,16 @@ posted(struct broker *broker, struct request *request, enum errand_kind kind, co
 		errand_free(errand);
 		return NULL;
 	}
-	ok = jtext_get_string(body, "key", &errand->key) && !is_blank(&errand->key);
+	ok = jtext_get_string(body, "key", &errand->key) && !blank_only(errand->key.s, errand->key.len, BLANK_JS);
 	if (ok && text_name)
-		ok = jtext_get_string(body, text_name, &errand->text) && (kind == ERRAND_ANSWER || !is_blank(&errand->text));
+		ok = jtext_get_string(body, text_name, &errand->text) &&
+		    (kind == ERRAND_ANSWER || !blank_only(errand->text.s, errand->text.len, BLANK_JS));
 	if (!ok) {
 		refuse(broker, request, 400, expected);
 		errand_free(errand);
 		return NULL;
 	}
-	trim(&errand->key);
+	blank_trim_buf(&errand->key, BLANK_JS);
 	errand->timed = hitl_number(body, "timestamp", &errand->timestamp);
 	if (kind == ERRAND_ASK && !hitl_number(body, "pid", &errand->pid))
 		errand->pid = -1;
@@ -455,7 +432,7 @@ post_question(struct broker *broker, struct request *request, struct span key)
 	(void)key;
 	if (!errand)
 		return;
-	trim(&errand->text);
+	blank_trim_buf(&errand->text, BLANK_JS);
 	add(broker, errand);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "log/run.h"
 #include "num.h"
@@ -101,17 +102,6 @@ set(struct buf *to, struct span text)
 	buf_add(to, text.s, text.n);
 }
 
-static bool
-is_blank(const struct buf *text)
-{
-	size_t i;
-
-	for (i = 0; i < text->len; i++)
-		if (!strchr(" \t\r\n", text->s[i]) || !text->s[i])
-			return false;
-	return true;
-}
-
 /* The first of the named members that is a non-blank string, into `to`. False: none, and `to` is as it was. */
 static bool
 take(struct span data, struct buf *to, const char *const *names)
@@ -121,7 +111,7 @@ take(struct span data, struct buf *to, const char *const *names)
 
 	for (; !taken && *names; names++) {
 		buf_reset(&text);
-		taken = jtext_get_string(data, *names, &text) && !is_blank(&text);
+		taken = jtext_get_string(data, *names, &text) && !blank_only(text.s, text.len, BLANK_JSON);
 	}
 	if (taken)
 		set(to, (struct span){ text.s, text.len });
@@ -213,7 +203,7 @@ new_step(struct run *run, const struct buf *id)
 {
 	size_t at = 0;
 
-	if (is_blank(id) || memchr(id->s, '\0', id->len))
+	if (blank_only(id->s, id->len, BLANK_JSON) || memchr(id->s, '\0', id->len))
 		return true;
 	while (at < run->step_ids.len) {
 		size_t n = strlen(run->step_ids.s + at);
