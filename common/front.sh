@@ -2,7 +2,8 @@
 #
 # A command sets cmd_name, cmd_synopsis, cmd_about, cmd_example and cmd_options (a line for each option: key TAB name TAB argument TAB
 # help, "-" for no short form or no argument), and calls front_parse "$@". Then opt_<name> (with _ for -) holds each option's argument,
-# or 1, and the array operands holds the rest. Grammar, help, messages and statuses are those of the C commands (common/opt.h, die.h).
+# or 1, and the array operands holds the rest. A help text that users already know goes in cmd_preamble, and leads.
+# Grammar, help, messages and statuses are those of the C commands (common/opt.h, die.h).
 @STATUSES@
 front_std='q	quiet	-	say nothing but errors
 v	verbose	-	say more on standard error
@@ -56,7 +57,7 @@ front_print() { printf '%s' "$1" || die "$STATUS_IO" "unable to write to standar
 
 front_help() {
 	local key name arg help left text
-	text="usage: $cmd_name $cmd_synopsis"$'\n\nexample:\n'"$cmd_example"$'\n\n'"$cmd_about"$'\n\noptions:\n'
+	text=${cmd_preamble:+$cmd_preamble$'\n\n'}"usage: $cmd_name $cmd_synopsis"$'\n\nexample:\n'"$cmd_example"$'\n\n'"$cmd_about"$'\n\noptions:\n'
 	while IFS=$'\t' read -r key name arg help; do
 		if [ "$key" = - ]; then left="      --$name"; else left="  -$key, --$name"; fi
 		[ "$arg" = - ] || left="$left $arg"

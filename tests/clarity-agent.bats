@@ -29,10 +29,22 @@ question() { # STEM KEY TEXT TIME
 	[[ $stderr == *'clarity-agent serve'* ]]
 }
 
+@test "--help anywhere begins with the text that is printed without a command, and is good" {
+	run -0 --separate-stderr clarity-agent
+	known=$output
+	for words in --help 'list --help' '--help list'; do
+		# shellcheck disable=SC2086 # words
+		run -0 --separate-stderr clarity-agent $words
+		[ -z "$stderr" ]
+		[[ $output == "$known"$'\n\n'* ]]
+	done
+}
+
 @test "each command has its help, and a wrong option is status 1" {
 	for c in runtime-agents connect watch list answer cancel serve; do
 		run -0 --separate-stderr clarity-agent "$c" --help
-		[[ ${lines[0]} == "usage: clarity-agent $c "* ]]
+		[ "${lines[0]}" = 'Clarity Agent CLI (native Clarity)' ]
+		[[ $output == *$'\n\n'"usage: clarity-agent $c "* ]]
 	done
 	for c in runtime-agents connect watch list cancel serve; do
 		run -1 --separate-stderr clarity-agent "$c" --nonsense
