@@ -10,10 +10,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -28,6 +26,7 @@
 #include "clock.h"
 #include "compass/compass.h"
 #include "console/console.h"
+#include "daemon.h"
 #include "die.h"
 #include "err.h"
 #include "guard.h"
@@ -35,7 +34,6 @@
 #include "http/server.h"
 #include "jtext.h"
 #include "log/log.h"
-#include "notify.h"
 #include "num.h"
 #include "openapi.h"
 #include "opt.h"
@@ -48,8 +46,6 @@
 #include "statedir.h"
 #include "timers/timers.h"
 
-#define LISTEN_MAX 16  /* addresses */
-#define HOSTS_MAX 64   /* --allow-host */
 #define RATE 1000      /* requests per second of one principal, see --rate */
 #define GRACE_MS 10000 /* for requests and handlers in progress when asked to stop */
 #define A2A_MAX 65536  /* bytes of one message between agents */
@@ -110,10 +106,8 @@ static const struct cmd cmd = {
 
 struct gateway {
 	/* configuration */
-	const char *listen[LISTEN_MAX], *state, *store, *agents_dir, *hitl_dir;
-	size_t n_listen;
-	const char *hosts[HOSTS_MAX + 1];
-	size_t n_hosts;
+	struct daemon daemon;
+	const char *state, *store, *agents_dir, *hitl_dir;
 	const char *secrets_file, *record_file;
 	struct auth_settings auth_settings;
 	struct server_settings server_settings;
@@ -122,12 +116,10 @@ struct gateway {
 	const char *runtime;
 	struct provider provider;
 	size_t a2a_max;
-	int ready_fd;
 	bool check, apply_commands;
 	struct buf where, dir, questions, tokens, audit_file, url;
 	unsigned problems; /* manifests that were left out */
 	/* rooms, in the order in which they start */
-	struct event_base *base;
 	struct secrets *secrets;
 	struct auth *auth;
 	struct audit audit;
@@ -140,9 +132,8 @@ struct gateway {
 	struct compass *compass;
 	struct broker *broker;
 	struct server *server;
-	struct event *signals[3], *watchdog;
 	/* the end */
-	bool stopping, server_quiet, chat_quiet, compass_quiet;
+	bool server_quiet, chat_quiet, compass_quiet;
 };
 
 /* ---- requests: each surface is asked in turn */
@@ -345,9 +336,7 @@ take_option(struct gateway *gateway, int key)
 
 	switch (key) {
 	case 'l':
-		if (gateway->n_listen == LISTEN_MAX)
-			die_usage("more than %d --listen options", LISTEN_MAX);
-		gateway->listen[gateway->n_listen++] = opt_arg;
+		daemon_take_listen(&gateway->daemon, opt_arg);
 		break;
 	case OPT_STATE:
 		gateway->state = opt_arg;
@@ -368,21 +357,16 @@ take_option(struct gateway *gateway, int key)
 		gateway->auth_settings.token_file = opt_arg;
 		break;
 	case OPT_ALLOW_HOST:
-		if (gateway->n_hosts == HOSTS_MAX)
-			die_usage("more than %d --allow-host options", HOSTS_MAX);
-		gateway->hosts[gateway->n_hosts++] = opt_arg;
+		daemon_take_host(&gateway->daemon, opt_arg);
 		break;
 	case 'n':
 		gateway->check = true;
 		break;
 	case OPT_READY_FD:
-		ok = num_in_range(opt_arg, 0, 65535, "--ready-fd", &n, &err);
-		gateway->ready_fd = ok ? (int)n : -1;
+		daemon_take_ready_fd(&gateway->daemon, opt_arg);
 		break;
 	case OPT_PING:
-		ok = num_duration(opt_arg, "--ping", &gateway->ping_ms, &err);
-		if (ok && gateway->ping_ms < 500)
-			ok = err_set(&err, STATUS_USAGE, "unable to use --ping '%s': expected 500ms or more", opt_arg);
+		gateway->ping_ms = daemon_ping_ms(opt_arg);
 		break;
 	case OPT_MAX_CONNECTIONS:
 		ok = num_in_range(opt_arg, 1, 1000000, "--max-connections", &n, &err);
@@ -446,11 +430,12 @@ check_only(struct gateway *gateway)
 
 /* ---- the end: what is in progress is finished, then everything is closed backwards */
 
-static void
-check_quiet(struct gateway *gateway)
+static bool
+is_quiet(void *payload)
 {
-	if (gateway->server_quiet && gateway->chat_quiet && gateway->compass_quiet && !log_queued(gateway->log))
-		event_base_loopbreak(gateway->base);
+	const struct gateway *gateway = payload;
+
+	return gateway->server_quiet && gateway->chat_quiet && gateway->compass_quiet && !log_queued(gateway->log);
 }
 
 static void
@@ -478,10 +463,10 @@ on_compass_quiet(void *payload)
 }
 
 static void
-stop(struct gateway *gateway)
+stop(void *payload)
 {
-	notify("STOPPING=1");
-	gateway->stopping = true;
+	struct gateway *gateway = payload;
+
 	clarity_stop(gateway->clarity);
 	broker_stop(gateway->broker);
 	server_drain(gateway->server, on_server_quiet, gateway);
@@ -491,124 +476,39 @@ stop(struct gateway *gateway)
 }
 
 static void
-on_signal(evutil_socket_t signo, short what, void *payload)
+reload(void *payload)
 {
 	struct gateway *gateway = payload;
 	struct err err = ERR_INIT;
 
-	(void)what;
-	if (signo == SIGHUP) {
-		if (!auth_reload(gateway->auth, &err))
-			warn("%s; the old token stays", err.text);
-		else
-			info("read the token again");
-		if (!audit_reopen(&gateway->audit, &err))
-			warn("%s", err.text);
-	} else if (gateway->stopping)
-		event_base_loopbreak(gateway->base); /* asked twice: at once */
-	else
-		stop(gateway);
-}
-
-static void
-on_watchdog(evutil_socket_t fd, short what, void *payload)
-{
-	(void)fd;
-	(void)what;
-	(void)payload;
-	notify("WATCHDOG=1");
-}
-
-static void
-run(struct gateway *gateway)
-{
-	int64_t deadline = DEADLINE_NONE;
-
-	while (!event_base_got_break(gateway->base)) {
-		event_base_loop(gateway->base, EVLOOP_ONCE);
-		if (!gateway->stopping)
-			continue;
-		if (deadline == DEADLINE_NONE)
-			deadline = deadline_in(GRACE_MS);
-		if (deadline_left(deadline) == 0)
-			break;
-		check_quiet(gateway);
-	}
+	if (daemon_reload_token(gateway->auth))
+		info("read the token again");
+	if (!audit_reopen(&gateway->audit, &err))
+		warn("%s", err.text);
 }
 
 /* ---- the beginning */
 
 static void
-catch_signals(struct gateway *gateway)
+listening(const char *address, const struct buf *url, void *payload)
 {
-	static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int64_t watchdog = notify_watchdog_ms();
-	struct timeval every = { (time_t)(watchdog / 1000), (suseconds_t)(watchdog % 1000 * 1000) };
-	size_t i;
+	struct gateway *gateway = payload;
+	struct buf record = BUF_INIT;
 
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGXFSZ, &ignore, NULL); /* a file size limit is an error of the write, not the end */
-	for (i = 0; i < ARRAY_LEN(caught); i++) {
-		gateway->signals[i] = evsignal_new(gateway->base, caught[i], on_signal, gateway);
-		event_add(gateway->signals[i], NULL);
-	}
-	if (watchdog) {
-		gateway->watchdog = event_new(gateway->base, -1, EV_PERSIST, on_watchdog, NULL);
-		event_add(gateway->watchdog, &every);
-	}
-}
-
-static void
-raise_file_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
-
-static void
-listen_on(struct gateway *gateway, const char *address)
-{
-	struct buf url = BUF_INIT, record = BUF_INIT;
-	struct err err = ERR_INIT;
-
-	if (!server_listen(gateway->server, address, &url, &err))
-		die_err(&err);
+	(void)address;
 	buf_addstr(&record, "{\"event\":\"listening\"");
-	jtext_add_string(&record, "url", url.s, url.len);
+	jtext_add_string(&record, "url", url->s, url->len);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);
 	if (!gateway->url.len)
-		buf_add(&gateway->url, url.s, url.len);
-	buf_release(&url);
+		buf_add(&gateway->url, url->s, url->len);
 	buf_release(&record);
-}
-
-static void
-listen_everywhere(struct gateway *gateway)
-{
-	int handed = notify_listen_fds(), i;
-	char address[16];
-	size_t k;
-
-	for (i = 0; i < handed; i++) {
-		snprintf(address, sizeof address, "fd:%d", 3 + i);
-		listen_on(gateway, address);
-	}
-	if (!gateway->n_listen && !handed)
-		gateway->listen[gateway->n_listen++] = DEFAULT_LISTEN;
-	for (k = 0; k < gateway->n_listen; k++)
-		listen_on(gateway, gateway->listen[k]);
 }
 
 static void
 start_services(struct gateway *gateway)
 {
-	struct services_settings settings = { .base = gateway->base,
+	struct services_settings settings = { .base = gateway->daemon.base,
 		.secrets = gateway->secrets,
 		.log = gateway->log,
 		.agents = gateway->agents,
@@ -645,7 +545,7 @@ static void
 start_compass(struct gateway *gateway)
 {
 	struct compass_settings settings = {
-		.base = gateway->base,
+		.base = gateway->daemon.base,
 		.log = gateway->log,
 		.auth = gateway->auth,
 		.secrets = gateway->secrets,
@@ -686,12 +586,8 @@ start(struct gateway *gateway)
 
 	if (!guard_start(&err))
 		die_err(&err);
-	raise_file_limit();
-	gateway->base = event_base_new();
-	if (!gateway->base)
-		die(STATUS_BUG, "unable to start the event loop");
-	catch_signals(gateway);
-	gateway->log = log_open(gateway->base, gateway->where.s, &err);
+	daemon_begin(&gateway->daemon);
+	gateway->log = log_open(gateway->daemon.base, gateway->where.s, &err);
 	if (!gateway->log)
 		die_err(&err);
 	log_secrets(gateway->log, gateway->secrets);
@@ -706,9 +602,9 @@ start(struct gateway *gateway)
 	if (gateway->record_file && !record_open(gateway->record_file, gateway->secrets, &err))
 		die_err(&err);
 	gateway->server_settings.said = gateway->record_file ? record_said : NULL;
-	gateway->server = server_new(gateway->base, &gateway->server_settings, on_request, gateway);
-	listen_everywhere(gateway); /* nothing is accepted before the loop runs */
-	broker.base = gateway->base;
+	gateway->server = server_new(gateway->daemon.base, &gateway->server_settings, on_request, gateway);
+	daemon_listen(&gateway->daemon, gateway->server, DEFAULT_LISTEN); /* nothing is accepted before the loop runs */
+	broker.base = gateway->daemon.base;
 	broker.auth = gateway->auth;
 	gateway->broker = broker_new(&broker, &err);
 	if (!gateway->broker)
@@ -717,32 +613,27 @@ start(struct gateway *gateway)
 	gateway->chat_settings.questions = broker_path(gateway->broker);
 	gateway->chat_settings.secrets = gateway->secrets;
 	gateway->chat_settings.services = gateway->services;
-	gateway->chat = chat_new(gateway->base, gateway->log, gateway->agents, &gateway->chat_settings);
+	gateway->chat = chat_new(gateway->daemon.base, gateway->log, gateway->agents, &gateway->chat_settings);
 	clarity.log = gateway->log;
 	clarity.chat = gateway->chat;
 	clarity.services = gateway->services;
 	clarity.agents = gateway->agents;
 	clarity.auth = gateway->auth;
-	clarity.base = gateway->base;
+	clarity.base = gateway->daemon.base;
 	gateway->clarity = clarity_new(&clarity);
 	start_compass(gateway);
 	chat_recover(gateway->chat);
-	timers.base = gateway->base;
+	timers.base = gateway->daemon.base;
 	timers.log = gateway->log;
 	timers.chat = gateway->chat;
 	timers.agents = gateway->agents;
 	gateway->timers = timers_new(&timers);
-	out_flush();
-	if (!notify_ready_fd(gateway->ready_fd, &err))
-		die_err(&err);
-	notify("READY=1");
+	daemon_ready(&gateway->daemon);
 }
 
 static void
 finish(struct gateway *gateway)
 {
-	size_t i;
-
 	server_free(gateway->server);
 	broker_free(gateway->broker);
 	compass_free(gateway->compass);
@@ -757,19 +648,14 @@ finish(struct gateway *gateway)
 	record_close();
 	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
-	for (i = 0; i < ARRAY_LEN(gateway->signals); i++)
-		event_free(gateway->signals[i]);
-	if (gateway->watchdog)
-		event_free(gateway->watchdog);
-	event_base_free(gateway->base);
-	libevent_global_shutdown();
+	daemon_end(&gateway->daemon);
 	release_texts(gateway);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .ready_fd = -1,
+	struct gateway gateway = { .daemon = DAEMON_INIT,
 		.ping_ms = 15000,
 		.turn_ms = COMPASS_TURN_MS,
 		.approval_ms = COMPASS_APPROVAL_MS,
@@ -785,6 +671,12 @@ main(int argc, char *argv[])
 	struct err err = ERR_INIT;
 	int key;
 
+	gateway.daemon.grace_ms = GRACE_MS;
+	gateway.daemon.stop = stop;
+	gateway.daemon.quiet = is_quiet;
+	gateway.daemon.reload = reload;
+	gateway.daemon.listening = listening;
+	gateway.daemon.payload = &gateway;
 	cmd_init(&cmd);
 	server_settings_init(&gateway.server_settings);
 	gateway.server_settings.server_header = "x-agentutils: " PACKAGE_VERSION;
@@ -794,7 +686,7 @@ main(int argc, char *argv[])
 		die_usage("unexpected operand '%s'", *argv);
 	if (gateway.state && gateway.store)
 		die_usage("--state and --store cannot be given together");
-	gateway.auth_settings.allow_hosts = gateway.hosts;
+	gateway.auth_settings.allow_hosts = gateway.daemon.hosts;
 	gateway.auth_settings.problem = on_auth_problem;
 	read_environment(&gateway);
 	find_state(&gateway);
@@ -812,7 +704,7 @@ main(int argc, char *argv[])
 		return check_only(&gateway);
 
 	start(&gateway);
-	run(&gateway);
+	daemon_run(&gateway.daemon);
 	finish(&gateway);
 	return out_close();
 }

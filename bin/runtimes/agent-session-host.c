@@ -8,28 +8,23 @@
  */
 #include "compat.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <event2/event.h>
 
 #include "auth/auth.h"
 #include "buf.h"
-#include "clock.h"
+#include "daemon.h"
 #include "die.h"
 #include "err.h"
 #include "host.h"
 #include "http/server.h"
-#include "notify.h"
 #include "num.h"
 #include "opt.h"
 #include "out.h"
 #include "xalloc.h"
 
-#define LISTEN_MAX 16
-#define HOSTS_MAX 64
 #define ARGS_MAX 64
 #define GRACE_MS 5000 /* for turns in progress when asked to stop */
 #define TOKEN_VARIABLE "SESSION_RUNTIME_TOKEN"
@@ -57,21 +52,18 @@ static const struct cmd cmd = {
 };
 
 struct serve {
-	const char *listen[LISTEN_MAX], *hosts[HOSTS_MAX + 1], *argv[ARGS_MAX + 2];
-	size_t n_listen, n_hosts;
+	struct daemon daemon;
+	const char *argv[ARGS_MAX + 2];
 	struct auth_settings auth_settings;
 	struct host_settings host_settings;
 	int64_t body_max;
-	int ready_fd;
 	char *args, *engine; /* ours to free */
 	struct buf address;
 	/* in the order in which they start */
 	struct auth *auth;
-	struct event_base *base;
-	struct event *signals[3];
 	struct host *host;
 	struct server *server;
-	bool stopping;
+	bool quiet;
 };
 
 static void
@@ -89,7 +81,15 @@ on_quiet(void *payload)
 {
 	struct serve *serve = payload;
 
-	event_base_loopbreak(serve->base);
+	serve->quiet = true;
+}
+
+static bool
+is_quiet(void *payload)
+{
+	const struct serve *serve = payload;
+
+	return serve->quiet;
 }
 
 static void
@@ -101,58 +101,22 @@ on_stopped(void *payload)
 }
 
 static void
-on_signal(evutil_socket_t signo, short what, void *payload)
+stop(void *payload)
 {
 	struct serve *serve = payload;
-	struct err err = ERR_INIT;
 
-	(void)what;
-	if (signo == SIGHUP) {
-		if (!auth_reload(serve->auth, &err))
-			warn("%s; the old token stays", err.text);
-		return;
-	}
-	if (serve->stopping) {
-		event_base_loopbreak(serve->base);
-		return;
-	}
-	notify("STOPPING=1");
-	serve->stopping = true;
 	host_stop(serve->host, GRACE_MS / 2, on_stopped, serve);
 }
 
 static void
-run(struct serve *serve)
+reload(void *payload)
 {
-	int64_t deadline = DEADLINE_NONE;
+	struct serve *serve = payload;
 
-	while (!event_base_got_break(serve->base) && deadline_left(deadline) > 0) {
-		event_base_loop(serve->base, EVLOOP_ONCE);
-		if (serve->stopping && deadline == DEADLINE_NONE)
-			deadline = deadline_in(GRACE_MS);
-	}
+	(void)daemon_reload_token(serve->auth);
 }
 
 /* ---- the beginning */
-
-static void
-catch_signals(struct serve *serve)
-{
-	static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct rlimit files;
-	size_t i;
-
-	sigaction(SIGPIPE, &ignore, NULL);
-	for (i = 0; i < ARRAY_LEN(caught); i++) {
-		serve->signals[i] = evsignal_new(serve->base, caught[i], on_signal, serve);
-		event_add(serve->signals[i], NULL);
-	}
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
 
 static bool
 is_local(const char *url)
@@ -167,17 +131,13 @@ is_local(const char *url)
 }
 
 static void
-listen_on(struct serve *serve, const char *address)
+listening(const char *address, const struct buf *url, void *payload)
 {
-	struct buf url = BUF_INIT;
-	struct err err = ERR_INIT;
+	struct serve *serve = payload;
 
-	if (!server_listen(serve->server, address, &url, &err))
-		die_err(&err);
-	if (!is_local(url.s) && !auth_has_token(serve->auth))
+	if (!is_local(url->s) && !auth_has_token(serve->auth))
 		die(STATUS_CONFIG, "unable to listen on '%s' without a token: give --token-file or " TOKEN_VARIABLE, address);
-	out_printf("codex-session-runtime listening on %s (engine=%s)\n", url.s, serve->host_settings.engine);
-	buf_release(&url);
+	out_printf("codex-session-runtime listening on %s (engine=%s)\n", url->s, serve->host_settings.engine);
 }
 
 /* A number in the environment, or what is usual. */
@@ -251,82 +211,52 @@ start(struct serve *serve)
 {
 	struct server_settings settings;
 	struct err err = ERR_INIT;
-	int handed = notify_listen_fds(), i;
-	char address[16];
-	size_t k;
 
 	serve->auth_settings.variable = TOKEN_VARIABLE;
-	serve->auth_settings.allow_hosts = serve->hosts;
+	serve->auth_settings.allow_hosts = serve->daemon.hosts;
 	serve->auth = auth_new(&serve->auth_settings, &err);
 	if (!serve->auth)
 		die_err(&err);
 	(void)unsetenv(TOKEN_VARIABLE); /* the runtime's programs need not know it */
-	serve->base = event_base_new();
-	if (!serve->base)
-		die(STATUS_BUG, "unable to start the event loop");
-	catch_signals(serve);
-	serve->host_settings.base = serve->base;
+	daemon_begin(&serve->daemon);
+	serve->host_settings.base = serve->daemon.base;
 	serve->host_settings.auth = serve->auth;
 	serve->host = host_new(&serve->host_settings);
 	server_settings_init(&settings);
 	settings.server_header = "x-agentutils: " PACKAGE_VERSION;
 	settings.body_max = (size_t)serve->body_max;
-	serve->server = server_new(serve->base, &settings, on_request, serve);
-	for (i = 0; i < handed; i++) {
-		snprintf(address, sizeof address, "fd:%d", 3 + i);
-		listen_on(serve, address);
-	}
-	if (!serve->n_listen && !handed)
-		serve->listen[serve->n_listen++] = serve->address.s;
-	for (k = 0; k < serve->n_listen; k++)
-		listen_on(serve, serve->listen[k]);
-	out_flush();
-	if (!notify_ready_fd(serve->ready_fd, &err))
-		die_err(&err);
-	notify("READY=1");
+	serve->server = server_new(serve->daemon.base, &settings, on_request, serve);
+	daemon_listen(&serve->daemon, serve->server, serve->address.s);
+	daemon_ready(&serve->daemon);
 }
 
 static void
 finish(struct serve *serve)
 {
-	size_t i;
-
 	server_free(serve->server);
 	host_free(serve->host);
-	for (i = 0; i < ARRAY_LEN(serve->signals); i++)
-		event_free(serve->signals[i]);
-	event_base_free(serve->base);
 	auth_free(serve->auth);
+	daemon_end(&serve->daemon);
 	buf_release(&serve->address);
 	free(serve->args);
 	free(serve->engine);
-	libevent_global_shutdown();
 }
 
 static void
 take_option(struct serve *serve, int key)
 {
-	struct err err = ERR_INIT;
-	int64_t n;
-
 	switch (key) {
 	case 'l':
-		if (serve->n_listen == LISTEN_MAX)
-			die_usage("more than %d --listen options", LISTEN_MAX);
-		serve->listen[serve->n_listen++] = opt_arg;
+		daemon_take_listen(&serve->daemon, opt_arg);
 		break;
 	case OPT_KEY_TOKEN_FILE:
 		serve->auth_settings.token_file = opt_arg;
 		break;
 	case OPT_ALLOW_HOST:
-		if (serve->n_hosts == HOSTS_MAX)
-			die_usage("more than %d --allow-host options", HOSTS_MAX);
-		serve->hosts[serve->n_hosts++] = opt_arg;
+		daemon_take_host(&serve->daemon, opt_arg);
 		break;
 	case OPT_READY_FD:
-		if (!num_in_range(opt_arg, 0, 65535, "--ready-fd", &n, &err))
-			die_usage("%s", err.text);
-		serve->ready_fd = (int)n;
+		daemon_take_ready_fd(&serve->daemon, opt_arg);
 		break;
 	default:
 		break;
@@ -336,16 +266,22 @@ take_option(struct serve *serve, int key)
 int
 main(int argc, char *argv[])
 {
-	struct serve serve = { .ready_fd = -1, .address = BUF_INIT };
+	struct serve serve = { .daemon = DAEMON_INIT, .address = BUF_INIT };
 	int key;
 
+	serve.daemon.grace_ms = GRACE_MS;
+	serve.daemon.stop = stop;
+	serve.daemon.quiet = is_quiet;
+	serve.daemon.reload = reload;
+	serve.daemon.listening = listening;
+	serve.daemon.payload = &serve;
 	cmd_init(&cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		take_option(&serve, key);
 	read_environment(&serve);
 	read_command(&serve, argc, argv);
 	start(&serve);
-	run(&serve);
+	daemon_run(&serve.daemon);
 	finish(&serve);
 	return out_close();
 }
