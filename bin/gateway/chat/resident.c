@@ -1,30 +1,21 @@
 /* resident.c - handlers that are programs and stay */
 #include "compat.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "agents/agents.h"
 #include "blank.h"
 #include "chat/chat.h"
+#include "chat/process.h"
 #include "chat/resident.h"
 #include "clock.h"
 #include "err.h"
-#include "spawn.h"
-#include "utf8.h"
 #include "xalloc.h"
 
-#define ERRORS_MAX 4096	   /* bytes kept of the end of standard error */
-#define TERM_GRACE_MS 2000 /* between SIGTERM and SIGKILL */
 #define EXIT_GRACE_MS 1000 /* at the end of the gateway, for all of them */
-#define REAP_MS 5	   /* how often a program that is ending is asked for its status */
 
 struct resident_call {
 	struct pool *pool;
@@ -40,12 +31,7 @@ struct resident_call {
 struct program {
 	struct pool *pool;
 	struct resident_call *call; /* NULL: idle */
-	pid_t pid;
-	int in_fd, out_fd, err_fd;
-	struct event *in, *out, *errs, *timer, *reap;
-	size_t written;
-	struct buf output, errors, why; /* why: we end it */
-	bool killed;
+	struct process process;
 	struct program *next;
 };
 
@@ -91,17 +77,6 @@ tell(struct resident_call *call, bool ok, const struct buf *output, const char *
 /* ---- one program */
 
 static void
-close_fd(int *fd, struct event **event)
-{
-	if (*event)
-		event_free(*event);
-	*event = NULL;
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static void
 program_free(struct program *program)
 {
 	struct program **at;
@@ -110,73 +85,20 @@ program_free(struct program *program)
 		;
 	*at = program->next;
 	program->pool->n--;
-	close_fd(&program->in_fd, &program->in);
-	close_fd(&program->out_fd, &program->out);
-	close_fd(&program->err_fd, &program->errs);
-	event_free(program->timer);
-	event_free(program->reap);
-	buf_release(&program->output);
-	buf_release(&program->errors);
-	buf_release(&program->why);
+	process_release(&program->process);
 	free(program);
-}
-
-static void
-set_timer(struct program *program, int64_t ms)
-{
-	struct timeval after = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
-
-	event_add(program->timer, &after);
-}
-
-static void
-end_program(struct program *program, const char *why)
-{
-	if (!program->why.len)
-		buf_addstr(&program->why, why);
-	if (program->killed)
-		return;
-	program->killed = true;
-	kill(-program->pid, SIGTERM);
-	set_timer(program, TERM_GRACE_MS);
-	event_active(program->reap, EV_TIMEOUT, 1);
-}
-
-/* The last line that it wrote to standard error, made safe. */
-static void
-add_last_error(const struct program *program, struct buf *why)
-{
-	size_t end = program->errors.len, start;
-
-	while (end && (program->errors.s[end - 1] == '\n' || program->errors.s[end - 1] == '\r'))
-		end--;
-	for (start = end; start && program->errors.s[start - 1] != '\n'; start--)
-		;
-	if (start == end)
-		return;
-	buf_addstr(why, ": ");
-	utf8_safe(why, program->errors.s + start, end - start, UTF8_SAFE_LINE);
 }
 
 /* It has ended: whoever it worked for hears why. */
 static void
-take_end(struct program *program, int status)
+on_ended(struct process *process, int status)
 {
+	struct program *program = process->payload;
 	struct residents *residents = program->pool->residents;
 	struct resident_call *call = program->call;
 	struct buf why = BUF_INIT;
 
-	if (program->why.len)
-		buf_add(&why, program->why.s, program->why.len);
-	else {
-		if (WIFSIGNALED(status))
-			buf_addf(&why, "the command was ended by signal %d", WTERMSIG(status));
-		else
-			buf_addf(&why, "the command ended with status %d and no answer", WEXITSTATUS(status));
-		add_last_error(program, &why);
-	}
-	/* whoever it left behind in its group goes too */
-	kill(-program->pid, SIGKILL);
+	process_add_end(process, status, " and no answer", &why);
 	program_free(program);
 	if (call)
 		tell(call, false, NULL, why.s);
@@ -185,82 +107,51 @@ take_end(struct program *program, int status)
 }
 
 static void
-on_reap(evutil_socket_t fd, short what, void *payload)
+on_late(struct process *process)
 {
-	struct program *program = payload;
-	struct timeval again = { 0, REAP_MS * 1000 };
-	int status = 0;
-	pid_t got = waitpid(program->pid, &status, WNOHANG);
-
-	(void)fd;
-	(void)what;
-	if (got == 0 || (got < 0 && errno == EINTR))
-		event_add(program->reap, &again);
-	else
-		take_end(program, status);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *payload)
-{
-	struct program *program = payload;
+	const struct program *program = process->payload;
 	struct buf why = BUF_INIT;
 
-	(void)fd;
-	(void)what;
-	if (program->killed) {
-		kill(-program->pid, SIGKILL);
-		return;
-	}
-	if (!program->out)
+	if (!process_talks(process))
 		buf_addstr(&why, "the command closed its output");
 	else
 		buf_addf(&why, "the command gave no answer within %lld ms", (long long)program->pool->agent->timeout_ms);
-	end_program(program, why.s);
+	process_end(process, why.s);
 	buf_release(&why);
 }
 
+/* One that only closed its output is of no more use. */
 static void
-on_in(evutil_socket_t fd, short what, void *payload)
+on_closed(struct process *process)
 {
-	struct program *program = payload;
-	const struct buf *input = &program->call->input;
-	ssize_t n = write(fd, input->s + program->written, input->len - program->written);
-
-	(void)what;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0)
-		program->written += (size_t)n;
-	/* what it does not read it may answer all the same; that it is gone its output says */
-	if (n < 0 || program->written == input->len)
-		event_del(program->in);
+	process_timer(process, PROCESS_TERM_MS);
 }
 
 /* Whole lines: the first one is the answer of whoever waits for one. */
 static void
 take_lines(struct program *program)
 {
+	struct buf *output = &program->process.output;
 	const char *end;
 
-	while ((end = memchr(program->output.s, '\n', program->output.len))) {
-		size_t n = (size_t)(end - program->output.s);
+	while ((end = memchr(output->s, '\n', output->len))) {
+		size_t n = (size_t)(end - output->s);
 		struct resident_call *call = program->call;
 		struct buf line = BUF_INIT;
 
-		if (blank_only(program->output.s, n, BLANK_JSON)) {
-			buf_consume(&program->output, n + 1);
+		if (blank_only(output->s, n, BLANK_JSON)) {
+			buf_consume(output, n + 1);
 			continue;
 		}
 		if (!call) {
-			end_program(program, "the command said what it was not asked for");
+			process_end(&program->process, "the command said what it was not asked for");
 			return;
 		}
-		buf_add(&line, program->output.s, n);
-		buf_consume(&program->output, n + 1);
+		buf_add(&line, output->s, n);
+		buf_consume(output, n + 1);
 		program->call = NULL;
-		event_del(program->timer);
-		event_del(program->in);
+		process_timer_stop(&program->process);
+		process_send_stop(&program->process);
 		tell(call, true, &line, "");
 		buf_release(&line);
 		go_on(program->pool->residents);
@@ -268,92 +159,33 @@ take_lines(struct program *program)
 }
 
 static void
-on_out(evutil_socket_t fd, short what, void *payload)
+on_output(struct process *process)
 {
-	struct program *program = payload;
-	ssize_t n;
+	struct program *program = process->payload;
 
-	(void)what;
-	buf_reserve(&program->output, 65536);
-	n = read(fd, program->output.s + program->output.len, 65536);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		close_fd(&program->out_fd, &program->out);
-		/* one that only closed its output is of no more use */
-		if (!program->killed)
-			set_timer(program, TERM_GRACE_MS);
-		event_active(program->reap, EV_TIMEOUT, 1);
-		return;
-	}
-	program->output.len += (size_t)n;
-	program->output.s[program->output.len] = '\0';
-	if (program->killed)
-		buf_reset(&program->output);
+	if (process->killed)
+		buf_reset(&process->output);
 	else
 		take_lines(program);
-	if (program->output.len > program->pool->residents->output_max)
-		end_program(program, "the command's answer is too long");
-}
-
-static void
-on_errors(evutil_socket_t fd, short what, void *payload)
-{
-	struct program *program = payload;
-	char bytes[4096];
-	ssize_t n = read(fd, bytes, sizeof bytes);
-
-	(void)what;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		close_fd(&program->err_fd, &program->errs);
-		return;
-	}
-	buf_add(&program->errors, bytes, (size_t)n);
-	if (program->errors.len > 2 * ERRORS_MAX)
-		buf_consume(&program->errors, program->errors.len - ERRORS_MAX);
-}
-
-static struct event *
-watch(struct program *program, int fd, short what, event_callback_fn cb)
-{
-	evutil_make_socket_nonblocking(fd);
-	return event_new(program->pool->residents->base, fd, (short)(what | EV_PERSIST), cb, program);
+	if (process->output.len > program->pool->residents->output_max)
+		process_end(process, "the command's answer is too long");
 }
 
 static struct program *
 program_start(struct pool *pool, struct err *err)
 {
+	static const struct process_calls calls = { .output = on_output, .closed = on_closed, .late = on_late, .ended = on_ended };
 	const struct agent *agent = pool->agent;
-	struct spawn spawn = { .argv = (const char *const *)(uintptr_t)agent->argv,
-		.env = (const char *const *)(uintptr_t)pool->env,
-		.dir = agent->directory.len ? agent->directory.s : NULL,
-		.in = SPAWN_PIPE,
-		.out = SPAWN_PIPE,
-		.errs = SPAWN_PIPE,
-		.own_group = true };
-	struct event_base *base = pool->residents->base;
-	struct program *program;
+	struct program *program = xcalloc(1, sizeof *program);
 
-	if (!spawn_start(&spawn, err))
+	process_init(&program->process, &calls, program);
+	if (!process_start(&program->process, pool->residents->base, (const char *const *)(uintptr_t)agent->argv,
+		(const char *const *)(uintptr_t)pool->env, agent->directory.len ? agent->directory.s : NULL, err)) {
+		process_release(&program->process);
+		free(program);
 		return NULL;
-	program = xcalloc(1, sizeof *program);
+	}
 	program->pool = pool;
-	program->pid = spawn.pid;
-	program->in_fd = spawn.in_fd;
-	program->out_fd = spawn.out_fd;
-	program->err_fd = spawn.err_fd;
-	buf_init(&program->output);
-	buf_init(&program->errors);
-	buf_init(&program->why);
-	program->timer = event_new(base, -1, 0, on_timer, program);
-	program->reap = event_new(base, -1, 0, on_reap, program);
-	program->in = watch(program, program->in_fd, EV_WRITE, on_in);
-	program->out = watch(program, program->out_fd, EV_READ, on_out);
-	program->errs = watch(program, program->err_fd, EV_READ, on_errors);
-	event_add(program->out, NULL);
-	event_add(program->errs, NULL);
 	program->next = pool->programs;
 	pool->programs = program;
 	pool->n++;
@@ -377,10 +209,9 @@ static void
 give(struct program *program, struct resident_call *call)
 {
 	program->call = call;
-	program->written = 0;
 	call->program = program;
-	set_timer(program, program->pool->agent->timeout_ms);
-	event_add(program->in, NULL);
+	process_timer(&program->process, program->pool->agent->timeout_ms);
+	process_send(&program->process, &call->input, false);
 }
 
 static struct program *
@@ -389,7 +220,7 @@ find_idle(const struct pool *pool)
 	struct program *program;
 
 	for (program = pool->programs; program; program = program->next)
-		if (!program->call && !program->killed && program->out)
+		if (!program->call && !program->process.killed && process_talks(&program->process))
 			return program;
 	return NULL;
 }
@@ -504,7 +335,7 @@ end_pool(struct pool *pool, const char *why)
 	buf_addf(&text, "%s: %s", why, pool->agent->service.s);
 	pool->over = true;
 	for (program = pool->programs; program; program = program->next)
-		end_program(program, text.s);
+		process_end(&program->process, text.s);
 	fail_waiting(pool, text.s);
 	buf_release(&text);
 	go_on(pool->residents);
@@ -573,7 +404,7 @@ void
 resident_end(struct resident_call *call, const char *why)
 {
 	if (call->program)
-		end_program(call->program, why);
+		process_end(&call->program->process, why);
 	else if (!call->ended) {
 		call->ended = true;
 		buf_addstr(&call->why, why);
@@ -590,7 +421,7 @@ residents_stop(struct residents *residents)
 	residents->stopping = true;
 	for (pool = residents->pools; pool; pool = pool->next)
 		for (program = pool->programs; program; program = program->next)
-			end_program(program, "the gateway is stopping");
+			process_end(&program->process, "the gateway is stopping");
 	go_on(residents);
 }
 
@@ -626,20 +457,11 @@ end_all(struct residents *residents)
 	struct pool *pool;
 
 	for (pool = residents->pools; pool; pool = pool->next)
-		for (program = pool->programs; program; program = program->next) {
-			close_fd(&program->in_fd, &program->in);
-			kill(-program->pid, SIGTERM);
-		}
+		for (program = pool->programs; program; program = program->next)
+			process_ask_to_end(&program->process);
 	for (pool = residents->pools; pool; pool = pool->next)
-		for (program = pool->programs; program; program = program->next) {
-			pid_t got;
-
-			while ((got = waitpid(program->pid, NULL, WNOHANG)) == 0 && deadline_left(deadline) > 0)
-				(void)poll(NULL, 0, REAP_MS);
-			kill(-program->pid, SIGKILL);
-			while (got == 0 && waitpid(program->pid, NULL, 0) < 0 && errno == EINTR)
-				;
-		}
+		for (program = pool->programs; program; program = program->next)
+			process_wait(&program->process, deadline);
 }
 
 void
