@@ -13,7 +13,8 @@ struct buf;
 #define CLOCK_ISO_LEN 24 /* "2026-11-21T01:46:30.977Z" */
 
 int64_t clock_monotonic_ms(void);
-int64_t clock_wall_ms(void); /* Unix time */
+int64_t clock_wall_ms(void);	  /* Unix time */
+int64_t clock_monotonic_us(void); /* microseconds, to measure with */
 
 /* The deadline that lies ms from now; negative ms or a sum that overflows give DEADLINE_NONE. */
 int64_t deadline_in(int64_t ms);

@@ -207,6 +207,8 @@ export interface Operations {
 	getHealth: { method: "GET"; path: "/healthz"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Healthy } };
 	/** This document. */
 	getOpenapi: { method: "GET"; path: "/openapi.json"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Record<string, unknown> } };
+	/** What the gateway does, in figures for Prometheus. */
+	getMetrics: { method: "GET"; path: "/metrics"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: string; 401: Error; 403: Error; 429: Error } };
 	/** The agents. */
 	getRegistry: { method: "GET"; path: "/api/agents/registry"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Registry; 401: Error; 403: Error; 429: Error } };
 	/** Record one event. */

@@ -17,7 +17,6 @@
 #include <event2/event.h>
 
 #include "agents/agents.h"
-#include "audit.h"
 #include "auth/auth.h"
 #include "bucket.h"
 #include "buf.h"
@@ -35,6 +34,7 @@
 #include "jtext.h"
 #include "log/log.h"
 #include "num.h"
+#include "observe.h"
 #include "openapi.h"
 #include "opt.h"
 #include "out.h"
@@ -65,6 +65,7 @@ enum {
 	OPT_SECRETS,
 	OPT_RATE,
 	OPT_RECORD,
+	OPT_ACCESS_LOG,
 	OPT_RUNTIME,
 	OPT_TURN_TIMEOUT,
 	OPT_APPROVAL_TIMEOUT
@@ -91,6 +92,7 @@ static const struct opt opts[] = {
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
 	{ OPT_MAX_CONNECTIONS, "max-connections", "N", "connections at once (default 10000, as far as the limit of open files goes)" },
+	{ OPT_ACCESS_LOG, "access-log", "FILE", "append a JSON line for each answer that has ended to FILE (-: standard output)" },
 	{ OPT_RECORD, "record", "FILE", "append every answer to FILE, a JSON line each, to find a fault" },
 	OPT_STD,
 	OPT_END,
@@ -108,7 +110,7 @@ struct gateway {
 	/* configuration */
 	struct daemon daemon;
 	const char *state, *store, *agents_dir, *hitl_dir;
-	const char *secrets_file, *record_file;
+	const char *secrets_file, *record_file, *access_file;
 	struct auth_settings auth_settings;
 	struct server_settings server_settings;
 	struct chat_settings chat_settings;
@@ -122,7 +124,7 @@ struct gateway {
 	/* rooms, in the order in which they start */
 	struct secrets *secrets;
 	struct auth *auth;
-	struct audit audit;
+	struct observe *observe;
 	struct agents *agents;
 	struct log *log;
 	struct services *services;
@@ -139,27 +141,36 @@ struct gateway {
 /* ---- requests: each surface is asked in turn */
 
 static void
-get_health(struct request *request)
+get_health(struct gateway *gateway, struct request *request)
 {
 	static const char healthy[] = "{\n  \"status\": \"ok\"\n}\n";
 
+	(void)gateway;
 	request_reply(request, 200, "application/json; charset=utf-8", NULL, healthy, sizeof healthy - 1);
 }
 
 static void
-get_openapi(struct request *request)
+get_openapi(struct gateway *gateway, struct request *request)
 {
+	(void)gateway;
 	request_reply(request, 200, "application/json; charset=utf-8", NULL, openapi, openapi_len);
 }
 
-/* The daemon's own, which are open to everybody: made from contract/openapi.json. False: none of them. */
-static bool
-handle_own(struct request *request)
+static void
+get_metrics(struct gateway *gateway, struct request *request)
 {
-#define ROUTE(method, path, handler, scope) { method, path, handler },
+	observe_metrics(gateway->observe, request);
+}
+
+/* The daemon's own: made from contract/openapi.json; scope 0: open to everybody. False: none of them. */
+static bool
+handle_own(struct gateway *gateway, struct request *request)
+{
+#define ROUTE(method, path, handler, scope) { method, path, handler, scope },
 	static const struct {
 		const char *method, *path;
-		void (*handler)(struct request *request);
+		void (*handler)(struct gateway *gateway, struct request *request);
+		unsigned scope;
 	} routes[] = { GATEWAY_ROUTES(ROUTE) };
 #undef ROUTE
 	const char *method = request_method(request);
@@ -168,8 +179,11 @@ handle_own(struct request *request)
 	for (i = 0; i < ARRAY_LEN(routes); i++) {
 		if (strcmp(routes[i].path, request_path(request)) != 0)
 			continue;
+		request_set_route(request, routes[i].path);
+		if (routes[i].scope && !auth_admit(gateway->auth, request))
+			return true;
 		if (!strcmp(method, routes[i].method) || !strcmp(method, "HEAD"))
-			routes[i].handler(request);
+			routes[i].handler(gateway, request);
 		else
 			request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
 		return true;
@@ -182,7 +196,7 @@ on_request(struct request *request, void *payload)
 {
 	struct gateway *gateway = payload;
 
-	if (handle_own(request))
+	if (handle_own(gateway, request))
 		return;
 	if (auth_handle(gateway->auth, request) || compass_handle(gateway->compass, request))
 		return;
@@ -195,34 +209,20 @@ on_request(struct request *request, void *payload)
 	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
 }
 
-/* Whatever changes something, and every caller that is refused, is written down. */
 static void
 on_answered(const struct request *request, int status, void *payload)
 {
 	struct gateway *gateway = payload;
-	const struct principal *caller = auth_caller(request);
-	const char *method = request_method(request);
-	bool reads = !strcmp(method, "GET") || !strcmp(method, "HEAD") || !strcmp(method, "OPTIONS");
-	bool denied = status == 401 || status == 403 || status == 429;
-	struct audit_entry entry = {
-		.user = caller ? principal_user(caller) : NULL,
-		.token = caller ? principal_token(caller) : NULL,
-		.peer = request_peer_text(request),
-		.action = method,
-		.subject = request_path(request),
-		.status = status,
-		.denied = denied,
-	};
-	struct buf clean = BUF_INIT;
-	struct err err = ERR_INIT;
 
-	if (reads && !denied && status != 101)
-		return;
-	if (secrets_text(gateway->secrets, entry.subject, strlen(entry.subject), &clean))
-		entry.subject = clean.s;
-	if (!audit_add(&gateway->audit, &entry, &err))
-		warn("%s; what is done meanwhile is not written down", err.text);
-	buf_release(&clean);
+	observe_answered(gateway->observe, request, status);
+}
+
+static void
+on_ended(struct request *request, const struct server_end *end, void *payload)
+{
+	struct gateway *gateway = payload;
+
+	observe_ended(gateway->observe, request, end);
 }
 
 /* ---- configuration */
@@ -377,6 +377,9 @@ take_option(struct gateway *gateway, int key)
 		gateway->auth_settings.rate = ok ? (unsigned)n : 0;
 		gateway->auth_settings.burst = 2 * gateway->auth_settings.rate;
 		break;
+	case OPT_ACCESS_LOG:
+		gateway->access_file = opt_arg;
+		break;
 	case OPT_RECORD:
 		gateway->record_file = opt_arg;
 		break;
@@ -421,7 +424,6 @@ check_only(struct gateway *gateway)
 		die(STATUS_CONFIG, "%u of the manifests in '%s' cannot be used", gateway->problems, gateway->dir.s);
 	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
 	auth_free(gateway->auth);
-	audit_close(&gateway->audit);
 	secrets_free(gateway->secrets);
 	agents_free(gateway->agents);
 	release_texts(gateway);
@@ -479,12 +481,10 @@ static void
 reload(void *payload)
 {
 	struct gateway *gateway = payload;
-	struct err err = ERR_INIT;
 
 	if (daemon_reload_token(gateway->auth))
 		info("read the token again");
-	if (!audit_reopen(&gateway->audit, &err))
-		warn("%s", err.text);
+	observe_reopen(gateway->observe);
 }
 
 /* ---- the beginning */
@@ -576,6 +576,34 @@ start_compass(struct gateway *gateway)
 }
 
 static void
+start_observing(struct gateway *gateway)
+{
+	struct observe_settings settings = {
+		.audit_file = gateway->audit_file.s, .access_file = gateway->access_file, .secrets = gateway->secrets
+	};
+	struct err err = ERR_INIT;
+
+	gateway->observe = observe_new(&settings, &err);
+	if (!gateway->observe)
+		die_err(&err);
+	gateway->server_settings.answered = on_answered;
+	gateway->server_settings.ended = on_ended;
+	gateway->server_settings.follow_streams = gateway->server_settings.name_answers = observe_follows(gateway->observe);
+}
+
+static void
+show_rooms(struct gateway *gateway)
+{
+	struct metrics_rooms rooms = { .server = gateway->server,
+		.log = gateway->log,
+		.chat = gateway->chat,
+		.compass = gateway->compass,
+		.agents = gateway->agents };
+
+	observe_rooms(gateway->observe, &rooms);
+}
+
+static void
 start(struct gateway *gateway)
 {
 	struct timers_settings timers = { .problem = on_timer_problem };
@@ -595,10 +623,8 @@ start(struct gateway *gateway)
 	if (!auth_sessions_keep(gateway->auth, sessions.s, &err))
 		die_err(&err);
 	buf_release(&sessions);
-	if (!audit_open(&gateway->audit, gateway->audit_file.s, &err))
-		die_err(&err);
+	start_observing(gateway);
 	start_services(gateway);
-	gateway->server_settings.answered = on_answered;
 	if (gateway->record_file && !record_open(gateway->record_file, gateway->secrets, &err))
 		die_err(&err);
 	gateway->server_settings.said = gateway->record_file ? record_said : NULL;
@@ -623,6 +649,7 @@ start(struct gateway *gateway)
 	gateway->clarity = clarity_new(&clarity);
 	start_compass(gateway);
 	chat_recover(gateway->chat);
+	show_rooms(gateway);
 	timers.base = gateway->daemon.base;
 	timers.log = gateway->log;
 	timers.chat = gateway->chat;
@@ -646,7 +673,7 @@ finish(struct gateway *gateway)
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);
 	record_close();
-	audit_close(&gateway->audit);
+	observe_free(gateway->observe);
 	secrets_free(gateway->secrets);
 	daemon_end(&gateway->daemon);
 	release_texts(gateway);
@@ -666,8 +693,7 @@ main(int argc, char *argv[])
 		.questions = BUF_INIT,
 		.tokens = BUF_INIT,
 		.audit_file = BUF_INIT,
-		.url = BUF_INIT,
-		.audit = AUDIT_INIT };
+		.url = BUF_INIT };
 	struct err err = ERR_INIT;
 	int key;
 

@@ -8,27 +8,14 @@
 #include "clock.h"
 #include "err.h"
 #include "http/server.h"
-#include "key.h"
-
-#define REQUEST_ID_MAX 128
 
 /* Every answer here: named as the request is, kept by nobody, with at most one more header. */
 static void
 answer(struct request *request, int status, const char *name, const char *value, const struct buf *body)
 {
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-	const char *given = request_header(request, "x-request-id");
-	size_t n = given ? strlen(given) : 0;
-	struct buf id = BUF_INIT;
-	const char *headers[] = { "cache-control", "no-store", "x-request-id", NULL, name, value, NULL };
+	const char *headers[] = { "cache-control", "no-store", "x-request-id", request_id(request), name, value, NULL };
 
-	if (n && n <= REQUEST_ID_MAX && strspn(given, good) == n)
-		buf_add(&id, given, n);
-	else
-		key_add(&id);
-	headers[3] = id.s;
 	request_reply(request, status, body->len ? "application/json; charset=utf-8" : NULL, headers, body->s, body->len);
-	buf_release(&id);
 }
 
 static void
@@ -134,6 +121,8 @@ auth_handle(struct auth *auth, struct request *request)
 	struct principal *principal;
 	struct buf body = BUF_INIT;
 
+	if (session || me)
+		request_set_route(request, session ? "/v1/auth/session" : "/v1/auth/me");
 	if (session && !strcmp(method, "DELETE")) {
 		if (auth_judge_origin(auth, request, &verdict))
 			close_session(auth, request);

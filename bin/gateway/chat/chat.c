@@ -941,3 +941,9 @@ chat_free(struct chat *chat)
 	event_free(chat->quiet);
 	free(chat);
 }
+
+struct chat_stats
+chat_stats(const struct chat *chat)
+{
+	return (struct chat_stats){ .busy = chat->n_conversations, .handlers = handlers_count(chat->handlers) };
+}

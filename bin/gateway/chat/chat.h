@@ -39,6 +39,12 @@ void chat_recover(struct chat *chat); /* once, after the log is open */
 void chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload);
 void chat_free(struct chat *chat);
 
+/* Conversations with a message that is not answered yet, and handlers that are programs, at work and waiting for their turn. */
+struct chat_stats {
+	size_t busy, handlers;
+};
+struct chat_stats chat_stats(const struct chat *chat);
+
 enum chat_channel { CHAT_MESSAGES, CHAT_HITL };
 
 struct chat_message {

@@ -210,3 +210,9 @@ handlers_free(struct handlers *handlers)
 	free(handlers->questions);
 	free(handlers);
 }
+
+size_t
+handlers_count(const struct handlers *handlers)
+{
+	return commands_count(handlers->commands);
+}

@@ -96,6 +96,8 @@ clarity_handle(struct clarity *clarity, struct request *request)
 				    !strcmp(routes[i].method, "GET") ? "GET, HEAD" : routes[i].method);
 		}
 	}
+	if (found)
+		request_set_route(request, found->path);
 	if (malformed)
 		request_reply_error(request, 400, NULL, "URI malformed");
 	else if (found && request_problem(request) == REQUEST_BODY_TOO_LARGE)

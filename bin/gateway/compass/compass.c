@@ -16,14 +16,12 @@
 #include "hash.h"
 #include "http/server.h"
 #include "http/ws.h"
-#include "key.h"
 #include "status.h"
 #include "utf8.h"
 #include "xalloc.h"
 
 #define SEGMENTS_MAX 10
 #define TICK_MS 250
-#define REQUEST_ID_MAX 128
 
 struct route {
 	const char *method, *path;
@@ -75,25 +73,6 @@ compass_provider_of(const char *text, enum compass_provider *ret)
 
 /* ---- answers */
 
-/* The caller's name for its request, or a fresh one. */
-static void
-request_id(const struct request *request, struct buf *to)
-{
-	static const char *const names[] = { "x-request-id", "x-correlation-id" };
-	const char *value;
-	size_t i, n;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		value = request_header(request, names[i]);
-		n = value ? strlen(value) : 0;
-		if (n && n <= REQUEST_ID_MAX && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") == n) {
-			buf_add(to, value, n);
-			return;
-		}
-	}
-	key_add_uuid(to);
-}
-
 static void
 entity_tag(struct buf *to, const char *s, size_t n)
 {
@@ -103,15 +82,14 @@ entity_tag(struct buf *to, const char *s, size_t n)
 static void
 reply(struct request *request, int status, const char *const *more, const char *body, size_t n)
 {
-	struct buf id = BUF_INIT, tag = BUF_INIT;
+	struct buf tag = BUF_INIT;
 	const char *headers[24] = { "access-control-allow-origin", "*" }, *method = request_method(request),
 		   *match = request_header(request, "if-none-match");
 	size_t i = 2;
 
-	request_id(request, &id);
 	entity_tag(&tag, body, n);
 	headers[i++] = "x-request-id";
-	headers[i++] = id.s;
+	headers[i++] = request_id(request);
 	headers[i++] = "etag";
 	headers[i++] = tag.s;
 	for (; more && *more && i < ARRAY_LEN(headers) - 1; more++)
@@ -121,7 +99,6 @@ reply(struct request *request, int status, const char *const *more, const char *
 		request_reply(request, 304, NULL, headers, "", 0);
 	else
 		request_reply(request, status, "application/json; charset=utf-8", headers, body, n);
-	buf_release(&id);
 	buf_release(&tag);
 }
 
@@ -413,6 +390,7 @@ open_stream(struct compass *compass, struct request *request, struct buf *thread
 	struct principal *who;
 
 	blank_trim_buf(thread, BLANK_JS);
+	request_set_route(request, thread->len ? "/v1/agent/threads/:threadId/stream" : "/v1/agent/runtime/stream");
 	if (!compass->settings.enabled || compass->draining) {
 		ws_reject(request, 503, "Agent websocket is not configured", NULL);
 		return;
@@ -436,13 +414,7 @@ open_stream(struct compass *compass, struct request *request, struct buf *thread
 static void
 answer_required(struct request *request)
 {
-	struct buf id = BUF_INIT;
-	const char *headers[] = { "access-control-allow-origin", "*", "x-request-id", NULL, NULL };
-
-	request_id(request, &id);
-	headers[3] = id.s;
-	ws_required(request, headers);
-	buf_release(&id);
+	ws_required(request, (const char *const[]){ "access-control-allow-origin", "*", "x-request-id", request_id(request), NULL });
 }
 
 static void
@@ -456,6 +428,8 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 	struct span body;
 	enum problem problem = read_body(request, &body);
 
+	if (route)
+		request_set_route(request, route->path);
 	if (problem)
 		fail_with(request, problem);
 	else if (!auth_judge_origin(compass->settings.auth, request, &verdict))
@@ -501,8 +475,10 @@ compass_handle(struct compass *compass, struct request *request)
 	struct buf segments[SEGMENTS_MAX], thread = BUF_INIT;
 	size_t n = 0, i;
 
-	if (!strcmp(path, "/health"))
+	if (!strcmp(path, "/health")) {
+		request_set_route(request, "/health");
 		return answer_health(request);
+	}
 	if (strncasecmp(path, "/v1/", 4))
 		return false;
 	for (i = 0; i < SEGMENTS_MAX; i++)
@@ -666,4 +642,23 @@ compass_free(struct compass *compass)
 	watch_forget_notices(compass);
 	event_free(compass->tick);
 	free(compass);
+}
+
+struct compass_stats
+compass_stats(const struct compass *compass)
+{
+	struct compass_stats stats = { .completed = compass->ended[RUNTIME_COMPLETED],
+		.interrupted = compass->ended[RUNTIME_INTERRUPTED],
+		.failed = compass->ended[RUNTIME_FAILED],
+		.has_runtime = compass->runtime != NULL };
+	struct runtime_status status;
+
+	flights_count(compass, &stats);
+	if (compass->runtime) {
+		runtime_status(compass->runtime, &status);
+		stats.runtime_state = runtime_state_word(status.state);
+		stats.starts = status.generation;
+		stats.unasked_ends = status.ends;
+	}
+	return stats;
 }

@@ -61,6 +61,15 @@ void compass_recover(struct compass *compass);
 void compass_drain(struct compass *compass, int64_t grace_ms, void (*cb)(void *payload), void *payload);
 void compass_free(struct compass *compass); /* after the server; accepts NULL */
 
+struct compass_stats {
+	uint64_t completed, interrupted, failed; /* turns, since the beginning */
+	size_t turns, approvals;		 /* in progress; asked and not answered */
+	bool has_runtime;
+	const char *runtime_state;     /* a word of runtime_state_word() */
+	uint64_t starts, unasked_ends; /* of the runtime's process; unasked: it ended by itself */
+};
+struct compass_stats compass_stats(const struct compass *compass);
+
 /* Answers it, now or later. False: no path of this room (nothing answered). */
 bool compass_handle(struct compass *compass, struct request *request) USE_RESULT;
 

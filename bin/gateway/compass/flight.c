@@ -273,6 +273,7 @@ end(struct flight *flight, const struct runtime_end *end)
 	give_held(flight);
 	note = note_new(NOTE_END);
 	flight->over = true;
+	flight->compass->ended[end->outcome]++;
 	switch (end->outcome) {
 	case RUNTIME_COMPLETED:
 		note->status = THREAD_COMPLETED;
@@ -672,5 +673,18 @@ flights_tick(struct compass *compass)
 			flight->failed = false;
 			pump(flight);
 		}
+	}
+}
+
+void
+flights_count(const struct compass *compass, struct compass_stats *stats)
+{
+	const struct flight *flight;
+	const struct asked *asked;
+
+	for (flight = compass->flights; flight; flight = flight->next) {
+		stats->turns += !flight->over;
+		for (asked = flight->asked; asked; asked = asked->next)
+			stats->approvals++;
 	}
 }

@@ -43,6 +43,7 @@ struct compass {
 	int64_t last_notice;
 	struct event *tick;
 	bool draining, stopped;
+	uint64_t ended[3]; /* turns, by enum runtime_outcome */
 	void (*drained)(void *payload);
 	void *drained_payload;
 };
@@ -158,6 +159,7 @@ void flight_approve(struct compass *compass, const struct approval *approval, en
 void flights_tick(struct compass *compass); /* approvals whose time has passed, what the store could not take before */
 void flights_recover(struct compass *compass);
 void flights_free(struct compass *compass);
+void flights_count(const struct compass *compass, struct compass_stats *stats);
 
 /* ---- approvals.c, on the store's thread */
 void approvals_give_up(struct change_context *context, const struct turn *turn); /* nobody asks any more */

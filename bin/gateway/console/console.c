@@ -56,6 +56,7 @@ console_handle(struct request *request)
 
 	if (!asset)
 		return false;
+	request_set_route(request, page->path);
 	if (strcmp(method, "GET") && strcmp(method, "HEAD")) {
 		request_reply_error(request, 405, (const char *const[]){ "allow", "GET, HEAD", NULL }, "method not allowed");
 		return true;

@@ -538,6 +538,7 @@ broker_handle(struct broker *broker, struct request *request)
 		if (!is_path(&routes[i], request_path(request), &segment))
 			continue;
 		if (is_method(&routes[i], request_method(request))) {
+			request_set_route(request, routes[i].path);
 			call(&routes[i], broker, request, segment);
 			buf_release(&allow);
 			return true;

@@ -36,6 +36,8 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *pa
 	struct conn *conn = payload;
 
 	(void)output;
+	conn->written += info->n_added;
+	conn->server->stats.sent += info->n_deleted;
 	if (conn->ws && info->n_deleted)
 		ws_taken(conn->ws, info->n_deleted);
 	if (info->n_deleted || !info->orig_size)
@@ -60,6 +62,7 @@ conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text
 		conn->next->prev = &conn->next;
 	server->conns = conn;
 	server->n_conns++;
+	server->stats.accepted++;
 	evbuffer_add_cb(conn_output(conn), on_output, conn);
 	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, CONN_READ_AHEAD);
@@ -73,6 +76,7 @@ conn_free(struct conn *conn)
 	struct ws *ws = conn->ws;
 
 	server_forget(conn);
+	request_let_go(conn);
 	conn->stream = NULL;
 	conn->ws = NULL;
 	if (conn->request) {
@@ -115,6 +119,7 @@ refuse(struct conn *conn, int status, const char *text)
 	    conn->server->settings.server_header ? "\r\n" : "", body.len);
 	evbuffer_add(conn_output(conn), body.s, body.len);
 	buf_release(&body);
+	request_refused(conn->server, conn->peer_text, status);
 	request_free(conn->request);
 	conn->request = NULL;
 	enter(conn, CONN_CLOSING, conn->server->settings.write_ms);
@@ -190,6 +195,7 @@ read_head(struct conn *conn)
 	conn->scanned = 0;
 	conn->request = request_new(conn, bytes, &head);
 	evbuffer_drain(input, head.size);
+	conn->server->stats.received += head.size;
 	begin_body(conn);
 	return true;
 }
@@ -209,6 +215,7 @@ read_sized(struct conn *conn)
 	evbuffer_remove(input, request->body.s + request->body.len, n);
 	request->body.len += n;
 	request->body.s[request->body.len] = '\0';
+	conn->server->stats.received += n;
 	if (n == want)
 		hand_over(conn);
 	return true;
@@ -228,6 +235,7 @@ read_chunked(struct conn *conn)
 		n = 16384;
 	result = parse_chunks(&conn->chunks, (const char *)evbuffer_pullup(input, (ev_ssize_t)n), n, &request->body, &used);
 	evbuffer_drain(input, used);
+	conn->server->stats.received += used;
 	if (request->body.len > conn->server->settings.body_max || conn->chunks.left > conn->server->settings.body_max) {
 		buf_reset(&request->body);
 		request->problem = REQUEST_BODY_TOO_LARGE;
@@ -384,6 +392,7 @@ conn_tick(struct conn *conn, int64_t now)
 		return;
 	}
 	if (pending(conn) && now - conn->progress > conn->server->settings.write_ms) {
+		conn->server->stats.slow++;
 		conn_free(conn); /* it takes nothing */
 		return;
 	}

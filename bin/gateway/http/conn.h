@@ -44,6 +44,11 @@ struct request {
 	uint64_t length;
 	void *note;
 	void (*free_note)(void *note);
+	const char *route; /* NULL: nobody has said */
+	struct buf id;	   /* "": not asked for */
+	int64_t began_us;
+	int status;	 /* of the stream it became */
+	uint64_t before; /* bytes written on the connection ahead of the stream */
 };
 
 struct conn {
@@ -59,13 +64,16 @@ struct conn {
 	size_t scanned;	  /* bytes of an incomplete head that were looked at */
 	enum conn_state state;
 	enum request_peer peer;
-	char *peer_text; /* NULL for unix */
-	bool eof;	 /* the client has finished sending */
-	bool in_turn;	 /* conn_turn() is running: it looks again itself */
+	char *peer_text;      /* NULL for unix */
+	bool eof;	      /* the client has finished sending */
+	bool in_turn;	      /* conn_turn() is running: it looks again itself */
+	uint64_t written;     /* bytes of output so far */
+	struct request *held; /* of the stream or the WebSocket, with settings.follow_streams */
 };
 
 struct stream {
 	struct conn *conn;
+	struct server *server;
 	const struct stream_events *events;
 	void *payload;
 	bool chunked, was_full;
@@ -87,6 +95,7 @@ struct server {
 	struct listener *listeners;
 	struct conn *conns;
 	unsigned n_conns;
+	struct server_stats stats;
 	struct event *tick;
 	bool paused; /* out of descriptors: not accepting for a moment */
 	bool draining;
@@ -114,6 +123,13 @@ void request_head(struct request *request, int status, const char *content_type,
     bool keep_alive);
 const char *request_reason(int status);
 void request_tell(const struct request *request, int status); /* settings.answered */
+
+/* end.c */
+bool request_is_named(const struct request *request, const char *const *headers); /* does its answer lack an x-request-id? */
+void request_ended(struct request *request, int status, uint64_t bytes);	  /* settings.ended */
+void request_refused(struct server *server, const char *peer, int status);	  /* the same of what was none */
+void request_hold(struct request *request, int status);				  /* it has become a stream: kept, or freed */
+void request_let_go(struct conn *conn);						  /* the stream has ended */
 
 /* stream.c */
 void stream_moved(struct stream *stream); /* output was taken */

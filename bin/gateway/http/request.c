@@ -54,6 +54,8 @@ request_new(struct conn *conn, const char *bytes, const struct parse_head *head)
 	request->chunked = head->chunked;
 	request->length = head->length;
 	request->expects = head->expect_continue;
+	buf_init(&request->id);
+	request->began_us = clock_monotonic_us();
 	return request;
 }
 
@@ -65,6 +67,7 @@ request_free(struct request *request)
 	request_set_note(request, NULL, NULL);
 	buf_release(&request->bytes);
 	buf_release(&request->body);
+	buf_release(&request->id);
 	free(request->names);
 	free(request->peer_text);
 	free(request);
@@ -260,6 +263,11 @@ request_head(struct request *request, int status, const char *content_type, cons
 		buf_addstr(&head, content_type);
 		buf_addstr(&head, "\r\n");
 	}
+	if (request_is_named(request, headers)) {
+		buf_addstr(&head, "x-request-id: ");
+		buf_addstr(&head, request_id(request));
+		buf_addstr(&head, "\r\n");
+	}
 	for (; headers && headers[0]; headers += 2) {
 		buf_addstr(&head, headers[0]);
 		buf_addstr(&head, ": ");
@@ -296,6 +304,7 @@ request_reply(struct request *request, int status, const char *content_type, con
 	request_tell(request, status);
 	if (request->server->settings.said)
 		request->server->settings.said(request, status, content_type, body, n, request->server->payload);
+	request_ended(request, status, request->conn && strcmp(request->method, "HEAD") ? n : 0);
 	if (!request->conn) {
 		request_free(request);
 		return;

@@ -161,6 +161,8 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *addres
 
 	(void)ev;
 	if (server->n_conns >= server->settings.connections_max) {
+		server->stats.refused++;
+		request_refused(server, "?", 503);
 		refuse(fd);
 		return;
 	}
@@ -386,10 +388,14 @@ server_free(struct server *server)
 	free(server);
 }
 
-unsigned
-server_connections(const struct server *server)
+struct server_stats
+server_stats(const struct server *server)
 {
-	return server->n_conns;
+	struct server_stats stats = server->stats;
+
+	stats.connections = server->n_conns;
+	stats.connections_max = server->settings.connections_max;
+	return stats;
 }
 
 void

@@ -25,6 +25,15 @@ struct server;
 struct request;
 struct stream;
 
+/* How an answer has ended. */
+struct server_end {
+	int status;	  /* as sent; 101: a WebSocket */
+	uint64_t bytes;	  /* of the body; of a stream or a WebSocket all that was written after the head */
+	int64_t us;	  /* from the end of the request's head to the end of the answer */
+	bool stream;	  /* a stream or a WebSocket, which ends when it is closed */
+	const char *peer; /* "127.0.0.1:50314", "unix" */
+};
+
 struct server_settings {
 	size_t head_max;	   /* bytes of request line and headers; default 32 KiB */
 	size_t headers_max;	   /* header lines; default 100 */
@@ -40,6 +49,11 @@ struct server_settings {
 	void (*said)(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload);
 	void (*answered)(const struct request *request, int status,
 	    void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
+	/* told of every answer as it ends (payload: the server's); NULL: not. request NULL: what was refused was no request (400, 408, 431, 505),
+	 * or it was a connection too many (503). Of streams and WebSockets only with follow_streams, which keeps each one's request in memory. */
+	void (*ended)(struct request *request, const struct server_end *end, void *payload);
+	bool follow_streams;
+	bool name_answers; /* every answer has an x-request-id; else only those to requests that have one */
 };
 
 void server_settings_init(struct server_settings *settings); /* the defaults */
@@ -58,7 +72,15 @@ bool server_listen(struct server *server, const char *address, struct buf *ret_u
 void server_drain(struct server *server, void (*cb)(void *payload), void *payload);
 void server_free(struct server *server); /* closes whatever is left; accepts NULL */
 
-unsigned server_connections(const struct server *server);
+/* What it has done since it began, and what is now. */
+struct server_stats {
+	uint64_t accepted, refused; /* connections; refused: there were too many */
+	uint64_t received, sent;    /* bytes of requests and messages; of answers, as far as the kernel took them */
+	uint64_t slow;		    /* connections that were cut because their client took nothing for write_ms */
+	unsigned connections, streams, sockets;
+	unsigned connections_max;
+};
+struct server_stats server_stats(const struct server *server);
 
 /* ---- the request; texts are borrowed until it is answered */
 
@@ -75,6 +97,15 @@ const char *request_method(const struct request *request);    /* "GET"; HEAD say
 const char *request_path(const struct request *request);      /* as sent, still percent-encoded, without query; "/" first */
 const char *request_header(const struct request *request, const char *name); /* trimmed; first one; NULL: absent */
 struct span request_body(const struct request *request);
+
+#define REQUEST_ID_MAX 128 /* bytes */
+/* What the request is called in answers and logs: the first of x-request-id and x-correlation-id that is 1 to REQUEST_ID_MAX of A-Z a-z 0-9 . _ : -,
+ * else a fresh UUID; it stays the same. */
+const char *request_id(struct request *request);
+
+/* Which of our routes it took, as a pattern ("/api/agents/runs/:id/events"): static storage. "" as long as nobody has said so. */
+void request_set_route(struct request *request, const char *route);
+const char *request_route(const struct request *request);
 
 /* One thing that somebody leaves with the request for others; freed with it, or when it is replaced. NULL: there is none. */
 void request_set_note(struct request *request, void *note, void (*free_note)(void *note));

@@ -73,6 +73,8 @@ request_stream(
 	stream->events = events;
 	stream->payload = payload;
 	request_tell(request, 200);
+	if (!conn || head_only)
+		request_ended(request, 200, 0);
 	if (!conn) {
 		/* the client left before the answer began: closed() must still come, but not from inside this call */
 		request_free(request);
@@ -91,12 +93,14 @@ request_stream(
 		free(stream);
 		return NULL;
 	}
-	request_free(request);
 	conn->request = NULL;
 	conn->stream = stream;
+	conn->server->stats.streams++;
+	request_hold(request, 200);
 	conn->state = CONN_STREAM;
 	conn->deadline = DEADLINE_NONE;
 	stream->conn = conn;
+	stream->server = conn->server;
 	return stream;
 }
 
@@ -164,6 +168,7 @@ stream_closed(struct stream *stream)
 	void (*closed)(void *) = stream->events->closed;
 	void *payload = stream->payload;
 
+	stream->server->stats.streams--;
 	free(stream);
 	closed(payload);
 }
@@ -176,6 +181,8 @@ stream_end(struct stream *stream)
 	if (stream->chunked)
 		evbuffer_add(conn_output(conn), "0\r\n\r\n", 5);
 	conn->stream = NULL;
+	conn->server->stats.streams--;
 	free(stream);
+	request_let_go(conn);
 	conn_answered(conn, false);
 }

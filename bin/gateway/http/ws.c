@@ -23,6 +23,7 @@ _Static_assert(WS_CLOSE_REASON_MAX == WSPEER_REASON_MAX, "one limit, two names")
  * what has already gone. So a reader that is too slow can be left at a frame's end. */
 struct ws {
 	struct conn *conn;
+	struct server *server;
 	struct wspeer *peer;
 	const struct ws_events *events; /* NULL: the owner has let go */
 	void *payload;
@@ -75,6 +76,7 @@ ws_reject(struct request *request, int status, const char *message, const char *
 	struct buf answer = BUF_INIT, body = BUF_INIT;
 
 	request_tell(request, status);
+	request_ended(request, status, 0);
 	if (!request->conn) {
 		request_free(request);
 		return;
@@ -87,6 +89,8 @@ ws_reject(struct request *request, int status, const char *message, const char *
 	buf_addf(&answer, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n", status, message);
 	for (; headers && headers[0]; headers += 2)
 		buf_addf(&answer, "%s: %s\r\n", headers[0], headers[1]);
+	if (request_is_named(request, headers))
+		buf_addf(&answer, "x-request-id: %s\r\n", request_id(request));
 	buf_addstr(&answer, "Connection: close\r\n\r\n");
 	if (strcmp(request->method, "HEAD"))
 		buf_add(&answer, body.s, body.len);
@@ -262,6 +266,7 @@ ws_moved(struct ws *ws)
 static void
 ws_free(struct ws *ws)
 {
+	ws->server->stats.sockets--;
 	wspeer_free(ws->peer);
 	free(ws->ends);
 	free(ws);
@@ -349,6 +354,7 @@ ws_read(struct ws *ws)
 	n = evbuffer_remove(input, bytes, sizeof bytes);
 	if (n > 0) {
 		ws->heard = clock_monotonic_ms();
+		ws->server->stats.received += (uint64_t)n;
 		wspeer_feed(ws->peer, bytes, (size_t)n);
 		note_full(ws);
 	}
@@ -368,8 +374,10 @@ ws_tick(struct ws *ws, int64_t now)
 		if (now >= conn->deadline)
 			conn_free(conn);
 	} else if (ws_pending(ws)) {
-		if (now - conn->progress > conn->server->settings.write_ms)
+		if (now - conn->progress > conn->server->settings.write_ms) {
+			conn->server->stats.slow++;
 			ws_cut(ws, WS_TRY_LATER, "reads too slowly");
+		}
 	} else if (ws->pinged && ws->heard < ws->pinged) {
 		if (now - ws->pinged > ws->settings.pong_ms)
 			ws_cut(ws, WS_TROUBLE, "no sign of life");
@@ -398,6 +406,8 @@ welcome(struct request *request, const struct shake *shake)
 		buf_addf(&head, "\r\nSec-WebSocket-Protocol: %.*s", (int)shake->protocol.n, shake->protocol.s);
 	if (server)
 		buf_addf(&head, "\r\n%s", server);
+	if (request_is_named(request, NULL))
+		buf_addf(&head, "\r\nx-request-id: %s", request_id(request));
 	buf_addstr(&head, "\r\n\r\n");
 	evbuffer_add(conn_output(request->conn), head.s, head.len);
 	buf_release(&head);
@@ -413,6 +423,7 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 	struct ws *ws;
 
 	if (!conn) {
+		request_ended(request, 101, 0);
 		request_free(request);
 		return NULL;
 	}
@@ -427,6 +438,8 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 	request_tell(request, 101);
 	ws = xcalloc(1, sizeof *ws);
 	ws->conn = conn;
+	ws->server = conn->server;
+	ws->server->stats.sockets++;
 	ws->settings = *settings;
 	ws->events = events;
 	ws->payload = payload;
@@ -434,9 +447,9 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 	ws->peer = wspeer_new(WSPEER_SERVER, settings->message_max, &peer_events, ws);
 	welcome(request, &shake);
 	note_end(ws, evbuffer_get_length(conn_output(conn))); /* the answer's head, and what of earlier answers is still there */
-	request_free(request);
 	conn->request = NULL;
 	conn->ws = ws;
+	request_hold(request, 101);
 	conn->state = CONN_WS;
 	conn->deadline = DEADLINE_NONE;
 	conn_look_again(conn);

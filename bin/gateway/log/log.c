@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "hash.h"
 #include "log/log.h"
 #include "xalloc.h"
@@ -36,6 +37,9 @@ struct subscription {
 struct log {
 	struct store *store;
 	struct event *wake;
+	struct log_stats stats;
+	void (*took)(int64_t us, void *payload);
+	void *took_payload;
 	/* live fan-out: those of one stream by hash, those of everything apart */
 	struct subscription *of_stream[BUCKETS], *of_all;
 };
@@ -174,6 +178,34 @@ size_t
 log_queued(const struct log *log)
 {
 	return store_queued(log->store);
+}
+
+static void
+count_subscribers(const struct subscription *list, struct log_stats *stats)
+{
+	for (; list; list = list->next) {
+		stats->subscribers++;
+		stats->replaying += list->phase != LIVE;
+	}
+}
+
+struct log_stats
+log_stats(const struct log *log)
+{
+	struct log_stats stats = log->stats;
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+		count_subscribers(log->of_stream[i], &stats);
+	count_subscribers(log->of_all, &stats);
+	return stats;
+}
+
+void
+log_watch(struct log *log, void (*took)(int64_t us, void *payload), void *payload)
+{
+	log->took = took;
+	log->took_payload = payload;
 }
 
 /* ---- subscriptions */
@@ -372,15 +404,21 @@ on_change(struct change *change)
 	struct log *log = change->relay;
 	size_t i;
 
-	if (change->result == CHANGE_DONE)
+	log->stats.changes[change->result]++;
+	if (change->result == CHANGE_DONE) {
+		log->stats.events += change->n_events;
 		for (i = 0; i < change->n_events; i++)
 			publish(log, change->events[i]);
+	}
+	if (log->took)
+		log->took(clock_monotonic_us() - change->asked_us, log->took_payload);
 	change->relayed(change);
 }
 
 void
 log_change(struct log *log, struct change *change)
 {
+	change->asked_us = clock_monotonic_us();
 	change->relay = log;
 	change->relayed = change->done;
 	change->done = on_change;

@@ -26,6 +26,16 @@ void log_docs(struct log *log, struct docs *docs); /* as store_docs() */
 const struct derived_ops *log_rows_ops(void);	   /* for rows_free() */
 int64_t log_last_seq(const struct log *log);
 size_t log_queued(const struct log *log);
+
+/* What it has done since it was opened, and who listens. */
+struct log_stats {
+	uint64_t changes[CHANGE_FAILED + 1]; /* by enum change_result */
+	uint64_t events;		     /* committed */
+	unsigned subscribers, replaying;     /* replaying: not at the live edge */
+};
+struct log_stats log_stats(const struct log *log);
+/* Told how long each change took from being asked for to being published; NULL: nobody. */
+void log_watch(struct log *log, void (*took)(int64_t us, void *payload), void *payload);
 void log_settle(struct log *log); /* waits until everything that was asked for is done: for the beginning, before the loop runs */
 
 struct subscription_events {

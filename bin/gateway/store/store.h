@@ -94,6 +94,7 @@ struct change {
 	struct entry **events; /* those emitted, committed; owned by the store until done() returns; take references */
 	size_t n_events;
 	/* log/ puts itself between the store and done() */
+	int64_t asked_us;
 	void *relay;
 	void (*relayed)(struct change *change);
 };

@@ -1,0 +1,51 @@
+/* trace.c - W3C Trace Context */
+#include "compat.h"
+
+#include <string.h>
+
+#include "trace.h"
+
+#define PARENT_SIZE 55 /* 00-<32>-<16>-01 */
+
+/* n lower-case hexadecimal digits, with something else than zeros among them where that is asked for. */
+static bool
+is_hex(const char *s, size_t n, bool not_zero)
+{
+	bool zero = true;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!(s[i] >= '0' && s[i] <= '9') && !(s[i] >= 'a' && s[i] <= 'f'))
+			return false;
+		zero = zero && s[i] == '0';
+	}
+	return !not_zero || !zero;
+}
+
+bool
+trace_parent_good(const char *s, size_t n)
+{
+	size_t i;
+
+	if (n < PARENT_SIZE || n > TRACE_PARENT_MAX || s[2] != '-' || s[35] != '-' || s[52] != '-')
+		return false;
+	if (!is_hex(s, 2, false) || !is_hex(s + 3, 32, true) || !is_hex(s + 36, 16, true) || !is_hex(s + 53, 2, false))
+		return false;
+	if (!memcmp(s, "ff", 2) || (!memcmp(s, "00", 2) && n != PARENT_SIZE) || (n > PARENT_SIZE && s[PARENT_SIZE] != '-'))
+		return false;
+	for (i = PARENT_SIZE; i < n; i++)
+		if (s[i] <= ' ' || s[i] > '~')
+			return false;
+	return true;
+}
+
+bool
+trace_state_good(const char *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i] < ' ' || s[i] > '~')
+			return false;
+	return n > 0 && n <= TRACE_STATE_MAX;
+}
