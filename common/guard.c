@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "guard.h"
+#include "kin.h"
 #include "status.h"
 
 static int told = -1; /* our end of the pipe */
@@ -55,6 +56,7 @@ watch_over(int from)
 	}
 	while (n > 0)
 		kill(-groups[--n], SIGKILL);
+	kin_kill_all();
 	_exit(0);
 }
 
@@ -66,6 +68,7 @@ guard_start(struct err *err)
 
 	if (pipe(fds) < 0)
 		return err_errno(err, STATUS_IO, "unable to create a pipe");
+	kin_begin();
 	pid = fork();
 	if (pid < 0) {
 		close(fds[0]);

@@ -26,6 +26,7 @@ runtimeio_start(struct runtimeio *io, const char *command, const char *dir, stru
 	if (!spawn_start(&spawn, err))
 		return false;
 	io->pid = spawn.pid;
+	io->kin = spawn.kin;
 	io->in_fd = spawn.in_fd;
 	io->out_fd = spawn.out_fd;
 	(void)fcntl(io->in_fd, F_SETFL, fcntl(io->in_fd, F_GETFL) | O_NONBLOCK);
@@ -129,20 +130,19 @@ reap(struct runtimeio *io, int64_t deadline, int *ret_wait)
 int
 runtimeio_end(struct runtimeio *io)
 {
-	pid_t group = io->pid;
 	int ended = 0;
 
 	if (!io->pid)
 		return 0;
 	close_input(io);
 	if (!reap(io, deadline_in(RUNTIMEIO_GRACE_MS), &ended)) {
-		kill(-group, SIGTERM);
+		kin_signal(&io->kin, SIGTERM);
 		if (!reap(io, deadline_in(RUNTIMEIO_GRACE_MS), &ended)) {
-			kill(-group, SIGKILL);
+			kin_signal_group(&io->kin, SIGKILL);
 			(void)reap(io, DEADLINE_NONE, &ended);
 		}
 	}
-	kill(-group, SIGKILL); /* what it left behind */
+	kin_signal(&io->kin, SIGKILL); /* what it left behind */
 	close(io->out_fd);
 	line_release(&io->in);
 	buf_release(&io->out);

@@ -10,10 +10,11 @@
 #include "compat.h"
 
 #include <poll.h>
-#include "jtext.h"
-#include "line.h"
-
 #include <sys/types.h>
+
+#include "jtext.h"
+#include "kin.h"
+#include "line.h"
 
 struct err;
 
@@ -23,6 +24,7 @@ struct err;
 
 struct runtimeio {
 	pid_t pid; /* 0: none runs */
+	struct kin kin;
 	int in_fd, out_fd;
 	struct line in;
 	struct buf out;

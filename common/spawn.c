@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ close_fd(int *fd)
 
 /* What the child does between fork and exec: only calls that are safe there. Reports errno on `report` and ends. */
 static NORETURN void
-become(const struct spawn *spawn, const int ends[3], int report)
+become(const struct spawn *spawn, const char *const *env, const int ends[3], int report)
 {
 	struct sigaction act = { .sa_handler = SIG_DFL };
 	const enum spawn_fd how[3] = { spawn->in, spawn->out, spawn->errs };
@@ -70,8 +71,8 @@ become(const struct spawn *spawn, const int ends[3], int report)
 	}
 	if (spawn->dir && chdir(spawn->dir) < 0)
 		goto fail;
-	if (spawn->env)
-		environ = (char **)(uintptr_t)spawn->env;
+	if (env)
+		environ = (char **)(uintptr_t)env;
 	execvp(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv);
 fail:
 	error = errno;
@@ -85,18 +86,23 @@ spawn_start(struct spawn *spawn, struct err *err)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errs[2] = { -1, -1 }, report[2] = { -1, -1 }, error = 0;
 	const int *ours[3] = { &in[1], &out[0], &errs[0] };
+	const char **env = NULL;
+	char *mark = NULL;
 	ssize_t n;
 	pid_t pid = -1;
 
 	spawn->in_fd = spawn->out_fd = spawn->err_fd = -1;
 	spawn->pid = -1;
+	spawn->kin = (struct kin){ 0 };
+	if (spawn->own_group)
+		env = kin_environment(spawn->env, &spawn->kin, &mark);
 	if ((spawn->in == SPAWN_PIPE && !make_pipe(in)) || (spawn->out == SPAWN_PIPE && !make_pipe(out)) ||
 	    (spawn->errs == SPAWN_PIPE && !make_pipe(errs)) || !make_pipe(report) || (pid = fork()) < 0) {
 		err_errno(err, STATUS_IO, "unable to start '%s'", spawn->argv[0]);
 		goto fail;
 	}
 	if (!pid)
-		become(spawn, (const int[3]){ in[0], out[1], errs[1] }, report[1]);
+		become(spawn, env ? env : spawn->env, (const int[3]){ in[0], out[1], errs[1] }, report[1]);
 	if (spawn->own_group)
 		setpgid(pid, pid); /* both sides do it, so that neither has to wait for the other */
 	close_fd(&in[0]);
@@ -119,8 +125,14 @@ spawn_start(struct spawn *spawn, struct err *err)
 	spawn->out_fd = *ours[1];
 	spawn->err_fd = *ours[2];
 	spawn->pid = pid;
+	if (spawn->own_group)
+		spawn->kin.group = pid;
+	free(env);
+	free(mark);
 	return true;
 fail:
+	free(env);
+	free(mark);
 	close_fd(&in[0]);
 	close_fd(&in[1]);
 	close_fd(&out[0]);
@@ -189,10 +201,11 @@ spawn_run(const char *const *argv, const char *const *env, const void *input, si
 	close(spawn.in_fd);
 	if (wait_until(spawn.pid, deadline, ret_wait))
 		return true;
-	kill(-spawn.pid, SIGTERM);
+	kin_signal(&spawn.kin, SIGTERM);
 	if (!wait_until(spawn.pid, deadline_in(KILL_GRACE_MS), ret_wait)) {
-		kill(-spawn.pid, SIGKILL);
+		kin_signal_group(&spawn.kin, SIGKILL);
 		wait_until(spawn.pid, DEADLINE_NONE, ret_wait);
 	}
+	kin_signal(&spawn.kin, SIGKILL);
 	return err_set(err, STATUS_TIMEOUT, "unable to wait for '%s': the deadline passed", argv[0]);
 }

@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include "kin.h"
+
 struct err;
 
 enum spawn_fd { SPAWN_INHERIT, SPAWN_PIPE, SPAWN_NULL };
@@ -25,6 +27,7 @@ struct spawn {
 	/* out: our ends of the pipes (close-on-exec), -1 where there is none; the caller closes them */
 	int in_fd, out_fd, err_fd;
 	pid_t pid;
+	struct kin kin; /* of a group of its own */
 };
 
 /* On false: nothing runs, nothing is open, err is filled (STATUS_CONFIG for not found or not executable, else STATUS_IO). */

@@ -127,6 +127,7 @@ struct acp {
 	int64_t start_ms, turn_ms;
 
 	pid_t pid; /* 0: none runs */
+	struct kin kin;
 	unsigned agent;
 	int in_fd, out_fd;
 	struct line line;
@@ -442,12 +443,12 @@ agent_stop(struct acp *acp, const char *why)
 		return;
 	acp->pid = 0;
 	close(acp->in_fd);
-	kill(-pid, SIGTERM);
+	kin_signal(&acp->kin, SIGTERM);
 	if (!reaped(pid, deadline_in(STOP_MS))) {
-		kill(-pid, SIGKILL);
+		kin_signal_group(&acp->kin, SIGKILL);
 		(void)reaped(pid, DEADLINE_NONE);
-	} else
-		kill(-pid, SIGKILL); /* whoever it left behind */
+	}
+	kin_signal(&acp->kin, SIGKILL); /* whoever it left behind */
 	close(acp->out_fd);
 	line_release(&acp->line);
 	buf_reset(&acp->held);
@@ -469,6 +470,7 @@ agent_start(struct acp *acp, struct err *err)
 	if (!spawn_start(&spawn, err))
 		return false;
 	acp->pid = spawn.pid;
+	acp->kin = spawn.kin;
 	acp->in_fd = spawn.in_fd;
 	acp->out_fd = spawn.out_fd;
 	acp->agent++;

@@ -79,6 +79,87 @@ cancelled() { [ "$(agent-runs "$1" --jq .status)" = cancelled ]; }
 	exec 7>&-
 }
 
+# Programs that leave their handler: a session of their own, as a daemon, with an environment of their own. Each writes its process id.
+leaving() { # what the handler does at last
+	cat >leave <<-S
+	#!/bin/sh
+	sh -c 'echo \$\$ >left1; exec setsid tail -f /dev/null' &
+	setsid -f sh -c 'echo \$\$ >left2; exec tail -f /dev/null' </dev/null >/dev/null 2>&1
+	setsid -f sh -c 'echo \$\$ >left3; env -i "$(command -v sh)" -c "echo \\\$\\\$ >left4; exec tail -f /dev/null" & wait' </dev/null >/dev/null 2>&1
+	echo \$\$ >leader
+	$1
+	S
+	chmod +x leave
+	mkfifo never
+	exec 7<>never
+	agent leave "${2:-[\"../leave\"]}"
+}
+left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s left4 ]; }
+
+@test "who has left the handler's group is stopped too, a daemon as well" {
+	leaving 'read -r _ <never'
+	start_gateway --agents agents
+	agent-run-create --agent leave --run r | agent-send x >/dev/null
+	await 10 left
+	[ "$(cancel r)" = 202 ]
+	await 10 cancelled r
+	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	exec 7>&-
+}
+
+@test "a handler that only left its group and is waited for: the same" {
+	leaving 'read -r _ <never' "[\"setsid\", \"-f\", \"$PWD/leave\"]"
+	start_gateway --agents agents
+	agent-run-create --agent leave --run r | agent-send x >/dev/null
+	await 10 left
+	[ "$(cancel r)" = 202 ]
+	await 10 cancelled r
+	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	exec 7>&-
+}
+
+@test "the end of the gateway, even by kill -9, is theirs too" {
+	leaving 'read -r _ <never'
+	start_gateway --agents agents
+	agent-run-create --agent leave --run r | agent-send x >/dev/null
+	await 10 left
+	kill -9 "$gateway_pid"
+	for who in leader left1 left2 left3 left4; do await 10 dead "$(cat $who)"; done
+	exec 7>&-
+}
+
+@test "a handler that stays: the same, cancelled or with the gateway" {
+	leaving 'while read -r _; do read -r _ <never; done'
+	jq '.spec.origin.mode = "long-lived"' agents/leave.json >new && mv new agents/leave.json
+	start_gateway --agents agents
+	agent-run-create --agent leave --run r | agent-send x >/dev/null
+	await 10 left
+	[ "$(cancel r)" = 202 ]
+	await 10 cancelled r
+	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	rm leader left?
+	agent-run-create --agent leave --run s | agent-send x >/dev/null
+	await 10 left
+	kill -9 "$gateway_pid"
+	for who in leader left1 left2 left3 left4; do await 10 dead "$(cat $who)"; done
+	exec 7>&-
+}
+
+@test "a handler that has answered may leave a daemon, and another's end does not touch it" {
+	leaving 'echo "{\"reply\":\"done\"}"'
+	sed -i '/left1/s/ &$/ >\/dev\/null 2>\&1 \&/' leave # an answer ends with its last writer
+	jq '.metadata.serviceId = "svc_hang" | .metadata.agent.agentId = "hang" | .spec.origin.command = ["tail", "-f", "/dev/null"]' agents/leave.json >agents/hang.json
+	start_gateway --agents agents
+	agent-run-create --agent leave --run r | agent-send --wait x >/dev/null
+	await 10 left
+	agent-run-create --agent hang --run s | agent-send x >/dev/null
+	await 10 eval '[ "$(agent-runs s --jq .status)" = running ]'
+	[ "$(cancel s)" = 202 ]
+	await 10 cancelled s
+	for who in left2 left3 left4; do kill -0 "$(cat $who)"; kill -9 "$(cat $who)"; done
+	exec 7>&-
+}
+
 @test "without a handler at work it is over at once; a run that is over is 409, an unknown one 404, a blank one 400" {
 	start_gateway
 	agent-run-create --agent echo --run r | agent-send --wait hi >/dev/null

@@ -81,7 +81,7 @@ process_end(struct process *process, const char *why)
 	if (process->killed)
 		return;
 	process->killed = true;
-	kill(-process->pid, SIGTERM);
+	kin_signal(&process->kin, SIGTERM);
 	process_timer(process, PROCESS_TERM_MS);
 	event_active(process->reap, EV_TIMEOUT, 1);
 }
@@ -94,16 +94,16 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 	(void)fd;
 	(void)what;
 	if (process->killed)
-		kill(-process->pid, SIGKILL);
+		kin_signal_group(&process->kin, SIGKILL);
 	else
 		process->calls->late(process);
 }
 
-/* Whoever it left behind in its group goes too. */
+/* Whoever it left behind in its group goes too; when it was we who ended it, whoever left the group as well. */
 static void
 forget(struct process *process)
 {
-	kill(-process->pid, SIGKILL);
+	(process->killed ? kin_signal : kin_signal_group)(&process->kin, SIGKILL);
 	guard_drop(process->pid);
 }
 
@@ -160,7 +160,8 @@ void
 process_ask_to_end(struct process *process)
 {
 	close_fd(&process->in_fd, &process->in);
-	kill(-process->pid, SIGTERM);
+	process->killed = true;
+	kin_signal(&process->kin, SIGTERM);
 }
 
 void
@@ -170,6 +171,7 @@ process_wait(struct process *process, int64_t deadline)
 
 	while ((got = waitpid(process->pid, NULL, WNOHANG)) == 0 && deadline_left(deadline) > 0)
 		(void)poll(NULL, 0, REAP_MS);
+	process->killed = true;
 	forget(process);
 	while (got == 0 && waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -278,6 +280,7 @@ process_start(
 	if (!spawn_start(&spawn, err))
 		return false;
 	process->pid = spawn.pid;
+	process->kin = spawn.kin;
 	guard_add(process->pid);
 	process->in_fd = spawn.in_fd;
 	process->out_fd = spawn.out_fd;

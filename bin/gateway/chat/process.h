@@ -1,7 +1,7 @@
 /* process.h - a handler's program while it runs: its pipes, its time, its end. Private to chat/.
  *
- * It runs in a process group of its own, and what it leaves behind there goes with it. It is ended by SIGTERM, and by SIGKILL when it is still
- * there PROCESS_TERM_MS later. All calls come from the loop, none from inside a function of this header.
+ * It runs in a process group of its own, and what it leaves behind there goes with it; when it is we who end it, who has left the group as well
+ * (kin.h). It is ended by SIGTERM, and by SIGKILL when it is still there PROCESS_TERM_MS later. All calls come from the loop, none from inside a function of this header.
  */
 #ifndef CHAT_PROCESS_H
 #define CHAT_PROCESS_H
@@ -10,6 +10,8 @@
 #include "compat.h"
 
 #include <sys/types.h>
+
+#include "kin.h"
 
 struct err;
 struct event;
@@ -34,6 +36,7 @@ struct process {
 	struct buf why;	   /* why we end it; "" */
 	bool killed;	   /* it is being ended */
 	/* private */
+	struct kin kin;
 	struct event *in, *out, *errs, *timer, *reap;
 	int in_fd, out_fd, err_fd;
 	const struct buf *input;

@@ -42,6 +42,7 @@ struct child {
 	size_t scanned;
 	int in_fd, out_fd, err_fd, pid_fd;
 	pid_t pid;
+	struct kin kin;
 	struct event *in, *out, *errs, *end, *timer;
 	int64_t term_at, kill_at, closed_at; /* monotonic; DEADLINE_NONE */
 	bool hold, deaf;		     /* deaf: nothing more is read */
@@ -283,11 +284,11 @@ on_timer(evutil_socket_t fd, short what, void *payload)
 
 	if (!deadline_left(child->term_at)) {
 		child->term_at = DEADLINE_NONE;
-		kill(-child->pid, SIGTERM);
+		kin_signal(&child->kin, SIGTERM);
 	}
 	if (!deadline_left(child->kill_at)) {
 		child->kill_at = DEADLINE_NONE;
-		kill(-child->pid, SIGKILL);
+		kin_signal_group(&child->kin, SIGKILL);
 	}
 	if (!deadline_left(child->closed_at)) {
 		child->closed_at = DEADLINE_NONE;
@@ -315,7 +316,7 @@ on_end(evutil_socket_t fd, short what, void *payload)
 		child->dead = true;
 		event_del(child->end);
 		event_del(child->timer);
-		kill(-child->pid, SIGKILL); /* whoever it left behind; it is not reaped yet, so the number is still its own */
+		kin_signal(&child->kin, SIGKILL); /* whoever it left behind; it is not reaped yet, so the number is still its own */
 		close_in(child);
 	}
 	give_lines(child);
@@ -360,7 +361,7 @@ void
 child_kill(struct child *child)
 {
 	if (!child->dead)
-		kill(-child->pid, SIGKILL);
+		kin_signal_group(&child->kin, SIGKILL); /* on_end() sees to the others */
 }
 
 /* ---- its beginning */
@@ -412,6 +413,7 @@ child_start(struct event_base *base, const struct child_setup *setup, const stru
 	child->out_fd = spawn.out_fd;
 	child->err_fd = spawn.err_fd;
 	child->pid = spawn.pid;
+	child->kin = spawn.kin;
 	guard_add(child->pid);
 	child->term_at = child->kill_at = child->closed_at = DEADLINE_NONE;
 	child->pid_fd = open_pid(child->pid);
@@ -434,7 +436,7 @@ child_free(struct child *child)
 	if (!child)
 		return;
 	if (child->pid > 0) {
-		kill(-child->pid, SIGKILL);
+		kin_signal(&child->kin, SIGKILL);
 		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		guard_drop(child->pid);
