@@ -147,7 +147,7 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 
 @test "a handler that has answered may leave a daemon, and another's end does not touch it" {
 	leaving 'echo "{\"reply\":\"done\"}"'
-	sed -i '/left1/s/ &$/ >\/dev\/null 2>\&1 \&/' leave # an answer ends with its last writer
+	sed -i '/left1/c echo >left1' leave # an answer ends with its last writer
 	jq '.metadata.serviceId = "svc_hang" | .metadata.agent.agentId = "hang" | .spec.origin.command = ["tail", "-f", "/dev/null"]' agents/leave.json >agents/hang.json
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send --wait x >/dev/null
