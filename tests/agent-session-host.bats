@@ -4,7 +4,7 @@ load lib/common
 
 setup() {
 	common_setup
-	unset HOST PORT SESSION_RUNTIME_ENGINE SESSION_RUNTIME_TOKEN MAX_BODY_BYTES CODEX_APP_SERVER_COMMAND CODEX_APP_SERVER_ARGS
+	unset HOST PORT SESSION_RUNTIME_ENGINE SESSION_RUNTIME_TOKEN MAX_BODY_BYTES CODEX_APP_SERVER_COMMAND CODEX_APP_SERVER_ARGS CODEX_RUNTIME_MAX_RESTARTS MOCK_ENGINE_MAX_SLEEP_MS
 	libexec=$AU_BUILD/libexec/agentutils
 	cat >script <<-'END'
 		{"on":"turn","contains":"SLOW"}
@@ -183,6 +183,81 @@ get_health() { code "$host/health" >/dev/null && jq -e "$1" answer; }
 	jq -e '.code == "RUNTIME_EXECUTION_FAILED" and .turnId == "d"' answer
 	[ "$(post 'turns/start?identifier=A' '{"text":"again"}' -m 10)" = 200 ]
 	get_health '.codex.restartCount == 1 and .codex.lastError != ""'
+}
+
+# the runtime for a test: until it has died as often as the file `lives` says, it ends when it is given a turn, before it has begun
+mortal() {
+	cat >mortal <<-'END'
+		#!/bin/bash
+		lives=$(cat lives)
+		[ "$lives" -gt 0 ] || exec "$@"
+		while read -r line; do
+			case $line in *turn/start*) echo $((lives - 1)) >lives; exit ;; esac
+			printf '%s\n' "$line"
+		done | "$@"
+	END
+	chmod +x mortal
+	start serve "$libexec/agent-session-host" --listen 127.0.0.1:0 ./mortal "$libexec/agent-runtime-mock"
+	await 20 has_line serve.out listening || { cat serve.err >&2; return 1; }
+	host=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' serve.out)
+}
+
+@test "a runtime that ends before it has begun on a turn is followed by another, as often as it may" {
+	echo 2 >lives
+	mortal
+	[ "$(post 'turns/start?identifier=A' '{"text":"hello"}')" = 200 ]
+	jq -e '.status == "completed" and (.outputText | endswith("response: hello"))' answer
+	get_health '.codex.restartCount == 2'
+	[ "$(post 'session/bootstrap?identifier=A')" = 200 ]
+	jq -e '.session.turnCount == 1' answer
+	kill "$pid"
+	wait "$pid"
+	echo 1 >lives
+	CODEX_RUNTIME_MAX_RESTARTS=0 mortal
+	[ "$(post 'turns/start?identifier=A' '{"text":"hello"}')" = 502 ]
+	jq -e '.code == "RUNTIME_EXECUTION_FAILED"' answer
+	[ "$(post 'turns/start?identifier=A' '{"text":"hello"}')" = 200 ]
+}
+
+@test "an engine of another name than codex answers by itself" {
+	SESSION_RUNTIME_ENGINE=Mock MOCK_ENGINE_MAX_SLEEP_MS=60000 start serve "$libexec/agent-session-host" --listen 127.0.0.1:0
+	await 20 has_line serve.out listening
+	[[ $(cat serve.out) == *" (engine=mock)" ]]
+	host=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' serve.out)
+	get_health '.engine == "mock" and .codex == null'
+	[ "$(post 'session/bootstrap?identifier=A')" = 200 ]
+	jq -e '.ok and (.session | .codexThreadId == null and .codexBootstrappedAt == null) and .runtime.engine == "mock"' answer
+	id=$(jq -r .session.sessionId answer)
+	[ "$(post 'turns/start?identifier=A' '{"text":" hi ","turnId":"t1","sleepMs":"20"}')" = 200 ]
+	jq -e --arg id "$id" '.turnId == "t1" and .status == "completed" and .outputText == "Mock response: hi" and
+		(.runtimeMetadata | del(.bootId)) == {identifier: "A", sessionId: $id, engine: "mock", sleepMs: 20}' answer
+	for sleep in -5 0 '"x"' '"1x"' null; do
+		[ "$(post 'turns/start?identifier=A' '{"text":"hi","sleepMs":'"$sleep"'}')" = 200 ]
+		jq -e '.runtimeMetadata.sleepMs <= 1' answer
+	done
+	# a long one ends when it is told to
+	curl -sS -X POST -H 'content-type: application/json' -d '{"text":"long","turnId":"t2","sleepMs":99999999999999999999}' "$host/agent/turns/start?identifier=A" >long & long=$!
+	interrupted() { [ "$(post turns/t2/interrupt)" = 200 ]; }
+	await 20 interrupted
+	jq -e '.turnId == "t2" and .interrupt == {interrupted: false, reason: "NOT_REQUIRED"}' answer
+	wait "$long"
+	jq -e '.runtimeMetadata.sleepMs == 60000' long
+	[ "$(post account/read)" = 200 ]
+	[ "$(cat answer)" = '{"authMode":null,"requiresOpenaiAuth":false,"account":null}' ]
+	for what in login/start login/cancel; do
+		[ "$(post "account/$what" 'no JSON')" = 409 ]
+		[ "$(cat answer)" = '{"code":"RUNTIME_AUTH_UNSUPPORTED","message":"Runtime auth controls are only available in codex mode"}' ]
+	done
+	[ "$(post account/logout)" = 200 ]
+	[ "$(cat answer)" = '{}' ]
+	[ "$(post account/rate-limits/read)" = 200 ]
+	[ "$(cat answer)" = '{"rateLimits":null,"rateLimitsByLimitId":null}' ]
+	[ "$(post account/nothing)" = 404 ]
+	# it ends with a turn under way
+	curl -sSN -X POST -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{"text":"long","sleepMs":60000}' "$host/agent/turns/start?identifier=B" >long 2>&1 &
+	await 20 has_line long live
+	kill "$pid"
+	wait "$pid"
 }
 
 @test "a runtime that is not there" {

@@ -169,13 +169,15 @@ read_engine(struct serve *serve)
 static void
 read_environment(struct serve *serve)
 {
-	static const char positive[] = "a positive integer", second[] = "an integer >= 1000";
+	static const char positive[] = "a positive integer", second[] = "an integer >= 1000", whole[] = "a non-negative integer";
 	const char *host = getenv("HOST");
 
 	serve->body_max = number("MAX_BODY_BYTES", 1048576, 1, INT_TOP, positive);
 	serve->host_settings.call_ms = number("CODEX_RUNTIME_REQUEST_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
 	serve->host_settings.turn_ms = number("CODEX_RUNTIME_TURN_TIMEOUT_MS", 120000, 1000, INT_TOP, second);
 	serve->host_settings.init_ms = number("CODEX_RUNTIME_INIT_TIMEOUT_MS", 30000, 1000, INT_TOP, second);
+	serve->host_settings.max_restarts = number("CODEX_RUNTIME_MAX_RESTARTS", 2, 0, INT_TOP, whole);
+	serve->host_settings.mock_sleep_ms = number("MOCK_ENGINE_MAX_SLEEP_MS", 5000, 0, INT_TOP, whole);
 	buf_addf(&serve->address, "%s:%lld", host && *host ? host : "127.0.0.1",
 	    (long long)number("PORT", 8080, 1, 65535, "a valid TCP port number"));
 	read_engine(serve);
@@ -193,6 +195,8 @@ read_command(struct serve *serve, int argc, char *argv[])
 		die_usage("more than %d words in the command", ARGS_MAX);
 	for (; (int)n < argc; n++)
 		serve->argv[n] = argv[n];
+	/* a runtime that is named is used, whatever it is called in answers */
+	serve->host_settings.mock = !n && strcmp(serve->engine, "codex") != 0;
 	if (!n) {
 		serve->argv[n++] = command && *command ? command : "codex";
 		serve->args = xstrdup(args ? args : "app-server");

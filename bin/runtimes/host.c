@@ -165,7 +165,10 @@ health(const struct host *host, struct request *request, bool whole)
 		jtext_add_i64(&body, "requestCount", (int64_t)host->requests);
 		jtext_add_string(&body, "engine", host->settings.engine, strlen(host->settings.engine));
 		buf_addstr(&body, ",\"codex\":");
-		add_runtime(host, &body);
+		if (host->runtime)
+			add_runtime(host, &body);
+		else
+			buf_addstr(&body, "null");
 	}
 	buf_addch(&body, '}');
 	host_reply(request, 200, &body);
@@ -301,7 +304,8 @@ host_new(const struct host_settings *settings)
 	set_names(host);
 	host->boot_ms = clock_wall_ms();
 	host->boot_mono = clock_monotonic_ms();
-	host->runtime = runtime_new(settings->base, &runtime, &calls, host);
+	if (!settings->mock)
+		host->runtime = runtime_new(settings->base, &runtime, &calls, host);
 	host->ping = event_new(settings->base, -1, EV_PERSIST, on_ping, host);
 	event_add(host->ping, &often);
 	return host;
@@ -311,7 +315,10 @@ void
 host_stop(struct host *host, int64_t grace_ms, void (*done)(void *payload), void *payload)
 {
 	stream_close(host);
-	runtime_stop(host->runtime, grace_ms, done, payload);
+	if (host->runtime)
+		runtime_stop(host->runtime, grace_ms, done, payload);
+	else
+		done(payload);
 }
 
 void
@@ -319,7 +326,8 @@ host_free(struct host *host)
 {
 	size_t i;
 
-	runtime_free(host->runtime);
+	if (host->runtime)
+		runtime_free(host->runtime);
 	turns_free(host);
 	stream_close(host);
 	for (i = 0; i < HOST_RING_MAX; i++)

@@ -27,7 +27,9 @@ struct host_settings {
 	struct auth *auth;
 	const char *const *argv; /* the runtime, NULL-ended */
 	const char *engine;	 /* how it is called in answers */
-	int64_t init_ms, call_ms, turn_ms;
+	bool mock;		 /* no runtime: turns are answered with their own text */
+	int64_t init_ms, call_ms, turn_ms, mock_sleep_ms;
+	int64_t max_restarts; /* how often one request may take a new runtime, because it ended before it had begun on it */
 };
 
 struct host *host_new(const struct host_settings *settings);

@@ -258,6 +258,8 @@ on_limits(const struct runtime_reply *reply, void *request)
 bool
 account_handle(struct host *host, struct request *request, const char *what)
 {
+	if (!host->runtime)
+		return mock_account(request, what);
 	if (!strcmp(what, "read"))
 		account_read(host, request);
 	else if (!strcmp(what, "login/start"))

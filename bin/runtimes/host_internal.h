@@ -29,6 +29,9 @@ struct job {
 	struct request *request; /* NULL: answered, or streamed */
 	struct stream *stream;	 /* NULL: none, or its reader has gone */
 	bool bootstrap, begun, stopped;
+	int64_t restarts;
+	int64_t sleep_ms; /* of a mock turn */
+	struct event *timer;
 	struct buf id, text; /* of a turn */
 	struct buf turn;     /* the runtime's id */
 	uint64_t number, events;
@@ -52,7 +55,7 @@ struct reader {
 
 struct host {
 	struct host_settings settings;
-	struct runtime *runtime;
+	struct runtime *runtime; /* NULL: the mock engine */
 	struct event *ping;
 	struct buf boot, name, dir;
 	int64_t boot_ms, boot_mono;
@@ -82,6 +85,13 @@ void turns_bootstrap(struct host *host, struct request *request);
 void turns_start(struct host *host, struct request *request);
 void turns_interrupt(struct host *host, struct request *request, const struct buf *id);
 void turns_free(struct host *host);
+void turn_done(struct job *job, struct span text); /* the mock engine answers */
+
+/* host_mock.c */
+int64_t mock_sleep(const struct host *host, struct span body);
+void mock_begin(struct job *job);
+void mock_interrupt(struct job *job); /* its answer comes at once */
+bool mock_account(struct request *request, const char *what);
 
 /* host_account.c */
 bool account_handle(struct host *host, struct request *request, const char *what); /* what: the path after /agent/account/ */

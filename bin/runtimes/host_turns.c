@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "blank.h"
 #include "clock.h"
 #include "host_internal.h"
@@ -149,6 +151,8 @@ job_free(struct job *job)
 {
 	if (job->stream)
 		stream_end(job->stream);
+	if (job->timer)
+		event_free(job->timer);
 	buf_release(&job->id);
 	buf_release(&job->text);
 	buf_release(&job->turn);
@@ -179,7 +183,6 @@ add_result(const struct job *job, struct span text, const char *status, struct b
 	const struct host *host = job->host;
 	struct runtime_status now;
 
-	runtime_status(host->runtime, &now);
 	buf_addch(to, '{');
 	jtext_add_string(to, "turnId", job->id.s, job->id.len);
 	jtext_add_string(to, "status", "completed", 9);
@@ -189,6 +192,12 @@ add_result(const struct job *job, struct span text, const char *status, struct b
 	jtext_add_string(to, "identifier", session->identifier.s, session->identifier.len);
 	jtext_add_string(to, "sessionId", session->id.s, session->id.len);
 	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
+	if (!host->runtime) {
+		jtext_add_i64(to, "sleepMs", job->sleep_ms);
+		buf_addstr(to, "}}");
+		return;
+	}
+	runtime_status(host->runtime, &now);
 	jtext_add_string(to, "protocol", "jsonrpc-v2", 10);
 	jtext_add_string(to, "status", status, strlen(status));
 	host_text(to, "codexThreadId", &session->thread);
@@ -237,6 +246,15 @@ take_thread(struct session *session, const char *id)
 	session->bootstrapped_ms = clock_wall_ms();
 }
 
+/* True: the runtime ended before it had begun on the job, which may be asked again of a new one. */
+static bool
+again(struct job *job, enum runtime_fault fault)
+{
+	return fault == RUNTIME_FAULT_GONE && !job->turn.len && !job->stopped && job->restarts++ < job->host->settings.max_restarts;
+}
+
+static void job_send(struct job *job);
+
 static void
 on_thread(const struct runtime_reply *reply, void *payload)
 {
@@ -245,6 +263,10 @@ on_thread(const struct runtime_reply *reply, void *payload)
 	struct buf id = BUF_INIT, body = BUF_INIT;
 	struct span thread;
 
+	if (again(job, reply->fault)) {
+		job_send(job);
+		return;
+	}
 	if (reply->fault != RUNTIME_FAULT_NONE)
 		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
 	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) ||
@@ -278,12 +300,30 @@ on_delta(struct job *job, struct span text)
 	buf_release(&data);
 }
 
+void
+turn_done(struct job *job, struct span text)
+{
+	struct session *session = job->session;
+	struct buf body = BUF_INIT;
+
+	on_delta(job, text);
+	add_result(job, text, "completed", &body);
+	job_answer(job, &body);
+	buf_release(&body);
+	job_over(job);
+	session_go_on(session);
+}
+
 static void
 on_end(struct job *job, const struct runtime_end *end)
 {
 	struct session *session = job->session;
 	struct buf body = BUF_INIT;
 
+	if (again(job, end->fault)) {
+		job_send(job);
+		return;
+	}
 	if (end->outcome == RUNTIME_FAILED)
 		job_refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed");
 	else {
@@ -335,8 +375,23 @@ turn_begin(struct job *job)
 	request.thread_params = span_of(&params);
 	if (session->thread.len)
 		request.thread = span_of(&session->thread);
-	session->turns++;
 	job->number = runtime_turn_start(job->host->runtime, &request, on_event, job);
+	buf_release(&params);
+}
+
+static void
+job_send(struct job *job)
+{
+	struct buf params = BUF_INIT;
+
+	if (!job->host->runtime)
+		mock_begin(job);
+	else if (!job->bootstrap)
+		turn_begin(job);
+	else {
+		add_cwd(job->host, &params);
+		(void)runtime_call(job->host->runtime, "thread/start", span_of(&params), 0, on_thread, job);
+	}
 	buf_release(&params);
 }
 
@@ -351,15 +406,13 @@ job_begin(struct job *job)
 	if (job->stopped) {
 		add_result(job, SPAN_NONE, "interrupted", &text);
 		job_answer(job, &text);
-	} else if (!job->bootstrap) {
-		turn_begin(job);
-		over = false;
-	} else if (job->session->thread.len) {
+	} else if (job->bootstrap && (job->session->thread.len || !job->host->runtime)) {
 		add_session(job->host, job->session, &text);
 		job_answer(job, &text);
 	} else {
-		add_cwd(job->host, &text);
-		(void)runtime_call(job->host->runtime, "thread/start", span_of(&text), 0, on_thread, job);
+		if (!job->bootstrap)
+			job->session->turns++;
+		job_send(job);
 		over = false;
 	}
 	buf_release(&text);
@@ -488,6 +541,8 @@ turns_start(struct host *host, struct request *request)
 			host_refuse(request, 409, "TURN_IN_PROGRESS", "A turn with this turnId is in progress", &id);
 		else {
 			job = job_new(host, request, &identifier);
+			if (job && !host->runtime)
+				job->sleep_ms = mock_sleep(host, body);
 			if (job)
 				turn_open(job, &id, &text);
 		}
@@ -507,8 +562,8 @@ reply_interrupt(struct request *request, const struct buf *id, const char *statu
 	jtext_add_string(&body, "status", status, strlen(status));
 	host_time(&body, "completedAt", at_ms);
 	buf_addstr(&body, ",\"interrupt\":{");
-	jtext_add_bool(&body, "interrupted", job != NULL);
-	if (job) {
+	jtext_add_bool(&body, "interrupted", job != NULL && job->host->runtime);
+	if (job && job->host->runtime) {
 		host_text(&body, "threadId", &job->session->thread);
 		host_text(&body, "turnId", &job->turn);
 	} else
@@ -526,9 +581,11 @@ turns_interrupt(struct host *host, struct request *request, const struct buf *id
 
 	if (job) {
 		job->stopped = true;
+		reply_interrupt(request, id, "interrupted", clock_wall_ms(), job);
 		if (job->number)
 			(void)runtime_turn_interrupt(host->runtime, job->number);
-		reply_interrupt(request, id, "interrupted", clock_wall_ms(), job);
+		else if (!host->runtime)
+			mock_interrupt(job);
 		return;
 	}
 	for (i = 0; i < HOST_TURNS_MAX; i++)
