@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blank.h"
+#include "client.h"
 #include "clock.h"
 #include "compass.h"
 #include "die.h"
@@ -18,7 +20,6 @@
 #include "filter.h"
 #include "follow.h"
 #include "opt.h"
-#include "out.h"
 #include "sig.h"
 
 #define SECRET_MAX 65536 /* bytes */
@@ -48,8 +49,7 @@ static const struct cmd cmd = {
 };
 
 struct login {
-	struct api api;
-	struct filter *filter;
+	struct client client;
 	const char *type, *file, *account, *plan;
 	bool no_wait;
 	struct buf id;	   /* "": nothing to wait for */
@@ -71,9 +71,7 @@ read_secret(const struct login *login, struct buf *to)
 		info("reading the secret from the terminal, which shows it; end with Ctrl-D");
 	if (!buf_read_file(to, login->file ? login->file : "-", SECRET_MAX, &err))
 		die_err(&err);
-	while (to->len && strchr(" \t\r\n", to->s[to->len - 1]))
-		buf_cut(to, to->len - 1);
-	buf_consume(to, strspn(to->s, " \t\r\n"));
+	blank_trim_buf(to, BLANK_JSON);
 	if (!to->len)
 		die(STATUS_INPUT, "unable to log in: the secret is empty");
 	if (memchr(to->s, '\0', to->len))
@@ -111,8 +109,8 @@ is_in(struct login *login, struct err *err)
 	struct span account, type;
 	bool in = false;
 
-	COMPASS_PATH(&login->api, &url, "runtime", "account", "read");
-	if (compass_call(&login->api, "POST", url.s, NULL, NULL, "read the account", &answer, err))
+	COMPASS_PATH(&login->client.api, &url, "runtime", "account", "read");
+	if (compass_call(&login->client.api, "POST", url.s, NULL, NULL, "read the account", &answer, err))
 		in = jtext_get(answer.object, "account", &account) && jtext_get(account, "type", &type) && jtext_is_string(type, "chatgpt");
 	compass_release(&answer);
 	buf_release(&url);
@@ -167,9 +165,9 @@ ask_login(struct login *login)
 	struct compass_answer answer;
 	struct err err = ERR_INIT;
 
-	COMPASS_PATH(&login->api, &url, "runtime", "account", "login", "start");
+	COMPASS_PATH(&login->client.api, &url, "runtime", "account", "login", "start");
 	make_body(login, &body);
-	if (!compass_call(&login->api, "POST", url.s, &body, NULL, "log in", &answer, &err))
+	if (!compass_call(&login->client.api, "POST", url.s, &body, NULL, "log in", &answer, &err))
 		die_err(&err);
 	jtext_compact(&login->answer, answer.object);
 	(void)jtext_get_string(answer.object, "loginId", &login->id);
@@ -195,11 +193,11 @@ cancel_login(struct login *login)
 	struct compass_answer answer;
 	struct err err = ERR_INIT;
 
-	COMPASS_PATH(&login->api, &url, "runtime", "account", "login", "cancel");
+	COMPASS_PATH(&login->client.api, &url, "runtime", "account", "login", "cancel");
 	buf_addch(&body, '{');
 	jtext_add_string(&body, "loginId", login->id.s, login->id.len);
 	buf_addch(&body, '}');
-	if (!compass_call(&login->api, "POST", url.s, &body, NULL, "cancel the login", &answer, &err))
+	if (!compass_call(&login->client.api, "POST", url.s, &body, NULL, "cancel the login", &answer, &err))
 		warn_err(&err);
 	compass_release(&answer);
 	buf_release(&url);
@@ -223,7 +221,7 @@ static void
 wait_for_browser(struct login *login, struct follow *follow)
 {
 	struct pollfd fds[2] = { { .fd = sig_catch() } };
-	int64_t deadline = login->api.deadline != DEADLINE_NONE ? login->api.deadline : deadline_in(WAIT_MS),
+	int64_t deadline = login->client.api.deadline != DEADLINE_NONE ? login->client.api.deadline : deadline_in(WAIT_MS),
 		look_at = deadline_in(LOOK_MS), next;
 	struct err err = ERR_INIT;
 
@@ -247,7 +245,7 @@ wait_for_browser(struct login *login, struct follow *follow)
 		}
 		next = follow ? follow_deadline(follow) : look_at;
 		fds[1].fd = follow ? follow_fd(follow) : -1;
-		if (!http_wait(login->api.http, fds, 2, next < deadline ? next : deadline, &err))
+		if (!http_wait(login->client.api.http, fds, 2, next < deadline ? next : deadline, &err))
 			die_err(&err);
 	}
 	if (login->failed)
@@ -264,7 +262,7 @@ log_in(struct login *login)
 	if (browser) {
 		login->was_in = is_in(login, &err);
 		/* listening begins before there is anything to hear */
-		follow = follow_runtime_new(&login->api, &events, login);
+		follow = follow_runtime_new(&login->client.api, &events, login);
 		if (follow_step(follow, &err) != FOLLOW_ON) {
 			info("%s; looking at the account instead", err.text);
 			follow_free(follow);
@@ -275,7 +273,7 @@ log_in(struct login *login)
 	if (browser && login->id.len)
 		wait_for_browser(login, follow);
 	follow_free(follow);
-	if (!filter_run(login->filter, login->answer.s, login->answer.len, filter_print, NULL, &err))
+	if (!filter_run(login->client.filter, login->answer.s, login->answer.len, filter_print, NULL, &err))
 		die_err(&err);
 }
 
@@ -301,12 +299,10 @@ check_type(const struct login *login)
 int
 main(int argc, char *argv[])
 {
-	struct login login = { .api = API_INIT, .id = BUF_INIT, .answer = BUF_INIT, .why = BUF_INIT };
-	struct err err = ERR_INIT;
-	const char *program = NULL;
+	struct login login = { .id = BUF_INIT, .answer = BUF_INIT, .why = BUF_INIT };
 	int key;
 
-	cmd_init(&cmd);
+	client_begin(&login.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case 'f':
@@ -321,12 +317,8 @@ main(int argc, char *argv[])
 		case OPT_NO_WAIT:
 			login.no_wait = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!api_opt(&login.api, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&login.client, key);
 		}
 	if (argc == 0)
 		die_usage("no type: give apiKey, chatgpt, chatgptDeviceCode or chatgptAuthTokens");
@@ -334,14 +326,10 @@ main(int argc, char *argv[])
 		die_usage("unexpected operand; a key is read from standard input or --file");
 	login.type = *argv;
 	check_type(&login);
-	login.filter = filter_new(program, &err);
-	if (!login.filter || !api_open(&login.api, &err))
-		die_err(&err);
+	client_open(&login.client);
 	log_in(&login);
-	filter_free(login.filter);
 	buf_release(&login.id);
 	buf_release(&login.answer);
 	buf_release(&login.why);
-	api_release(&login.api);
-	return out_close();
+	return client_end(&login.client, STATUS_OK);
 }

@@ -6,12 +6,11 @@
  */
 #include "compat.h"
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
-#include "out.h"
 
 static const struct opt opts[] = {
 	OPT_JQ,
@@ -32,37 +31,22 @@ static const struct cmd cmd = {
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
+	struct client client;
 	struct err err = ERR_INIT;
-	struct buf url = BUF_INIT, line = BUF_INIT;
+	struct buf url = BUF_INIT;
 	struct compass_answer answer;
-	const char *program = NULL;
-	struct filter *filter;
 	int key;
 
-	cmd_init(&cmd);
+	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		if (key == OPT_KEY_JQ)
-			program = opt_arg;
-		else if (!api_opt(&api, key, opt_arg, &err))
-			die_usage("%s", err.text);
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
-	filter = filter_new(program, &err);
-	if (!filter || !api_open(&api, &err))
-		die_err(&err);
+		client_option(&client, key);
+	client_no_operand(argv);
+	client_open(&client);
 
-	COMPASS_PATH(&api, &url, "runtime", "account", "logout");
-	if (!compass_call(&api, "POST", url.s, NULL, NULL, "log out", &answer, &err))
+	COMPASS_PATH(&client.api, &url, "runtime", "account", "logout");
+	if (!compass_call(&client.api, "POST", url.s, NULL, NULL, "log out", &answer, &err) || !client_print(&client, answer.object, &err))
 		die_err(&err);
-	jtext_compact(&line, answer.object);
-	if (!filter_run(filter, line.s, line.len, filter_print, NULL, &err))
-		die_err(&err);
-
 	compass_release(&answer);
 	buf_release(&url);
-	buf_release(&line);
-	filter_free(filter);
-	api_release(&api);
-	return out_close();
+	return client_end(&client, STATUS_OK);
 }

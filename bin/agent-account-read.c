@@ -6,12 +6,11 @@
  */
 #include "compat.h"
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
-#include "out.h"
 
 enum { OPT_REFRESH = OPT_OWN };
 
@@ -45,44 +44,31 @@ is_missing(struct span answer)
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
+	const char *wish = "{}";
+	struct client client;
 	struct err err = ERR_INIT;
-	struct buf url = BUF_INIT, line = BUF_INIT, body = BUF_INIT;
+	struct buf url = BUF_INIT, body = BUF_INIT;
 	struct compass_answer answer;
-	const char *program = NULL;
-	struct filter *filter;
 	int key, status = STATUS_OK;
 
-	cmd_init(&cmd);
-	buf_addstr(&body, "{}");
+	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		if (key == OPT_KEY_JQ)
-			program = opt_arg;
-		else if (key == OPT_REFRESH) {
-			buf_reset(&body);
-			buf_addstr(&body, "{\"refreshToken\":true}");
-		} else if (!api_opt(&api, key, opt_arg, &err))
-			die_usage("%s", err.text);
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
-	filter = filter_new(program, &err);
-	if (!filter || !api_open(&api, &err))
-		die_err(&err);
+		if (key == OPT_REFRESH)
+			wish = "{\"refreshToken\":true}";
+		else
+			client_option(&client, key);
+	client_no_operand(argv);
+	client_open(&client);
 
-	COMPASS_PATH(&api, &url, "runtime", "account", "read");
-	if (!compass_call(&api, "POST", url.s, &body, NULL, "read the account", &answer, &err))
-		die_err(&err);
-	jtext_compact(&line, answer.object);
-	if (!filter_run(filter, line.s, line.len, filter_print, NULL, &err))
+	COMPASS_PATH(&client.api, &url, "runtime", "account", "read");
+	buf_addstr(&body, wish);
+	if (!compass_call(&client.api, "POST", url.s, &body, NULL, "read the account", &answer, &err) ||
+	    !client_print(&client, answer.object, &err))
 		die_err(&err);
 	if (is_missing(answer.object))
 		status = STATUS_NO;
-
 	compass_release(&answer);
 	buf_release(&url);
-	buf_release(&line);
 	buf_release(&body);
-	filter_free(filter);
-	api_release(&api);
-	return status_worse(status, out_close());
+	return client_end(&client, status);
 }

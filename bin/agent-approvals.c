@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
@@ -15,7 +16,6 @@
 #include "opt.h"
 #include "out.h"
 #include "records.h"
-#include "subject.h"
 
 enum { OPT_STATUS = OPT_OWN };
 
@@ -39,8 +39,7 @@ static const struct cmd cmd = {
 };
 
 struct listing {
-	struct api api;
-	struct filter *filter;
+	struct client client;
 	const char *status;
 	bool ids;
 	size_t count;
@@ -69,7 +68,7 @@ print_approval(struct span item, void *payload)
 		if (jtext_get_string(item, "approvalId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err))
+	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err))
 		warn_err(&err);
 	return true;
 }
@@ -81,10 +80,10 @@ list(struct listing *listing, const char *thread)
 	struct err err = ERR_INIT;
 	int status = STATUS_OK;
 
-	COMPASS_PATH(&listing->api, &url, "threads", thread, "approvals");
+	COMPASS_PATH(&listing->client.api, &url, "threads", thread, "approvals");
 	api_query(&url, "status", listing->status);
 	buf_addf(&what, "list the approvals of thread '%s'", thread);
-	if (!records_get_of(&listing->api, url.s, "approvals", what.s, print_approval, listing, NULL, &err)) {
+	if (!records_get_of(&listing->client.api, url.s, "approvals", what.s, print_approval, listing, NULL, &err)) {
 		out_flush();
 		warn_err(&err);
 		status = err.status;
@@ -95,66 +94,46 @@ list(struct listing *listing, const char *thread)
 	return status;
 }
 
-static int
-list_subjects(struct listing *listing, struct subject *subject)
+static bool
+list_subject(void *payload, int *ret_status, struct err *err)
 {
-	struct err err = ERR_INIT;
-	enum subject_result next;
-	int status = STATUS_OK;
+	struct listing *listing = payload;
+	const struct subject *subject = &listing->client.subject;
 
-	while ((next = subject_next(subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_OK && subject->thread.len) {
-			status = status_worse(status, list(listing, subject->thread.s));
-			continue;
-		}
-		if (next == SUBJECT_OK)
-			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-			    (unsigned long long)subject->in.count);
-		warn_err(&err);
-		status = status_worse(status, err.status);
-	}
-	return status;
+	if (!subject->thread.len)
+		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+		    (unsigned long long)subject->in.count);
+	*ret_status = list(listing, subject->thread.s);
+	return true;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct listing listing = { .api = API_INIT, .status = "pending" };
-	struct subject subject;
-	struct err err = ERR_INIT;
-	const char *program = NULL;
+	struct listing listing = { .status = "pending" };
 	int key, status = STATUS_OK;
 
-	cmd_init(&cmd);
-	subject_init(&subject);
+	client_begin(&listing.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		if (key == OPT_STATUS)
 			listing.status = opt_arg;
 		else if (key == '0')
 			listing.ids = true;
-		else if (key == OPT_KEY_JQ)
-			program = opt_arg;
-		else if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&listing.api, key, opt_arg, &err)))
-			die_usage("%s", err.text);
+		else
+			client_option(&listing.client, key);
 	if (strcmp(listing.status, "pending") && strcmp(listing.status, "resolved") && strcmp(listing.status, "all"))
 		die_usage("unable to use --status '%s': expected pending, resolved or all", listing.status);
-	if (argc > 0 && subject.thread.len)
-		die_usage("unexpected operand '%s'", *argv);
-	listing.filter = filter_new(program, &err);
-	if (!listing.filter || !api_open(&listing.api, &err))
-		die_err(&err);
+	if (listing.client.subject.thread.len)
+		client_no_operand(argv);
+	client_open(&listing.client);
 
 	if (argc == 0) {
-		(void)subject_named(&subject);
-		status = list_subjects(&listing, &subject);
+		(void)subject_named(&listing.client.subject);
+		status = client_each(&listing.client, list_subject, NULL, &listing);
 	}
 	for (; argc > 0; argc--, argv++)
 		status = status_worse(status, list(&listing, *argv));
 	if (status == STATUS_OK && !listing.count)
 		status = STATUS_NO;
-
-	filter_free(listing.filter);
-	subject_release(&subject);
-	api_release(&listing.api);
-	return status_worse(status, out_close());
+	return client_end(&listing.client, status);
 }

@@ -8,13 +8,12 @@
 
 #include <string.h>
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
 #include "opt.h"
-#include "out.h"
-#include "subject.h"
 
 #define ANSWERS_MAX 64
 
@@ -41,9 +40,7 @@ static const struct cmd cmd = {
 };
 
 struct answering {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	const char *decision, *reason;
 	struct buf approval; /* of the options */
 	const char *answers[ANSWERS_MAX];
@@ -90,30 +87,32 @@ find_id(const struct answering *answering, struct buf *to)
 
 	if (answering->approval.len)
 		buf_add(to, answering->approval.s, answering->approval.len);
-	else if (answering->subject.record.s && !jtext_get_string(answering->subject.record, "approvalId", to) &&
-	    jtext_get(answering->subject.record, "payload", &payload))
+	else if (answering->client.subject.record.s && !jtext_get_string(answering->client.subject.record, "approvalId", to) &&
+	    jtext_get(answering->client.subject.record, "payload", &payload))
 		(void)jtext_get_string(payload, "approvalId", to);
 	return to->len && !memchr(to->s, '\0', to->len);
 }
 
 static bool
-answer_one(struct answering *answering, struct err *err)
+answer_one(void *payload, int *ret_status, struct err *err)
 {
-	const char *thread = answering->subject.thread.s;
+	struct answering *answering = payload;
+	const char *thread = answering->client.subject.thread.s;
 	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT, id = BUF_INIT;
 	struct compass_answer answer;
 	bool ok = find_id(answering, &id) && *thread;
 
+	(void)ret_status;
 	if (!ok) {
 		buf_release(&id);
 		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no approval of a thread",
-		    (unsigned long long)answering->subject.in.count);
+		    (unsigned long long)answering->client.subject.in.count);
 	}
-	COMPASS_PATH(&answering->api, &url, "threads", thread, "approvals", id.s);
+	COMPASS_PATH(&answering->client.api, &url, "threads", thread, "approvals", id.s);
 	make_body(answering, &body);
 	buf_addf(&what, "answer approval '%s'", id.s);
-	ok = compass_call(&answering->api, "POST", url.s, &body, "approval", what.s, &answer, err) &&
-	    filter_result(answering->filter, &answering->subject, answer.object, err);
+	ok = compass_call(&answering->client.api, "POST", url.s, &body, "approval", what.s, &answer, err) &&
+	    filter_result(answering->client.filter, &answering->client.subject, answer.object, err);
 	compass_release(&answer);
 	buf_release(&url);
 	buf_release(&body);
@@ -134,21 +133,18 @@ check(const struct answering *answering)
 		die_usage("unable to use the decision '%s': expected accept, acceptForSession, decline or cancel", answering->decision);
 	if (i > 1 && answering->n_answers)
 		die_usage("--answer goes with accept");
-	if (!answering->approval.len != !answering->subject.thread.len)
+	if (!answering->approval.len != !answering->client.subject.thread.len)
 		die_usage("--thread and --approval go together");
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct answering answering = { .api = API_INIT, .decision = "accept", .approval = BUF_INIT };
+	struct answering answering = { .decision = "accept", .approval = BUF_INIT };
 	struct err err = ERR_INIT;
-	const char *program = NULL;
-	enum subject_result next;
-	int key, status = STATUS_OK;
+	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&answering.subject);
+	client_begin(&answering.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_APPROVAL:
@@ -165,35 +161,18 @@ main(int argc, char *argv[])
 				die_usage("more than %d --answer options", ANSWERS_MAX);
 			answering.answers[answering.n_answers++] = opt_arg;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&answering.subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&answering.api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&answering.client, key);
 		}
 	if (argc > 1)
 		die_usage("unexpected operand '%s'", argv[1]);
 	if (argc == 1)
 		answering.decision = *argv;
 	check(&answering);
-	answering.filter = filter_new(program, &err);
-	if (!answering.filter || !api_open(&answering.api, &err))
-		die_err(&err);
-	(void)subject_named(&answering.subject);
+	client_open(&answering.client);
+	(void)subject_named(&answering.client.subject);
 
-	while ((next = subject_next(&answering.subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_BAD || !answer_one(&answering, &err)) {
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
-
+	status = client_each(&answering.client, answer_one, NULL, &answering);
 	buf_release(&answering.approval);
-	filter_free(answering.filter);
-	subject_release(&answering.subject);
-	api_release(&answering.api);
-	return status_worse(status, out_close());
+	return client_end(&answering.client, status);
 }

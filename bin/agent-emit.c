@@ -8,15 +8,13 @@
 
 #include <string.h>
 
-#include "api.h"
+#include "client.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
 #include "key.h"
 #include "opt.h"
-#include "out.h"
 #include "post.h"
-#include "subject.h"
 #include "uplink.h"
 
 enum { OPT_KIND = OPT_OWN, OPT_LEVEL, OPT_DATA, OPT_IDEMPOTENCY_KEY };
@@ -50,9 +48,8 @@ static const struct cmd cmd = {
 };
 
 struct emission {
-	struct api api;
-	struct subject subject, named; /* named: what the options say; it fills in what records lack */
-	struct filter *filter;
+	struct client client;
+	struct subject named; /* named: what the options say; it fills in what records lack */
 	const char *kind, *level, *message, *key;
 	struct span data;
 	unsigned count;
@@ -88,12 +85,12 @@ from_options(const struct emission *emission, struct buf *to)
 	jtext_add_string(to, "level", emission->level, strlen(emission->level));
 	if (emission->message)
 		jtext_add_string(to, "message", emission->message, strlen(emission->message));
-	add_subject(to, &emission->subject);
+	add_subject(to, &emission->client.subject);
 	/* the data names the run too: that is where readers look */
 	buf_addch(&ids, '{');
-	add_if(&ids, "runId", &emission->subject.run);
-	add_if(&ids, "serviceId", &emission->subject.service);
-	add_if(&ids, "agent", &emission->subject.agent);
+	add_if(&ids, "runId", &emission->client.subject.run);
+	add_if(&ids, "serviceId", &emission->client.subject.service);
+	add_if(&ids, "agent", &emission->client.subject.agent);
 	buf_addch(&ids, '}');
 	buf_addstr(to, ",\"data\":");
 	jtext_merge(to, emission->data, (struct span){ ids.s, ids.len });
@@ -108,14 +105,14 @@ from_record(const struct emission *emission, struct buf *to)
 	struct buf extra = BUF_INIT;
 
 	buf_addch(&extra, '{');
-	if (!emission->subject.service.len)
+	if (!emission->client.subject.service.len)
 		add_if(&extra, "service_id", &emission->named.service);
-	if (!emission->subject.run.len)
+	if (!emission->client.subject.run.len)
 		add_if(&extra, "run_id", &emission->named.run);
-	if (!emission->subject.agent.len)
+	if (!emission->client.subject.agent.len)
 		add_if(&extra, "agent", &emission->named.agent);
 	buf_addch(&extra, '}');
-	jtext_merge(to, emission->subject.record, (struct span){ extra.s, extra.len });
+	jtext_merge(to, emission->client.subject.record, (struct span){ extra.s, extra.len });
 	buf_release(&extra);
 }
 
@@ -144,7 +141,7 @@ print_line(struct emission *emission, const char *s, size_t n)
 {
 	struct err why = ERR_INIT;
 
-	if (!filter_run(emission->filter, s, n, filter_print, NULL, &why))
+	if (!filter_run(emission->client.filter, s, n, filter_print, NULL, &why))
 		warn_err(&why);
 }
 
@@ -158,7 +155,7 @@ send_batch(struct emission *emission, struct err *err)
 	if (!emission->uplink.n)
 		return true;
 	make_key(emission, &key);
-	ok = uplink_send(&emission->uplink, &emission->api, key.s, err);
+	ok = uplink_send(&emission->uplink, &emission->client.api, key.s, err);
 	for (; ok && (end = strchr(at, '\n')); at = end + 1)
 		print_line(emission, at, (size_t)(end - at));
 	buf_reset(&emission->printed);
@@ -174,7 +171,7 @@ note_result(struct emission *emission, const struct buf *method)
 	buf_addstr(&result, "{\"ok\":true");
 	jtext_add_string(&result, "method", method->s, method->len);
 	buf_addch(&result, '}');
-	subject_pass(&emission->subject, (struct span){ result.s, result.len }, &emission->printed);
+	subject_pass(&emission->client.subject, (struct span){ result.s, result.len }, &emission->printed);
 	buf_addch(&emission->printed, '\n');
 	buf_release(&result);
 }
@@ -183,7 +180,7 @@ note_result(struct emission *emission, const struct buf *method)
 static bool
 emit_to_thread(struct emission *emission, struct err *err)
 {
-	const struct subject *subject = &emission->subject;
+	const struct subject *subject = &emission->client.subject;
 	const struct buf *thread = subject->thread.len ? &subject->thread : &emission->named.thread;
 	const struct buf *turn = subject->turn.len ? &subject->turn : &emission->named.turn;
 	struct span payload = SPAN_NONE;
@@ -219,7 +216,7 @@ emit_to_thread(struct emission *emission, struct err *err)
 static bool
 is_for_thread(const struct emission *emission)
 {
-	return !emission->subject.run.len && (emission->subject.thread.len || emission->named.thread.len);
+	return !emission->client.subject.run.len && (emission->client.subject.thread.len || emission->named.thread.len);
 }
 
 static bool
@@ -232,24 +229,24 @@ emit(struct emission *emission, struct err *err)
 
 	if (emission->kind)
 		from_options(emission, &body);
-	else if (is_event(emission->subject.record))
+	else if (is_event(emission->client.subject.record))
 		from_record(emission, &body);
 	else
 		return err_set(err, STATUS_INPUT, "unable to post line %llu of standard input: it has no kind, and no --kind is given",
-		    (unsigned long long)emission->subject.in.count);
+		    (unsigned long long)emission->client.subject.in.count);
 	make_key(emission, &key);
 	if (!jtext_get_string((struct span){ body.s, body.len }, "kind", &kind))
 		buf_addstr(&kind, "agent");
-	API_PATH(&emission->api, &url, "api", "agents", "events");
+	API_PATH(&emission->client.api, &url, "api", "agents", "events");
 	buf_addstr(&line, "post the event");
-	ok = post_json(&emission->api, url.s, &body, key.s, false, line.s, &answer, err);
+	ok = post_json(&emission->client.api, url.s, &body, key.s, false, line.s, &answer, err);
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err) && jtext_type(value) == JTEXT_OBJECT) {
 		jtext_compact(&result, value);
 		buf_cut(&result, result.len - 1);
 		jtext_add_string(&result, "kind", kind.s, kind.len);
 		buf_addch(&result, '}');
 		buf_reset(&line);
-		subject_pass(&emission->subject, (struct span){ result.s, result.len }, &line);
+		subject_pass(&emission->client.subject, (struct span){ result.s, result.len }, &line);
 		print_line(emission, line.s, line.len);
 	}
 	http_answer_release(&answer);
@@ -273,17 +270,23 @@ check_data(const char *data)
 	return value;
 }
 
+static bool
+emit_one(void *payload, int *ret_status, struct err *err)
+{
+	struct emission *emission = payload;
+
+	(void)ret_status;
+	return (is_for_thread(emission) ? emit_to_thread : emit)(emission, err);
+}
+
 int
 main(int argc, char *argv[])
 {
-	struct emission emission = { .api = API_INIT, .level = "info", .data = { "{}", 2 }, .uplink = UPLINK_INIT, .printed = BUF_INIT };
+	struct emission emission = { .level = "info", .data = { "{}", 2 }, .uplink = UPLINK_INIT, .printed = BUF_INIT };
 	struct err err = ERR_INIT;
-	const char *program = NULL;
-	int key, status = STATUS_OK;
-	enum subject_result next;
+	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&emission.subject);
+	client_begin(&emission.client, &cmd);
 	subject_init(&emission.named);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
@@ -306,40 +309,31 @@ main(int argc, char *argv[])
 				die_usage("%s", err.text);
 			emission.key = opt_arg;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&emission.named, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&emission.api, key, opt_arg, &err)))
+			/* what names the subject fills in what records lack */
+			if (subject_opt(&emission.named, key, opt_arg, &err))
+				break;
+			if (err.status)
 				die_usage("%s", err.text);
+			client_option(&emission.client, key);
 		}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
+	client_no_operand(argv);
 	if (!emission.kind && emission.message)
 		die_usage("--message needs --kind");
 	if (emission.named.run.len && emission.named.thread.len)
 		die_usage("a run and a thread cannot be given together");
 	if (jtext_type(emission.data) != JTEXT_OBJECT && !emission.named.thread.len)
 		die_usage("unable to use --data: not a JSON object");
-	emission.filter = filter_new(program, &err);
-	if (!emission.filter || !api_open(&emission.api, &err))
-		die_err(&err);
+	client_open(&emission.client);
 
 	/* with a kind and a run everything is said: standard input is not read */
 	if (emission.kind && subject_named(&emission.named)) {
-		struct subject reader = emission.subject;
+		struct subject reader = emission.client.subject;
 
-		emission.subject = emission.named;
+		emission.client.subject = emission.named;
 		emission.named = reader;
 	}
-	while ((next = subject_next(&emission.subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_BAD || !(is_for_thread(&emission) ? emit_to_thread : emit)(&emission, &err)) {
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
+	status = client_each(&emission.client, emit_one, NULL, &emission);
 	if (!send_batch(&emission, &err)) {
 		warn_err(&err);
 		status = status_worse(status, err.status);
@@ -347,9 +341,6 @@ main(int argc, char *argv[])
 
 	uplink_release(&emission.uplink);
 	buf_release(&emission.printed);
-	filter_free(emission.filter);
-	subject_release(&emission.subject);
 	subject_release(&emission.named);
-	api_release(&emission.api);
-	return status_worse(status, out_close());
+	return client_end(&emission.client, status);
 }

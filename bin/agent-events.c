@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
+#include "client.h"
 #include "cursor.h"
 #include "die.h"
 #include "err.h"
@@ -19,7 +19,6 @@
 #include "opt.h"
 #include "out.h"
 #include "pages.h"
-#include "subject.h"
 #include "xalloc.h"
 
 #define KINDS_MAX 64 /* --kind options */
@@ -52,7 +51,8 @@ static const struct cmd cmd = {
 };
 
 struct printing {
-	struct filter *filter;
+	struct client client;
+	int64_t after, last; /* where it begins; the last event that was seen */
 	const char *kinds[KINDS_MAX];
 	size_t n_kinds;
 	const char *turn; /* only this one, NULL: all */
@@ -88,7 +88,7 @@ print_event(struct printing *printing, const char *s, size_t n)
 {
 	struct err err = ERR_INIT;
 
-	if (!filter_run(printing->filter, s, n, filter_print, NULL, &err)) {
+	if (!filter_run(printing->client.filter, s, n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		printing->failed = true;
 	}
@@ -130,9 +130,10 @@ print_ring(struct printing *printing)
 
 /* One run or thread (or all runs, both NULL). Gives the status. */
 static int
-print_run(struct api *api, struct printing *printing, const char *run, const char *thread, int64_t after, int64_t *ret_last)
+print_run(struct printing *printing, const char *run, const char *thread)
 {
-	struct pages pages = { .run = run, .thread = thread, .after = after };
+	struct api *api = &printing->client.api;
+	struct pages pages = { .run = run, .thread = thread, .after = printing->after };
 	struct buf what = BUF_INIT;
 	struct err err = ERR_INIT;
 	int status = STATUS_OK;
@@ -147,63 +148,62 @@ print_run(struct api *api, struct printing *printing, const char *run, const cha
 	if (!pages_read(api, &pages, what.s, on_event, printing, &err)) {
 		warn_err(&err);
 		status = err.status;
-	} else if (after && !pages.paged && pages.oldest > after && !pages.after_seen) {
-		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)after,
+	} else if (printing->after && !pages.paged && pages.oldest > printing->after && !pages.after_seen) {
+		err_set(&err, STATUS_GAP, "events after %lld are missing: the oldest that %s still has is %lld", (long long)printing->after,
 		    api->address.given.s, (long long)pages.oldest);
 		warn_err(&err);
 		status = STATUS_GAP;
-	} else if (!printing->seen && !after) {
+	} else if (!printing->seen && !printing->after) {
 		if (run)
 			info("no events of run '%s' at %s", run, api->address.given.s);
 		status = STATUS_NO;
 	}
 	print_ring(printing);
-	if (pages.last > *ret_last)
-		*ret_last = pages.last;
+	if (pages.last > printing->last)
+		printing->last = pages.last;
 	buf_release(&what);
 	return status;
 }
 
 /* What the options or a record named. */
-static int
-print_subject(struct api *api, struct printing *printing, const struct subject *subject, int64_t after, int64_t *ret_last)
+static bool
+print_subject(void *payload, int *ret_status, struct err *err)
 {
-	struct err err = ERR_INIT;
+	struct printing *printing = payload;
+	const struct subject *subject = &printing->client.subject;
 
 	printing->turn = NULL;
 	if (subject->run.len)
-		return print_run(api, printing, subject->run.s, NULL, after, ret_last);
-	if (subject->thread.len) {
+		*ret_status = print_run(printing, subject->run.s, NULL);
+	else if (subject->thread.len) {
 		printing->turn = subject->turn.len ? subject->turn.s : NULL;
-		return print_run(api, printing, NULL, subject->thread.s, after, ret_last);
-	}
-	err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", (unsigned long long)subject->in.count);
-	warn_err(&err);
-	return STATUS_INPUT;
+		*ret_status = print_run(printing, NULL, subject->thread.s);
+	} else
+		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run",
+		    (unsigned long long)subject->in.count);
+	return true;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
-	struct subject subject;
-	struct printing printing = { 0 };
+	struct printing printing = { .after = 0 };
+	struct subject *subject;
 	struct err err = ERR_INIT;
-	const char *program = NULL, *cursor_file = NULL;
+	const char *cursor_file = NULL;
 	bool all = false, show_cursor = false;
-	int64_t after = 0, n = 0, last;
+	int64_t n = 0;
 	int key, status = STATUS_OK;
-	enum subject_result next;
 
-	cmd_init(&cmd);
-	subject_init(&subject);
+	client_begin(&printing.client, &cmd);
+	subject = &printing.client.subject;
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_ALL:
 			all = true;
 			break;
 		case OPT_AFTER:
-			if (!num_in_range(opt_arg, 0, INT64_MAX, "--after", &after, &err))
+			if (!num_in_range(opt_arg, 0, INT64_MAX, "--after", &printing.after, &err))
 				die_usage("%s", err.text);
 			break;
 		case 'n':
@@ -221,58 +221,43 @@ main(int argc, char *argv[])
 		case OPT_SHOW_CURSOR:
 			show_cursor = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&printing.client, key);
 		}
-	if (argc > 0 && !subject.run.len && !subject.thread.len && !all) {
-		if (!subject_set(&subject.run, "RUN", *argv, &err))
+	if (argc > 0 && !subject->run.len && !subject->thread.len && !all) {
+		if (!subject_set(&subject->run, "RUN", *argv, &err))
 			die_usage("%s", err.text);
 		argc--;
 		argv++;
 	}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
-	if (all + (subject.run.len > 0) + (subject.thread.len > 0) > 1)
+	client_no_operand(argv);
+	if (all + (subject->run.len > 0) + (subject->thread.len > 0) > 1)
 		die_usage("of --all, a run and a thread only one can be given");
-	if (subject.turn.len && !subject.thread.len)
+	if (subject->turn.len && !subject->thread.len)
 		die_usage("--turn needs --thread");
-	printing.filter = filter_new(program, &err);
-	if (!printing.filter || !api_open(&api, &err) || (cursor_file && !cursor_read(cursor_file, &after, &err)))
+	client_open(&printing.client);
+	if (cursor_file && !cursor_read(cursor_file, &printing.after, &err))
 		die_err(&err);
 	if (n) {
 		printing.ring_size = (size_t)n;
 		printing.ring = xcalloc(printing.ring_size, sizeof *printing.ring);
 	}
 
-	last = after;
+	printing.last = printing.after;
 	if (all)
-		status = print_run(&api, &printing, NULL, NULL, after, &last);
+		status = print_run(&printing, NULL, NULL);
 	else {
-		subject_named(&subject);
-		while ((next = subject_next(&subject, &err)) != SUBJECT_END) {
-			if (next == SUBJECT_BAD) {
-				warn_err(&err);
-				status = status_worse(status, err.status);
-			} else
-				status = status_worse(status, print_subject(&api, &printing, &subject, after, &last));
-			out_flush();
-		}
+		(void)subject_named(subject);
+		status = client_each(&printing.client, print_subject, NULL, &printing);
 	}
 	if (printing.failed)
 		status = status_worse(status, STATUS_INPUT);
 	out_flush(); /* the cursor moves only when the lines are out */
-	if (cursor_file && last > after && !cursor_write(cursor_file, last, &err))
+	if (cursor_file && printing.last > printing.after && !cursor_write(cursor_file, printing.last, &err))
 		die_err(&err);
 	if (show_cursor)
-		info("cursor: %lld", (long long)last);
+		info("cursor: %lld", (long long)printing.last);
 
 	free(printing.ring);
-	filter_free(printing.filter);
-	subject_release(&subject);
-	api_release(&api);
-	return status_worse(status, out_close());
+	return client_end(&printing.client, status);
 }

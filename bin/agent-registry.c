@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "api.h"
+#include "client.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
@@ -35,9 +35,9 @@ static const struct cmd cmd = {
 };
 
 struct listing {
+	struct client client;
 	const char *service, *agent;
 	bool ids;
-	struct filter *filter;
 	struct err err;
 	size_t count;
 	bool failed;
@@ -69,7 +69,7 @@ print_item(struct span item, void *payload)
 		if (jtext_get_string(item, "serviceId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &listing->err)) {
+	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &listing->err)) {
 		warn_err(&listing->err);
 		listing->failed = true;
 	}
@@ -79,14 +79,12 @@ print_item(struct span item, void *payload)
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
 	struct listing listing = { .err = ERR_INIT };
 	struct err err = ERR_INIT;
 	struct buf url = BUF_INIT;
-	const char *program = NULL;
 	int key, status = STATUS_OK;
 
-	cmd_init(&cmd);
+	client_begin(&listing.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_KEY_SERVICE:
@@ -98,31 +96,23 @@ main(int argc, char *argv[])
 		case '0':
 			listing.ids = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!api_opt(&api, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&listing.client, key);
 		}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
-	listing.filter = filter_new(program, &err);
-	if (!listing.filter || !api_open(&api, &err))
-		die_err(&err);
+	client_no_operand(argv);
+	client_open(&listing.client);
 
-	API_PATH(&api, &url, "api", "agents", "registry");
-	if (!records_get(&api, url.s, "list the agents", print_item, &listing, NULL, &err))
+	API_PATH(&listing.client.api, &url, "api", "agents", "registry");
+	if (!records_get(&listing.client.api, url.s, "list the agents", print_item, &listing, NULL, &err))
 		die_err(&err);
 	if (!listing.count) {
-		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s", api.address.given.s);
+		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s",
+		    listing.client.api.address.given.s);
 		status = STATUS_NO;
 	}
 	if (listing.failed)
 		status = STATUS_INPUT;
 
-	filter_free(listing.filter);
 	buf_release(&url);
-	api_release(&api);
-	return status_worse(status, out_close());
+	return client_end(&listing.client, status);
 }

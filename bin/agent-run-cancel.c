@@ -8,15 +8,14 @@
 
 #include <string.h>
 
-#include "api.h"
 #include "cancel.h"
+#include "client.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
 #include "key.h"
 #include "opt.h"
 #include "out.h"
-#include "subject.h"
 
 enum { OPT_REASON = OPT_OWN, OPT_IDEMPOTENCY_KEY };
 
@@ -40,9 +39,7 @@ static const struct cmd cmd = {
 };
 
 struct cancelling {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	const char *reason, *key;
 	unsigned count;
 };
@@ -56,19 +53,19 @@ cancel(struct cancelling *cancelling, struct err *err)
 	struct span value;
 	bool ok;
 
-	if (!cancelling->subject.run.len)
+	if (!cancelling->client.subject.run.len)
 		return err_set(err, STATUS_INPUT, "unable to cancel the run of line %llu of standard input: it names none",
-		    (unsigned long long)cancelling->subject.in.count);
+		    (unsigned long long)cancelling->client.subject.in.count);
 	if (cancelling->key)
 		buf_addf(&key, cancelling->count ? "%s-%u" : "%s", cancelling->key, cancelling->count);
 	else
 		key_add(&key);
 	cancelling->count++;
-	ok = cancel_run(&cancelling->api, cancelling->subject.run.s, cancelling->reason, key.s, &answer, err);
+	ok = cancel_run(&cancelling->client.api, cancelling->client.subject.run.s, cancelling->reason, key.s, &answer, err);
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err)) {
 		jtext_compact(&result, value);
-		subject_pass(&cancelling->subject, (struct span){ result.s, result.len }, &line);
-		if (!filter_run(cancelling->filter, line.s, line.len, filter_print, NULL, &why))
+		subject_pass(&cancelling->client.subject, (struct span){ result.s, result.len }, &line);
+		if (!filter_run(cancelling->client.filter, line.s, line.len, filter_print, NULL, &why))
 			warn_err(&why);
 	}
 	http_answer_release(&answer);
@@ -78,16 +75,11 @@ cancel(struct cancelling *cancelling, struct err *err)
 	return ok;
 }
 
-static int
-try_it(struct cancelling *cancelling)
+static bool
+cancel_next(void *payload, int *ret_status, struct err *err)
 {
-	struct err err = ERR_INIT;
-	bool ok = cancel(cancelling, &err);
-
-	out_flush();
-	if (!ok)
-		warn_err(&err);
-	return ok ? STATUS_OK : err.status;
+	(void)ret_status;
+	return cancel(payload, err);
 }
 
 static int
@@ -97,27 +89,15 @@ cancel_named(struct cancelling *cancelling, char **runs)
 	int status = STATUS_OK;
 
 	for (; *runs; runs++) {
-		buf_reset(&cancelling->subject.run);
-		if (!subject_set(&cancelling->subject.run, "RUN", *runs, &err))
+		buf_reset(&cancelling->client.subject.run);
+		if (!subject_set(&cancelling->client.subject.run, "RUN", *runs, &err))
 			die_usage("%s", err.text);
-		status = status_worse(status, try_it(cancelling));
-	}
-	return status;
-}
-
-static int
-cancel_read(struct cancelling *cancelling)
-{
-	struct err err = ERR_INIT;
-	enum subject_result next;
-	int status = STATUS_OK;
-
-	while ((next = subject_next(&cancelling->subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_BAD) {
+		if (!cancel(cancelling, &err)) {
+			out_flush();
 			warn_err(&err);
 			status = status_worse(status, err.status);
-		} else
-			status = status_worse(status, try_it(cancelling));
+		}
+		out_flush();
 	}
 	return status;
 }
@@ -125,14 +105,12 @@ cancel_read(struct cancelling *cancelling)
 int
 main(int argc, char *argv[])
 {
-	struct cancelling cancelling = { .api = API_INIT };
+	struct cancelling cancelling = { .count = 0 };
 	struct err err = ERR_INIT;
-	const char *program = NULL;
 	bool named;
 	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&cancelling.subject);
+	client_begin(&cancelling.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_REASON:
@@ -143,25 +121,13 @@ main(int argc, char *argv[])
 				die_usage("%s", err.text);
 			cancelling.key = opt_arg;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&cancelling.subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&cancelling.api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&cancelling.client, key);
 		}
-	if (argc && cancelling.subject.run.len)
+	if (argc && cancelling.client.subject.run.len)
 		die_usage("--run and a run as operand cannot be given together");
-	named = subject_named(&cancelling.subject);
-	cancelling.filter = filter_new(program, &err);
-	if (!cancelling.filter || !api_open(&cancelling.api, &err))
-		die_err(&err);
-
-	status = argc && !named ? cancel_named(&cancelling, argv) : cancel_read(&cancelling);
-
-	filter_free(cancelling.filter);
-	subject_release(&cancelling.subject);
-	api_release(&cancelling.api);
-	return status_worse(status, out_close());
+	named = subject_named(&cancelling.client.subject);
+	client_open(&cancelling.client);
+	status = argc && !named ? cancel_named(&cancelling, argv) : client_each(&cancelling.client, cancel_next, NULL, &cancelling);
+	return client_end(&cancelling.client, status);
 }

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "api.h"
+#include "client.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
@@ -19,7 +19,6 @@
 #include "out.h"
 #include "post.h"
 #include "records.h"
-#include "subject.h"
 
 enum { OPT_TRIGGER = OPT_OWN, OPT_CONTEXT, OPT_CALLER, OPT_IDEMPOTENCY_KEY };
 
@@ -47,9 +46,7 @@ static const struct cmd cmd = {
 };
 
 struct creation {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	const char *run, *trigger, *context, *caller, *key;
 	bool ids;
 	unsigned count;
@@ -94,17 +91,17 @@ look_at(struct span item, void *payload)
 static bool
 find_agent(struct creation *creation, struct err *err)
 {
-	struct subject *subject = &creation->subject;
+	struct subject *subject = &creation->client.subject;
 	struct lookup lookup = { .subject = subject, .service = BUF_INIT, .agent = BUF_INIT, .matches = BUF_INIT };
 	const char *who = subject->agent.len ? subject->agent.s : subject->service.s;
 	struct buf url = BUF_INIT;
 	bool ok = false;
 
-	API_PATH(&creation->api, &url, "api", "agents", "registry");
-	if (!records_get(&creation->api, url.s, "look the agent up", look_at, &lookup, NULL, err))
+	API_PATH(&creation->client.api, &url, "api", "agents", "registry");
+	if (!records_get(&creation->client.api, url.s, "look the agent up", look_at, &lookup, NULL, err))
 		goto out;
 	if (!lookup.found)
-		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->api.address.given.s);
+		err_set(err, STATUS_NO, "unable to start a run: no agent '%s' at %s", who, creation->client.api.address.given.s);
 	else if (lookup.found > 1)
 		err_set(err, STATUS_CONFLICT, "unable to start a run: '%s' is the agent of several services: %s; choose with --service",
 		    who, lookup.matches.s);
@@ -146,7 +143,7 @@ add_context(const struct creation *creation, const char *run, struct buf *to)
 static void
 add_event(const struct creation *creation, const char *kind, const char *run, bool flat, struct buf *to)
 {
-	const struct subject *subject = &creation->subject;
+	const struct subject *subject = &creation->client.subject;
 	struct buf context = BUF_INIT, message = BUF_INIT, data = BUF_INIT;
 
 	add_context(creation, run, &context);
@@ -184,11 +181,11 @@ post_event(struct creation *creation, const char *kind, const char *run, const c
 	struct http_answer answer;
 	bool ok;
 
-	API_PATH(&creation->api, &url, "api", "agents", "events");
+	API_PATH(&creation->client.api, &url, "api", "agents", "events");
 	add_event(creation, kind, run, flat, &body);
 	buf_addf(&what, "start run '%s'", run);
 	buf_addf(&full, "%s-%s", key, flat ? "created" : "started");
-	ok = post_json(&creation->api, url.s, &body, full.s, false, what.s, &answer, err);
+	ok = post_json(&creation->client.api, url.s, &body, full.s, false, what.s, &answer, err);
 	http_answer_release(&answer);
 	buf_release(&url);
 	buf_release(&body);
@@ -209,27 +206,29 @@ print_run(struct creation *creation, const char *run)
 	}
 	buf_addch(&result, '{');
 	jtext_add_string(&result, "runId", run, strlen(run));
-	jtext_add_string(&result, "serviceId", creation->subject.service.s, creation->subject.service.len);
-	jtext_add_string(&result, "agent", creation->subject.agent.s, creation->subject.agent.len);
+	jtext_add_string(&result, "serviceId", creation->client.subject.service.s, creation->client.subject.service.len);
+	jtext_add_string(&result, "agent", creation->client.subject.agent.s, creation->client.subject.agent.len);
 	buf_addch(&result, '}');
-	subject_pass(&creation->subject, (struct span){ result.s, result.len }, &line);
-	if (!filter_run(creation->filter, line.s, line.len, filter_print, NULL, &err))
+	subject_pass(&creation->client.subject, (struct span){ result.s, result.len }, &line);
+	if (!filter_run(creation->client.filter, line.s, line.len, filter_print, NULL, &err))
 		warn_err(&err);
 	buf_release(&result);
 	buf_release(&line);
 }
 
 static bool
-create(struct creation *creation, struct err *err)
+create(void *payload, int *ret_status, struct err *err)
 {
+	struct creation *creation = payload;
 	struct buf run = BUF_INIT, key = BUF_INIT;
 	bool ok = false;
 
+	(void)ret_status;
 	if (creation->run && creation->count)
 		return err_set(err, STATUS_USAGE, "unable to start another run '%s': --run names one run only", creation->run);
-	if (!creation->subject.service.len && !creation->subject.agent.len)
+	if (!creation->client.subject.service.len && !creation->client.subject.agent.len)
 		return err_set(err, STATUS_INPUT, "unable to start a run: the record names no service and no agent");
-	if ((!creation->subject.service.len || !creation->subject.agent.len) && !find_agent(creation, err))
+	if ((!creation->client.subject.service.len || !creation->client.subject.agent.len) && !find_agent(creation, err))
 		return false;
 	if (creation->run)
 		buf_addstr(&run, creation->run);
@@ -265,14 +264,11 @@ check_context(const char *context)
 int
 main(int argc, char *argv[])
 {
-	struct creation creation = { .api = API_INIT, .trigger = "api", .caller = "clarity-agent-cli" };
+	struct creation creation = { .trigger = "api", .caller = "clarity-agent-cli" };
 	struct err err = ERR_INIT;
-	const char *program = NULL;
-	int key, status = STATUS_OK;
-	enum subject_result next;
+	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&creation.subject);
+	client_begin(&creation.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_KEY_RUN:
@@ -298,33 +294,14 @@ main(int argc, char *argv[])
 		case '0':
 			creation.ids = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&creation.subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&creation.api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&creation.client, key);
 		}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
+	client_no_operand(argv);
 	if (strcmp(creation.trigger, "api") && !creation.context)
 		die_usage("--trigger '%s' needs its --context", creation.trigger);
-	creation.filter = filter_new(program, &err);
-	if (!creation.filter || !api_open(&creation.api, &err))
-		die_err(&err);
-	subject_named(&creation.subject);
-
-	while ((next = subject_next(&creation.subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_BAD || !create(&creation, &err)) {
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
-
-	filter_free(creation.filter);
-	subject_release(&creation.subject);
-	api_release(&creation.api);
-	return status_worse(status, out_close());
+	client_open(&creation.client);
+	subject_named(&creation.client.subject);
+	status = client_each(&creation.client, create, NULL, &creation);
+	return client_end(&creation.client, status);
 }

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "api.h"
+#include "client.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
@@ -42,10 +42,10 @@ static const struct cmd cmd = {
 };
 
 struct listing {
+	struct client client;
 	const char *status, *agent, *service;
 	char **runs;
 	bool ids, failed;
-	struct filter *filter;
 	size_t count;
 };
 
@@ -85,7 +85,7 @@ print_run(struct span item, void *payload)
 		if (jtext_get_string(item, "runId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err)) {
+	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		listing->failed = true;
 	}
@@ -95,15 +95,13 @@ print_run(struct span item, void *payload)
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
 	struct listing listing = { 0 };
 	struct err err = ERR_INIT;
 	struct buf url = BUF_INIT, limit = BUF_INIT;
-	const char *program = NULL;
 	int64_t n = 0;
 	int key, status = STATUS_OK;
 
-	cmd_init(&cmd);
+	client_begin(&listing.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case 'n':
@@ -122,33 +120,25 @@ main(int argc, char *argv[])
 		case '0':
 			listing.ids = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!api_opt(&api, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&listing.client, key);
 		}
 	listing.runs = argv;
-	listing.filter = filter_new(program, &err);
-	if (!listing.filter || !api_open(&api, &err))
-		die_err(&err);
+	client_open(&listing.client);
 
-	API_PATH(&api, &url, "api", "agents", "runs");
+	API_PATH(&listing.client.api, &url, "api", "agents", "runs");
 	buf_addf(&limit, "%lld", (long long)(n ? n : argc ? LIMIT_MAX : 100));
 	api_query(&url, "limit", limit.s);
-	if (!records_get(&api, url.s, "list the runs", print_run, &listing, NULL, &err))
+	if (!records_get(&listing.client.api, url.s, "list the runs", print_run, &listing, NULL, &err))
 		die_err(&err);
 	if (!listing.count) {
-		info("no such run at %s", api.address.given.s);
+		info("no such run at %s", listing.client.api.address.given.s);
 		status = STATUS_NO;
 	}
 	if (listing.failed)
 		status = STATUS_INPUT;
 
-	filter_free(listing.filter);
 	buf_release(&url);
 	buf_release(&limit);
-	api_release(&api);
-	return status_worse(status, out_close());
+	return client_end(&listing.client, status);
 }

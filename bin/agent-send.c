@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api.h"
+#include "client.h"
 #include "clock.h"
 #include "die.h"
 #include "err.h"
@@ -25,7 +25,6 @@
 #include "post.h"
 #include "reply.h"
 #include "sig.h"
-#include "subject.h"
 #include "utf8.h"
 
 #include <poll.h>
@@ -59,9 +58,7 @@ static const struct cmd cmd = {
 };
 
 struct sending {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	struct buf text;
 	const char *role, *key;
 	bool wait;
@@ -125,7 +122,7 @@ take_text(struct sending *sending, const char *file, char **words, bool named)
 static void
 make_body(const struct sending *sending, struct buf *to)
 {
-	const struct subject *subject = &sending->subject;
+	const struct subject *subject = &sending->client.subject;
 
 	buf_addch(to, '{');
 	jtext_add_string(to, "message", sending->text.s, sending->text.len);
@@ -160,12 +157,12 @@ find_seq(struct sending *sending)
 {
 	struct buf kind = BUF_INIT;
 	struct last_message last = { .seq = -1 };
-	struct pages pages = { .run = sending->subject.run.s };
+	struct pages pages = { .run = sending->client.subject.run.s };
 	struct err err = ERR_INIT;
 
 	buf_addf(&kind, "agent.chat.%s_message", sending->role);
 	last.kind = kind.s;
-	if (!pages_read(&sending->api, &pages, "look for the message", look_for_message, &last, &err))
+	if (!pages_read(&sending->client.api, &pages, "look for the message", look_for_message, &last, &err))
 		debug("%s", err.text);
 	buf_release(&kind);
 	return last.seq;
@@ -183,8 +180,8 @@ print_record(struct sending *sending, struct span answer, int64_t *ret_seq)
 		jtext_add_i64(&full, "seq", *ret_seq);
 		buf_addch(&full, '}');
 	}
-	subject_pass(&sending->subject, (struct span){ full.s, full.len }, &line);
-	if (!filter_run(sending->filter, line.s, line.len, filter_print, NULL, &err))
+	subject_pass(&sending->client.subject, (struct span){ full.s, full.len }, &line);
+	if (!filter_run(sending->client.filter, line.s, line.len, filter_print, NULL, &err))
 		warn_err(&err);
 	out_flush();
 	buf_release(&full);
@@ -210,7 +207,7 @@ on_event(const struct event_view *view, void *payload)
 	reply_event(waiting->reply, view->seq, view->kind.s, view->whole, &change);
 	if (view->seq <= waiting->seq)
 		return true;
-	if (!filter_run(waiting->sending->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
+	if (!filter_run(waiting->sending->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
 		warn_err(&err);
 	if (change.terminal) {
 		waiting->status = event_outcome(view->kind.s);
@@ -258,21 +255,22 @@ wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err
 	struct follow *follow;
 
 	waiting.reply = reply_new();
-	follow = follow_new(&sending->api, sending->subject.run.s, seq > 0 ? seq : 0, &settings, &events, &waiting);
+	follow = follow_new(&sending->client.api, sending->client.subject.run.s, seq > 0 ? seq : 0, &settings, &events, &waiting);
 	while ((result = follow_step(follow, err)) == FOLLOW_ON) {
 		int signo = sig_take();
 
 		out_flush();
 		if (signo)
 			sig_die(signo);
-		if (deadline_left(sending->api.deadline) == 0) {
-			err_set(
-			    err, STATUS_TIMEOUT, "unable to wait for the reply of run '%s': the deadline passed", sending->subject.run.s);
+		if (deadline_left(sending->client.api.deadline) == 0) {
+			err_set(err, STATUS_TIMEOUT, "unable to wait for the reply of run '%s': the deadline passed",
+			    sending->client.subject.run.s);
 			result = FOLLOW_FAILED;
 			break;
 		}
-		if (!http_wait(sending->api.http, &fd, 1,
-			follow_deadline(follow) < sending->api.deadline ? follow_deadline(follow) : sending->api.deadline, err)) {
+		if (!http_wait(sending->client.api.http, &fd, 1,
+			follow_deadline(follow) < sending->client.api.deadline ? follow_deadline(follow) : sending->client.api.deadline,
+			err)) {
 			result = FOLLOW_FAILED;
 			break;
 		}
@@ -285,17 +283,18 @@ wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err
 }
 
 static bool
-send_message(struct sending *sending, int *ret_status, struct err *err)
+send_message(void *payload, int *ret_status, struct err *err)
 {
+	struct sending *sending = payload;
 	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT, key = BUF_INIT;
 	struct http_answer answer;
 	struct span value;
 	int64_t seq = -1;
 	bool ok;
 
-	if (!sending->subject.run.len)
+	if (!sending->client.subject.run.len)
 		return err_set(err, STATUS_INPUT, "unable to send the message: the record names no run");
-	API_PATH(&sending->api, &url, "api", "agents", "runs", sending->subject.run.s, "messages");
+	API_PATH(&sending->client.api, &url, "api", "agents", "runs", sending->client.subject.run.s, "messages");
 	make_body(sending, &body);
 	if (body.len > BODY_MAX) {
 		buf_release(&url);
@@ -304,18 +303,19 @@ send_message(struct sending *sending, int *ret_status, struct err *err)
 		buf_release(&body);
 		return false;
 	}
-	buf_addf(&what, "send to run '%s'", sending->subject.run.s);
+	buf_addf(&what, "send to run '%s'", sending->client.subject.run.s);
 	if (sending->key)
 		buf_addf(&key, sending->count ? "%s-%u" : "%s", sending->key, sending->count);
 	else
 		key_add(&key);
 	sending->count++;
-	ok = post_json(&sending->api, url.s, &body, key.s, false, what.s, &answer, err);
+	ok = post_json(&sending->client.api, url.s, &body, key.s, false, what.s, &answer, err);
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err)) {
 		if (jtext_type(value) == JTEXT_OBJECT)
 			print_record(sending, value, &seq);
 		else
-			ok = err_set(err, STATUS_PROTOCOL, "unable to send to run '%s': the answer is no object", sending->subject.run.s);
+			ok = err_set(
+			    err, STATUS_PROTOCOL, "unable to send to run '%s': the answer is no object", sending->client.subject.run.s);
 	}
 	http_answer_release(&answer);
 	buf_release(&url);
@@ -330,14 +330,12 @@ send_message(struct sending *sending, int *ret_status, struct err *err)
 int
 main(int argc, char *argv[])
 {
-	struct sending sending = { .api = API_INIT, .text = BUF_INIT, .role = "user" };
+	struct sending sending = { .text = BUF_INIT, .role = "user" };
 	struct err err = ERR_INIT;
-	const char *program = NULL, *file = NULL;
-	int key, status = STATUS_OK;
-	enum subject_result next;
+	const char *file = NULL;
+	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&sending.subject);
+	client_begin(&sending.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case 'f':
@@ -354,38 +352,16 @@ main(int argc, char *argv[])
 				die_usage("%s", err.text);
 			sending.key = opt_arg;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&sending.subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&sending.api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&sending.client, key);
 		}
 	if (strcmp(sending.role, "user") && strcmp(sending.role, "assistant") && strcmp(sending.role, "system"))
 		die_usage("unable to use --role '%s': expected user, assistant or system", sending.role);
-	if (!sending.subject.run.len && (sending.subject.service.len || sending.subject.agent.len))
+	if (!sending.client.subject.run.len && (sending.client.subject.service.len || sending.client.subject.agent.len))
 		die_usage("--service and --agent need --run");
-	take_text(&sending, file, argv, subject_named(&sending.subject));
-	sending.filter = filter_new(program, &err);
-	if (!sending.filter || !api_open(&sending.api, &err))
-		die_err(&err);
-
-	while ((next = subject_next(&sending.subject, &err)) != SUBJECT_END) {
-		int outcome = STATUS_OK;
-
-		if (next == SUBJECT_BAD || !send_message(&sending, &outcome, &err)) {
-			out_flush();
-			warn_err(&err);
-			outcome = err.status;
-		}
-		status = status_worse(status, outcome);
-		out_flush();
-	}
-
+	take_text(&sending, file, argv, subject_named(&sending.client.subject));
+	client_open(&sending.client);
+	status = client_each(&sending.client, send_message, NULL, &sending);
 	buf_release(&sending.text);
-	filter_free(sending.filter);
-	subject_release(&sending.subject);
-	api_release(&sending.api);
-	return status_worse(status, out_close());
+	return client_end(&sending.client, status);
 }

@@ -6,10 +6,7 @@
  */
 #include "compat.h"
 
-#include "die.h"
-#include "err.h"
 #include "opt.h"
-#include "out.h"
 #include "threadwork.h"
 
 enum { OPT_RESTORE = OPT_OWN };
@@ -35,26 +32,21 @@ static const struct cmd cmd = {
 int
 main(int argc, char *argv[])
 {
-	struct threadwork work;
-	struct err err = ERR_INIT;
+	struct threadwork work = THREADWORK_INIT;
 	bool restore = false;
-	int key, status;
+	int key;
 
-	cmd_init(&cmd);
-	threadwork_init(&work);
+	client_begin(&work.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		if (key == OPT_RESTORE)
 			restore = true;
-		else if (!threadwork_opt(&work, key, opt_arg, &err))
-			die_usage("%s", err.text);
-	if (argc > 0 && work.subject.thread.len)
-		die_usage("unexpected operand '%s'", *argv);
+		else
+			client_option(&work.client, key);
+	if (work.client.subject.thread.len)
+		client_no_operand(argv);
 	work.method = "PATCH";
 	work.member = "thread";
 	work.verb = restore ? "restore" : "archive";
 	buf_addstr(&work.body, restore ? "{\"archived\":false}" : "{\"archived\":true}");
-	if (!threadwork_open(&work, &err))
-		die_err(&err);
-	status = threadwork_run(&work, argv);
-	return status_worse(status, out_close());
+	return threadwork_run(&work, argv);
 }

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
 #include "out.h"
 
@@ -51,7 +51,7 @@ add_if(struct buf *to, const char *key, const char *value)
 }
 
 static void
-print_thread(struct filter *filter, struct span thread, bool id_only)
+print_thread(struct client *client, struct span thread, bool id_only)
 {
 	struct buf text = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -60,22 +60,19 @@ print_thread(struct filter *filter, struct span thread, bool id_only)
 		if (!jtext_get_string(thread, "threadId", &text))
 			die(STATUS_PROTOCOL, "unable to print the thread's id: it has none");
 		out_write(text.s, text.len + 1);
-	} else {
-		jtext_compact(&text, thread);
-		if (!filter_run(filter, text.s, text.len, filter_print, NULL, &err))
-			die_err(&err);
-	}
+	} else if (!client_print(client, thread, &err))
+		die_err(&err);
 	buf_release(&text);
 }
 
 static void
-create(struct api *api, const struct wanted *wanted, struct filter *filter, bool id_only)
+create(struct client *client, const struct wanted *wanted, bool id_only)
 {
 	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT;
 	struct compass_answer answer;
 	struct err err = ERR_INIT;
 
-	COMPASS_PATH(api, &url, "threads");
+	COMPASS_PATH(&client->api, &url, "threads");
 	buf_addch(&body, '{');
 	add_if(&body, "workspaceSlug", wanted->workspace);
 	add_if(&body, "executionMode", wanted->mode);
@@ -83,12 +80,12 @@ create(struct api *api, const struct wanted *wanted, struct filter *filter, bool
 	add_if(&body, "title", wanted->title);
 	buf_addch(&body, '}');
 	buf_addf(&what, "open a thread in workspace '%s'", wanted->workspace);
-	if (!compass_call(api, "POST", url.s, &body, "thread", what.s, &answer, &err)) {
+	if (!compass_call(&client->api, "POST", url.s, &body, "thread", what.s, &answer, &err)) {
 		if (answer.http.sent && !answer.http.status)
 			err_hint(&err, "it may have been opened all the same; see agent-threads");
 		die_err(&err);
 	}
-	print_thread(filter, answer.object, id_only);
+	print_thread(client, answer.object, id_only);
 	compass_release(&answer);
 	buf_release(&url);
 	buf_release(&body);
@@ -98,15 +95,12 @@ create(struct api *api, const struct wanted *wanted, struct filter *filter, bool
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
+	struct client client;
 	struct wanted wanted = { .workspace = getenv("AGENT_WORKSPACE") };
-	struct err err = ERR_INIT;
-	const char *program = NULL;
-	struct filter *filter;
 	bool id_only = false;
 	int key;
 
-	cmd_init(&cmd);
+	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_WORKSPACE:
@@ -124,24 +118,15 @@ main(int argc, char *argv[])
 		case '0':
 			id_only = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!api_opt(&api, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&client, key);
 		}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
+	client_no_operand(argv);
 	if (!wanted.workspace || !*wanted.workspace)
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
 	if (wanted.mode && strcmp(wanted.mode, "cloud") && strcmp(wanted.mode, "local"))
 		die_usage("unable to use --mode '%s': expected cloud or local", wanted.mode);
-	filter = filter_new(program, &err);
-	if (!filter || !api_open(&api, &err))
-		die_err(&err);
-	create(&api, &wanted, filter, id_only);
-	filter_free(filter);
-	api_release(&api);
-	return out_close();
+	client_open(&client);
+	create(&client, &wanted, id_only);
+	return client_end(&client, STATUS_OK);
 }

@@ -6,10 +6,7 @@
  */
 #include "compat.h"
 
-#include "die.h"
-#include "err.h"
 #include "opt.h"
-#include "out.h"
 #include "threadwork.h"
 
 static const struct opt opts[] = {
@@ -32,21 +29,15 @@ static const struct cmd cmd = {
 int
 main(int argc, char *argv[])
 {
-	struct threadwork work;
-	struct err err = ERR_INIT;
-	int key, status;
+	struct threadwork work = THREADWORK_INIT;
+	int key;
 
-	cmd_init(&cmd);
-	threadwork_init(&work);
+	client_begin(&work.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		if (!threadwork_opt(&work, key, opt_arg, &err))
-			die_usage("%s", err.text);
-	if (argc > 0 && work.subject.thread.len)
-		die_usage("unexpected operand '%s'", *argv);
+		client_option(&work.client, key);
+	if (work.client.subject.thread.len)
+		client_no_operand(argv);
 	work.method = "DELETE";
 	work.verb = "delete";
-	if (!threadwork_open(&work, &err))
-		die_err(&err);
-	status = threadwork_run(&work, argv);
-	return status_worse(status, out_close());
+	return threadwork_run(&work, argv);
 }

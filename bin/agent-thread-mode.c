@@ -9,10 +9,8 @@
 #include <string.h>
 
 #include "die.h"
-#include "err.h"
 #include "jtext.h"
 #include "opt.h"
-#include "out.h"
 #include "threadwork.h"
 
 enum { OPT_HOST = OPT_OWN };
@@ -39,17 +37,15 @@ int
 main(int argc, char *argv[])
 {
 	const char *host = NULL;
-	struct threadwork work;
-	struct err err = ERR_INIT;
-	int key, status;
+	struct threadwork work = THREADWORK_INIT;
+	int key;
 
-	cmd_init(&cmd);
-	threadwork_init(&work);
+	client_begin(&work.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		if (key == OPT_HOST)
 			host = opt_arg;
-		else if (!threadwork_opt(&work, key, opt_arg, &err))
-			die_usage("%s", err.text);
+		else
+			client_option(&work.client, key);
 	if (argc == 0)
 		die_usage("no mode: give cloud or local");
 	if (argc > 1)
@@ -65,8 +61,5 @@ main(int argc, char *argv[])
 	if (host)
 		jtext_add_string(&work.body, "executionHost", host, strlen(host));
 	buf_addch(&work.body, '}');
-	if (!threadwork_open(&work, &err))
-		die_err(&err);
-	status = threadwork_run(&work, argv + 1);
-	return status_worse(status, out_close());
+	return threadwork_run(&work, argv + 1);
 }

@@ -6,13 +6,11 @@
  */
 #include "compat.h"
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
-#include "out.h"
-#include "subject.h"
 
 static const struct opt opts[] = {
 	{ OPT_KEY_THREAD, "thread", "ID", "the thread" },
@@ -32,83 +30,55 @@ static const struct cmd cmd = {
 };
 
 static bool
-show(struct api *api, struct filter *filter, const char *thread, struct err *err)
+show(struct client *client, const char *thread, struct err *err)
 {
-	struct buf url = BUF_INIT, what = BUF_INIT, line = BUF_INIT;
+	struct buf url = BUF_INIT, what = BUF_INIT;
 	struct compass_answer answer;
 	bool ok;
 
-	COMPASS_PATH(api, &url, "threads", thread);
+	COMPASS_PATH(&client->api, &url, "threads", thread);
 	buf_addf(&what, "read thread '%s'", thread);
-	ok = compass_call(api, "GET", url.s, NULL, "thread", what.s, &answer, err);
-	if (ok) {
-		jtext_compact(&line, answer.object);
-		ok = filter_run(filter, line.s, line.len, filter_print, NULL, err);
-	}
+	ok = compass_call(&client->api, "GET", url.s, NULL, "thread", what.s, &answer, err) && client_print(client, answer.object, err);
 	compass_release(&answer);
 	buf_release(&url);
 	buf_release(&what);
-	buf_release(&line);
 	return ok;
 }
 
-static int
-show_subjects(struct api *api, struct filter *filter, struct subject *subject)
+static bool
+show_subject(void *payload, int *ret_status, struct err *err)
 {
-	enum subject_result next;
-	struct err err = ERR_INIT;
-	int status = STATUS_OK;
+	struct client *client = payload;
 
-	while ((next = subject_next(subject, &err)) != SUBJECT_END) {
-		if (next == SUBJECT_OK && !subject->thread.len) {
-			err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-			    (unsigned long long)subject->in.count);
-			next = SUBJECT_BAD;
-		}
-		if (next == SUBJECT_BAD || !show(api, filter, subject->thread.s, &err)) {
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
-	return status;
+	(void)ret_status;
+	if (!client->subject.thread.len)
+		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
+		    (unsigned long long)client->subject.in.count);
+	return show(client, client->subject.thread.s, err);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
-	struct subject subject;
+	struct client client;
 	struct err err = ERR_INIT;
-	const char *program = NULL;
-	struct filter *filter;
 	int key, status = STATUS_OK;
 
-	cmd_init(&cmd);
-	subject_init(&subject);
+	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		if (key == OPT_KEY_JQ)
-			program = opt_arg;
-		else if (!subject_opt(&subject, key, opt_arg, &err) && (err.status || !api_opt(&api, key, opt_arg, &err)))
-			die_usage("%s", err.text);
-	if (argc > 0 && subject.thread.len)
-		die_usage("unexpected operand '%s'", *argv);
-	filter = filter_new(program, &err);
-	if (!filter || !api_open(&api, &err))
-		die_err(&err);
+		client_option(&client, key);
+	if (client.subject.thread.len)
+		client_no_operand(argv);
+	client_open(&client);
 
 	if (argc == 0) {
-		(void)subject_named(&subject);
-		status = show_subjects(&api, filter, &subject);
+		(void)subject_named(&client.subject);
+		status = client_each(&client, show_subject, NULL, &client);
 	}
 	for (; argc > 0; argc--, argv++)
-		if (!subject_set(&subject.thread, "THREAD", *argv, &err) || !show(&api, filter, *argv, &err)) {
+		if (!subject_set(&client.subject.thread, "THREAD", *argv, &err) || !show(&client, *argv, &err)) {
 			warn_err(&err);
 			status = status_worse(status, err.status);
 		}
-
-	filter_free(filter);
-	subject_release(&subject);
-	api_release(&api);
-	return status_worse(status, out_close());
+	return client_end(&client, status);
 }

@@ -12,7 +12,6 @@
 #include "err.h"
 #include "jtext.h"
 #include "opt.h"
-#include "out.h"
 #include "threadwork.h"
 
 #define RULES_FILE_MAX 102400 /* bytes; no server takes more */
@@ -62,13 +61,11 @@ int
 main(int argc, char *argv[])
 {
 	const char *title = NULL, *approvals = NULL;
-	struct threadwork work;
-	struct err err = ERR_INIT;
+	struct threadwork work = THREADWORK_INIT;
 	bool none = false;
-	int key, status;
+	int key;
 
-	cmd_init(&cmd);
-	threadwork_init(&work);
+	client_begin(&work.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_TITLE:
@@ -81,16 +78,15 @@ main(int argc, char *argv[])
 			none = true;
 			break;
 		default:
-			if (!threadwork_opt(&work, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&work.client, key);
 		}
-	if (argc > 0 && work.subject.thread.len)
-		die_usage("unexpected operand '%s'", *argv);
+	if (work.client.subject.thread.len)
+		client_no_operand(argv);
 	if (!title && !approvals && !none)
 		die_usage("nothing to change: give --title, --approvals or --no-approvals");
 	if (approvals && none)
 		die_usage("--approvals and --no-approvals exclude each other");
-	if (approvals && !strcmp(approvals, "-") && argc == 0 && !work.subject.thread.len)
+	if (approvals && !strcmp(approvals, "-") && argc == 0 && !work.client.subject.thread.len)
 		die_usage("standard input cannot hold both the rules and the threads");
 	work.method = "PATCH";
 	work.member = "thread";
@@ -103,8 +99,5 @@ main(int argc, char *argv[])
 	if (none)
 		jtext_add_raw(&work.body, "approvals", "null", 4);
 	buf_addch(&work.body, '}');
-	if (!threadwork_open(&work, &err))
-		die_err(&err);
-	status = threadwork_run(&work, argv);
-	return status_worse(status, out_close());
+	return threadwork_run(&work, argv);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "compass.h"
 #include "die.h"
 #include "err.h"
@@ -42,9 +43,9 @@ static const struct cmd cmd = {
 };
 
 struct listing {
+	struct client client;
 	const char *status;
 	bool ids, failed;
-	struct filter *filter;
 	size_t count;
 };
 
@@ -63,7 +64,7 @@ print_thread(struct span item, void *payload)
 		if (jtext_get_string(item, "threadId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->filter, item.s, item.n, filter_print, NULL, &err)) {
+	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		listing->failed = true;
 	}
@@ -98,14 +99,13 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 int
 main(int argc, char *argv[])
 {
-	struct api api = API_INIT;
 	struct listing listing = { 0 };
 	struct err err = ERR_INIT;
-	const char *program = NULL, *workspace = getenv("AGENT_WORKSPACE"), *state = "regular";
+	const char *workspace = getenv("AGENT_WORKSPACE"), *state = "regular";
 	int64_t n = 40;
 	int key, status;
 
-	cmd_init(&cmd);
+	client_begin(&listing.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case OPT_WORKSPACE:
@@ -124,24 +124,15 @@ main(int argc, char *argv[])
 		case '0':
 			listing.ids = true;
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			if (!api_opt(&api, key, opt_arg, &err))
-				die_usage("%s", err.text);
+			client_option(&listing.client, key);
 		}
-	if (argc > 0)
-		die_usage("unexpected operand '%s'", *argv);
+	client_no_operand(argv);
 	if (!workspace || !*workspace)
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
 	if (strcmp(state, "regular") && strcmp(state, "archived") && strcmp(state, "all"))
 		die_usage("unable to use --state '%s': expected regular, archived or all", state);
-	listing.filter = filter_new(program, &err);
-	if (!listing.filter || !api_open(&api, &err))
-		die_err(&err);
-	status = list(&api, &listing, workspace, state, n);
-	filter_free(listing.filter);
-	api_release(&api);
-	return status_worse(status, out_close());
+	client_open(&listing.client);
+	status = list(&listing.client.api, &listing, workspace, state, n);
+	return client_end(&listing.client, status);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "clock.h"
 #include "compass.h"
 #include "content.h"
@@ -26,7 +27,6 @@
 #include "opt.h"
 #include "out.h"
 #include "sig.h"
-#include "subject.h"
 #include "uplink.h"
 
 enum {
@@ -73,9 +73,7 @@ static const struct cmd cmd = {
 };
 
 struct running {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	struct uplink uplink;
 	struct localturn_request request;
 	struct buf text, turn;
@@ -91,8 +89,8 @@ static void
 print(struct running *running, struct span record, bool pass)
 {
 	struct err err = ERR_INIT;
-	bool ok = pass ? filter_result(running->filter, &running->subject, record, &err)
-		       : filter_run(running->filter, record.s, record.n, filter_print, NULL, &err);
+	bool ok = pass ? filter_result(running->client.filter, &running->client.subject, record, &err)
+		       : filter_run(running->client.filter, record.s, record.n, filter_print, NULL, &err);
 
 	if (!ok)
 		warn_err(&err);
@@ -103,7 +101,7 @@ post(struct running *running)
 {
 	struct err err = ERR_INIT;
 
-	if (uplink_send(&running->uplink, &running->api, NULL, &err))
+	if (uplink_send(&running->uplink, &running->client.api, NULL, &err))
 		return true;
 	if (!running->err.status) {
 		warn_err(&err);
@@ -118,7 +116,7 @@ print_event(struct running *running, const char *method, struct span payload)
 	struct buf line = BUF_INIT, at = BUF_INIT, text = BUF_INIT;
 
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "threadId", running->subject.thread.s, running->subject.thread.len);
+	jtext_add_string(&line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
 	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
 	jtext_add_string(&line, "method", method, strlen(method));
 	jtext_compact(&text, payload);
@@ -201,7 +199,7 @@ print_turn(struct running *running, const struct localturn *turn)
 
 	buf_addch(&line, '{');
 	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
-	jtext_add_string(&line, "threadId", running->subject.thread.s, running->subject.thread.len);
+	jtext_add_string(&line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
 	jtext_add_string(&line, "status", localturn_status(turn), strlen(localturn_status(turn)));
 	buf_addstr(&line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
 	jtext_add_string(&line, "text", running->text.s, running->text.len);
@@ -240,17 +238,17 @@ wait_for_more(struct running *running, struct localturn *turn)
 	struct pollfd fds[3];
 	int64_t deadline = localturn_deadline(turn);
 
-	if (!running->interrupted && running->api.deadline < deadline)
-		deadline = running->api.deadline;
+	if (!running->interrupted && running->client.api.deadline < deadline)
+		deadline = running->client.api.deadline;
 	localturn_fds(turn, fds);
 	fds[2] = (struct pollfd){ .fd = running->sig_fd, .events = POLLIN };
 	(void)poll(fds, 3, deadline_poll(deadline));
-	if (!running->interrupted && deadline_left(running->api.deadline) == 0) {
+	if (!running->interrupted && deadline_left(running->client.api.deadline) == 0) {
 		running->interrupted = true;
 		err_set(&running->err, STATUS_TIMEOUT, "unable to go on with the turn: the deadline of %lld ms passed",
-		    (long long)running->api.timeout_ms);
+		    (long long)running->client.api.timeout_ms);
 		warn_err(&running->err);
-		running->api.deadline = DEADLINE_NONE; /* its end can still be told */
+		running->client.api.deadline = DEADLINE_NONE; /* its end can still be told */
 		localturn_interrupt(turn);
 	}
 }
@@ -281,35 +279,36 @@ finish(struct running *running, struct localturn *turn)
 
 /* False: nothing ran, err says why. */
 static bool
-run(struct running *running, int *ret_status, struct err *err)
+run(void *payload, int *ret_status, struct err *err)
 {
+	struct running *running = payload;
 	struct localturn *turn;
 
-	if (!running->subject.thread.len)
+	if (!running->client.subject.thread.len)
 		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread",
-		    (unsigned long long)running->subject.in.count);
+		    (unsigned long long)running->client.subject.in.count);
 	buf_reset(&running->turn);
 	key_add_uuid(&running->turn);
 	running->err.status = STATUS_OK;
 	running->uplink.patient = false;
 	running->started_ms = clock_wall_ms();
 	buf_reset(&running->uplink.thread);
-	buf_add(&running->uplink.thread, running->subject.thread.s, running->subject.thread.len);
+	buf_add(&running->uplink.thread, running->client.subject.thread.s, running->client.subject.thread.len);
 	/* a thread that is not there, or not ours, is found out before anything runs */
 	tell_start(running);
-	if (!uplink_send(&running->uplink, &running->api, NULL, err))
+	if (!uplink_send(&running->uplink, &running->client.api, NULL, err))
 		return false;
 	running->uplink.patient = true; /* from here on there is something to lose */
 	turn = localturn_new(&running->request, err);
 	if (!turn) {
-		struct buf payload = BUF_INIT;
+		struct buf told = BUF_INIT;
 
-		buf_addf(&payload, "{\"turnId\":\"%s\",\"status\":\"error\",\"output\":null,\"error\":{", running->turn.s);
-		jtext_add_string(&payload, "message", err->text, strlen(err->text));
-		buf_addstr(&payload, "}}");
-		on_event("turn.completed", (struct span){ payload.s, payload.len }, running);
+		buf_addf(&told, "{\"turnId\":\"%s\",\"status\":\"error\",\"output\":null,\"error\":{", running->turn.s);
+		jtext_add_string(&told, "message", err->text, strlen(err->text));
+		buf_addstr(&told, "}}");
+		on_event("turn.completed", (struct span){ told.s, told.len }, running);
 		(void)post(running);
-		buf_release(&payload);
+		buf_release(&told);
 		return false;
 	}
 	while (!localturn_step(turn)) {
@@ -329,10 +328,9 @@ run(struct running *running, int *ret_status, struct err *err)
 /* ---- options */
 
 static void
-read_options(struct running *running, int *argc, char ***argv, const char **ret_file, const char **ret_program)
+read_options(struct running *running, int *argc, char ***argv, const char **ret_file)
 {
 	struct localturn_request *request = &running->request;
-	struct err err = ERR_INIT;
 	int key;
 
 	while ((key = opt_next(&cmd, argc, argv)) != -1)
@@ -375,61 +373,39 @@ read_options(struct running *running, int *argc, char ***argv, const char **ret_
 				die_usage("unable to use --outcome '%s': expected exit or ignore", opt_arg);
 			running->ignore_outcome = !strcmp(opt_arg, "ignore");
 			break;
-		case OPT_KEY_JQ:
-			*ret_program = opt_arg;
-			break;
 		default:
-			if (!subject_opt(&running->subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&running->api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			client_option(&running->client, key);
 		}
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct running running = { .api = API_INIT, .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT };
+	struct running running = { .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT };
 	struct err err = ERR_INIT;
-	const char *program = NULL, *file = NULL;
-	enum subject_result next;
-	int status = STATUS_OK;
+	const char *file = NULL;
+	int status;
 
-	cmd_init(&cmd);
-	subject_init(&running.subject);
+	client_begin(&running.client, &cmd);
 	running.request.decision = "decline";
-	read_options(&running, &argc, &argv, &file, &program);
+	read_options(&running, &argc, &argv, &file);
 	if (!running.request.command)
 		running.request.command = getenv("AGENT_RUNTIME_COMMAND");
 	if (!running.request.command || !*running.request.command)
 		running.request.command = "codex app-server";
-	if (!content_take(&running.text, file, argv, subject_named(&running.subject), &err))
+	if (!content_take(&running.text, file, argv, subject_named(&running.client.subject), &err))
 		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
 	running.request.text = &running.text;
 	running.request.event = on_event;
 	running.request.payload = &running;
-	running.filter = filter_new(program, &err);
-	if (!running.filter || !api_open(&running.api, &err))
-		die_err(&err);
+	client_open(&running.client);
 
 	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that does not read is no reason to die; out.h sees to standard output */
 	running.sig_fd = sig_catch();
-	while (!running.interrupted && (next = subject_next(&running.subject, &err)) != SUBJECT_END) {
-		int outcome = STATUS_OK;
-
-		if (next == SUBJECT_BAD || !run(&running, &outcome, &err)) {
-			out_flush();
-			warn_err(&err);
-			outcome = err.status;
-		}
-		status = status_worse(status, outcome);
-		out_flush();
-	}
+	status = client_each(&running.client, run, &running.interrupted, &running);
 
 	buf_release(&running.text);
 	buf_release(&running.turn);
 	uplink_release(&running.uplink);
-	filter_free(running.filter);
-	subject_release(&running.subject);
-	api_release(&running.api);
-	return status_worse(status, out_close());
+	return client_end(&running.client, status);
 }

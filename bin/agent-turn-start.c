@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "client.h"
 #include "clock.h"
 #include "compass.h"
 #include "content.h"
@@ -25,7 +26,6 @@
 #include "out.h"
 #include "post.h"
 #include "sig.h"
-#include "subject.h"
 #include "turnstream.h"
 
 #define AGAIN_MS 500  /* between two questions for a turn whose answer was lost */
@@ -86,9 +86,7 @@ static const struct cmd cmd = {
 enum way { WAY_WAIT, WAY_STREAM, WAY_NO_WAIT };
 
 struct starting {
-	struct api api;
-	struct subject subject;
-	struct filter *filter;
+	struct client client;
 	struct buf text, sandbox;
 	const char *model, *approval, *effort, *personality, *mode, *host, *parent, *source, *request_id;
 	enum way way;
@@ -166,7 +164,7 @@ static bool
 print_turn(struct starting *starting, struct span turn, int *ret_status, struct err *err)
 {
 	*ret_status = status_of(starting, compass_outcome(turn));
-	if (!filter_result(starting->filter, &starting->subject, turn, err))
+	if (!filter_result(starting->client.filter, &starting->client.subject, turn, err))
 		return false;
 	out_flush();
 	say_why(turn);
@@ -179,19 +177,19 @@ print_turn(struct starting *starting, struct span turn, int *ret_status, struct 
 static bool
 interrupt(struct starting *starting, const char *turn, struct compass_answer *answer, struct err *err)
 {
-	const char *thread = starting->subject.thread.s;
+	const char *thread = starting->client.subject.thread.s;
 	struct buf open = BUF_INIT;
 	bool ok = true;
 
 	sig_release();
 	starting->interrupted = true;
 	if (!turn) {
-		ok = compass_open_turn(&starting->api, thread, &open, err);
+		ok = compass_open_turn(&starting->client.api, thread, &open, err);
 		if (ok && !open.len)
 			ok = err_set(err, STATUS_NO, "unable to interrupt the turn: none is in progress in thread '%s'", thread);
 	}
 	if (ok)
-		ok = compass_interrupt(&starting->api, thread, turn ? turn : open.s, answer, err);
+		ok = compass_interrupt(&starting->client.api, thread, turn ? turn : open.s, answer, err);
 	if (ok)
 		info("asked for the end of the turn; interrupt again to leave without waiting for it");
 	else
@@ -217,13 +215,14 @@ wait_for_more(struct starting *starting, int fd, int64_t deadline, struct err *e
 	struct pollfd fds[2] = { { .fd = starting->interrupted ? -1 : starting->sig_fd }, { .fd = fd } };
 
 	out_flush();
-	if (deadline_left(starting->api.deadline) == 0) {
+	if (deadline_left(starting->client.api.deadline) == 0) {
 		err_set(err, STATUS_TIMEOUT, "unable to wait for the turn in thread '%s': the deadline of %lld ms passed",
-		    starting->subject.thread.s, (long long)starting->api.timeout_ms);
+		    starting->client.subject.thread.s, (long long)starting->client.api.timeout_ms);
 		err_hint(err, "it goes on; see agent-watch --thread");
 		return false;
 	}
-	return http_wait(starting->api.http, fds, 2, deadline < starting->api.deadline ? deadline : starting->api.deadline, err);
+	return http_wait(
+	    starting->client.api.http, fds, 2, deadline < starting->client.api.deadline ? deadline : starting->client.api.deadline, err);
 }
 
 /* ---- waiting for the answer */
@@ -260,7 +259,7 @@ wait_for_answer(struct starting *starting, struct http_call *call, const char *w
 			return false;
 	}
 	*err = why;
-	if (!compass_result(&starting->api, call, ok, "turn", what, &whole, &turn, err)) {
+	if (!compass_result(&starting->client.api, call, ok, "turn", what, &whole, &turn, err)) {
 		*ret_again = is_lost(call);
 		return false;
 	}
@@ -292,20 +291,20 @@ start_and_wait(struct starting *starting, const struct buf *body, int *ret_statu
 	struct http_call *call;
 	bool ok, again;
 
-	COMPASS_PATH(&starting->api, &url, "threads", starting->subject.thread.s, "turns");
+	COMPASS_PATH(&starting->client.api, &url, "threads", starting->client.subject.thread.s, "turns");
 	if (starting->way == WAY_NO_WAIT)
 		api_query(&url, "wait", "false");
-	buf_addf(&what, "start a turn in thread '%s'", starting->subject.thread.s);
+	buf_addf(&what, "start a turn in thread '%s'", starting->client.subject.thread.s);
 	for (;;) {
 		again = false;
-		call = compass_start(&starting->api, "POST", url.s, body, starting->way == WAY_NO_WAIT ? no_wait : NULL);
+		call = compass_start(&starting->client.api, "POST", url.s, body, starting->way == WAY_NO_WAIT ? no_wait : NULL);
 		ok = wait_for_answer(starting, call, what.s, &again, ret_status, err);
 		http_end(call);
 		if (!again)
 			break;
 		/* asked again, a gateway gives the turn that it has: it is known by the id of the request */
 		give_up = ok ? 0 : give_up ? give_up : deadline_in(LOST_MS);
-		if (!ok && (deadline_left(give_up) == 0 || !post_knows_keys(&starting->api))) {
+		if (!ok && (deadline_left(give_up) == 0 || !post_knows_keys(&starting->client.api))) {
 			err_hint(err, "the turn may have begun all the same; see agent-watch --thread, or ask again with --request-id %s",
 			    starting->id.s);
 			break;
@@ -328,7 +327,7 @@ on_event(const struct event_view *view, void *payload)
 	struct starting *starting = payload;
 	struct err err = ERR_INIT;
 
-	if (!filter_run(starting->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
+	if (!filter_run(starting->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
 		warn_err(&err);
 }
 
@@ -343,17 +342,17 @@ static bool
 start_and_stream(struct starting *starting, const struct buf *body, int *ret_status, struct err *err)
 {
 	const struct turnstream_request request = {
-		.thread = starting->subject.thread.s,
+		.thread = starting->client.subject.thread.s,
 		.text = starting->text.s,
 		.request_id = starting->id.s,
 		.body = body,
-		.from = starting->subject.seq > 0 ? starting->subject.seq : 0,
+		.from = starting->client.subject.seq > 0 ? starting->client.subject.seq : 0,
 		.follow = { .no_stream = starting->poll },
 		.event = on_event,
 		.notice = on_notice,
 		.payload = starting,
 	};
-	struct turnstream *stream = turnstream_new(&starting->api, &request, err);
+	struct turnstream *stream = turnstream_new(&starting->client.api, &request, err);
 	enum follow_result result = FOLLOW_FAILED;
 	struct compass_answer interrupted;
 
@@ -375,14 +374,15 @@ start_and_stream(struct starting *starting, const struct buf *body, int *ret_sta
 }
 
 static bool
-start(struct starting *starting, int *ret_status, struct err *err)
+start(void *payload, int *ret_status, struct err *err)
 {
+	struct starting *starting = payload;
 	struct buf body = BUF_INIT;
 	bool ok;
 
-	if (!starting->subject.thread.len)
+	if (!starting->client.subject.thread.len)
 		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread",
-		    (unsigned long long)starting->subject.in.count);
+		    (unsigned long long)starting->client.subject.in.count);
 	buf_reset(&starting->id);
 	if (starting->request_id)
 		buf_addf(&starting->id, starting->count ? "%s-%u" : "%s", starting->request_id, starting->count);
@@ -418,7 +418,7 @@ take_option(struct starting *starting, int key)
 }
 
 static void
-read_options(struct starting *starting, int *argc, char ***argv, const char **ret_file, const char **ret_program)
+read_options(struct starting *starting, int *argc, char ***argv, const char **ret_file)
 {
 	struct err err = ERR_INIT;
 	int key;
@@ -453,52 +453,31 @@ read_options(struct starting *starting, int *argc, char ***argv, const char **re
 				die_usage("unable to use --outcome '%s': expected exit or ignore", opt_arg);
 			starting->ignore_outcome = !strcmp(opt_arg, "ignore");
 			break;
-		case OPT_KEY_JQ:
-			*ret_program = opt_arg;
-			break;
 		default:
-			if (!take_option(starting, key) && !subject_opt(&starting->subject, key, opt_arg, &err) &&
-			    (err.status || !api_opt(&starting->api, key, opt_arg, &err)))
-				die_usage("%s", err.text);
+			if (!take_option(starting, key))
+				client_option(&starting->client, key);
 		}
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct starting starting = { .api = API_INIT, .text = BUF_INIT, .sandbox = BUF_INIT, .id = BUF_INIT };
+	struct starting starting = { .text = BUF_INIT, .sandbox = BUF_INIT, .id = BUF_INIT };
 	struct err err = ERR_INIT;
-	const char *program = NULL, *file = NULL;
-	int status = STATUS_OK;
-	enum subject_result next;
+	const char *file = NULL;
+	int status;
 
-	cmd_init(&cmd);
-	subject_init(&starting.subject);
-	read_options(&starting, &argc, &argv, &file, &program);
-	if (!content_take(&starting.text, file, argv, subject_named(&starting.subject), &err))
+	client_begin(&starting.client, &cmd);
+	read_options(&starting, &argc, &argv, &file);
+	if (!content_take(&starting.text, file, argv, subject_named(&starting.client.subject), &err))
 		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
-	starting.filter = filter_new(program, &err);
-	if (!starting.filter || !api_open(&starting.api, &err))
-		die_err(&err);
+	client_open(&starting.client);
 
 	starting.sig_fd = sig_catch();
-	while (!starting.interrupted && (next = subject_next(&starting.subject, &err)) != SUBJECT_END) {
-		int outcome = STATUS_OK;
-
-		if (next == SUBJECT_BAD || !start(&starting, &outcome, &err)) {
-			out_flush();
-			warn_err(&err);
-			outcome = err.status;
-		}
-		status = status_worse(status, outcome);
-		out_flush();
-	}
+	status = client_each(&starting.client, start, &starting.interrupted, &starting);
 
 	buf_release(&starting.text);
 	buf_release(&starting.sandbox);
 	buf_release(&starting.id);
-	filter_free(starting.filter);
-	subject_release(&starting.subject);
-	api_release(&starting.api);
-	return status_worse(status, out_close());
+	return client_end(&starting.client, status);
 }

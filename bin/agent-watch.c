@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api.h"
 #include "cancel.h"
+#include "client.h"
 #include "clock.h"
 #include "compass.h"
 #include "cursor.h"
@@ -30,7 +30,6 @@
 #include "opt.h"
 #include "out.h"
 #include "sig.h"
-#include "subject.h"
 #include "turns.h"
 #include "until.h"
 #include "xalloc.h"
@@ -86,8 +85,7 @@ static const struct cmd cmd = {
 
 /* What all watches share. */
 struct common {
-	struct api api;
-	struct filter *filter;
+	struct client client;
 	struct follow_settings follow;
 	struct until_set until;
 	const char *exec, *cursor_file;
@@ -144,7 +142,7 @@ on_event(const struct event_view *view, void *payload)
 	if (watch->until.turns && !turns_about(watch->until.turns, view))
 		return true;
 	common->last_event = clock_monotonic_ms();
-	if (!filter_run(common->filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
+	if (!filter_run(common->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
 		remember(common, &err);
 	if (view->seq > 0)
 		common->cursor = view->seq;
@@ -229,11 +227,11 @@ watch_new(struct common *common, enum kind kind, const char *id, const char *tur
 	/* whether it waits or is over may have been said before the cursor */
 	settings.history = id && (set->waiting || set->terminal);
 	if (kind == KIND_RUNTIME)
-		watch->follow = follow_runtime_new(&common->api, &events, watch);
+		watch->follow = follow_runtime_new(&common->client.api, &events, watch);
 	else if (kind == KIND_THREAD)
-		watch->follow = follow_thread_new(&common->api, id, after, &settings, &events, watch);
+		watch->follow = follow_thread_new(&common->client.api, id, after, &settings, &events, watch);
 	else
-		watch->follow = follow_new(&common->api, id, after, &settings, &events, watch);
+		watch->follow = follow_new(&common->client.api, id, after, &settings, &events, watch);
 	return watch;
 }
 
@@ -282,7 +280,7 @@ step_all(struct watch **watches, size_t n)
 static int64_t
 next_deadline(const struct common *common, struct watch **watches, size_t n)
 {
-	int64_t deadline = common->api.deadline;
+	int64_t deadline = common->client.api.deadline;
 	size_t i;
 
 	if (common->idle_ms && common->last_event + common->idle_ms < deadline)
@@ -298,9 +296,9 @@ check_time(const struct common *common)
 {
 	struct err err = ERR_INIT;
 
-	if (deadline_left(common->api.deadline) == 0)
-		err_set(
-		    &err, STATUS_TIMEOUT, "unable to go on watching: the deadline of %lld ms passed", (long long)common->api.timeout_ms);
+	if (deadline_left(common->client.api.deadline) == 0)
+		err_set(&err, STATUS_TIMEOUT, "unable to go on watching: the deadline of %lld ms passed",
+		    (long long)common->client.api.timeout_ms);
 	else if (common->idle_ms && deadline_left(common->last_event + common->idle_ms) == 0)
 		err_set(&err, STATUS_TIMEOUT, "unable to go on watching: no event came for %lld ms", (long long)common->idle_ms);
 	if (err.status)
@@ -310,7 +308,6 @@ check_time(const struct common *common)
 /* ---- subjects arrive while others are watched already */
 
 struct input {
-	struct subject subject;
 	int64_t after; /* --after */
 	bool open, taken;
 };
@@ -318,7 +315,7 @@ struct input {
 static void
 take_subject(struct common *common, struct input *input, struct watch **watches, size_t *n)
 {
-	const struct subject *subject = &input->subject;
+	const struct subject *subject = &common->client.subject;
 	unsigned long long line = subject->in.count;
 	enum kind kind = subject->run.len ? KIND_RUN : KIND_THREAD;
 	const char *id = subject->run.len ? subject->run.s : subject->thread.s, *word = kind == KIND_RUN ? "run" : "thread";
@@ -348,7 +345,7 @@ take_subjects(struct common *common, struct input *input, struct watch **watches
 	struct err err = ERR_INIT;
 
 	do {
-		switch (subject_next(&input->subject, &err)) {
+		switch (subject_next(&common->client.subject, &err)) {
 		case SUBJECT_OK:
 			take_subject(common, input, watches, n);
 			break;
@@ -359,7 +356,7 @@ take_subjects(struct common *common, struct input *input, struct watch **watches
 			input->open = false;
 			return;
 		}
-	} while (line_ready(&input->subject.in));
+	} while (line_ready(&common->client.subject.in));
 }
 
 /* ---- the first interrupt asks for the end of what is watched */
@@ -372,7 +369,7 @@ cancel_watched_run(struct watch *watch, struct err *err)
 	bool ok;
 
 	key_add(&key);
-	ok = cancel_run(&watch->common->api, watch->id.s, "interrupted by the operator", key.s, &answer, err);
+	ok = cancel_run(&watch->common->client.api, watch->id.s, "interrupted by the operator", key.s, &answer, err);
 	http_answer_release(&answer);
 	buf_release(&key);
 	return ok;
@@ -391,7 +388,7 @@ cancel_watched(struct watch *watch)
 	if (watch->kind == KIND_RUN)
 		ok = cancel_watched_run(watch, &err);
 	else if (turn) {
-		ok = compass_interrupt(&watch->common->api, watch->id.s, turn, &answer, &err);
+		ok = compass_interrupt(&watch->common->client.api, watch->id.s, turn, &answer, &err);
 		compass_release(&answer);
 	} else
 		return false;
@@ -451,7 +448,7 @@ watch_all(struct common *common, struct input *input, struct watch **watches, si
 		fds[1].fd = input->open ? STDIN_FILENO : -1;
 		for (i = 0; i < n; i++)
 			fds[i + 2].fd = follow_fd(watches[i]->follow);
-		if (!http_wait(common->api.http, fds, (unsigned)n + 2, next_deadline(common, watches, n), &err))
+		if (!http_wait(common->client.api.http, fds, (unsigned)n + 2, next_deadline(common, watches, n), &err))
 			die_err(&err);
 		if (input->open && fds[1].revents)
 			take_subjects(common, input, watches, &n);
@@ -485,7 +482,7 @@ take_poll(struct common *common, const char *text, struct err *err)
 static struct watch *
 first_watch(struct common *common, struct input *input, bool all, bool runtime, int argc, char **argv)
 {
-	struct subject *subject = &input->subject;
+	struct subject *subject = &common->client.subject;
 	struct err err = ERR_INIT;
 
 	if (argc > 0 && !subject->run.len && !subject->thread.len && !all && !runtime) {
@@ -515,18 +512,16 @@ first_watch(struct common *common, struct input *input, bool all, bool runtime, 
 int
 main(int argc, char *argv[])
 {
-	struct common common = { .api = API_INIT, .left = UINT64_MAX };
+	struct common common = { .left = UINT64_MAX };
 	struct input input = { .after = 0 };
 	struct watch *watches[WATCHES_MAX];
 	struct err err = ERR_INIT;
-	const char *program = NULL;
 	bool all = false, runtime = false;
 	int64_t n_events;
 	size_t n = 0;
 	int key, status;
 
-	cmd_init(&cmd);
-	subject_init(&input.subject);
+	client_begin(&common.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1) {
 		bool ok = true;
 
@@ -568,11 +563,8 @@ main(int argc, char *argv[])
 		case OPT_OUTCOME:
 			common.ignore_outcome = choice("--outcome", opt_arg, "ignore", "exit");
 			break;
-		case OPT_KEY_JQ:
-			program = opt_arg;
-			break;
 		default:
-			ok = subject_opt(&input.subject, key, opt_arg, &err) || (!err.status && api_opt(&common.api, key, opt_arg, &err));
+			client_option(&common.client, key);
 		}
 		if (!ok)
 			die_usage("%s", err.text);
@@ -581,14 +573,8 @@ main(int argc, char *argv[])
 		die_err(&err);
 	watches[0] = first_watch(&common, &input, all, runtime, argc, argv);
 	n = watches[0] != NULL;
-	common.filter = filter_new(program, &err);
-	if (!common.filter || !api_open(&common.api, &err))
-		die_err(&err);
+	client_open(&common.client);
 
 	status = watch_all(&common, &input, watches, n);
-
-	filter_free(common.filter);
-	subject_release(&input.subject);
-	api_release(&common.api);
-	return status_worse(status, out_close());
+	return client_end(&common.client, status);
 }

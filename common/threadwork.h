@@ -5,19 +5,12 @@
 #ifndef THREADWORK_H
 #define THREADWORK_H
 
-#include "api.h"
 #include "buf.h"
+#include "client.h"
 #include "compat.h"
-#include "subject.h"
-
-struct err;
-struct filter;
 
 struct threadwork {
-	struct api api;
-	struct subject subject;
-	const char *program; /* of --jq */
-	struct filter *filter;
+	struct client client;
 	/* what is asked of each */
 	const char *method;
 	const char *below;  /* the path segment after the thread's, or NULL */
@@ -26,16 +19,13 @@ struct threadwork {
 	struct buf body;
 };
 
-void threadwork_init(struct threadwork *work);
+#define THREADWORK_INIT                                                                                                                    \
+	{                                                                                                                                  \
+		.body = BUF_INIT                                                                                                           \
+	}
 
-/* Takes --thread, --jq and the options of a server. False: not one of them, or unusable (err: STATUS_USAGE). */
-bool threadwork_opt(struct threadwork *work, int key, const char *arg, struct err *err) USE_RESULT;
-
-/* Opens what the options named. False: err says why. */
-bool threadwork_open(struct threadwork *work, struct err *err) USE_RESULT;
-
-/* Does it for all; operands (NULL-terminated, may be empty) come instead of --thread and standard input. What fails is said, and the rest is
- * done. Returns the worst status; releases work. */
+/* Opens the client and does it for all; operands (NULL-terminated, may be empty) come instead of --thread and standard input. What fails is said,
+ * and the rest is done. Ends the client, releases work, and gives the program's status. */
 int threadwork_run(struct threadwork *work, char *const operands[]);
 
 #endif

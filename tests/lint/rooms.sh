@@ -12,7 +12,7 @@ say() {
 # ---- common/: the front prints and ends programs; a noun does neither (filter.c and threadwork.c print for commands). opt.h's numbers of options are data.
 for file in common/*.c common/*.h; do
 	case ${file#common/} in
-	die.* | opt.* | out.* | filter.c | threadwork.c) continue ;;
+	die.* | opt.* | out.* | client.* | filter.c | threadwork.c) continue ;;
 	esac
 	for front in die.h out.h; do
 		if grep -n "#include \"$front\"" "$file" >&2; then say "$file: a noun includes the front ($front)"; fi

@@ -1,0 +1,86 @@
+/* client.c - a command that asks a server */
+#include "compat.h"
+
+#include "client.h"
+#include "die.h"
+#include "err.h"
+#include "filter.h"
+#include "opt.h"
+#include "out.h"
+
+void
+client_begin(struct client *client, const struct cmd *cmd)
+{
+	cmd_init(cmd);
+	*client = (struct client){ .api = API_INIT };
+	subject_init(&client->subject);
+}
+
+void
+client_option(struct client *client, int key)
+{
+	struct err err = ERR_INIT;
+
+	if (key == OPT_KEY_JQ)
+		client->program = opt_arg;
+	else if (!subject_opt(&client->subject, key, opt_arg, &err) && (err.status || !api_opt(&client->api, key, opt_arg, &err)))
+		die_usage("%s", err.text);
+}
+
+void
+client_no_operand(char *const operands[])
+{
+	if (*operands)
+		die_usage("unexpected operand '%s'", *operands);
+}
+
+void
+client_open(struct client *client)
+{
+	struct err err = ERR_INIT;
+
+	client->filter = filter_new(client->program, &err);
+	if (!client->filter || !api_open(&client->api, &err))
+		die_err(&err);
+}
+
+bool
+client_print(struct client *client, struct span object, struct err *err)
+{
+	struct buf line = BUF_INIT;
+	bool ok;
+
+	jtext_compact(&line, object);
+	ok = filter_run(client->filter, line.s, line.len, filter_print, NULL, err);
+	buf_release(&line);
+	return ok;
+}
+
+int
+client_each(struct client *client, client_act *act, const bool *stop, void *payload)
+{
+	struct err err = ERR_INIT;
+	enum subject_result next;
+	int status = STATUS_OK, outcome;
+
+	while ((!stop || !*stop) && (next = subject_next(&client->subject, &err)) != SUBJECT_END) {
+		outcome = STATUS_OK;
+		if (next == SUBJECT_BAD || !act(payload, &outcome, &err)) {
+			out_flush();
+			warn_err(&err);
+			outcome = err.status;
+		}
+		status = status_worse(status, outcome);
+		out_flush();
+	}
+	return status;
+}
+
+int
+client_end(struct client *client, int status)
+{
+	filter_free(client->filter);
+	subject_release(&client->subject);
+	api_release(&client->api);
+	return status_worse(status, out_close());
+}

@@ -1,0 +1,49 @@
+/* client.h - a command that asks a server: its options, its beginning and its end
+ *
+ * Part of the front: what cannot go on ends the program, with a message. In order: client_begin(), client_option() for what the command itself
+ * has no use for, client_open(), the work, client_end().
+ */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include "api.h"
+#include "compat.h"
+#include "subject.h"
+
+struct cmd;
+struct err;
+struct filter;
+struct span;
+
+struct client {
+	struct api api;
+	struct subject subject; /* its options are taken only when the command's table has them */
+	struct filter *filter;
+	const char *program; /* of --jq */
+};
+
+void client_begin(struct client *client, const struct cmd *cmd);
+
+/* Takes --jq and the options of a subject and of the server. Another, or a bad value, is a usage error. */
+void client_option(struct client *client, int key);
+
+/* The command takes no operand, or no more: one that is there is a usage error. */
+void client_no_operand(char *const operands[]);
+
+/* After the options: the filter is compiled, the server's address and token are known. Nothing is sent. */
+void client_open(struct client *client);
+
+/* Prints an object, in one line, through the filter. False: as filter_run(). */
+bool client_print(struct client *client, struct span object, struct err *err) USE_RESULT;
+
+/* What is done for one subject. ret_status is that of its outcome; false: err says why there is none. */
+typedef bool client_act(void *payload, int *ret_status, struct err *err);
+
+/* Does it for the subject of the options, else for each one that is read. What fails is said, and the next one taken; its lines are out before
+ * the next one is read. Ends early once *stop (may be NULL) is true. The worst status. */
+int client_each(struct client *client, client_act *act, const bool *stop, void *payload);
+
+/* Releases all; gives the program's status. */
+int client_end(struct client *client, int status);
+
+#endif
