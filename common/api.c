@@ -15,6 +15,7 @@
 #include "num.h"
 #include "opt.h"
 #include "status.h"
+#include "trace.h"
 #include "utf8.h"
 #include "xalloc.h"
 
@@ -233,6 +234,20 @@ add_header(char ***list, size_t *n, const char *name, const char *value)
 	(*list)[*n] = NULL;
 }
 
+/* What started us may have told what this belongs to, as many tools do. */
+static void
+add_trace(char ***list, size_t *n)
+{
+	struct trace trace = TRACE_NONE;
+
+	trace_take(&trace, getenv("TRACEPARENT"), getenv("TRACESTATE"));
+	if (trace.parent)
+		add_header(list, n, "traceparent", trace.parent);
+	if (trace.state)
+		add_header(list, n, "tracestate", trace.state);
+	trace_release(&trace);
+}
+
 char **
 api_headers(const struct api *api, const char *accept, const char *const *extra)
 {
@@ -250,6 +265,7 @@ api_headers(const struct api *api, const char *accept, const char *const *extra)
 		add_header(&list, &n, "cookie", api->cookie.s);
 	if (api->origin.len)
 		add_header(&list, &n, "origin", api->origin.s);
+	add_trace(&list, &n);
 	for (; extra && extra[0]; extra += 2)
 		add_header(&list, &n, extra[0], extra[1]);
 	return list;

@@ -1,9 +1,11 @@
 /* trace.c - W3C Trace Context */
 #include "compat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "trace.h"
+#include "xalloc.h"
 
 #define PARENT_SIZE 55 /* 00-<32>-<16>-01 */
 
@@ -48,4 +50,29 @@ trace_state_good(const char *s, size_t n)
 		if (s[i] < ' ' || s[i] > '~')
 			return false;
 	return n > 0 && n <= TRACE_STATE_MAX;
+}
+
+void
+trace_take(struct trace *trace, const char *parent, const char *state)
+{
+	trace_release(trace);
+	if (!parent || !trace_parent_good(parent, strlen(parent)))
+		return;
+	trace->parent = xstrdup(parent);
+	if (state && trace_state_good(state, strlen(state)))
+		trace->state = xstrdup(state);
+}
+
+void
+trace_copy(struct trace *to, const struct trace *from)
+{
+	trace_take(to, from ? from->parent : NULL, from ? from->state : NULL);
+}
+
+void
+trace_release(struct trace *trace)
+{
+	free(trace->parent);
+	free(trace->state);
+	trace->parent = trace->state = NULL;
 }

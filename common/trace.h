@@ -18,4 +18,18 @@ bool trace_parent_good(const char *s, size_t n);
 /* Is this a tracestate that may be passed on: printable ASCII, not empty, at most TRACE_STATE_MAX? */
 bool trace_state_good(const char *s, size_t n);
 
+/* A context to pass on; empty ({ NULL, NULL }): none. */
+struct trace {
+	char *parent, *state; /* state NULL: none */
+};
+#define TRACE_NONE                                                                                                                         \
+	{                                                                                                                                  \
+		NULL, NULL                                                                                                                 \
+	}
+
+/* Takes what is good of a request's headers, each NULL when it has none; a state without a parent means nothing. Replaces what was there. */
+void trace_take(struct trace *trace, const char *parent, const char *state);
+void trace_copy(struct trace *to, const struct trace *from); /* from NULL: none */
+void trace_release(struct trace *trace);
+
 #endif

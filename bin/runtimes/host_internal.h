@@ -7,6 +7,7 @@
 #include "host.h"
 #include "jtext.h"
 #include "runtime/runtime.h"
+#include "trace.h"
 
 struct event;
 struct shared;
@@ -34,6 +35,7 @@ struct job {
 	struct event *timer;
 	struct buf id, text; /* of a turn */
 	struct buf turn;     /* the runtime's id */
+	struct trace trace;
 	uint64_t number, events;
 };
 

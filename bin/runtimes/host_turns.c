@@ -156,6 +156,7 @@ job_free(struct job *job)
 	buf_release(&job->id);
 	buf_release(&job->text);
 	buf_release(&job->turn);
+	trace_release(&job->trace);
 	free(job);
 }
 
@@ -366,7 +367,7 @@ static void
 turn_begin(struct job *job)
 {
 	struct runtime_turn_request request = {
-		.new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms
+		.new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms, .trace = &job->trace
 	};
 	struct session *session = job->session;
 	struct buf params = BUF_INIT;
@@ -442,6 +443,7 @@ job_new(struct host *host, struct request *request, const struct buf *identifier
 	job->host = host;
 	job->session = session;
 	job->request = request;
+	request_trace(request, &job->trace);
 	buf_init(&job->id);
 	buf_init(&job->text);
 	buf_init(&job->turn);

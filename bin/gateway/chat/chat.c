@@ -97,6 +97,7 @@ job_free(struct job *job)
 	agent_unref(job->handler);
 	history_release(&job->history);
 	firing_free(job->firing);
+	trace_release(&job->trace);
 	free(job);
 }
 
@@ -545,6 +546,7 @@ struct post {
 	struct buf role, service, agent, kind;
 	struct sanitized text;
 	enum chat_channel channel;
+	struct trace trace;
 	void (*cb)(const struct chat_answer *answer, void *payload);
 	void *payload;
 	/* from the change */
@@ -559,6 +561,7 @@ post_free(struct post *post)
 	buf_release(&post->agent);
 	buf_release(&post->kind);
 	buf_release(&post->text.text);
+	trace_release(&post->trace);
 	free(post);
 }
 
@@ -686,6 +689,7 @@ queue_answer(const struct change *change, const struct post *post)
 		buf_add(&job->agent, post->agent.s, post->agent.len);
 	buf_add(&job->text, post->text.text.s, post->text.text.len);
 	job->hitl = post->channel == CHAT_HITL;
+	trace_copy(&job->trace, &post->trace);
 	chat_enqueue(job);
 }
 
@@ -753,6 +757,7 @@ chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(cons
 	post->channel = message->channel;
 	post->cb = cb;
 	post->payload = payload;
+	trace_copy(&post->trace, message->trace);
 	copy(&post->role, message->role);
 	copy(&post->service, message->service);
 	copy(&post->agent, message->agent);

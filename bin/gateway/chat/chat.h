@@ -18,6 +18,7 @@ struct err;
 struct event_base;
 struct log;
 struct services;
+struct trace;
 
 #define CHAT_MESSAGE_CHARS 2000		   /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
 #define CHAT_COMMANDS_MAX 64		   /* handler processes at once; further messages wait */
@@ -51,8 +52,9 @@ struct chat_message {
 	struct span run, text, role; /* role: user, assistant, system (checked by the caller) */
 	struct span service, agent;  /* as the request gave them, or SPAN_NONE */
 	enum chat_channel channel;
-	struct span kind; /* HITL: the event kind to record */
-	struct span key;  /* idempotency key or SPAN_NONE */
+	struct span kind;	   /* HITL: the event kind to record */
+	struct span key;	   /* idempotency key or SPAN_NONE */
+	const struct trace *trace; /* what of others belongs to it; NULL: nothing known */
 	uint64_t print;
 };
 

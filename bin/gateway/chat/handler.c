@@ -40,12 +40,18 @@ after_command(bool ok, const struct buf *output, const char *why, void *payload)
 }
 
 static char *
-env_text(const char *name, const struct buf *value)
+env_string(const char *name, const char *value)
 {
 	struct buf text = BUF_INIT;
 
-	buf_addf(&text, "%s=%s", name, value->s);
+	buf_addf(&text, "%s=%s", name, value);
 	return buf_detach(&text, NULL);
+}
+
+static char *
+env_text(const char *name, const struct buf *value)
+{
+	return env_string(name, value->s);
 }
 
 static void
@@ -56,8 +62,8 @@ run_command(struct handlers *handlers, struct job *job)
 	struct command_request request = { .argv = (const char *const *)(uintptr_t)agent->argv,
 		.dir = agent->directory.len ? agent->directory.s : NULL,
 		.timeout_ms = agent->timeout_ms };
-	char *env[6];
-	size_t i;
+	char *env[8];
+	size_t n = 4, i;
 
 	buf_addstr(&url, handlers->url);
 	buf_addstr(&questions, handlers->questions);
@@ -66,8 +72,14 @@ run_command(struct handlers *handlers, struct job *job)
 	env[2] = env_text("AGENT_RUNTIME_URL", &url);
 	env[3] = env_text("CLARITY_HITL_DIR", &questions);
 	/* one that stays sees many runs: each of its lines names its own */
-	env[4] = agent->long_lived ? NULL : env_text("AGENT_RUN_ID", &job->run);
-	env[5] = NULL;
+	if (!agent->long_lived) {
+		env[n++] = env_text("AGENT_RUN_ID", &job->run);
+		if (job->trace.parent)
+			env[n++] = env_string("TRACEPARENT", job->trace.parent);
+		if (job->trace.state)
+			env[n++] = env_string("TRACESTATE", job->trace.state);
+	}
+	env[n] = NULL;
 	if (job->firing)
 		firing_arguments(job, &input);
 	else
@@ -118,7 +130,8 @@ run_remote(struct handlers *handlers, struct job *job)
 		.tool = { tool, strlen(tool) },
 		.session = job->session.s,
 		.run = job->run.s,
-		.timeout_ms = job->firing ? 0 : agent->timeout_ms };
+		.timeout_ms = job->firing ? 0 : agent->timeout_ms,
+		.trace = &job->trace };
 	struct buf arguments = BUF_INIT;
 
 	if (job->firing)

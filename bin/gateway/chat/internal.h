@@ -4,6 +4,7 @@
 
 #include "chat/chat.h"
 #include "chat/history.h"
+#include "trace.h"
 
 struct agent;
 struct change;
@@ -34,6 +35,7 @@ struct job {
 	struct buf reply; /* or, with failed, the error */
 	bool failed;
 	struct firing *firing; /* a timer's, or NULL: a message */
+	struct trace trace;    /* of the request that brought it, as long as this process lives */
 	struct job *next;
 };
 

@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "num.h"
 #include "services/services.h"
+#include "trace.h"
 #include "xalloc.h"
 
 #define LIST_BYTES (1024u * 1024) /* of one page of tools/list */
@@ -258,7 +259,8 @@ static void
 call_tool(struct clarity *clarity, struct request *request, struct span id, struct span params)
 {
 	struct tool_call *call = xcalloc(1, sizeof *call);
-	struct services_request ask = { .arguments = { "{}", 2 } };
+	struct trace trace = TRACE_NONE;
+	struct services_request ask = { .arguments = { "{}", 2 }, .trace = &trace };
 	struct buf text = BUF_INIT, run = BUF_INIT;
 	const struct agent *agent = NULL;
 
@@ -282,7 +284,9 @@ call_tool(struct clarity *clarity, struct request *request, struct span id, stru
 		ask.session = request_header(request, "x-clarity-session-id");
 		if (jtext_get_string(params, "runId", &run) || jtext_get_string(params, "run_id", &run))
 			ask.run = run.s;
+		request_trace(request, &trace);
 		services_call(clarity->settings.services, &ask, after_call, call);
+		trace_release(&trace);
 	}
 	buf_release(&text);
 	buf_release(&run);

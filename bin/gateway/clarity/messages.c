@@ -7,6 +7,7 @@
 #include "chat/chat.h"
 #include "clarity/internal.h"
 #include "http/server.h"
+#include "trace.h"
 
 /* The first of the named members that is a non-empty string, trimmed. */
 static bool
@@ -69,7 +70,8 @@ static void
 post(struct clarity *clarity, struct request *request, const struct buf *run, enum chat_channel channel)
 {
 	struct buf text = BUF_INIT, role = BUF_INIT, service = BUF_INIT, agent = BUF_INIT, kind = BUF_INIT, key = BUF_INIT;
-	struct chat_message message = { .channel = channel };
+	struct trace trace = TRACE_NONE;
+	struct chat_message message = { .channel = channel, .trace = &trace };
 	struct span body;
 
 	if (blank_only(run->s, run->len, BLANK_ASCII)) {
@@ -109,8 +111,10 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 	message.kind = span(&kind);
 	message.key = span(&key);
 	message.print = shape_print(request);
+	request_trace(request, &trace);
 	chat_post(clarity->settings.chat, &message, after_post, asked_new(clarity, request, run));
 out:
+	trace_release(&trace);
 	buf_release(&text);
 	buf_release(&role);
 	buf_release(&service);

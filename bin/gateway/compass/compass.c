@@ -145,6 +145,7 @@ call_new(struct compass *compass, struct request *request, const struct route *r
 	call->thread = params[0];
 	call->other = params[1];
 	call->mode = call->host = -1;
+	request_trace(request, &call->trace);
 	buf_init(&params[0]);
 	buf_init(&params[1]);
 	return call;
@@ -162,6 +163,7 @@ call_free(struct call *call)
 	for (i = 0; i < ARRAY_LEN(texts); i++)
 		buf_release(texts[i]);
 	approval_release(&call->approval);
+	trace_release(&call->trace);
 	principal_unref(call->who);
 	free(call);
 }

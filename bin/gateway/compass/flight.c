@@ -34,6 +34,7 @@ struct flight {
 	struct compass *compass;
 	struct buf turn, thread, native, rules, message;			      /* message: id of the assistant's message */
 	struct buf text, model, effort, personality, approval_policy, sandbox_policy; /* what the runtime is asked for */
+	struct trace trace;
 	enum thread_host host;
 	struct call *waiting;	   /* to be answered at the end */
 	uint64_t number;	   /* the runtime's, 0: waits for the one before on this thread */
@@ -496,7 +497,8 @@ ask_runtime(struct flight *flight)
 		.personality = some(&flight->personality),
 		.approval_policy = some(&flight->approval_policy),
 		.sandbox_policy = some(&flight->sandbox_policy),
-		.timeout_ms = compass->settings.turn_ms };
+		.timeout_ms = compass->settings.turn_ms,
+		.trace = &flight->trace };
 	struct buf params = BUF_INIT, why = BUF_INIT;
 
 	if (compass->settings.provider == PROVIDER_MOCK) {
@@ -557,6 +559,7 @@ flight_start(struct call *call)
 	buf_init(&flight->usage);
 	buf_init(&flight->held);
 	flight->host = (enum thread_host)call->host;
+	trace_copy(&flight->trace, &call->trace);
 	if (!call->async)
 		flight->waiting = call;
 	for (at = &call->compass->flights; *at; at = &(*at)->next)
@@ -580,6 +583,7 @@ flight_free(struct flight *flight)
 	while (flight->asked)
 		forget_asked(flight, flight->asked);
 	notes_free(flight->first);
+	trace_release(&flight->trace);
 	for (i = 0; i < ARRAY_LEN(texts); i++)
 		buf_release(texts[i]);
 	free(flight);

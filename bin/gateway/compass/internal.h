@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "runtime/runtime.h"
 #include "store/thread.h"
+#include "trace.h"
 
 struct entry;
 struct event;
@@ -79,6 +80,7 @@ struct call {
 	struct buf made;   /* id of the new thread or turn */
 	struct buf native; /* the thread's runtime id */
 	struct approval approval;
+	struct trace trace;
 };
 
 void call_free(struct call *call);

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "http/conn.h"
 #include "key.h"
+#include "trace.h"
 
 static const char *const id_names[] = { "x-request-id", "x-correlation-id" };
 
@@ -46,6 +47,12 @@ request_is_named(const struct request *request, const char *const *headers)
 		if (!strcmp(headers[0], "x-request-id"))
 			return false;
 	return request->server->settings.name_answers || given_id(request);
+}
+
+void
+request_trace(const struct request *request, struct trace *trace)
+{
+	trace_take(trace, request_header(request, "traceparent"), request_header(request, "tracestate"));
 }
 
 void

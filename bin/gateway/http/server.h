@@ -24,6 +24,7 @@ struct event_base;
 struct server;
 struct request;
 struct stream;
+struct trace;
 
 /* How an answer has ended. */
 struct server_end {
@@ -102,6 +103,9 @@ struct span request_body(const struct request *request);
 /* What the request is called in answers and logs: the first of x-request-id and x-correlation-id that is 1 to REQUEST_ID_MAX of A-Z a-z 0-9 . _ : -,
  * else a fresh UUID; it stays the same. */
 const char *request_id(struct request *request);
+
+/* Takes the request's trace context (trace.h); none when it has no good one. */
+void request_trace(const struct request *request, struct trace *trace);
 
 /* Which of our routes it took, as a pattern ("/api/agents/runs/:id/events"): static storage. "" as long as nobody has said so. */
 void request_set_route(struct request *request, const char *route);

@@ -88,6 +88,7 @@ mcp_call_free(struct mcp_call *call)
 	free(call->params);
 	free(call->session);
 	free(call->run);
+	trace_release(&call->trace);
 	buf_release(&call->id);
 	buf_release(&call->why);
 	free(call);

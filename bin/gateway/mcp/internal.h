@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "mcp/mcp.h"
 #include "mcp/reader.h"
+#include "trace.h"
 
 struct err;
 struct event;
@@ -22,6 +23,7 @@ struct mcp_call {
 	struct mcp *mcp;
 	enum state state;
 	char *method, *params, *session, *run; /* method NULL: only the session */
+	struct trace trace;
 	int64_t timeout_ms;
 	mcp_done_cb *done;
 	void *payload;
@@ -82,8 +84,8 @@ void mcp_session_close(struct mcp *mcp);				   /* tells the server, which may ca
 
 /* Header lines of a request; the last one is NULL. */
 struct mcp_head {
-	struct buf lines[8];
-	const char *list[9];
+	struct buf lines[10];
+	const char *list[11];
 	size_t n;
 };
 bool mcp_head_make(const struct mcp *mcp, const struct mcp_call *call, struct mcp_head *head, struct err *err); /* release it in any case */

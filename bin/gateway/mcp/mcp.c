@@ -248,6 +248,7 @@ mcp_call(struct mcp *mcp, const struct mcp_request *request, mcp_done_cb *done, 
 	}
 	call->session = request->session ? xstrdup(request->session) : NULL;
 	call->run = request->run ? xstrdup(request->run) : NULL;
+	trace_copy(&call->trace, request->trace);
 	call->timeout_ms = request->timeout_ms ? request->timeout_ms : mcp->settings.timeout_ms;
 	call->timer = event_new(mcp->base, -1, 0, mcp_on_timer, call);
 	call->state = WAITING;

@@ -17,6 +17,7 @@ struct event_base;
 struct fetcher;
 struct mcp;
 struct mcp_call;
+struct trace;
 
 #define MCP_QUEUE_MAX 1000 /* requests to one server that wait; further ones are refused */
 #define MCP_WAIT_MS 600000 /* how long one waits for its turn, unless the settings say otherwise */
@@ -54,6 +55,7 @@ struct mcp_request {
 	struct span params;	   /* JSON */
 	const char *session, *run; /* told in x-clarity-session-id and x-clarity-run-id; NULL: not */
 	int64_t timeout_ms;	   /* 0: the settings' */
+	const struct trace *trace; /* told in traceparent and tracestate; NULL: none */
 };
 
 struct mcp *mcp_new(struct event_base *base, struct fetcher *fetcher, const struct mcp_settings *settings);

@@ -75,6 +75,15 @@ head_add_text(struct mcp_head *head, const char *name, const char *value)
 			buf_addf(line, "%%%02X", (unsigned char)*value);
 }
 
+static void
+head_add_trace(struct mcp_head *head, const struct trace *trace)
+{
+	if (trace->parent)
+		buf_addf(head_add(head), "traceparent: %s", trace->parent);
+	if (trace->state)
+		buf_addf(head_add(head), "tracestate: %s", trace->state);
+}
+
 bool
 mcp_head_make(const struct mcp *mcp, const struct mcp_call *call, struct mcp_head *head, struct err *err)
 {
@@ -90,6 +99,7 @@ mcp_head_make(const struct mcp *mcp, const struct mcp_call *call, struct mcp_hea
 	if (call) {
 		head_add_text(head, "x-clarity-session-id", call->session);
 		head_add_text(head, "x-clarity-run-id", call->run);
+		head_add_trace(head, &call->trace);
 	}
 	if (mcp->auth_ref && !mcp_auth_header(mcp->auth_ref, mcp_auth_root(), head_add(head), err))
 		return false;

@@ -41,6 +41,7 @@ free_call(struct call *call)
 	if (call->secret && call->params.cap)
 		explicit_bzero(call->params.s, call->params.cap);
 	buf_release(&call->params);
+	trace_release(&call->trace);
 	free(call->method);
 	free(call->message);
 	free(call);
@@ -82,6 +83,13 @@ call_send(struct runtime *runtime, struct call *call)
 	jtext_quote(line, call->method, strlen(call->method));
 	buf_addstr(line, ",\"params\":");
 	buf_add(line, call->params.s, call->params.len);
+	if (call->trace.parent) {
+		buf_addstr(line, ",\"trace\":{");
+		jtext_add_string(line, "traceparent", call->trace.parent, strlen(call->trace.parent));
+		if (call->trace.state)
+			jtext_add_string(line, "tracestate", call->trace.state, strlen(call->trace.state));
+		buf_addch(line, '}');
+	}
 	buf_addch(line, '}');
 	if (!runtime_send(runtime, line, call->secret))
 		call_fail(runtime, call, RUNTIME_FAULT_BUSY, "the runtime does not read what it is sent");

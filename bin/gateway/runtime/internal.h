@@ -13,6 +13,7 @@
 #include "runtime/child.h"
 #include "runtime/message.h"
 #include "runtime/runtime.h"
+#include "trace.h"
 
 struct event;
 
@@ -37,6 +38,7 @@ struct call {
 	char *message;
 	char *method; /* NULL: runtime_ready() */
 	struct buf params;
+	struct trace trace;
 	int64_t timeout_ms, deadline;
 	bool secret;
 	runtime_reply_cb *cb; /* NULL: nobody wants to know */
@@ -92,6 +94,7 @@ struct turn {
 	void *payload;
 	/* the request */
 	struct buf text, options, thread_params; /* options: further members of turn/start, ",..." */
+	struct trace trace;
 	bool input_given, new_if_lost, resumed;
 	int64_t timeout_ms;
 	/* what is known */

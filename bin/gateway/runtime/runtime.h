@@ -21,6 +21,7 @@
 
 struct event_base;
 struct runtime;
+struct trace;
 
 #define RUNTIME_LINE_MAX (16u * 1024 * 1024)   /* bytes in one line of the child; a longer one ends it */
 #define RUNTIME_UNSENT_MAX (32u * 1024 * 1024) /* bytes the child has not read yet; past it nothing more is sent, RUNTIME_FAULT_BUSY */
@@ -182,6 +183,7 @@ struct runtime_turn_request {
 	struct span approval_policy;		     /* text; or JSON when it begins with '{' */
 	struct span sandbox_policy; /* JSON; the strings "read-only", "workspace-write" and "danger-full-access" become their objects */
 	int64_t timeout_ms;	    /* of the whole turn; its clock stands while an approval is open; 0: no limit */
+	const struct trace *trace;  /* goes beside the params of turn/start (agent-runtime(7)); NULL: none */
 };
 
 enum runtime_event_type {

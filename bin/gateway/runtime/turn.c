@@ -41,6 +41,7 @@ turn_free(struct turn *turn)
 	buf_release(&turn->text);
 	buf_release(&turn->options);
 	buf_release(&turn->thread_params);
+	trace_release(&turn->trace);
 	buf_release(&turn->thread);
 	buf_release(&turn->id);
 	buf_release(&turn->said);
@@ -117,6 +118,9 @@ struct call *
 turn_call(struct turn *turn, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb)
 {
 	struct call *call = call_new(turn->runtime, method, params, timeout_ms, cb, turn);
+
+	if (!strcmp(method, "turn/start"))
+		trace_copy(&call->trace, &turn->trace);
 
 	call_send(turn->runtime, call);
 	return call;

@@ -130,6 +130,7 @@ runtime_turn_start(struct runtime *runtime, const struct runtime_turn_request *r
 	turn->payload = payload;
 	turn->new_if_lost = request->new_if_lost;
 	turn->timeout_ms = request->timeout_ms;
+	trace_copy(&turn->trace, request->trace);
 	turn->deadline = request->timeout_ms > 0 ? deadline_in(request->timeout_ms) : DEADLINE_NONE;
 	turn->left = turn->stop_at = turn->again_at = DEADLINE_NONE;
 	buf_init(&turn->text);

@@ -141,9 +141,11 @@ struct service_call *
 services_call(struct services *services, const struct services_request *request, services_call_cb *done, void *payload)
 {
 	struct service_call *call = xcalloc(1, sizeof *call);
-	struct mcp_request ask = {
-		.method = "tools/call", .session = request->session, .run = request->run, .timeout_ms = request->timeout_ms
-	};
+	struct mcp_request ask = { .method = "tools/call",
+		.session = request->session,
+		.run = request->run,
+		.timeout_ms = request->timeout_ms,
+		.trace = request->trace };
 	struct buf tool = BUF_INIT, params = BUF_INIT;
 
 	call->services = services;

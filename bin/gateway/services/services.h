@@ -22,6 +22,7 @@ struct log;
 struct service_call;
 struct secrets;
 struct services;
+struct trace;
 
 #define SERVICES_OPS_MAX 1000		      /* of one service that wait */
 #define SERVICES_INTERFACE_MAX (1024u * 1024) /* bytes of what introspection finds */
@@ -66,6 +67,7 @@ struct services_request {
 	struct span service, tool, arguments; /* arguments: a JSON object */
 	const char *session, *run;	      /* NULL: none */
 	int64_t timeout_ms;		      /* 0: the service's */
+	const struct trace *trace;	      /* NULL: none */
 };
 struct service_call *services_call(
     struct services *services, const struct services_request *request, services_call_cb *done, void *payload);
