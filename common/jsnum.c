@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blank.h"
 #include "buf.h"
 #include "jsnum.h"
 
@@ -26,20 +27,14 @@ whole(const char *s, size_t n, int base)
 	return n ? value : NAN;
 }
 
-double
-js_number(const char *s, size_t n)
+static double
+number(const struct buf *text)
 {
-	struct buf text = BUF_INIT;
+	const char *s = text->s;
+	size_t n = text->len, i;
 	double value;
-	size_t i;
 	char *end;
 
-	while (n && s[n - 1] && strchr(" \t\r\n\f\v", s[n - 1]))
-		n--;
-	while (n && *s && strchr(" \t\r\n\f\v", *s)) {
-		s++;
-		n--;
-	}
 	if (!n)
 		return 0;
 	if (n > 2 && *s == '0' && strchr("xX", s[1]))
@@ -54,10 +49,19 @@ js_number(const char *s, size_t n)
 	for (i = 0; i < n; i++)
 		if (!s[i] || !strchr("0123456789+-.eE", s[i]))
 			return NAN;
+	value = strtod(s, &end);
+	return *end || end == s ? NAN : value;
+}
+
+double
+js_number(const char *s, size_t n)
+{
+	struct buf text = BUF_INIT;
+	double value;
+
 	buf_add(&text, s, n);
-	value = strtod(text.s, &end);
-	if (*end || end == text.s)
-		value = NAN;
+	blank_trim_buf(&text, BLANK_JS);
+	value = number(&text);
 	buf_release(&text);
 	return value;
 }

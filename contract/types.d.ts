@@ -294,7 +294,7 @@ export interface Operations {
 	/** How much of the account is used up. */
 	postAgentRuntimeAccountRateLimitsRead: { method: "POST"; path: "/v1/agent/runtime/account/rate-limits/read"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: RateLimitsAnswer; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** What happens to the runtime's account, as a WebSocket. */
-	getAgentRuntimeStream: { method: "GET"; path: "/v1/agent/runtime/stream"; in: Record<string, never>; query: { cursor?: number }; body: undefined; answers: { 101: RuntimeFrame; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
+	getAgentRuntimeStream: { method: "GET"; path: "/v1/agent/runtime/stream"; in: Record<string, never>; query: { cursor?: number }; body: undefined; answers: { 101: RuntimeFrame; 400: Problem; 401: Problem; 403: Problem; 405: "Invalid HTTP method"; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
 	/** The threads of a workspace. */
 	listAgentThreads: { method: "GET"; path: "/v1/agent/threads"; in: Record<string, never>; query: { workspaceSlug: string; state?: ThreadState; limit?: number }; body: undefined; answers: { 200: ThreadList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** Create a thread. */
@@ -318,7 +318,7 @@ export interface Operations {
 	/** The events of a thread. */
 	listAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/events"; in: { threadId: string }; query: { cursor?: number; limit?: number }; body: undefined; answers: { 200: ThreadEventList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** The events of a thread after a cursor, then each new one, as a WebSocket. */
-	streamAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/stream"; in: { threadId: string }; query: { cursor?: number }; body: undefined; answers: { 101: ThreadFrame; 400: Problem; 401: Problem; 403: Problem; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
+	streamAgentThreadEvents: { method: "GET"; path: "/v1/agent/threads/{threadId}/stream"; in: { threadId: string }; query: { cursor?: number }; body: undefined; answers: { 101: ThreadFrame; 400: Problem; 401: Problem; 403: Problem; 405: "Invalid HTTP method"; 413: Problem; 415: Problem; 426: Problem; 429: Problem; 503: Problem } };
 	/** What the runtime asks of a thread's people. */
 	listAgentThreadApprovals: { method: "GET"; path: "/v1/agent/threads/{threadId}/approvals"; in: { threadId: string }; query: { status?: ApprovalListState }; body: undefined; answers: { 200: ApprovalList; 304: undefined; 400: Problem; 401: Problem; 403: Problem; 404: Problem; 413: Problem; 415: Problem; 429: Problem; 500: Problem; 503: Problem } };
 	/** An approval. */

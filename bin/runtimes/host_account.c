@@ -6,6 +6,7 @@
 
 #include "host_internal.h"
 #include "http/server.h"
+#include "ratelimits.h"
 #include "xalloc.h"
 
 /* True: it went wrong, and that is answered. */
@@ -227,30 +228,13 @@ on_logout(const struct runtime_reply *reply, void *request)
 }
 
 static void
-add_object(struct buf *to, const char *key, struct span result)
-{
-	struct span value, name, first;
-	size_t pos = 0;
-
-	buf_addf(to, "\"%s\":", key);
-	if (jtext_get(result, key, &value) && jtext_type(value) == JTEXT_OBJECT && jtext_each(value, &pos, &name, &first))
-		jtext_compact(to, value);
-	else
-		buf_addstr(to, "null");
-}
-
-static void
 on_limits(const struct runtime_reply *reply, void *request)
 {
 	struct buf body = BUF_INIT;
 
 	if (failed(request, reply, 502, "RUNTIME_RATE_LIMITS_READ_FAILED"))
 		return;
-	buf_addch(&body, '{');
-	add_object(&body, "rateLimits", reply->result);
-	buf_addch(&body, ',');
-	add_object(&body, "rateLimitsByLimitId", reply->result);
-	buf_addch(&body, '}');
+	ratelimits_add(&body, reply->result);
 	host_reply(request, 200, &body);
 	buf_release(&body);
 }

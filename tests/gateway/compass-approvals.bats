@@ -246,6 +246,8 @@ answer_is() { # what the turn said at its end
 	[ "$code$body" = '200{}' ]
 	ask POST /v1/agent/runtime/account/login/start '{"type":"chatgptAuthTokens","accessToken":"t","chatgptAccountId":"a","chatgptPlanType":null}'
 	is .type '"chatgptAuthTokens"'
+	mode_is() { ask POST /v1/agent/runtime/account/read '{}' && is .authMode "$1"; }
+	await 20 mode_is '"chatgptAuthTokens"' # as notified: the account itself is of the type chatgpt
 	ask POST /v1/agent/runtime/account/rate-limits/read
 	is '.rateLimits.primary|type' '"object"'
 	run ! grep -rq verysecret "$BATS_TEST_TMPDIR/state" "$gateway_log.out" "$gateway_log.err"

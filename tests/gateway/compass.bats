@@ -86,7 +86,7 @@ teardown() { common_teardown; }
 		cursor=x|Expected number, received nan
 		cursor=1&cursor=2|Expected number, received nan
 	EOT
-	for query in cursor= cursor=%201%20 cursor=0x1 limit=5e2 cursor=1e30 surplus=1; do
+	for query in cursor= cursor=%201%20 cursor=%C2%A01%E3%80%80 cursor=0b1 cursor=0o1 cursor=%2B1 cursor=-0 cursor=0x1 limit=5e2 cursor=1e30 surplus=1; do
 		ask GET "/v1/agent/threads/$thread/events?$query"
 		[ "$code" = 200 ] || { echo "$query: $body" >&2; false; }
 	done
@@ -117,6 +117,13 @@ teardown() { common_teardown; }
 	refused 400 INVALID_REQUEST Required
 	type='application/json; charset=UTF-8' ask POST /v1/agent/threads '{"workspaceSlug":"a"}'
 	[ "$code" = 201 ]
+	# a mark of UTF-8 before it is no part of it
+	ask POST /v1/agent/threads $'\xef\xbb\xbf{"workspaceSlug":"a"}'
+	[ "$code" = 201 ]
+	ask POST /v1/agent/threads $'\xef\xbb\xbf'
+	refused 400 INVALID_REQUEST Required
+	ask POST /v1/agent/threads $'{"workspaceSlug":"a"}\xef\xbb\xbf'
+	refused 400 INVALID_JSON
 	type='application/json; charset=latin1' ask POST /v1/agent/threads '{"workspaceSlug":"a"}'
 	refused 415 UNSUPPORTED_MEDIA_TYPE
 	ask POST /v1/agent/threads '{"workspaceSlug":"a"}' -H 'content-encoding: br'
@@ -168,6 +175,11 @@ teardown() { common_teardown; }
 	[[ "$(id)" =~ ^[0-9a-f-]{36}$ ]]
 	ask POST /v1/agent/threads '{' -H 'X-Request-Id: r1'
 	[ "$(id)" = r1 ]
+	for p in /v1/ping /v1/nowhere /v1/auth/me /v1/agent/runtime/stream; do
+		ask GET "$p" -H 'X-Request-Id: ' -H 'X-Correlation-Id:  c2 '
+		[ "$(id)" = c2 ]
+		grep -qi '^access-control-allow-origin: \*' head
+	done
 }
 
 @test "an answer that is known already is 304" {
@@ -179,6 +191,45 @@ teardown() { common_teardown; }
 	[ "$code$body" = 304 ]
 	ask GET "/v1/agent/threads/$thread" -H 'if-none-match: W/"x"'
 	[ "$code" = 200 ]
+}
+
+@test "the gates: a broken body, the origin of a session, the route, the switch, the caller, the body, the flags of modes" {
+	AGENT_GATEWAY_ENABLED=false AGENT_MODE_SWITCH_ENABLED=false AGENT_CLOUD_MODE_ENABLED=false start_gateway
+	token=$(agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create --user ann --workspace acme | jq -r .token)
+	cookie=$(curl -sS -X POST -H "Authorization: Bearer $token" -o session -D - "$url/v1/auth/session" | sed -n 's/^set-cookie: \([^;]*\);.*/\1/p')
+	for p in /v1/agent/threads /v1/agent/nowhere; do
+		ask POST "$p" '{' -b "$cookie"
+		refused 400 INVALID_JSON
+		ask POST "$p" '{}' -b "$cookie"
+		refused 403 CSRF_ORIGIN_REQUIRED 'Origin header is required for state-changing requests'
+		ask POST "$p" '{}' -b "$cookie" -H 'Referer: no address'
+		refused 403 CSRF_ORIGIN_REQUIRED
+		ask POST "$p" '{}' -b "$cookie" -H 'Referer: http://evil.example/page'
+		refused 403 CSRF_ORIGIN_DENIED 'Cross-origin state-changing requests are not allowed'
+	done
+	ask POST /v1/agent/nowhere '{}' -b "$cookie" -H "Referer: $url/page"
+	refused 404 NOT_FOUND
+	ask POST /v1/agent/threads '{}'
+	refused 503 AGENT_GATEWAY_DISABLED
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	AGENT_MODE_SWITCH_ENABLED=false AGENT_CLOUD_MODE_ENABLED=false start_gateway
+	ask POST /v1/agent/threads '{}'
+	refused 401 UNAUTHORIZED 'Authentication required'
+	ask POST /v1/agent/threads '{}' -b '__Host-compass_session=%E0%'
+	refused 403 CSRF_ORIGIN_REQUIRED
+	ask POST /v1/agent/threads '{}' -b '__Host-compass_session=%E0%' -H "Origin: $url"
+	refused 401 UNAUTHORIZED
+	ask POST /v1/agent/threads '{}' -b "$cookie" -H "Origin: $url"
+	refused 400 INVALID_REQUEST Required
+	ask POST /v1/agent/threads '{"workspaceSlug":"other"}' -b "$cookie" -H "Origin: $url"
+	refused 503 AGENT_CLOUD_MODE_DISABLED
+	ask POST /v1/agent/threads '{"workspaceSlug":"other","executionMode":"local"}' -b "$cookie" -H "Origin: $url"
+	refused 403 WORKSPACE_FORBIDDEN
+	ask PATCH /v1/agent/threads/nothing/mode '{}' -b "$cookie" -H "Origin: $url"
+	refused 400 INVALID_REQUEST Required
+	ask PATCH /v1/agent/threads/nothing/mode '{"executionMode":"cloud"}' -b "$cookie" -H "Origin: $url"
+	refused 503 AGENT_MODE_SWITCH_DISABLED
 }
 
 @test "feature flags: the gateway, cloud and local mode, the switch" {

@@ -319,9 +319,9 @@ rejected(const char *headers, const char *method, int status, const char *messag
 
 	buf_addf(&request, "%s /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, headers);
 	ask(request.s, &answer);
-	buf_addf(&want,
-	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n%sConnection: close\r\n\r\n{\"code\":\"WS_UPGRADE_REJECTED\",\"message\":\"%s\"}",
-	    status, message, strstr(message, "Version") ? "Sec-WebSocket-Version: 13\r\n" : "", message);
+	buf_addf(&want, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: %zu\r\n%s\r\n%s", status,
+	    status == 405 ? "Method Not Allowed" : "Bad Request", strlen(message),
+	    strstr(message, "Version") ? "Sec-WebSocket-Version: 13, 8\r\n" : "", message);
 	is_buf(&answer, want.s, message);
 	buf_release(&request);
 	buf_release(&answer);
@@ -365,8 +365,17 @@ test_handshake(void)
 	rejected(GOOD KEY, "GET", 400, "Missing or invalid Sec-WebSocket-Key header");
 	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", "GET", 400,
 	    "Missing or invalid Sec-WebSocket-Key header");
-	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY, "GET", 400,
+	rejected("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 12\r\n" KEY, "GET", 400,
 	    "Missing or invalid Sec-WebSocket-Version header");
+	fd = dial(0);
+	put(fd, "GET /echo HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY "\r\n",
+	    strlen(
+		"GET /echo HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n" KEY "\r\n"));
+	get_head(fd, &answer);
+	ok(!strncmp(answer.s, "HTTP/1.1 101 ", 13), "version 8 has the same frames");
+	put_frame(fd, 0x88, "\x03\xe8", 2);
+	expect_end(fd, "\x88\x02\x03\xe8", 4, "its goodbye is answered too");
+	expect_report("closed 1000\n");
 	rejected(GOOD "Sec-WebSocket-Protocol: a b\r\n", "GET", 400, "Invalid Sec-WebSocket-Protocol header");
 	buf_release(&answer);
 }

@@ -105,6 +105,8 @@ bool auth_handle(struct auth *auth, struct request *request) USE_RESULT;
 
 /* The principal of the request's cookie, a new reference, or NULL; *ret_idle: it was there and slept too long. */
 struct principal *auth_session_find(struct auth *auth, const struct request *request, bool *ret_idle);
+/* Does the request bring a session's cookie, good or not? */
+bool auth_has_cookie(const struct request *request);
 /* Ends the request's session, if it has one; appends a Set-Cookie value that removes it. */
 void auth_session_close(struct auth *auth, const struct request *request, struct buf *ret_set_cookie);
 

@@ -66,8 +66,6 @@ void sessions_free(struct auth *auth);
 /* judge.c: who it is, without a word about what it may do. */
 enum caller { CALLER_KNOWN, CALLER_UNKNOWN, CALLER_IDLE };
 enum caller caller_find(struct auth *auth, struct request *request, struct principal **ret); /* a new reference */
-/* Does a cookie say who it is, and nothing stronger? */
-bool caller_has_cookie(const struct auth *auth, const struct request *request);
 /* Leaves who it is with the request; takes one of its principal's rate. False: *ret_seconds is when to come back. */
 void caller_note(struct request *request, struct principal *principal);
 bool caller_rate(struct auth *auth, struct principal *principal, unsigned *ret_seconds);

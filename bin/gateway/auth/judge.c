@@ -148,7 +148,7 @@ auth_judge_origin(struct auth *auth, struct request *request, struct auth_verdic
 
 	buf_release(&token);
 	memset(ret, 0, sizeof *ret);
-	if (!brought && caller_has_cookie(auth, request)) {
+	if (!brought && auth_has_cookie(request)) {
 		origin = changes_state(request) ? names_own_origin(auth, request) : ORIGIN_GOOD;
 		if (origin == ORIGIN_MISSING)
 			no(ret, 403, "CSRF_ORIGIN_REQUIRED", "Origin header is required for state-changing requests");

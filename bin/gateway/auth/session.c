@@ -148,12 +148,11 @@ find(struct auth *auth, const struct request *request)
 }
 
 bool
-caller_has_cookie(const struct auth *auth, const struct request *request)
+auth_has_cookie(const struct request *request)
 {
 	struct buf value = BUF_INIT;
 	bool has = read_cookie(request, &value);
 
-	(void)auth;
 	buf_release(&value);
 	return has;
 }

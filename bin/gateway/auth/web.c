@@ -13,7 +13,8 @@
 static void
 answer(struct request *request, int status, const char *name, const char *value, const struct buf *body)
 {
-	const char *headers[] = { "cache-control", "no-store", "x-request-id", request_id(request), name, value, NULL };
+	const char *headers[] = { "access-control-allow-origin", "*", "cache-control", "no-store", "x-request-id", request_id(request),
+		name, value, NULL };
 
 	request_reply(request, status, body->len ? "application/json; charset=utf-8" : NULL, headers, body->s, body->len);
 }

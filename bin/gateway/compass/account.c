@@ -6,6 +6,7 @@
 #include "blank.h"
 #include "compass/internal.h"
 #include "http/server.h"
+#include "ratelimits.h"
 
 static bool
 is_interactive(const struct compass *compass)
@@ -67,22 +68,42 @@ begin_account(const struct compass *compass, struct buf *to)
 	buf_addch(to, '}');
 }
 
+/* One of the three modes by its name, else NULL. */
 static const char *
-auth_mode(struct span account)
+mode_of(struct span object, const char *key)
 {
-	struct buf type = BUF_INIT;
-	const char *mode = "null";
+	static const char *const modes[] = { "apikey", "chatgpt", "chatgptAuthTokens" };
+	struct buf name = BUF_INIT;
+	const char *mode = NULL;
+	size_t i;
 
-	if (jtext_get_string(account, "type", &type)) {
-		if (!strcmp(type.s, "apiKey") || !strcmp(type.s, "apikey"))
-			mode = "\"apikey\"";
-		else if (!strcmp(type.s, "chatgpt"))
-			mode = "\"chatgpt\"";
-		else if (!strcmp(type.s, "chatgptAuthTokens"))
-			mode = "\"chatgptAuthTokens\"";
-	}
-	buf_release(&type);
+	(void)jtext_get_string(object, key, &name);
+	for (i = 0; i < ARRAY_LEN(modes); i++)
+		if (!strcmp(name.s, modes[i]))
+			mode = modes[i];
+	if (!strcmp(name.s, "apiKey"))
+		mode = modes[0];
+	buf_release(&name);
 	return mode;
+}
+
+void
+account_heard(struct compass *compass, const char *method, struct span params)
+{
+	if (!strcmp(method, "account/updated"))
+		compass->auth_mode = mode_of(params, "authMode");
+}
+
+/* The one that was notified last (an account by foreign tokens has the type of another), else by the account's type. */
+static void
+add_mode(const struct compass *compass, struct span account, struct buf *to)
+{
+	const char *mode = compass->auth_mode ? compass->auth_mode : mode_of(account, "type");
+
+	if (mode)
+		jtext_add_string(to, "authMode", mode, strlen(mode));
+	else
+		jtext_add_raw(to, "authMode", "null", 4);
 }
 
 /* The runtime's account, with a label in any case. */
@@ -119,7 +140,7 @@ on_read(const struct runtime_reply *reply, void *payload)
 		return;
 	(void)jtext_get(reply->result, "account", &account);
 	begin_account(call->compass, &body);
-	buf_addf(&body, ",\"authMode\":%s", account.s ? auth_mode(account) : "null");
+	add_mode(call->compass, account, &body);
 	jtext_add_bool(
 	    &body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
 	buf_addstr(&body, ",\"account\":");
@@ -322,22 +343,6 @@ account_logout(struct call *call)
 /* ---- limits */
 
 static void
-add_object(struct buf *to, const char *key, struct span result)
-{
-	struct buf text = BUF_INIT;
-	struct span value;
-	size_t pos = 0;
-	struct span name, first;
-
-	if (jtext_get(result, key, &value) && jtext_type(value) == JTEXT_OBJECT && jtext_each(value, &pos, &name, &first))
-		jtext_compact(&text, value);
-	else
-		buf_addstr(&text, "null");
-	jtext_add_raw(to, key, text.s, text.len);
-	buf_release(&text);
-}
-
-static void
 on_limits(const struct runtime_reply *reply, void *payload)
 {
 	struct call *call = payload;
@@ -345,10 +350,7 @@ on_limits(const struct runtime_reply *reply, void *payload)
 
 	if (runtime_failed(call, reply, 503, "RUNTIME_RATE_LIMITS_READ_FAILED"))
 		return;
-	buf_addch(&body, '{');
-	add_object(&body, "rateLimits", reply->result);
-	add_object(&body, "rateLimitsByLimitId", reply->result);
-	buf_addch(&body, '}');
+	ratelimits_add(&body, reply->result);
 	call_reply(call, 200, &body);
 	buf_release(&body);
 }

@@ -328,6 +328,11 @@ read_body(const struct request *request, struct span *ret)
 		return PROBLEM_MEDIA_TYPE;
 	if (body.n > COMPASS_BODY_MAX)
 		return PROBLEM_BODY_TOO_LARGE;
+	/* a mark of UTF-8 at the beginning says what is known, and is no part of the text */
+	if (body.n >= 3 && !memcmp(body.s, "\xef\xbb\xbf", 3)) {
+		body.s += 3;
+		body.n -= 3;
+	}
 	if (!body.n)
 		*ret = (struct span){ "{}", 2 };
 	else if (!jtext_check(body.s, body.n, true, ret, NULL) || (jtext_type(*ret) != JTEXT_OBJECT && jtext_type(*ret) != JTEXT_ARRAY))
@@ -371,54 +376,6 @@ refuse(struct request *request, const struct auth_verdict *verdict)
 	buf_release(&seconds);
 }
 
-/* A WebSocket's path is taken as it stands: letter case counts, and no slash comes after it (contract section 7). */
-static bool
-is_stream(const char *path, struct buf *thread)
-{
-	size_t n;
-
-	if (!strcmp(path, "/v1/agent/runtime/stream"))
-		return true;
-	if (strncmp(path, "/v1/agent/threads/", 18))
-		return false;
-	n = strcspn(path + 18, "/");
-	return n && !strcmp(path + 18 + n, "/stream") && server_decode_segment(path + 18, n, thread);
-}
-
-static void
-open_stream(struct compass *compass, struct request *request, struct buf *thread)
-{
-	struct auth_verdict verdict = { 0 };
-	struct principal *who;
-
-	blank_trim_buf(thread, BLANK_JS);
-	request_set_route(request, thread->len ? "/v1/agent/threads/:threadId/stream" : "/v1/agent/runtime/stream");
-	if (!compass->settings.enabled || compass->draining) {
-		ws_reject(request, 503, "Agent websocket is not configured", NULL);
-		return;
-	}
-	who = auth_judge(compass->settings.auth, request, thread->len ? AUTH_READ : AUTH_ADMIN, &verdict);
-	if (!who)
-		ws_reject(request,
-		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? 401
-			: verdict.status == 429					   ? 429
-										   : 403,
-		    verdict.status == 401 && !strcmp(verdict.code, "UNAUTHORIZED") ? "Authentication required"
-			: verdict.status == 429					   ? verdict.message
-										   : "Agent stream access denied",
-		    NULL);
-	else if (thread->len)
-		watch_thread(compass, request, who, thread);
-	else
-		watch_runtime(compass, request, who);
-}
-
-static void
-answer_required(struct request *request)
-{
-	ws_required(request, (const char *const[]){ "access-control-allow-origin", "*", "x-request-id", request_id(request), NULL });
-}
-
 static void
 handle(struct compass *compass, struct request *request, const struct buf *segments, size_t n)
 {
@@ -439,7 +396,7 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 	else if (!route)
 		fail_with(request, PROBLEM_NOT_FOUND);
 	else if (!route->handler)
-		answer_required(request);
+		upgrade_required(request);
 	else if (!compass->settings.enabled)
 		fail_with(request, PROBLEM_DISABLED);
 	else if (!(who = auth_judge(compass->settings.auth, request, route->scopes, &verdict)))
@@ -474,7 +431,7 @@ bool
 compass_handle(struct compass *compass, struct request *request)
 {
 	const char *path = request_path(request);
-	struct buf segments[SEGMENTS_MAX], thread = BUF_INIT;
+	struct buf segments[SEGMENTS_MAX];
 	size_t n = 0, i;
 
 	if (!strcmp(path, "/health")) {
@@ -487,8 +444,8 @@ compass_handle(struct compass *compass, struct request *request)
 		buf_init(&segments[i]);
 	if (!strcmp(request_method(request), "OPTIONS"))
 		answer_options(request);
-	else if (ws_asked(request) && is_stream(path, &thread))
-		open_stream(compass, request, &thread);
+	else if (ws_asked(request) && upgrade_handle(compass, request))
+		;
 	else if (!split(path, segments, &n))
 		fail_with(request, PROBLEM_INVALID_PATH);
 	else if (n == 2 && !strcasecmp(segments[1].s, "ping") &&
@@ -498,7 +455,6 @@ compass_handle(struct compass *compass, struct request *request)
 		handle(compass, request, segments, n);
 	for (i = 0; i < SEGMENTS_MAX; i++)
 		buf_release(&segments[i]);
-	buf_release(&thread);
 	return true;
 }
 
@@ -516,6 +472,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 static void
 on_account(const char *method, struct span params, void *payload)
 {
+	account_heard(payload, method, params);
 	watch_notice(payload, method, params);
 }
 

@@ -42,6 +42,7 @@ struct compass {
 	struct notice *notices;	  /* runtime notifications, oldest first */
 	size_t n_notices;
 	int64_t last_notice;
+	const char *auth_mode; /* that the runtime notified last; NULL: none */
 	struct event *tick;
 	bool draining, stopped;
 	uint64_t ended[3]; /* turns, by enum runtime_outcome */
@@ -49,6 +50,12 @@ struct compass {
 	void *drained_payload;
 };
 void compass_quiet(struct compass *compass); /* a turn has left */
+
+/* ---- upgrade.c: a request with an Upgrade header. False: its path is no stream's, and it is a request like any other. */
+bool upgrade_handle(struct compass *compass, struct request *request) USE_RESULT;
+void upgrade_required(struct request *request); /* a plain request to a stream's path: 426 */
+
+void account_heard(struct compass *compass, const char *method, struct span params); /* a notification of the runtime */
 
 /* ---- calls: one request on its way through the store */
 

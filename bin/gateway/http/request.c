@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "http/conn.h"
+#include "key.h"
 #include "xalloc.h"
 
 /* The text at a span that points into `from`, moved to our copy and ended by NUL (what stood there was a delimiter). */

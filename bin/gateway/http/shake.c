@@ -91,7 +91,7 @@ shake_check(const struct shake_fields *fields, struct shake *ret)
 		return wrong(ret, 400, "Invalid Connection header");
 	if (!key || !wspeer_key_valid(key, strlen(key)))
 		return wrong(ret, 400, "Missing or invalid Sec-WebSocket-Key header");
-	if (!version || strcmp(version, "13")) {
+	if (!version || (strcmp(version, "13") && strcmp(version, "8"))) {
 		ret->tell_version = true;
 		return wrong(ret, 400, "Missing or invalid Sec-WebSocket-Version header");
 	}

@@ -15,12 +15,13 @@ struct shake_fields {
 struct shake {
 	int status;	      /* of the rejection; 0: granted */
 	const char *wrong;    /* its message; static */
-	bool tell_version;    /* with sec-websocket-version: 13 */
+	bool tell_version;    /* with sec-websocket-version: 13, 8 */
 	struct span key;      /* borrowed from the fields */
 	struct span protocol; /* the first one offered, SPAN_NONE without */
 };
 
-/* False: status and wrong are filled. In this order: 405 method, 400 version of HTTP, Upgrade, Connection, key, version, protocol. */
+/* False: status and wrong are filled. In this order: 405 method, 400 version of HTTP, Upgrade, Connection, key, version (13, or 8, whose frames are
+ * the same), protocol. */
 bool shake_check(const struct shake_fields *fields, struct shake *ret) USE_RESULT;
 
 #endif

@@ -70,34 +70,56 @@ ws_required(struct request *request, const char *const *headers)
 	request_reply(request, 426, "application/json; charset=utf-8", all, body, sizeof body - 1);
 }
 
-void
-ws_reject(struct request *request, int status, const char *message, const char *const *headers)
+/* The answer as it stands, and the end of the connection. Frees neither. */
+static void
+turn_away(struct request *request, int status, const char *type, const struct buf *head, const struct buf *body)
 {
-	struct buf answer = BUF_INIT, body = BUF_INIT;
-
 	request_tell(request, status);
 	request_ended(request, status, 0);
 	if (!request->conn) {
 		request_free(request);
 		return;
 	}
+	if (request->server->settings.said)
+		request->server->settings.said(request, status, type, body->s, body->len, request->server->payload);
+	evbuffer_add(conn_output(request->conn), head->s, head->len);
+	if (strcmp(request->method, "HEAD"))
+		evbuffer_add(conn_output(request->conn), body->s, body->len);
+	conn_answered(request->conn, false);
+}
+
+void
+ws_reject(struct request *request, int status, const char *message, const char *const *headers)
+{
+	struct buf head = BUF_INIT, body = BUF_INIT;
+
 	buf_addstr(&body, "{\"code\":\"WS_UPGRADE_REJECTED\"");
 	jtext_add_string(&body, "message", message, strlen(message));
 	buf_addch(&body, '}');
-	if (request->server->settings.said)
-		request->server->settings.said(request, status, "application/json", body.s, body.len, request->server->payload);
-	buf_addf(&answer, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n", status, message);
+	buf_addf(&head, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n", status, message);
 	for (; headers && headers[0]; headers += 2)
-		buf_addf(&answer, "%s: %s\r\n", headers[0], headers[1]);
+		buf_addf(&head, "%s: %s\r\n", headers[0], headers[1]);
 	if (request_is_named(request, headers))
-		buf_addf(&answer, "x-request-id: %s\r\n", request_id(request));
-	buf_addstr(&answer, "Connection: close\r\n\r\n");
-	if (strcmp(request->method, "HEAD"))
-		buf_add(&answer, body.s, body.len);
-	evbuffer_add(conn_output(request->conn), answer.s, answer.len);
-	buf_release(&answer);
+		buf_addf(&head, "x-request-id: %s\r\n", request_id(request));
+	buf_addstr(&head, "Connection: close\r\n\r\n");
+	turn_away(request, status, "application/json", &head, &body);
+	buf_release(&head);
 	buf_release(&body);
-	conn_answered(request->conn, false);
+}
+
+/* A handshake that is none: the contract's other form, in plain text (section 7, row 6). */
+static void
+reject_handshake(struct request *request, const struct shake *shake)
+{
+	struct buf head = BUF_INIT, body = BUF_INIT;
+
+	buf_addstr(&body, shake->wrong);
+	buf_addf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: %zu\r\n%s\r\n", shake->status,
+	    shake->status == 405 ? "Method Not Allowed" : "Bad Request", body.len,
+	    shake->tell_version ? "Sec-WebSocket-Version: 13, 8\r\n" : "");
+	turn_away(request, shake->status, "text/html", &head, &body);
+	buf_release(&head);
+	buf_release(&body);
 }
 
 /* ---- frames on their way out */
@@ -416,7 +438,6 @@ welcome(struct request *request, const struct shake *shake)
 struct ws *
 ws_open(struct request *request, const struct ws_settings *settings, const struct ws_events *events, void *payload)
 {
-	static const char *const version[] = { "Sec-WebSocket-Version", "13", NULL };
 	const struct shake_fields fields = { request->method, request->names, request->values, request->n_headers, request->http10 };
 	struct conn *conn = request->conn;
 	struct shake shake;
@@ -428,7 +449,7 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 		return NULL;
 	}
 	if (!shake_check(&fields, &shake)) {
-		ws_reject(request, shake.status, shake.wrong, shake.tell_version ? version : NULL);
+		reject_handshake(request, &shake);
 		return NULL;
 	}
 	if (conn->server->draining) {

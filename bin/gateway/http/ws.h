@@ -64,8 +64,8 @@ struct ws_events {
 	void (*closed)(int code, void *payload);	  /* it is over and freed after this call; the client's code, or one of ours */
 };
 
-/* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13) and answers it: 101, or the
- * rejection (405, 400). NULL: answered with a rejection, or the client has gone; no event will come then. */
+/* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13 or 8) and answers it: 101, or 405 or
+ * 400 with what is wrong as plain text, as the contract. NULL: answered with a rejection, or the client has gone; no event will come then. */
 struct ws *ws_open(struct request *request, const struct ws_settings *settings, const struct ws_events *events, void *payload);
 
 /* One text frame. Nothing is sent, and nothing said, when the client has begun its goodbye: closed() is on its way. */
