@@ -64,6 +64,85 @@ health() { curl -s "$url/api/services/svc_far" | jq -c '.service.runtime | [.lif
 	is "$code $(field '.interface.tools | length')" '200 1'
 }
 
+sse_http() { far '.transport = "sse_http"'"${1:+ | $1}" "${2:-.}"; }
+
+@test "transport sse_http: requests are posted where the stream says, answers come on it" {
+	start_mcp --classic '/messages?session=%' --token t0ken
+	export FAR_TOKEN=t0ken
+	start_gateway
+	sse_http '.authRef = "env:FAR_TOKEN"'
+	is "$(jq -c '.service.runtime | [.lifecycle, .health]' <<<"$output")" '["RUNNING","HEALTHY"]'
+	say r 'hello there'
+	is "$reply" 'MCP: hello there'
+	# asked as a server of today first, then for its stream, once
+	is "$(asked | jq -r .method | tr '\n' ' ')" 'initialize GET initialize notifications/initialized tools/call '
+	is "$(asked | jq -r 'select(.method == "GET").headers | [.accept, .authorization] | @csv')" '"application/json, text/event-stream","Bearer t0ken"'
+	say r 'error nothing doing'
+	is "$reply" 'nothing doing'
+	say r 'size 900000'
+	is "${#reply}" 900000
+	say r again
+	is "$reply" 'MCP: again'
+	is "$(asked | jq -r .method | grep -c GET)" 1
+	# twelve at once: each run gets its own answer
+	for i in {1..12}; do timeout 60 agent-send --run "c$i" --service svc_far --agent far --wait "call $i" >"c$i" 2>&1 & jobs[i]=$!; done
+	for i in {1..12}; do wait "${jobs[i]}"; grep -q "\"MCP: call $i\"" "c$i"; done
+	api POST /api/services/svc_far/introspect
+	is "$(field .interface.tools[0].name)" receive_chat
+}
+
+@test "transport sse_http: a server that answers what is posted is spoken to so" {
+	start_mcp --session
+	start_gateway
+	sse_http
+	say r hello
+	is "$reply" 'MCP: hello'
+	is "$(asked | jq -r .method | tr '\n' ' ')" 'initialize notifications/initialized tools/call '
+}
+
+@test "transport sse_http: a stream that ends fails what waits for it, and nothing is sent twice; the next message opens another" {
+	start_mcp --classic 'http://HOST/messages?session=%'
+	start_gateway
+	sse_http '.timeoutMs = 60000'
+	say r 'unstream please'
+	[[ $reply == 'fetch failed: '* ]]
+	say r hello
+	is "$reply" 'MCP: hello'
+	is "$(asked | jq -r .method | grep -c tools/call)" 2
+	is "$(asked | jq -r .method | grep -c GET)" 2
+}
+
+@test "transport sse_http: what does not come on the stream is late, and the stream is not trusted any more; a cancelled run is over at once" {
+	start_mcp --classic 'messages?session=%'
+	start_gateway
+	sse_http '.timeoutMs = 1000'
+	say r 'drop it'
+	[[ $reply == 'fetch failed: '* ]]
+	say r 'other id'
+	is "$reply" 'This operation was aborted: no answer within 1000 ms'
+	say r hello
+	is "$reply" 'MCP: hello'
+	is "$(asked | jq -r .method | grep -c GET)" 2
+	agent-send --run s --service svc_far --agent far 'hang on' >/dev/null
+	await 10 eval 'asked | grep -q "hang on"'
+	api POST /api/agents/runs/s/cancel
+	is "$code" 202
+	await 10 eval '[ "$(agent-runs s --jq .status)" = cancelled ]'
+}
+
+@test "transport sse_http: an endpoint elsewhere is not posted to; a server of neither kind says why" {
+	start_mcp --classic 'http://127.0.0.1:1/messages'
+	start_gateway
+	sse_http
+	is "$(jq -r .service.runtime.lastError <<<"$output")" 'fetch failed: the event stream names an endpoint that is not the server'"'"'s own'
+	is "$(asked | jq -r .method | tr '\n' ' ')" 'initialize GET '
+	start "nothing" python3 -m http.server --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR" 0
+	await 20 has_line "$BATS_TEST_TMPDIR/nothing.out" 'http://' || :
+	mcp=$(grep -o 'http://[0-9.:]*' "$BATS_TEST_TMPDIR/nothing.out" | head -n 1)/none
+	sse_http
+	[[ $(jq -r .service.runtime.lastError <<<"$output") == 'fetch failed: '* || $(jq -r .service.runtime.lastError <<<"$output") == 'remote '* ]]
+}
+
 @test "replies of 5 kB and 1 MB arrive whole, plain and from a stream" {
 	start_mcp
 	start_gateway

@@ -109,9 +109,12 @@ read_command(struct agent *agent, struct span origin)
 static void
 read_remote(struct agent *agent, struct span origin)
 {
+	struct span value;
+
 	jtext_get_string(origin, "endpoint", &agent->endpoint);
 	(void)endpoint_host(agent->endpoint.s, &agent->host);
 	(void)jtext_get_string(origin, "authRef", &agent->auth_ref);
+	agent->sse = jtext_get(origin, "transport", &value) && jtext_is_string(value, "sse_http");
 	(void)jtext_get_i64(origin, "timeoutMs", &agent->remote_timeout_ms);
 	(void)jtext_get_i64(origin, "maxPayloadBytes", &agent->payload_max);
 	(void)jtext_get_i64(origin, "maxConcurrency", &agent->concurrency);

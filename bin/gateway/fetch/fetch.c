@@ -346,6 +346,7 @@ set_options(struct fetch *fetch, const struct fetch_request *request)
 	__typeof__(fetch->fetcher->lib->easy_setopt) set = fetch->fetcher->lib->easy_setopt;
 	const char *certificates = getenv("SSL_CERT_FILE");
 	CURL *easy = fetch->easy;
+	bool limited = request->timeout_ms > 0;
 
 	set(easy, CURLOPT_PRIVATE, fetch);
 	set(easy, CURLOPT_URL, request->url);
@@ -354,8 +355,10 @@ set_options(struct fetch *fetch, const struct fetch_request *request)
 	set(easy, CURLOPT_ERRORBUFFER, fetch->error);
 	set(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
 	set(easy, CURLOPT_HTTPHEADER, fetch->headers);
-	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
+	set(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(limited && request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
 	set(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	set(easy, CURLOPT_TCP_KEEPALIVE, limited ? 0L : 1L);
 	if (certificates && *certificates)
 		set(easy, CURLOPT_CAINFO, certificates);
 	if (request->once) {

@@ -47,7 +47,7 @@ struct fetch_request {
 	const char *const *headers; /* "name: value", NULL-ended; NULL: none */
 	const char *body;	    /* NULL: none */
 	size_t body_len;
-	int64_t timeout_ms;	/* from the start to the last byte */
+	int64_t timeout_ms;	/* from the start to the last byte; 0: none, for a stream (its connection still has one) */
 	size_t body_max;	/* bytes of the answer */
 	fetch_body_cb *body_cb; /* NULL: the body is held */
 	bool once; /* on a connection of its own: on a kept one that has been closed, libcurl would send the request again by itself */

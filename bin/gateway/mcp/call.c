@@ -82,6 +82,7 @@ void
 mcp_call_free(struct mcp_call *call)
 {
 	list_take(call);
+	mcp_stream_left(call->mcp, call);
 	mcp_call_drop(call);
 	event_free(call->timer);
 	free(call->method);
@@ -114,6 +115,7 @@ void
 mcp_call_end(struct mcp_call *call, enum mcp_outcome outcome, const char *why)
 {
 	event_del(call->timer);
+	mcp_stream_left(call->mcp, call);
 	mcp_call_drop(call);
 	call->outcome = outcome;
 	buf_reset(&call->why);

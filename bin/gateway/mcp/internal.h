@@ -12,6 +12,7 @@ struct err;
 struct event;
 struct fetch;
 struct fetch_answer;
+struct mcp_stream;
 
 #define MCP_ANSWER_EXTRA 65536 /* bytes of an event stream besides the message: field names, comments, notifications */
 
@@ -32,10 +33,11 @@ struct mcp_call {
 	struct mcp_reader reader;
 	bool reading;
 	bool opens;	  /* our own initialize */
+	bool streamed;	  /* its answer comes on the stream */
 	unsigned opening; /* the session it was sent in */
 	bool again;	  /* sent once more already, after the session was lost */
 	unsigned retries;
-	struct event *timer; /* WAITING: the turn must come; PAUSED: the next try */
+	struct event *timer; /* WAITING: the turn must come; PAUSED: the next try; SENT, streamed: the answer must come */
 	/* the end, when it is told later */
 	enum mcp_outcome outcome;
 	struct buf why;
@@ -60,6 +62,8 @@ struct mcp {
 	unsigned openings;    /* how many sessions there were */
 	uint64_t last_id;
 	struct event *turn;
+	struct mcp_stream *stream; /* of a server of the older transport; NULL: none is open */
+	bool streams;		   /* it is known to be one */
 };
 
 /* call.c */
@@ -76,11 +80,23 @@ void mcp_go_on(struct mcp *mcp);						      /* whose turn is it? */
 /* mcp.c */
 void mcp_call_send(struct mcp_call *call);
 void mcp_on_timer(int fd, short what, void *call);
+/* What was read, `size` bytes, is its answer; head: of the answer that initialize got, NULL when it has none. Tells and frees it. */
+void mcp_take_read(struct mcp_call *call, const struct fetch_answer *head, uint64_t size);
 
 /* session.c */
 void mcp_session_open(struct mcp *mcp);
 void mcp_session_take(struct mcp *mcp, const struct fetch_answer *answer); /* the id that initialize was answered with */
 void mcp_session_close(struct mcp *mcp);				   /* tells the server, which may care or not */
+
+/* stream.c */
+const char *mcp_post_url(const struct mcp *mcp);
+void mcp_stream_open(
+    struct mcp *mcp, struct mcp_call *opener, const char *refusal); /* refusal: what it said to a POST; NULL: it was not asked */
+void mcp_stream_turn(struct mcp *mcp);				    /* from the loop: takes what came */
+void mcp_stream_left(struct mcp *mcp, const struct mcp_call *call); /* it will not wait for the stream any more */
+void mcp_stream_doubt(struct mcp *mcp);				    /* an answer did not come */
+bool mcp_stream_doubted(const struct mcp *mcp);
+void mcp_stream_close(struct mcp *mcp);
 
 /* Header lines of a request; the last one is NULL. */
 struct mcp_head {

@@ -49,6 +49,23 @@ tell_failed(struct mcp_call *call, const char *what, const char *why)
 	buf_release(&text);
 }
 
+static void
+tell_late(struct mcp_call *call)
+{
+	struct buf why = BUF_INIT;
+
+	buf_addf(&why, "no answer within %lld ms", (long long)call->timeout_ms);
+	tell_failed(call, "This operation was aborted", why.s);
+	buf_release(&why);
+}
+
+/* Who refuses a POST so may be a server of the older transport. */
+static bool
+may_stream(int status)
+{
+	return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
+}
+
 /* A status other than 2xx. */
 static void
 take_refusal(struct mcp_call *call, const struct fetch_answer *answer)
@@ -56,7 +73,7 @@ take_refusal(struct mcp_call *call, const struct fetch_answer *answer)
 	struct mcp *mcp = call->mcp;
 	struct buf why = BUF_INIT;
 
-	if (answer->status == 404 && mcp->session_id.len && !call->opens && !call->again) {
+	if (answer->status == 404 && (mcp->session_id.len || call->streamed) && !call->opens && !call->again) {
 		/* the server has forgotten the session, and so has done nothing: open one and ask again */
 		call->again = true;
 		if (mcp->session == SESSION_OPEN && call->opening == mcp->openings)
@@ -68,28 +85,27 @@ take_refusal(struct mcp_call *call, const struct fetch_answer *answer)
 	}
 	buf_addf(&why, "remote %d: ", answer->status);
 	utf8_safe(&why, answer->body.s, utf8_utf16_prefix(answer->body.s, answer->body.len, SHOWN_MAX), UTF8_SAFE_TEXT);
-	mcp_call_tell(call, answer->status >= 500 ? MCP_OUTAGE : MCP_REFUSED, why.s);
+	if (call->opens && mcp->settings.sse && !call->streamed && may_stream(answer->status))
+		mcp_stream_open(mcp, call, why.s);
+	else
+		mcp_call_tell(call, answer->status >= 500 ? MCP_OUTAGE : MCP_REFUSED, why.s);
 	buf_release(&why);
 }
 
-static void
-take_answer(struct mcp_call *call, const struct fetch_answer *answer)
+void
+mcp_take_read(struct mcp_call *call, const struct fetch_answer *head, uint64_t size)
 {
-	if (!call->reading) {
-		tell_failed(call, "remote answer cannot be used", "the answer is empty");
-		return;
-	}
 	switch (mcp_reader_end(&call->reader)) {
 	case MCP_READ_RESULT:
-		if (call->opens)
-			mcp_session_take(call->mcp, answer);
+		if (call->opens && head)
+			mcp_session_take(call->mcp, head);
 		mcp_call_tell(call, MCP_OK, NULL);
 		break;
 	case MCP_READ_ERROR:
 		mcp_call_tell(call, MCP_REFUSED, call->reader.text.s);
 		break;
 	case MCP_READ_LARGE:
-		too_large(call, answer->size);
+		too_large(call, size);
 		break;
 	case MCP_READ_MORE:
 	case MCP_READ_BROKEN:
@@ -99,11 +115,21 @@ take_answer(struct mcp_call *call, const struct fetch_answer *answer)
 }
 
 static void
+take_answer(struct mcp_call *call, const struct fetch_answer *answer)
+{
+	if (call->streamed)
+		return; /* accepted; the answer comes on the stream, or its time passes */
+	if (call->reading)
+		mcp_take_read(call, answer, answer->size);
+	else
+		tell_failed(call, "remote answer cannot be used", "the answer is empty");
+}
+
+static void
 on_answer(const struct fetch_answer *answer, void *payload)
 {
 	struct mcp_call *call = payload;
 	const struct mcp_settings *settings = &call->mcp->settings;
-	struct buf why = BUF_INIT;
 
 	call->fetch = NULL;
 	switch (answer->result) {
@@ -125,8 +151,7 @@ on_answer(const struct fetch_answer *answer, void *payload)
 		tell_failed(call, "fetch failed", answer->why.s);
 		break;
 	case FETCH_TIMEOUT:
-		buf_addf(&why, "no answer within %lld ms", (long long)call->timeout_ms);
-		tell_failed(call, "This operation was aborted", why.s);
+		tell_late(call);
 		break;
 	case FETCH_TOO_LARGE:
 		too_large(call, answer->size);
@@ -135,20 +160,30 @@ on_answer(const struct fetch_answer *answer, void *payload)
 		tell_failed(call, "fetch failed", answer->why.s);
 		break;
 	}
-	buf_release(&why);
 }
 
 /* ---- sending */
+
+static bool
+on_accepted(const struct fetch_answer *answer, const char *bytes, size_t n, void *payload)
+{
+	(void)answer;
+	(void)bytes;
+	(void)n;
+	(void)payload;
+	return true;
+}
 
 void
 mcp_call_send(struct mcp_call *call)
 {
 	struct mcp *mcp = call->mcp;
 	struct fetch_request request = { .method = "POST",
-		.url = mcp->endpoint,
+		.url = mcp_post_url(mcp),
 		.timeout_ms = call->timeout_ms,
 		.body_max = mcp->settings.payload_max + MCP_ANSWER_EXTRA,
-		.body_cb = on_body };
+		.body_cb = mcp->stream ? on_accepted : on_body };
+	struct timeval after = { (time_t)(call->timeout_ms / 1000), (suseconds_t)(call->timeout_ms % 1000 * 1000) };
 	struct buf body = BUF_INIT, why = BUF_INIT;
 	struct err err = ERR_INIT;
 	struct mcp_head head;
@@ -175,6 +210,9 @@ mcp_call_send(struct mcp_call *call)
 		request.body = body.s;
 		request.body_len = body.len;
 		call->state = SENT;
+		call->streamed = mcp->stream != NULL;
+		if (call->streamed)
+			event_add(call->timer, &after);
 		call->opening = mcp->openings;
 		call->fetch = fetch_start(mcp->fetcher, &request, on_answer, call);
 		mcp_head_release(&head);
@@ -193,6 +231,11 @@ mcp_on_timer(evutil_socket_t fd, short what, void *payload)
 	(void)what;
 	if (call->state == PAUSED) {
 		mcp_call_send(call);
+		return;
+	}
+	if (call->state == SENT) {
+		mcp_stream_doubt(call->mcp);
+		tell_late(call);
 		return;
 	}
 	buf_addf(&why, "remote concurrency limit reached (%u): no turn within %lld ms", call->mcp->settings.concurrency,
@@ -219,6 +262,9 @@ on_turn(evutil_socket_t fd, short what, void *payload)
 		buf_release(&why);
 		return;
 	}
+	mcp_stream_turn(mcp);
+	if (mcp_stream_doubted(mcp) && mcp->session == SESSION_OPEN && !mcp->under_way.n)
+		mcp_forget(mcp);
 	while (mcp->session != SESSION_OPENING && (call = mcp->waiting.first)) {
 		if (mcp->session == SESSION_NONE)
 			mcp_session_open(mcp);
@@ -289,6 +335,7 @@ mcp_stop(struct mcp *mcp, const char *why)
 		mcp->session = SESSION_OPEN;
 	}
 	mcp_session_close(mcp);
+	mcp_stream_close(mcp);
 	mcp_forget(mcp);
 }
 
@@ -333,6 +380,7 @@ mcp_free(struct mcp *mcp)
 	while (mcp->ended.first)
 		mcp_call_free(mcp->ended.first);
 	fetch_cancel(mcp->notice);
+	mcp_stream_close(mcp);
 	event_free(mcp->turn);
 	buf_release(&mcp->session_id);
 	buf_release(&mcp->protocol);

@@ -1,7 +1,8 @@
 /* mcp.h - the door of mcp/: requests to a Model Context Protocol server somewhere else (Clarity contract section 9)
  *
  * JSON-RPC 2.0 over HTTP POST (MCP's Streamable HTTP); answers as plain JSON or as an event stream. One struct mcp is one server: its session
- * is opened by the first request (initialize, then notifications/initialized) and opened again when the server has forgotten it. At most
+ * is opened by the first request (initialize, then notifications/initialized) and opened again when the server has forgotten it. A server of the older
+ * transport (HTTP+SSE of 2024-11-05) is spoken to in that where the settings allow it. At most
  * `concurrency` requests are under way; further ones wait in order, so that nobody is turned away for coming ninth.
  *
  * No call of a tool that may have reached the server is sent twice: only a request whose connection failed is tried again (retry_max), and one that the
@@ -27,6 +28,7 @@ struct mcp_settings {
 	const char *name;     /* of the service: request ids are NAME-1, NAME-2, … */
 	const char *endpoint; /* http(s) URL */
 	const char *auth_ref; /* auth.h; NULL: none */
+	bool sse;	      /* it may be a server of the older HTTP+SSE transport */
 	int64_t timeout_ms;   /* of one request */
 	size_t payload_max;   /* bytes of a request, and of an answer */
 	int64_t wait_ms;      /* for a turn; 0: MCP_WAIT_MS */

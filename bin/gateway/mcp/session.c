@@ -127,7 +127,7 @@ send_notice(struct mcp *mcp)
 {
 	static const char body[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\",\"params\":{}}";
 	struct fetch_request request = { .method = "POST",
-		.url = mcp->endpoint,
+		.url = mcp_post_url(mcp),
 		.body = body,
 		.body_len = sizeof body - 1,
 		.timeout_ms = mcp->settings.timeout_ms,
@@ -180,7 +180,11 @@ mcp_session_open(struct mcp *mcp)
 	call->timer = event_new(mcp->base, -1, 0, mcp_on_timer, call);
 	call->state = SENT;
 	mcp_list_add(&mcp->under_way, call, false);
-	mcp_call_send(call);
+	mcp_stream_close(mcp);
+	if (mcp->streams)
+		mcp_stream_open(mcp, call, NULL);
+	else
+		mcp_call_send(call);
 }
 
 /* ---- the end */

@@ -121,6 +121,7 @@ service_mcp(struct service *service)
 		return service->mcp;
 	settings.endpoint = agent->endpoint.s;
 	settings.auth_ref = agent->auth_ref.len ? agent->auth_ref.s : NULL;
+	settings.sse = agent->sse;
 	settings.timeout_ms = agent->remote_timeout_ms ? agent->remote_timeout_ms : services->timeout_ms;
 	settings.payload_max = (size_t)(agent->payload_max ? agent->payload_max : services->payload_max);
 	settings.concurrency = (unsigned)(agent->concurrency ? agent->concurrency : services->concurrency);
