@@ -21,6 +21,10 @@ struct span {
 };
 
 #define SPAN_NONE ((struct span){ NULL, 0 })
+#define SPAN_INIT(text)                                                                                                                    \
+	{                                                                                                                                  \
+		(text), sizeof(text) - 1                                                                                                   \
+	} /* of a literal */
 
 enum jtext_type { JTEXT_NULL, JTEXT_FALSE, JTEXT_TRUE, JTEXT_NUMBER, JTEXT_STRING, JTEXT_ARRAY, JTEXT_OBJECT };
 

@@ -102,24 +102,107 @@ set(struct buf *to, struct span text)
 	buf_add(to, text.s, text.n);
 }
 
-/* The first of the named members that is a non-blank string, into `to`. False: none, and `to` is as it was. */
+/* The members of an event's data that a run's summary is made of, all found in one pass. */
+enum member {
+	M_AGENT,
+	M_AGENT_NAME,
+	M_CAUSATION,
+	M_CAUSATION_,
+	M_CORRELATION,
+	M_CORRELATION_,
+	M_PARENT,
+	M_PARENT_,
+	M_FROM_AGENT,
+	M_FROM_AGENT_,
+	M_FROM,
+	M_SERVICE,
+	M_SERVICE_,
+	M_REASON,
+	M_WAITING_REASON,
+	M_ERROR,
+	M_STEP,
+	M_STEP_,
+	M_TRIGGER,
+	M_TRIGGER_TYPE,
+	M_TRIGGER_TYPE_,
+	M_SOURCE,
+	MEMBERS
+};
+static const struct span members[MEMBERS] = {
+	[M_AGENT] = SPAN_INIT("agent"),
+	[M_AGENT_NAME] = SPAN_INIT("agent_name"),
+	[M_CAUSATION] = SPAN_INIT("causationId"),
+	[M_CAUSATION_] = SPAN_INIT("causation_id"),
+	[M_CORRELATION] = SPAN_INIT("correlationId"),
+	[M_CORRELATION_] = SPAN_INIT("correlation_id"),
+	[M_PARENT] = SPAN_INIT("parentRunId"),
+	[M_PARENT_] = SPAN_INIT("parent_run_id"),
+	[M_FROM_AGENT] = SPAN_INIT("fromAgentId"),
+	[M_FROM_AGENT_] = SPAN_INIT("from_agent_id"),
+	[M_FROM] = SPAN_INIT("from"),
+	[M_SERVICE] = SPAN_INIT("serviceId"),
+	[M_SERVICE_] = SPAN_INIT("service_id"),
+	[M_REASON] = SPAN_INIT("reason"),
+	[M_WAITING_REASON] = SPAN_INIT("waitingReason"),
+	[M_ERROR] = SPAN_INIT("error"),
+	[M_STEP] = SPAN_INIT("stepId"),
+	[M_STEP_] = SPAN_INIT("step_id"),
+	[M_TRIGGER] = SPAN_INIT("trigger"),
+	[M_TRIGGER_TYPE] = SPAN_INIT("triggerType"),
+	[M_TRIGGER_TYPE_] = SPAN_INIT("trigger_type"),
+	[M_SOURCE] = SPAN_INIT("source"),
+};
+
+/* Values as they stand in the data; of members that stand twice, the last. */
+static void
+find_members(struct span data, struct span found[MEMBERS])
+{
+	struct span name, value;
+	size_t pos = 0, i;
+
+	memset(found, 0, MEMBERS * sizeof *found);
+	if (!data.s || *data.s != '{')
+		return;
+	while (jtext_each(data, &pos, &name, &value)) {
+		bool plain = !memchr(name.s, '\\', name.n);
+
+		for (i = 0; i < MEMBERS; i++)
+			if (plain ? name.n == members[i].n + 2 && !memcmp(name.s + 1, members[i].s, members[i].n)
+				  : jtext_is_string(name, members[i].s)) {
+				found[i] = value;
+				break;
+			}
+	}
+}
+
+/* The first of the members (MEMBERS ends them) that is a non-blank string, into `to`. False: none, and `to` is as it was. */
 static bool
-take(struct span data, struct buf *to, const char *const *names)
+take(const struct span found[MEMBERS], struct buf *to, const enum member *which)
 {
 	struct buf text = BUF_INIT;
 	bool taken = false;
 
-	for (; !taken && *names; names++) {
-		buf_reset(&text);
-		taken = jtext_get_string(data, *names, &text) && !blank_only(text.s, text.len, BLANK_JSON);
+	for (; !taken && *which != MEMBERS; which++) {
+		struct span value = found[*which];
+
+		if (!value.s || *value.s != '"')
+			continue;
+		if (!memchr(value.s, '\\', value.n)) {
+			value = (struct span){ value.s + 1, value.n - 2 };
+			taken = !blank_only(value.s, value.n, BLANK_JSON);
+		} else {
+			buf_reset(&text);
+			taken = jtext_string(value, &text) && !blank_only(text.s, text.len, BLANK_JSON);
+			value = (struct span){ text.s, text.len };
+		}
+		if (taken)
+			set(to, value);
 	}
-	if (taken)
-		set(to, (struct span){ text.s, text.len });
 	buf_release(&text);
 	return taken;
 }
 
-#define TAKE(data, to, ...) take(data, to, (const char *const[]){ __VA_ARGS__, NULL })
+#define TAKE(found, to, ...) take(found, to, (const enum member[]){ __VA_ARGS__, MEMBERS })
 
 static void
 open_remove(struct run *run, int64_t seq)
@@ -159,13 +242,13 @@ fold_inbox(struct run *run, const struct entry *event, bool started, bool waitin
 }
 
 static void
-fold_trigger(struct run *run, struct span data)
+fold_trigger(struct run *run, struct span data, const struct span found[MEMBERS])
 {
 	struct buf name = BUF_INIT, context = BUF_INIT;
 	struct span given, value;
 	size_t i, k;
 
-	if (!TAKE(data, &name, "trigger", "triggerType", "trigger_type", "source"))
+	if (!TAKE(found, &name, M_TRIGGER, M_TRIGGER_TYPE, M_TRIGGER_TYPE_, M_SOURCE))
 		buf_addstr(&name, "unknown");
 	for (i = 0; i < name.len; i++)
 		if (name.s[i] >= 'A' && name.s[i] <= 'Z')
@@ -242,12 +325,12 @@ is_kind(const struct entry *event, const char *kind)
 
 /* Only the message that is being answered stays in the inbox: its end will be the run's. */
 static void
-fold_cancel(struct run *run, const struct entry *event)
+fold_cancel(struct run *run, const struct entry *event, const struct span found[MEMBERS])
 {
 	size_t i, n = 0;
 
 	run->cancel_asked = event->seq;
-	if (!TAKE(event->data, &run->cancel_reason, "reason"))
+	if (!TAKE(found, &run->cancel_reason, M_REASON))
 		buf_reset(&run->cancel_reason);
 	for (i = 0; i < run->n_open; i++)
 		if (run->open[i] == run->started_open)
@@ -256,15 +339,14 @@ fold_cancel(struct run *run, const struct entry *event)
 }
 
 static void
-fold_kind(struct run *run, const struct entry *event)
+fold_kind(struct run *run, const struct entry *event, const struct span found[MEMBERS])
 {
-	struct span data = event->data;
 	struct buf step = BUF_INIT;
 	bool over = run_terminal(run);
 
 	if (is_kind(event, "agent.run_created")) {
 		if (!over) {
-			fold_trigger(run, data);
+			fold_trigger(run, event->data, found);
 			run->status = RUN_QUEUED;
 			fold_inbox(run, event, false, false);
 		}
@@ -279,12 +361,12 @@ fold_kind(struct run *run, const struct entry *event)
 	} else if (is_kind(event, "agent.waiting")) {
 		if (!over) {
 			run->status = RUN_WAITING;
-			if (!TAKE(data, &run->waiting_reason, "reason", "waitingReason"))
+			if (!TAKE(found, &run->waiting_reason, M_REASON, M_WAITING_REASON))
 				buf_reset(&run->waiting_reason);
 			fold_inbox(run, event, false, true);
 		}
 	} else if (is_kind(event, "agent.step_started")) {
-		TAKE(data, &step, "stepId", "step_id");
+		TAKE(found, &step, M_STEP, M_STEP_);
 		if (new_step(run, &step))
 			run->steps++;
 		set(&run->current_step, (struct span){ step.s, step.len });
@@ -295,7 +377,7 @@ fold_kind(struct run *run, const struct entry *event)
 			fold_inbox(run, event, true, false);
 		}
 	} else if (is_kind(event, "agent.step_completed")) {
-		TAKE(data, &step, "stepId", "step_id");
+		TAKE(found, &step, M_STEP, M_STEP_);
 		if (step.len == run->current_step.len && !memcmp(step.s, run->current_step.s, step.len))
 			buf_reset(&run->current_step);
 	} else if (is_kind(event, "agent.handoff")) {
@@ -312,7 +394,7 @@ fold_kind(struct run *run, const struct entry *event)
 	} else if (is_kind(event, "agent.run_failed")) {
 		if (!over) {
 			finish(run, RUN_FAILED, event->at_ms);
-			if (!TAKE(data, &run->failure_reason, "error", "reason"))
+			if (!TAKE(found, &run->failure_reason, M_ERROR, M_REASON))
 				set(&run->failure_reason, event->message);
 		}
 	} else if (is_kind(event, "agent.run_cancelled")) {
@@ -320,7 +402,7 @@ fold_kind(struct run *run, const struct entry *event)
 			finish(run, RUN_CANCELLED, event->at_ms);
 	} else if (is_kind(event, "agent.cancel_requested") && event->turn.n) {
 		if (!over)
-			fold_cancel(run, event);
+			fold_cancel(run, event, found);
 	} else if (!over)
 		fold_inbox(run, event, false, false);
 	buf_release(&step);
@@ -329,26 +411,25 @@ fold_kind(struct run *run, const struct entry *event)
 void
 run_fold(struct run *run, const struct entry *event)
 {
-	struct span data = event->data;
+	struct span found[MEMBERS];
 
 	if (event->kind.n < 6 || memcmp(event->kind.s, "agent.", 6))
 		return;
-	if (!data.s)
-		data = (struct span){ "{}", 2 };
-	TAKE(data, &run->agent, "agent", "agent_name");
-	TAKE(data, &run->causation, "causationId", "causation_id");
-	TAKE(data, &run->correlation, "correlationId", "correlation_id");
-	TAKE(data, &run->parent, "parentRunId", "parent_run_id");
-	TAKE(data, &run->from_agent, "fromAgentId", "from_agent_id", "from");
+	find_members(event->data, found);
+	TAKE(found, &run->agent, M_AGENT, M_AGENT_NAME);
+	TAKE(found, &run->causation, M_CAUSATION, M_CAUSATION_);
+	TAKE(found, &run->correlation, M_CORRELATION, M_CORRELATION_);
+	TAKE(found, &run->parent, M_PARENT, M_PARENT_);
+	TAKE(found, &run->from_agent, M_FROM_AGENT, M_FROM_AGENT_, M_FROM);
 	if (event->service.n)
 		set(&run->service, event->service);
 	else
-		TAKE(data, &run->service, "serviceId", "service_id");
+		TAKE(found, &run->service, M_SERVICE, M_SERVICE_);
 	run->updated_ms = event->at_ms;
 	run->events++;
 	set(&run->last_kind, event->kind);
 	set(&run->last_message, event->message);
-	fold_kind(run, event);
+	fold_kind(run, event, found);
 }
 
 /* ---- to the contract's summary, to a stored document and back */
