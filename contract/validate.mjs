@@ -48,7 +48,9 @@ const operations = Object.entries(document.paths)
 		pattern: path.startsWith("/v1/") ? new RegExp(`^${path.split(/\{[^}]*\}/).map(escape).join("[^/]+")}/?$`, "i") : new RegExp(`^${path.split(/\{[^}]*\}/).map(escape).join("[^/]+")}$`),
 	})))
 	.sort((a, b) => a.holes - b.holes);
-const find = (method, path) => operations.find((o) => o.method === (method === "HEAD" ? "GET" : method) && o.pattern.test(path.replace(/%3a/gi, ":")));
+const at = (path) => operations.filter((o) => o.pattern.test(path.replace(/%3a/gi, ":")));
+// a handshake may come with any method
+const find = (method, path) => at(path).find((o) => o.method === (method === "HEAD" ? "GET" : method)) ?? at(path).find((o) => o.operation["x-stream"] === "websocket");
 // what is said where no operation is, by the beginning of the path
 const surfaces = Object.entries(document["x-elsewhere"]).sort((a, b) => b[0].length - a[0].length);
 const elsewhere = (path) => (surfaces.find(([prefix]) => path.toLowerCase().startsWith(prefix)) ?? surfaces.at(-1))[1];
