@@ -46,6 +46,7 @@ enum {
 	OPT_IDLE_TIMEOUT,
 	OPT_EXEC,
 	OPT_NO_STREAM,
+	OPT_NO_DELTAS,
 	OPT_POLL,
 	OPT_OUTCOME,
 	OPT_ON_GAP,
@@ -65,6 +66,7 @@ static const struct opt opts[] = {
 	{ OPT_IDLE_TIMEOUT, "idle-timeout", "DURATION", "give up, with status 5, when no event comes for so long" },
 	{ OPT_EXEC, "exec", "COMMAND", "run COMMAND in a shell for each event, with the event on its standard input" },
 	{ OPT_NO_STREAM, "no-stream", NULL, "poll only" },
+	{ OPT_NO_DELTAS, "no-deltas", NULL, "of a run only whole messages, not the pieces of one that still grows" },
 	{ OPT_POLL, "poll", "DURATION", "time between two polls (default 1200ms)" },
 	{ OPT_ON_GAP, "on-gap", "ACTION", "stop (default, status 15) or continue when events are certainly missing" },
 	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the run's outcome, or ignore it" },
@@ -522,6 +524,7 @@ main(int argc, char *argv[])
 	int key, status;
 
 	client_begin(&common.client, &cmd);
+	common.client.api.prefer = "deltas";
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1) {
 		bool ok = true;
 
@@ -553,6 +556,9 @@ main(int argc, char *argv[])
 			break;
 		case OPT_NO_STREAM:
 			common.follow.no_stream = true;
+			break;
+		case OPT_NO_DELTAS:
+			common.client.api.prefer = NULL;
 			break;
 		case OPT_POLL:
 			ok = take_poll(&common, opt_arg, &err);

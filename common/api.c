@@ -266,6 +266,8 @@ api_headers(const struct api *api, const char *accept, const char *const *extra)
 	if (api->origin.len)
 		add_header(&list, &n, "origin", api->origin.s);
 	add_trace(&list, &n);
+	if (api->prefer)
+		add_header(&list, &n, "prefer", api->prefer);
 	for (; extra && extra[0]; extra += 2)
 		add_header(&list, &n, extra[0], extra[1]);
 	return list;

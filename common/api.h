@@ -24,6 +24,7 @@ struct api {
 	const char *url, *token_file; /* options, borrowed */
 	const char *cookie_file, *origin_given;
 	const char *cacert, *cert, *key;
+	const char *prefer; /* the Prefer header of each request, NULL: none; borrowed */
 	int64_t timeout_ms; /* of the whole command, 0: none given */
 	int64_t connect_timeout_ms;
 	int64_t deadline; /* from timeout_ms, set by api_open() */

@@ -16,6 +16,9 @@ show_init(struct show *show)
 	memset(show, 0, sizeof *show);
 	buf_init(&show->last_reply);
 	buf_init(&show->delta_turn);
+	buf_init(&show->delta_run);
+	buf_init(&show->delta_text);
+	buf_init(&show->last_who);
 }
 
 void
@@ -23,6 +26,9 @@ show_release(struct show *show)
 {
 	buf_release(&show->last_reply);
 	buf_release(&show->delta_turn);
+	buf_release(&show->delta_run);
+	buf_release(&show->delta_text);
+	buf_release(&show->last_who);
 }
 
 void
@@ -175,14 +181,63 @@ find_text(struct show *show, const struct event_view *view, struct buf *text)
 		buf_add(&show->last_reply, text->s, text->len);
 }
 
+#define DELTAS_MAX (1024u * 1024) /* bytes of one message that are remembered as shown; a longer one is shown twice */
+
+/* A piece of a message that still grows, on an open line. Where each event is one line, it is left to the message. */
+static void
+show_run_delta(struct show *show, const struct event_view *view, struct buf *to)
+{
+	struct buf text = BUF_INIT;
+
+	if (show->fold || show->plain || !jtext_get_string(view->data, "message", &text))
+		goto out;
+	if (view->run.len != show->delta_run.len || memcmp(view->run.s, show->delta_run.s, view->run.len)) {
+		buf_reset(&show->delta_run);
+		buf_reset(&show->delta_text);
+		buf_add(&show->delta_run, view->run.s, view->run.len);
+	}
+	if (show->delta_text.len + text.len <= DELTAS_MAX)
+		buf_add(&show->delta_text, text.s, text.len);
+	show_delta(show, view, &text, show->last_who.s, to);
+out:
+	buf_release(&text);
+}
+
+/* Has all of the message been shown, piece by piece? It is forgotten then. */
+static bool
+was_shown(struct show *show, const struct event_view *view)
+{
+	struct buf text = BUF_INIT;
+	bool shown = show->delta_text.len && view->run.len == show->delta_run.len &&
+	    !memcmp(view->run.s, show->delta_run.s, view->run.len) && jtext_get_string(view->data, "message", &text) &&
+	    text.len == show->delta_text.len && !memcmp(text.s, show->delta_text.s, text.len);
+
+	buf_release(&text);
+	buf_reset(&show->delta_text);
+	return shown;
+}
+
 static void
 show_event(struct show *show, const struct event_view *view, struct buf *to)
 {
 	const char *kind = view->kind.s;
 	struct buf text = BUF_INIT, who = BUF_INIT;
 
+	if (view->data.s && !strcmp(kind, "agent.chat.delta")) {
+		show_run_delta(show, view, to);
+		return;
+	}
 	show_end(show, to);
 	find_text(show, view, &text);
+	if (view->data.s && FIRST_TEXT(view->data, &who, "agent", "agentId", "agent_id")) {
+		buf_reset(&show->last_who);
+		buf_add(&show->last_who, who.s, who.len);
+		buf_reset(&who);
+	}
+	if (!strcmp(kind, "agent.chat.assistant_message") && was_shown(show, view)) {
+		buf_release(&text);
+		return;
+	}
 	show_who(show, view->data, &who);
 	show_stamp(show, view->whole, to);
 	if (is_mine(show, kind)) {

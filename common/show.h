@@ -23,6 +23,8 @@ struct show {
 	struct buf last_reply;
 	bool in_delta; /* a line is open: deltas are being added to it */
 	struct buf delta_turn;
+	struct buf delta_run, delta_text; /* what the deltas of a run have shown of its next message */
+	struct buf last_who;		  /* who spoke last in a run */
 };
 
 void show_init(struct show *show);

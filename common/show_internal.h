@@ -27,6 +27,9 @@ void show_pair(const struct show *show, const char *name, struct span object, co
 
 /* ---- show_thread.c */
 
+/* A piece of a text, onto one line with the pieces before it; speaker "": whoever the event names. */
+void show_delta(struct show *show, const struct event_view *view, const struct buf *text, const char *speaker, struct buf *to);
+
 void show_thread_event(struct show *show, const struct event_view *view, struct buf *to);
 
 /* A thread, a turn or an approval; false: none of them. */

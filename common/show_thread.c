@@ -45,17 +45,19 @@ agent_line(struct show *show, struct span record, struct span data, const char *
 
 /* ---- deltas stream onto one line */
 
-static void
-show_delta(struct show *show, const struct event_view *view, struct buf *to)
+void
+show_delta(struct show *show, const struct event_view *view, const struct buf *text, const char *speaker, struct buf *to)
 {
-	struct buf text = BUF_INIT, turn = BUF_INIT, who = BUF_INIT;
+	struct buf turn = BUF_INIT, who = BUF_INIT;
 
-	if (!view->data.s || (!jtext_get_string(view->data, "text", &text) && !jtext_get_string(view->data, "delta", &text)))
-		return;
-	(void)jtext_get_string(view->whole, "turnId", &turn);
+	if (!jtext_get_string(view->whole, "turnId", &turn))
+		(void)jtext_get_string(view->data, "turnId", &turn);
 	if (!show->in_delta || turn.len != show->delta_turn.len || memcmp(turn.s, show->delta_turn.s, turn.len)) {
 		show_end(show, to);
-		show_who(show, view->data, &who);
+		if (*speaker && !show->agent)
+			buf_addstr(&who, speaker);
+		else
+			show_who(show, view->data, &who);
 		show_stamp(show, view->whole, to);
 		show_color(show, CYAN, to);
 		show_name(show, &who, to);
@@ -65,11 +67,10 @@ show_delta(struct show *show, const struct event_view *view, struct buf *to)
 		buf_add(&show->delta_turn, turn.s, turn.len);
 	}
 	if (show->raw)
-		buf_add(to, text.s, text.len);
+		buf_add(to, text->s, text->len);
 	else
-		utf8_safe(to, text.s, text.len, UTF8_SAFE_TEXT);
+		utf8_safe(to, text->s, text->len, UTF8_SAFE_TEXT);
 	show->in_delta = true;
-	buf_release(&text);
 	buf_release(&turn);
 	buf_release(&who);
 }
@@ -236,9 +237,10 @@ show_thread_event(struct show *show, const struct event_view *view, struct buf *
 	const char *method = view->kind.s;
 	struct buf text = BUF_INIT;
 
-	if (!strcmp(method, "item.delta"))
-		show_delta(show, view, to);
-	else if (!strcmp(method, "turn.started")) {
+	if (!strcmp(method, "item.delta")) {
+		if (view->data.s && (jtext_get_string(view->data, "text", &text) || jtext_get_string(view->data, "delta", &text)))
+			show_delta(show, view, &text, "", to);
+	} else if (!strcmp(method, "turn.started")) {
 		(void)FIRST_TEXT(view->data, &text, "text", "input");
 		begin(show, view->whole, GREEN, "you", to);
 		add_what(show, &text, to);

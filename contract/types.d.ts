@@ -23,7 +23,7 @@ export type Run = { runId: string; agent: string; serviceId?: string; trigger: T
 /** What a manifest says about an agent; agent-manifest(5). */
 export type Agent = { agentId: string; name: string; role: string; objective: string; triggers: Array<"timer" | "event" | "api" | "a2a">; hitl?: boolean; inputs: Array<string>; outputs: Array<string>; dependsOn: Array<string>; handoffTargets: Array<string>; allowedMcpTools: Array<string>; allowedLlmProviders: Array<string>; llmProviders: Array<string>; version?: string; chat?: { mode?: ChatMode; provider?: "openai" | "anthropic" | "echo"; handlerTool?: string; model?: string; apiKeyEnv?: string; timeoutMs?: number; historyEnabled?: boolean; historyMaxTurns?: number; historyMaxChars?: number }; timer?: { schedules: Array<{ scheduleId: string; scheduleExpr: string; enabled?: boolean }>; serial?: boolean; handlerTool?: string }; a2a: { enabled: boolean; compliant: boolean; protocol?: string; ingestPath?: "/api/a2a/messages"; acceptedMessageKinds?: Array<string>; emitsMessageKinds?: Array<string>; maxPayloadBytes?: number } };
 /** A service of the registry; with agent when it is one. */
-export type Service = { serviceId: string; displayName?: string; sourceFile: string; module: string; serviceType: "agent" | "mcp"; originType: "command" | "local_wasm" | "remote_mcp"; lifecycle: Lifecycle; health: Health; enabled: boolean; autostart: boolean; uptimeSeconds: number; restartCount: number; createdAt: Time; updatedAt: Time; policy: { restart: { mode: "never" | "on-failure" | "always"; maxRestarts: number; windowSeconds: number; [member: string]: unknown } }; interface: InterfaceCounts | null; agent?: Agent };
+export type Service = { serviceId: string; displayName?: string; sourceFile: string; module: string; serviceType: "agent" | "mcp"; originType: "command" | "local_wasm" | "remote_mcp" | "runtime"; lifecycle: Lifecycle; health: Health; enabled: boolean; autostart: boolean; uptimeSeconds: number; restartCount: number; createdAt: Time; updatedAt: Time; policy: { restart: { mode: "never" | "on-failure" | "always"; maxRestarts: number; windowSeconds: number; [member: string]: unknown } }; interface: InterfaceCounts | null; agent?: Agent };
 export type InterfaceCounts = { interfaceRevision?: string; introspectedAt?: Time; tools: number; resources: number; prompts: number };
 export type Registry = { count: number; items: Array<Service>; lastUpdated: Time };
 export type Ok = { ok: true };
@@ -130,7 +130,7 @@ export type A2aEnvelope = { protocol: "clarity.a2a.v1"; kind: A2aKind; messageId
 export type A2aAnswer = { ok: true; accepted: true; protocol: "clarity.a2a.v1"; messageId: string; kind: A2aKind; runId: string; serviceId: string; agentId: string; recordedKinds: Array<string> };
 /** agent-manifest(5). */
 export type Manifest = Record<string, unknown>;
-export type ServiceSummary = { serviceId: string; displayName?: string; sourceFile: string; module: string; serviceType: "agent" | "mcp"; agent: Record<string, unknown> | null; originType: "command" | "local_wasm" | "remote_mcp"; lifecycle: Lifecycle; health: Health; uptimeSeconds: number; restartCount: number; policy: { restart: { mode: "never" | "on-failure" | "always"; maxRestarts: number; windowSeconds: number; [member: string]: unknown }; remote: { timeoutMs?: number; allowedTools: Array<string>; maxPayloadBytes?: number; maxConcurrency?: number } | null }; interface: InterfaceCounts | null };
+export type ServiceSummary = { serviceId: string; displayName?: string; sourceFile: string; module: string; serviceType: "agent" | "mcp"; agent: Record<string, unknown> | null; originType: "command" | "local_wasm" | "remote_mcp" | "runtime"; lifecycle: Lifecycle; health: Health; uptimeSeconds: number; restartCount: number; policy: { restart: { mode: "never" | "on-failure" | "always"; maxRestarts: number; windowSeconds: number; [member: string]: unknown }; remote: { timeoutMs?: number; allowedTools: Array<string>; maxPayloadBytes?: number; maxConcurrency?: number } | null }; interface: InterfaceCounts | null };
 export type ServiceList = { items: Array<ServiceSummary> };
 export type ServiceRuntime = { lifecycle: Lifecycle; health: Health; enabled: boolean; autostart: boolean; uptimeSeconds: number; restartCount: number; lastError?: string; lastHeartbeatAt?: Time };
 /** What a service offers. */
@@ -176,6 +176,7 @@ export type Code =
 	| "AGENT_SOURCE_TURN_NOT_FOUND"
 	| "AGENT_STORE_UNAVAILABLE"
 	| "AGENT_THREAD_BUSY"
+	| "AGENT_THREAD_IS_RUN"
 	| "AGENT_THREAD_NOT_FOUND"
 	| "AGENT_TURN_INTERRUPT_CONFLICT"
 	| "AGENT_TURN_NOT_FOUND"
@@ -218,9 +219,9 @@ export interface Operations {
 	/** The runs. */
 	listRuns: { method: "GET"; path: "/api/agents/runs"; in: Record<string, never>; query: { limit?: number }; body: undefined; answers: { 200: RunList; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** The events of a run; a run that nobody knows has none. */
-	listRunEvents: { method: "GET"; path: "/api/agents/runs/{id}/events"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: RunEventList; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
+	listRunEvents: { method: "GET"; path: "/api/agents/runs/{id}/events"; in: { id: string }; query: { limit?: number; after?: number; deltas?: boolean }; body: undefined; answers: { 200: RunEventList; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** The events of a run, then each new one. */
-	streamRun: { method: "GET"; path: "/api/agents/runs/{id}/events/stream"; in: { id: string }; query: { limit?: number; after?: number }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
+	streamRun: { method: "GET"; path: "/api/agents/runs/{id}/events/stream"; in: { id: string }; query: { limit?: number; after?: number; deltas?: boolean }; body: undefined; answers: { 200: Event; 400: Error; 401: Error; 403: Error; 410: Error; 429: Error; 503: Error } };
 	/** Say something to a run. */
 	postMessage: { method: "POST"; path: "/api/agents/runs/{id}/messages"; in: { id: string }; query: Record<string, never>; body: MessagePost; answers: { 200: MessageAnswer; 400: Error; 401: Error; 403: Error; 409: Error; 413: Error; 429: Error; 503: Error } };
 	/** Say something to a run as its operator. */

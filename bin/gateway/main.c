@@ -558,6 +558,7 @@ start_compass(struct gateway *gateway)
 		.approval_ms = gateway->approval_ms,
 		.say = on_runtime,
 	};
+	struct chat_turns turns;
 	struct buf self = BUF_INIT;
 	struct err err = ERR_INIT;
 
@@ -573,6 +574,8 @@ start_compass(struct gateway *gateway)
 	if (!gateway->compass)
 		die_err(&err);
 	compass_recover(gateway->compass);
+	compass_run_turns(gateway->compass, &turns);
+	chat_set_turns(gateway->chat, &turns);
 }
 
 static void

@@ -139,7 +139,7 @@ main(void)
 	    "metadata.agent.chat.historyMaxChars must be an integer between 256 and 200000 when provided");
 	wrong("\"mode\":\"echo\"", "\"apiKeyEnv\":\"1A\"", "metadata.agent.chat.apiKeyEnv must be an environment variable name");
 	wrong("\"spec\":{", "\"sp\":{", "spec is required");
-	wrong("local_wasm", "zip", "spec.origin.type must be 'local_wasm', 'remote_mcp' or 'command'");
+	wrong("local_wasm", "zip", "spec.origin.type must be 'local_wasm', 'remote_mcp', 'command' or 'runtime'");
 	wrong("\"wasmPath\"", "\"p\"", "local_wasm origin requires wasmPath and entry");
 	wrong("\"enabled\":true", "\"enabled\":1", "spec.enabled and spec.autostart must be booleans");
 	wrong("\"autostart\":false", "\"a\":1", "spec.enabled and spec.autostart must be booleans");

@@ -232,9 +232,10 @@ health_text(enum health health)
 const char *
 agent_origin_text(const struct agent *agent)
 {
-	static const char *const texts[] = {
-		[ORIGIN_LOCAL_WASM] = "local_wasm", [ORIGIN_REMOTE_MCP] = "remote_mcp", [ORIGIN_COMMAND] = "command"
-	};
+	static const char *const texts[] = { [ORIGIN_LOCAL_WASM] = "local_wasm",
+		[ORIGIN_REMOTE_MCP] = "remote_mcp",
+		[ORIGIN_COMMAND] = "command",
+		[ORIGIN_RUNTIME] = "runtime" };
 
 	return texts[agent->origin];
 }

@@ -3,7 +3,8 @@
  * One JSON file per agent in a directory (*.json, in name order), and those that services/ puts. Shape and rules: Clarity contract section 12,
  * with the texts of its validator, plus our origin: {"type":"command","command":["./reply.sh"],"mode"?:"message"|"long-lived","timeoutMs"?,
  * "maxConcurrency"?,"workingDirectory"?} (an executable that gets the handler's arguments as one JSON line and answers with one; started for each message, or once
- * for many). A relative program or directory is meant from the manifest's own directory.
+ * for many), and {"type":"runtime"}: a run is a thread on a stdio runtime (agent-runtime(7)), whose members agent-manifest(5) has. A relative program or
+ * directory is meant from the manifest's own directory.
  *
  * What a manifest says never changes in a struct agent: another manifest is another struct, which takes the place of the first in the set. Whoever
  * keeps one longer than a call takes a reference.
@@ -25,7 +26,10 @@ struct err;
 #define SCHEDULE_MIN_MS 1000			  /* shortest period of a timer */
 #define SCHEDULE_MAX_MS (INT64_C(366) * 86400000) /* longest */
 
-enum origin { ORIGIN_LOCAL_WASM, ORIGIN_REMOTE_MCP, ORIGIN_COMMAND };
+#define AGENT_SYSTEM_MAX (256u * 1024) /* bytes of a runtime's system prompt */
+#define AGENT_WORKSPACE "default"      /* of the threads of a runtime's runs, when its manifest says nothing */
+
+enum origin { ORIGIN_LOCAL_WASM, ORIGIN_REMOTE_MCP, ORIGIN_COMMAND, ORIGIN_RUNTIME };
 enum chat_mode { CHAT_AUTO, CHAT_ECHO, CHAT_DISABLED };
 enum trigger { TRIGGER_TIMER = 1, TRIGGER_EVENT = 2, TRIGGER_API = 4, TRIGGER_A2A = 8 };
 
@@ -52,6 +56,14 @@ struct schedule {
 	bool enabled;
 };
 
+/* What a runtime is asked for, for each thread; "": not said. */
+struct agent_runtime {
+	struct buf model, system, cwd, effort, personality, approval_policy;
+	struct buf sandbox; /* JSON */
+	struct buf rules;   /* JSON: who answers its approvals, as in a thread */
+	struct buf workspace;
+};
+
 struct agent {
 	struct buf service; /* serviceId: given, or svc_ + 12 hex of SHA-256 as the contract makes it */
 	struct buf display_name, source_file, module, agent_id, name, role, objective;
@@ -71,10 +83,11 @@ struct agent {
 	size_t n_schedules;
 	bool timer_serial;     /* a firing waits for the end of the one before; the default */
 	struct buf timer_tool; /* timer.handlerTool; "": none named */
-	/* command origin */
+	/* command origin; runtime origin: NULL is the gateway's own runtime */
 	char **argv;
 	struct buf directory;
 	bool long_lived;
+	struct agent_runtime runtime;
 	/* remote_mcp origin */
 	bool sse; /* transport sse_http */
 	struct buf endpoint, host, auth_ref;		     /* host: of the endpoint, lower case */

@@ -76,15 +76,36 @@ add_place(struct buf *to, const char *manifest_path, const char *place)
 	buf_addstr(to, place);
 }
 
-static void
-read_command(struct agent *agent, struct span origin)
+/* A runtime of this package, by its name alone: they lie beside the program, ../libexec/agentutils, installed or not. False: none of that name. */
+static bool
+own_runtime(const char *name, struct buf *to)
 {
-	struct span argv, item;
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (strchr(name, '/') || strncmp(name, "agent-", 6) != 0)
+		return false;
+	if (n > 0 && (size_t)n < sizeof self - 1) {
+		self[n] = '\0';
+		buf_addf(to, "%.*s/../libexec/agentutils/%s", (int)(strrchr(self, '/') - self), self, name);
+		if (access(to->s, X_OK) == 0)
+			return true;
+		buf_reset(to);
+	}
+	buf_addf(to, "%s/%s", AU_LIBEXECDIR, name);
+	if (access(to->s, X_OK) == 0)
+		return true;
+	buf_reset(to);
+	return false;
+}
+
+static void
+read_argv(struct agent *agent, struct span argv)
+{
+	struct span item;
 	struct buf text = BUF_INIT, place = BUF_INIT;
 	size_t pos = 0, n = 0;
-	int64_t ms;
 
-	jtext_get(origin, "command", &argv);
 	agent->argv = xcalloc(AGENT_ARGV_MAX + 1, sizeof *agent->argv);
 	while (jtext_each(argv, &pos, NULL, &item)) {
 		buf_reset(&text);
@@ -92,18 +113,61 @@ read_command(struct agent *agent, struct span origin)
 		jtext_string(item, &text);
 		if (!n && strchr(text.s, '/'))
 			add_place(&place, agent->path.s, text.s);
-		else
+		else if (n || agent->origin != ORIGIN_RUNTIME || !own_runtime(text.s, &place))
 			buf_add(&place, text.s, text.len);
 		agent->argv[n++] = buf_detach(&place, NULL);
 	}
-	buf_reset(&text);
-	if (jtext_get_string(origin, "workingDirectory", &text))
-		add_place(&agent->directory, agent->path.s, text.s);
+	buf_release(&text);
+	buf_release(&place);
+}
+
+static void
+read_place(const struct agent *agent, struct span origin, const char *key, struct buf *to)
+{
+	struct buf text = BUF_INIT;
+
+	if (jtext_get_string(origin, key, &text))
+		add_place(to, agent->path.s, text.s);
+	buf_release(&text);
+}
+
+static void
+read_runtime(struct agent *agent, struct span origin)
+{
+	struct agent_runtime *runtime = &agent->runtime;
+	struct span value;
+
+	if (jtext_get(origin, "command", &value))
+		read_argv(agent, value);
+	read_place(agent, origin, "workingDirectory", &agent->directory);
+	read_place(agent, origin, "cwd", &runtime->cwd);
+	(void)jtext_get_string(origin, "model", &runtime->model);
+	(void)jtext_get_string(origin, "systemPrompt", &runtime->system);
+	(void)jtext_get_string(origin, "effort", &runtime->effort);
+	(void)jtext_get_string(origin, "personality", &runtime->personality);
+	if (jtext_get(origin, "approvalPolicy", &value) && !jtext_string(value, &runtime->approval_policy))
+		jtext_compact(&runtime->approval_policy, value);
+	if (jtext_get(origin, "sandbox", &value))
+		jtext_compact(&runtime->sandbox, value);
+	if (jtext_get(origin, "approvals", &value))
+		jtext_compact(&runtime->rules, value);
+	if (!jtext_get_string(origin, "workspace", &runtime->workspace))
+		buf_addstr(&runtime->workspace, AGENT_WORKSPACE);
+	(void)jtext_get_i64(origin, "timeoutMs", &agent->timeout_ms);
+}
+
+static void
+read_command(struct agent *agent, struct span origin)
+{
+	struct span item;
+	int64_t ms;
+
+	jtext_get(origin, "command", &item);
+	read_argv(agent, item);
+	read_place(agent, origin, "workingDirectory", &agent->directory);
 	agent->timeout_ms = jtext_get_i64(origin, "timeoutMs", &ms) ? ms : agent->timeout_ms ? agent->timeout_ms : AGENT_TIMEOUT_MS;
 	(void)jtext_get_i64(origin, "maxConcurrency", &agent->concurrency);
 	agent->long_lived = jtext_get(origin, "mode", &item) && jtext_is_string(item, "long-lived");
-	buf_release(&text);
-	buf_release(&place);
 }
 
 static void
@@ -212,7 +276,8 @@ make_service_id(struct agent *agent, struct span origin)
 	int i;
 
 	buf_addf(&text, "%s|%s|", agent->source_file.s, agent->module.s);
-	if (agent->origin == ORIGIN_COMMAND && jtext_get(origin, "command", &argv) && jtext_each(argv, &pos, NULL, &program))
+	if ((agent->origin == ORIGIN_COMMAND || agent->origin == ORIGIN_RUNTIME) && jtext_get(origin, "command", &argv) &&
+	    jtext_each(argv, &pos, NULL, &program))
 		(void)jtext_string(program, &text); /* as it is written, wherever the manifest lies */
 	else
 		(void)jtext_get_string(origin, agent->origin == ORIGIN_REMOTE_MCP ? "endpoint" : "wasmPath", &text);
@@ -237,6 +302,7 @@ read_manifest(struct agent *agent, struct span manifest)
 	jtext_get_string(metadata, "displayName", &agent->display_name);
 	agent->is_agent = jtext_get(metadata, "serviceType", &value) && jtext_is_string(value, "agent");
 	agent->origin = jtext_is_string(type, "command") ? ORIGIN_COMMAND
+	    : jtext_is_string(type, "runtime")		 ? ORIGIN_RUNTIME
 	    : jtext_is_string(type, "remote_mcp")	 ? ORIGIN_REMOTE_MCP
 							 : ORIGIN_LOCAL_WASM;
 	if (jtext_get(metadata, "agent", &declared)) {
@@ -251,6 +317,8 @@ read_manifest(struct agent *agent, struct span manifest)
 	read_spec(agent, spec);
 	if (agent->origin == ORIGIN_COMMAND)
 		read_command(agent, origin);
+	else if (agent->origin == ORIGIN_RUNTIME)
+		read_runtime(agent, origin);
 	else if (agent->origin == ORIGIN_REMOTE_MCP)
 		read_remote(agent, origin);
 	else
@@ -262,7 +330,7 @@ read_manifest(struct agent *agent, struct span manifest)
 	fill_in(agent, manifest, metadata, spec);
 }
 
-#define AGENT_TEXTS 20 /* buffers of an agent */
+#define AGENT_TEXTS 29 /* buffers of an agent */
 
 static struct buf *const *
 texts_of(struct agent *agent, struct buf *list[AGENT_TEXTS + 1])
@@ -287,6 +355,15 @@ texts_of(struct agent *agent, struct buf *list[AGENT_TEXTS + 1])
 	list[n++] = &agent->host;
 	list[n++] = &agent->auth_ref;
 	list[n++] = &agent->wasm;
+	list[n++] = &agent->runtime.model;
+	list[n++] = &agent->runtime.system;
+	list[n++] = &agent->runtime.cwd;
+	list[n++] = &agent->runtime.effort;
+	list[n++] = &agent->runtime.personality;
+	list[n++] = &agent->runtime.approval_policy;
+	list[n++] = &agent->runtime.sandbox;
+	list[n++] = &agent->runtime.rules;
+	list[n++] = &agent->runtime.workspace;
 	list[n++] = &agent->state.last_error;
 	list[n++] = &agent->state.interface;
 	list[n] = NULL;

@@ -364,9 +364,9 @@ check_agent(struct span agent, struct err *err)
 /* ---- where it runs */
 
 static bool
-check_command(struct span origin, struct err *err)
+check_argv(struct span origin, struct err *err)
 {
-	struct span argv, item, value;
+	struct span argv, item;
 	size_t pos = 0, n = 0;
 
 	if (!jtext_get(origin, "command", &argv) || jtext_type(argv) != JTEXT_ARRAY)
@@ -376,11 +376,70 @@ check_command(struct span origin, struct err *err)
 			return wrong(err, "spec.origin.command must be a non-empty array of strings");
 	if (!n || n > AGENT_ARGV_MAX)
 		return wrong(err, "spec.origin.command must have 1 to %d words", AGENT_ARGV_MAX);
+	return true;
+}
+
+static bool
+check_command(struct span origin, struct err *err)
+{
+	struct span value;
+
+	if (!check_argv(origin, err))
+		return false;
 	if (jtext_get(origin, "mode", &value) && !ONE_OF(value, "message", "long-lived"))
 		return wrong(err, "spec.origin.mode must be 'message' or 'long-lived'");
 	return may_range(origin, "spec.origin.", "timeoutMs", 100, 3600000, err) &&
 	    may_range(origin, "spec.origin.", "maxConcurrency", 1, AGENT_PROGRAMS_MAX, err) &&
 	    may_string(origin, "spec.origin.", "workingDirectory", err);
+}
+
+/* Who answers the approvals of a thread. */
+static bool
+check_approvals(struct span approvals, struct err *err)
+{
+	static const char where[] = "spec.origin.approvals.";
+	struct span rules, rule, value;
+	size_t pos = 0;
+
+	if (jtext_type(approvals) != JTEXT_OBJECT)
+		return wrong(err, "spec.origin.approvals must be an object");
+	if (jtext_get(approvals, "rules", &rules)) {
+		if (jtext_type(rules) != JTEXT_ARRAY)
+			return wrong(err, "%srules must be an array", where);
+		while (jtext_each(rules, &pos, NULL, &rule))
+			if (!jtext_get(rule, "decision", &value) || !ONE_OF(value, "accept", "acceptForSession", "decline", "cancel"))
+				return wrong(err, "%srules must have a decision each, accept|acceptForSession|decline|cancel", where);
+			else if (jtext_get(rule, "kind", &value) && !ONE_OF(value, "command", "file", "permissions", "question", "other"))
+				return wrong(err, "%srules must be of a kind command|file|permissions|question|other", where);
+	}
+	if (jtext_get(approvals, "default", &value) && !ONE_OF(value, "accept", "acceptForSession", "decline", "cancel"))
+		return wrong(err, "%sdefault must be accept|acceptForSession|decline|cancel", where);
+	return may_range(approvals, where, "timeoutSeconds", 1, 604800, err);
+}
+
+static bool
+check_runtime(struct span origin, struct err *err)
+{
+	static const char *const texts[] = { "model", "systemPrompt", "cwd", "effort", "personality", "workspace", "workingDirectory" };
+	static const char where[] = "spec.origin.";
+	struct span value;
+	size_t i;
+
+	if (jtext_get(origin, "command", &value) && !check_argv(origin, err))
+		return false;
+	for (i = 0; i < ARRAY_LEN(texts); i++)
+		if (!may_string(origin, where, texts[i], err))
+			return false;
+	if (jtext_get(origin, "systemPrompt", &value) && value.n > AGENT_SYSTEM_MAX)
+		return wrong(err, "spec.origin.systemPrompt must be at most %u bytes", AGENT_SYSTEM_MAX);
+	if (jtext_get(origin, "sandbox", &value) && jtext_type(value) != JTEXT_OBJECT &&
+	    !ONE_OF(value, "read-only", "workspace-write", "danger-full-access"))
+		return wrong(err, "spec.origin.sandbox must be read-only|workspace-write|danger-full-access or an object");
+	if (jtext_get(origin, "approvalPolicy", &value) && jtext_type(value) != JTEXT_OBJECT && !is_filled(value))
+		return wrong(err, "spec.origin.approvalPolicy must be a non-empty string or an object");
+	if (jtext_get(origin, "approvals", &value) && !check_approvals(value, err))
+		return false;
+	return may_range(origin, where, "timeoutMs", 100, 86400000, err);
 }
 
 bool
@@ -444,8 +503,10 @@ check_origin(struct span spec, struct err *err)
 
 	if (!is_object(spec, "origin", &origin))
 		return wrong(err, "spec.origin is required");
-	if (!jtext_get(origin, "type", &type) || !ONE_OF(type, "local_wasm", "remote_mcp", "command"))
-		return wrong(err, "spec.origin.type must be 'local_wasm', 'remote_mcp' or 'command'");
+	if (!jtext_get(origin, "type", &type) || !ONE_OF(type, "local_wasm", "remote_mcp", "command", "runtime"))
+		return wrong(err, "spec.origin.type must be 'local_wasm', 'remote_mcp', 'command' or 'runtime'");
+	if (jtext_is_string(type, "runtime"))
+		return check_runtime(origin, err);
 	if (jtext_is_string(type, "command"))
 		return check_command(origin, err);
 	if (jtext_is_string(type, "remote_mcp"))

@@ -341,7 +341,8 @@ apply_start(struct change *change, const void *row, struct change_context *conte
 
 	if (job_is_over(row, change))
 		return false;
-	events_start(context, job, false, job->service.len > 0);
+	/* what a runtime calls it tells itself */
+	events_start(context, job, false, job->service.len > 0 && !(job->handler && job->handler->origin == ORIGIN_RUNTIME));
 	return true;
 }
 
@@ -862,6 +863,12 @@ after_open_runs(struct rows *rows)
 	for (i = 0; i < rows->n_rows; i++)
 		recover_run(rows->payload, rows->rows[i]);
 	rows_free(rows, log_rows_ops());
+}
+
+void
+chat_set_turns(struct chat *chat, const struct chat_turns *turns)
+{
+	handlers_set_turns(chat->handlers, turns);
 }
 
 void

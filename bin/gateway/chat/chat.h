@@ -34,8 +34,25 @@ struct chat_settings {
 	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };
 
+/* ---- whoever runs turns of threads: an agent whose origin is a runtime answers in one. Comes from above (compass/), so it is a door of functions. */
+
+struct chat_turn {
+	struct span run, text; /* copied */
+	const struct agent *agent;
+	const struct trace *trace; /* copied */
+};
+struct chat_turn_call;
+/* Comes once, never from inside start(). ok: text is the answer; else it is the reason. */
+typedef void chat_turn_done(bool ok, struct span text, void *payload);
+struct chat_turns {
+	struct chat_turn_call *(*start)(const struct chat_turn *turn, chat_turn_done *done, void *done_payload, void *payload);
+	void (*stop)(struct chat_turn_call *call); /* its done() comes as ever */
+	void *payload;
+};
+
 struct chat *chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings);
-void chat_recover(struct chat *chat); /* once, after the log is open */
+void chat_set_turns(struct chat *chat, const struct chat_turns *turns); /* copied; before the first message */
+void chat_recover(struct chat *chat);					/* once, after the log is open */
 /* Takes no new work; handlers that run get `grace_ms`, then their process groups are killed; cb when all is quiet. */
 void chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload);
 void chat_free(struct chat *chat);

@@ -98,7 +98,7 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 	begin(job, &data);
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
 	add(&data, "mode", job_mode(job));
-	add(&data, "strategy", echo ? "echo" : "agent_tool");
+	add(&data, "strategy", echo ? "echo" : job->handler && job->handler->origin == ORIGIN_RUNTIME ? "runtime" : "agent_tool");
 	add(&data, "handlerTool", tool_of(job));
 	add(&data, "source", SOURCE);
 	jtext_add_i64(&data, "inputLength", (int64_t)utf8_utf16_len(job->text.s, job->text.len));

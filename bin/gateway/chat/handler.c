@@ -17,6 +17,7 @@ struct handlers {
 	struct services *services;
 	struct commands *commands;
 	struct residents *residents;
+	struct chat_turns turns; /* start NULL: nobody runs turns */
 	char *url, *questions;
 };
 
@@ -143,9 +144,34 @@ run_remote(struct handlers *handlers, struct job *job)
 	buf_release(&arguments);
 }
 
+static void
+after_turn(bool ok, struct span text, void *payload)
+{
+	struct job *job = payload;
+
+	job->turn = NULL;
+	buf_reset(&job->reply);
+	buf_add(&job->reply, text.s, text.n);
+	/* a turn may have worked and said nothing */
+	if (ok && !job->reply.len)
+		buf_addstr(&job->reply, "(no text)");
+	job_end(job, !ok);
+}
+
+static void
+run_turn(struct handlers *handlers, struct job *job)
+{
+	struct chat_turn turn = {
+		.run = { job->run.s, job->run.len }, .text = { job->text.s, job->text.len }, .agent = job->handler, .trace = &job->trace
+	};
+
+	job->stop_turn = handlers->turns.stop;
+	job->turn = handlers->turns.start(&turn, after_turn, job, handlers->turns.payload);
+}
+
 /* Why nobody can be asked; false: somebody can. */
 static bool
-cannot_ask(const struct job *job, const struct agent *now, struct buf *why)
+cannot_ask(const struct handlers *handlers, const struct job *job, const struct agent *now, struct buf *why)
 {
 	if (!job->service.len && !job->handler)
 		buf_addstr(why, "runtime chat dispatch requires serviceId on run or request");
@@ -156,6 +182,8 @@ cannot_ask(const struct job *job, const struct agent *now, struct buf *why)
 		    job->service.s);
 	else if (now->state.lifecycle != LIFE_RUNNING)
 		buf_addf(why, "service is not running: %s", job->service.s);
+	else if (now->origin == ORIGIN_RUNTIME && (!handlers->turns.start || job->firing))
+		buf_addstr(why, job->firing ? "a runtime is not called by timers" : "no runtimes here");
 	return why->len;
 }
 
@@ -171,10 +199,12 @@ handler_ask(struct handlers *handlers, struct job *job)
 		agent_unref(job->handler);
 		job->handler = agent_ref(now);
 	}
-	if (cannot_ask(job, now, &job->reply))
+	if (cannot_ask(handlers, job, now, &job->reply))
 		job_end(job, true);
 	else if (now->origin == ORIGIN_COMMAND)
 		run_command(handlers, job);
+	else if (now->origin == ORIGIN_RUNTIME)
+		run_turn(handlers, job);
 	else
 		run_remote(handlers, job);
 }
@@ -188,6 +218,14 @@ handler_end(struct job *job, const char *why)
 		resident_end(job->resident, why);
 	else if (job->remote)
 		service_call_end(job->remote, why);
+	else if (job->turn)
+		job->stop_turn(job->turn);
+}
+
+void
+handlers_set_turns(struct handlers *handlers, const struct chat_turns *turns)
+{
+	handlers->turns = *turns;
 }
 
 void

@@ -5,6 +5,7 @@
 #include "compat.h"
 
 struct agents;
+struct chat_turns;
 struct event_base;
 struct handlers;
 struct job;
@@ -12,6 +13,7 @@ struct services;
 
 struct handlers *handlers_new(
     struct event_base *base, const struct agents *agents, struct services *services, const char *url, const char *questions);
+void handlers_set_turns(struct handlers *handlers, const struct chat_turns *turns);
 /* What comes of it goes to job_end(): the reply, or with failed the reason, in job->reply. */
 void handler_ask(struct handlers *handlers, struct job *job);
 /* Ends what is at work for the job, if anything is; job_end() comes with this reason. */

@@ -30,7 +30,9 @@ struct job {
 	struct command_call *call;	/* the handler at work, or NULL */
 	struct resident_call *resident; /* the same, one that stays */
 	struct service_call *remote;	/* the same, somewhere else */
-	bool tool_called;		/* it answered */
+	struct chat_turn_call *turn;	/* the same, a turn of the run's thread */
+	void (*stop_turn)(struct chat_turn_call *call);
+	bool tool_called; /* it answered */
 	struct history history;
 	struct buf reply; /* or, with failed, the error */
 	bool failed;

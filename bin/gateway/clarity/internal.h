@@ -6,6 +6,7 @@
 #include "clarity/clarity.h"
 #include "compat.h"
 #include "jtext.h"
+#include "store/store.h"
 
 struct entry;
 struct event;
@@ -41,6 +42,24 @@ bool shape_key(const struct request *request, struct buf *to); /* Idempotency-Ke
 uint64_t shape_print(const struct request *request);	       /* fingerprint of path and body */
 /* The body must be a JSON object; an empty one is {}. False: answered. */
 bool shape_body(struct request *request, struct span *ret);
+
+/* words.c - an event that is stored in a thread's vocabulary, as an event of a run */
+struct words {
+	const char *kind; /* static */
+	enum level level;
+	struct buf message, data; /* data: compact JSON object */
+};
+void words_of_thread(const struct entry *event, struct words *ret);
+void words_release(struct words *words);
+
+/* conversation.c - what a request for the events of an id means: a run's, or a thread's as a run's for a member of its workspace */
+struct conversation {
+	bool thread;
+	enum sharing shared; /* deltas for those who ask for them: `Prefer: deltas` or ?deltas=true */
+};
+typedef void conversation_cb(struct clarity *clarity, struct request *request, const struct buf *id, const struct conversation *what);
+/* cb: now or later; whatever it is given lives as long as the call. */
+void conversation_find(struct clarity *clarity, struct request *request, const struct buf *id, conversation_cb *cb);
 
 /* Handlers; run is the decoded :id. Each answers. */
 typedef void handler_fn(struct clarity *clarity, struct request *request, const struct buf *run);

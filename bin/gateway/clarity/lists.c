@@ -62,7 +62,7 @@ after_page(struct page *page)
 }
 
 static void
-ask_page(struct clarity *clarity, struct request *request, const struct buf *run, const char *prefix)
+ask_page(struct clarity *clarity, struct request *request, const struct buf *run, const char *prefix, const struct conversation *what)
 {
 	struct asked *asked;
 	struct page *page;
@@ -78,29 +78,39 @@ ask_page(struct clarity *clarity, struct request *request, const struct buf *run
 	asked->after = after;
 	page = page_new(after_page, asked);
 	buf_add(&page->stream, run->s, run->len);
-	page->prefix = prefix;
+	page->thread = what->thread;
+	page->shared = what->shared;
+	page->prefix = what->thread ? NULL : prefix;
 	page->after = after;
 	page->last = !paged;
 	page->limit = shape_limit(request, 200);
 	log_page(clarity->settings.log, page);
 }
 
+static const struct conversation all_runs;
+
 void
 list_events(struct clarity *clarity, struct request *request, const struct buf *run)
 {
-	ask_page(clarity, request, run, "agent.");
+	ask_page(clarity, request, run, "agent.", &all_runs);
 }
 
 void
 list_audit(struct clarity *clarity, struct request *request, const struct buf *run)
 {
-	ask_page(clarity, request, run, NULL);
+	ask_page(clarity, request, run, NULL, &all_runs);
+}
+
+static void
+list_conversation(struct clarity *clarity, struct request *request, const struct buf *run, const struct conversation *what)
+{
+	ask_page(clarity, request, run, "agent.", what);
 }
 
 void
 list_run_events(struct clarity *clarity, struct request *request, const struct buf *run)
 {
-	ask_page(clarity, request, run, "agent.");
+	conversation_find(clarity, request, run, list_conversation);
 }
 
 static void

@@ -22,11 +22,33 @@ add_span(struct buf *to, const char *key, struct span text)
 	jtext_add_string(to, key, text.s, text.n);
 }
 
+/* A thread's event in the run's words. */
+static void
+shape_thread_event(const struct entry *event, struct buf *to)
+{
+	struct entry said = *event;
+	struct words words;
+
+	words_of_thread(event, &words);
+	said.thread = false;
+	said.kind = (struct span){ words.kind, strlen(words.kind) };
+	said.level = words.level;
+	said.service = SPAN_NONE;
+	said.message = (struct span){ words.message.s, words.message.len };
+	said.data = (struct span){ words.data.s, words.data.len };
+	shape_event(&said, to);
+	words_release(&words);
+}
+
 void
 shape_event(const struct entry *event, struct buf *to)
 {
 	static const char *const levels[] = { [LEVEL_INFO] = "info", [LEVEL_WARN] = "warn", [LEVEL_ERROR] = "error" };
 
+	if (event->thread) {
+		shape_thread_event(event, to);
+		return;
+	}
 	buf_reserve(to, event->data.n + event->message.n + 256);
 	buf_addstr(to, "{\"seq\":");
 	buf_addu64(to, (uint64_t)event->seq);

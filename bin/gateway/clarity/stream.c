@@ -44,6 +44,16 @@ free_frame(void *frame)
 	shared_unref(frame);
 }
 
+static void
+make_frame(const struct entry *event, struct buf *frame)
+{
+	buf_addstr(frame, "id: ");
+	buf_addu64(frame, (uint64_t)event->seq);
+	buf_addstr(frame, "\ndata: ");
+	shape_event(event, frame);
+	buf_addstr(frame, "\n\n");
+}
+
 /* One frame for all who watch. */
 static struct shared *
 frame_of(struct entry *event)
@@ -51,11 +61,7 @@ frame_of(struct entry *event)
 	struct buf frame = BUF_INIT;
 
 	if (!event->frame) {
-		buf_addstr(&frame, "id: ");
-		buf_addu64(&frame, (uint64_t)event->seq);
-		buf_addstr(&frame, "\ndata: ");
-		shape_event(event, &frame);
-		buf_addstr(&frame, "\n\n");
+		make_frame(event, &frame);
 		event->frame = shared_new(frame.s, frame.len);
 		event->frame_free = free_frame;
 		buf_release(&frame);
@@ -67,8 +73,15 @@ static bool
 on_event(struct entry *event, void *payload)
 {
 	struct sse_client *client = payload;
+	struct buf frame = BUF_INIT;
 
-	stream_write_shared(client->stream, frame_of(event));
+	if (event->thread) {
+		/* the one frame is for those who read it as a thread's */
+		make_frame(event, &frame);
+		stream_write(client->stream, frame.s, frame.len);
+		buf_release(&frame);
+	} else
+		stream_write_shared(client->stream, frame_of(event));
 	return !stream_full(client->stream);
 }
 
@@ -110,7 +123,8 @@ static const struct subscription_events log_events = { .event = on_event, .live 
 static const struct stream_events stream_events = { .closed = on_closed, .drained = on_drained };
 
 static void
-open_stream(struct clarity *clarity, struct request *request, struct span run, const char *prefix, int replay)
+open_stream(
+    struct clarity *clarity, struct request *request, struct span run, const char *prefix, int replay, const struct conversation *what)
 {
 	struct sse_client *client;
 	int64_t after = 0, last = log_last_seq(clarity->settings.log);
@@ -141,7 +155,14 @@ open_stream(struct clarity *clarity, struct request *request, struct span run, c
 		client->next->prev = &client->next;
 	clarity->clients = client;
 	stream_write(client->stream, "retry: 1000\n\n", 13);
-	client->subscription = log_subscribe(clarity->settings.log, run, prefix, after, resumed ? 0 : replay, &log_events, client);
+	client->subscription = log_subscribe_conversation(clarity->settings.log, run, what->thread, what->shared,
+	    what->thread ? NULL : prefix, after, resumed ? 0 : replay, &log_events, client);
+}
+
+static void
+stream_conversation(struct clarity *clarity, struct request *request, const struct buf *run, const struct conversation *what)
+{
+	open_stream(clarity, request, (struct span){ run->s, run->len }, "agent.", shape_limit(request, 200), what);
 }
 
 void
@@ -150,14 +171,16 @@ stream_run(struct clarity *clarity, struct request *request, const struct buf *r
 	if (!run->s[strspn(run->s, " \t\r\n")])
 		request_reply_error(request, 400, NULL, "runId is required");
 	else
-		open_stream(clarity, request, (struct span){ run->s, run->len }, "agent.", shape_limit(request, 200));
+		conversation_find(clarity, request, run, stream_conversation);
 }
 
 void
 stream_all(struct clarity *clarity, struct request *request, const struct buf *run)
 {
+	static const struct conversation all_runs;
+
 	(void)run;
-	open_stream(clarity, request, SPAN_NONE, NULL, GLOBAL_REPLAY);
+	open_stream(clarity, request, SPAN_NONE, NULL, GLOBAL_REPLAY, &all_runs);
 }
 
 void

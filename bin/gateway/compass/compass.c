@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
+#include "compass/run.h"
 #include "compass/routes.h"
 #include "err.h"
 #include "hash.h"
@@ -476,8 +477,8 @@ on_account(const char *method, struct span params, void *payload)
 	watch_notice(payload, method, params);
 }
 
-static void
-on_notice(const char *method, struct span params, void *payload)
+void
+compass_notice(const char *method, struct span params, void *payload)
 {
 	struct compass *compass = payload;
 	struct buf text = BUF_INIT, line = BUF_INIT;
@@ -493,8 +494,8 @@ on_notice(const char *method, struct span params, void *payload)
 	buf_release(&line);
 }
 
-static void
-on_gone(const struct runtime_gone *gone, void *payload)
+void
+compass_gone(const struct runtime_gone *gone, void *payload)
 {
 	struct compass *compass = payload;
 	struct buf line = BUF_INIT;
@@ -507,9 +508,8 @@ on_gone(const struct runtime_gone *gone, void *payload)
 	buf_release(&line);
 }
 
-/* Ours without the secrets that open this gateway. To be freed; the texts are the environment's own. */
-static const char **
-child_environment(void)
+const char **
+compass_environment(void)
 {
 	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN=", "CLARITY_API_TOKEN=", "CLARITY_RUNTIME_TOKEN=", "AGENT_RUNTIME_TOKEN=",
 		"DYNAMIC_SESSIONS_BEARER_TOKEN=" };
@@ -532,7 +532,7 @@ child_environment(void)
 struct compass *
 compass_new(const struct compass_settings *settings, struct err *err)
 {
-	static const struct runtime_calls calls = { .account = on_account, .notice = on_notice, .gone = on_gone };
+	static const struct runtime_calls calls = { .account = on_account, .notice = compass_notice, .gone = compass_gone };
 	struct runtime_settings runtime = { .argv = settings->command };
 	struct compass *compass = xcalloc(1, sizeof *compass);
 	struct timeval tick = { 0, TICK_MS * 1000 };
@@ -543,7 +543,7 @@ compass_new(const struct compass_settings *settings, struct err *err)
 		return NULL;
 	}
 	if (settings->command) {
-		runtime.env = child_environment();
+		runtime.env = compass_environment();
 		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
 		free((void *)runtime.env);
 	}
@@ -561,7 +561,7 @@ compass_recover(struct compass *compass)
 void
 compass_quiet(struct compass *compass)
 {
-	if (!compass->stopped || compass->flights || !compass->drained)
+	if (!compass->draining || compass->stopping || compass->flights || !compass->drained)
 		return;
 	compass->drained(compass->drained_payload);
 	compass->drained = NULL;
@@ -572,7 +572,7 @@ on_stopped(void *payload)
 {
 	struct compass *compass = payload;
 
-	compass->stopped = true;
+	compass->stopping--;
 	compass_quiet(compass);
 }
 
@@ -583,6 +583,8 @@ compass_drain(struct compass *compass, int64_t grace_ms, void (*cb)(void *payloa
 	compass->drained = cb;
 	compass->drained_payload = payload;
 	watchers_close(compass);
+	compass->stopping = 1 + engines_count(compass);
+	engines_stop(compass, grace_ms, on_stopped, compass);
 	if (compass->runtime)
 		runtime_stop(compass->runtime, grace_ms, on_stopped, compass);
 	else
@@ -596,6 +598,7 @@ compass_free(struct compass *compass)
 		return;
 	watchers_close(compass);
 	runtime_free(compass->runtime);
+	engines_free(compass);
 	flights_free(compass);
 	desk_free(compass->desk);
 	watch_forget_notices(compass);

@@ -17,6 +17,7 @@
 #include "compat.h"
 
 struct auth;
+struct chat_turns;
 struct compass;
 struct err;
 struct event_base;
@@ -69,6 +70,8 @@ struct compass_stats {
 	uint64_t starts, unasked_ends; /* of the runtime's process; unasked: it ended by itself */
 };
 struct compass_stats compass_stats(const struct compass *compass);
+/* What runs whose agent is a runtime are answered by (chat.h). */
+void compass_run_turns(struct compass *compass, struct chat_turns *ret);
 
 /* Answers it, now or later. False: no path of this room (nothing answered). */
 bool compass_handle(struct compass *compass, struct request *request) USE_RESULT;

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/agents.h"
 #include "clock.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
 #include "compass/note.h"
+#include "compass/run.h"
 #include "key.h"
 #include "utf8.h"
 #include "xalloc.h"
@@ -32,10 +34,14 @@ struct asked {
 
 struct flight {
 	struct compass *compass;
+	struct runtime *runtime;						      /* NULL: there is none */
+	struct chat_turn_call *run;						      /* a run's message, or NULL */
 	struct buf turn, thread, native, rules, message;			      /* message: id of the assistant's message */
 	struct buf text, model, effort, personality, approval_policy, sandbox_policy; /* what the runtime is asked for */
 	struct trace trace;
+	struct buf cwd, thread_params; /* the same; params: JSON */
 	enum thread_host host;
+	int64_t timeout_ms;
 	struct call *waiting;	   /* to be answered at the end */
 	uint64_t number;	   /* the runtime's, 0: waits for the one before on this thread */
 	struct note *first, *tail; /* not yet given to the store */
@@ -60,9 +66,9 @@ static void
 weigh(struct flight *flight, size_t n)
 {
 	flight->bytes += n;
-	if (flight->bytes > COMPASS_NOTES_MAX && !flight->stalled && flight->compass->runtime) {
+	if (flight->bytes > COMPASS_NOTES_MAX && !flight->stalled && flight->runtime) {
 		flight->stalled = true;
-		runtime_hold(flight->compass->runtime);
+		runtime_hold(flight->runtime);
 	}
 }
 
@@ -117,7 +123,7 @@ tell_runtime(struct flight *flight, struct asked *asked, enum runtime_decision d
 	struct runtime_answer answer = { .decision = decision, .result = result };
 
 	/* false: it is asked no more, and its own word about that comes or came */
-	(void)runtime_approval_answer(flight->compass->runtime, asked->number, &answer);
+	(void)runtime_approval_answer(flight->runtime, asked->number, &answer);
 	forget_asked(flight, asked);
 }
 
@@ -145,7 +151,7 @@ release(struct flight *flight)
 {
 	if (flight->stalled) {
 		flight->stalled = false;
-		runtime_release(flight->compass->runtime);
+		runtime_release(flight->runtime);
 	}
 }
 
@@ -190,6 +196,10 @@ done_notes(struct change *change)
 		flight->bytes -= note->text.len + 1;
 		ended |= note->kind == NOTE_END;
 		after(flight, note);
+		if (note->kind == NOTE_END && flight->run) {
+			run_turn_ended(flight->run, note);
+			flight->run = NULL;
+		}
 	}
 	if (flight->bytes <= COMPASS_NOTES_MAX / 2)
 		release(flight);
@@ -256,12 +266,14 @@ code_of(const struct runtime_end *end)
 static void
 add_metadata(const struct flight *flight, struct buf *to)
 {
-	const char *driver = compass_provider_text(flight->compass->settings.provider);
+	enum compass_provider provider = flight->runtime == flight->compass->runtime ? flight->compass->settings.provider
+										     : PROVIDER_LOCAL_PROCESS;
+	const char *driver = compass_provider_text(provider);
 
 	buf_addch(to, '{');
 	jtext_add_string(to, "driver", driver, strlen(driver));
 	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
-	if (flight->usage.len && flight->compass->settings.provider != PROVIDER_MOCK)
+	if (flight->usage.len && provider != PROVIDER_MOCK)
 		jtext_add_raw(to, "tokenUsage", flight->usage.s, flight->usage.len);
 	buf_addch(to, '}');
 }
@@ -497,16 +509,18 @@ ask_runtime(struct flight *flight)
 		.personality = some(&flight->personality),
 		.approval_policy = some(&flight->approval_policy),
 		.sandbox_policy = some(&flight->sandbox_policy),
-		.timeout_ms = compass->settings.turn_ms,
+		.cwd = some(&flight->cwd),
+		.thread_params = some(&flight->thread_params),
+		.timeout_ms = flight->timeout_ms,
 		.trace = &flight->trace };
 	struct buf params = BUF_INIT, why = BUF_INIT;
 
-	if (compass->settings.provider == PROVIDER_MOCK) {
+	if (compass->settings.provider == PROVIDER_MOCK && flight->runtime == compass->runtime) {
 		buf_addf(&params, "{\"executionHost\":\"%s\"}", thread_host_text(flight->host));
 		request.turn_params = span_of(&params);
 	}
-	if (compass->runtime)
-		flight->number = runtime_turn_start(compass->runtime, &request, on_event, flight);
+	if (flight->runtime)
+		flight->number = runtime_turn_start(flight->runtime, &request, on_event, flight);
 	else {
 		buf_addf(&why, "Runtime provider %s is unavailable: %s", compass_provider_text(compass->settings.provider),
 		    compass->settings.missing);
@@ -535,13 +549,38 @@ take(struct buf *to, struct buf *from)
 	buf_init(from);
 }
 
+static struct flight *
+join(struct flight *flight)
+{
+	struct flight **at;
+
+	for (at = &flight->compass->flights; *at; at = &(*at)->next)
+		;
+	*at = flight;
+	return flight;
+}
+
+static void
+begin(struct flight *flight)
+{
+	struct flight *before = of_thread(flight->compass, &flight->thread);
+
+	(void)join(flight);
+	/* the runtime may still be busy with an interrupted turn of this thread: it comes when that has left */
+	if (!before)
+		ask_runtime(flight);
+}
+
 void
 flight_start(struct call *call)
 {
-	struct flight *flight = xcalloc(1, sizeof *flight), **at;
-	struct flight *before = of_thread(call->compass, &call->thread);
+	struct flight *flight = xcalloc(1, sizeof *flight);
 
 	flight->compass = call->compass;
+	flight->runtime = call->compass->runtime;
+	flight->timeout_ms = call->compass->settings.turn_ms;
+	buf_init(&flight->cwd);
+	buf_init(&flight->thread_params);
 	buf_init(&flight->turn);
 	buf_add(&flight->turn, call->made.s, call->made.len);
 	buf_init(&flight->thread);
@@ -562,12 +601,63 @@ flight_start(struct call *call)
 	trace_copy(&flight->trace, &call->trace);
 	if (!call->async)
 		flight->waiting = call;
-	for (at = &call->compass->flights; *at; at = &(*at)->next)
-		;
-	*at = flight;
-	/* the runtime may still be busy with an interrupted turn of this thread: it comes when that has left */
-	if (!before)
-		ask_runtime(flight);
+	begin(flight);
+}
+
+/* What each new thread of the agent is told. */
+static void
+add_thread_params(const struct agent_runtime *wants, struct buf *to)
+{
+	if (!wants->system.len)
+		return;
+	buf_addch(to, '{');
+	jtext_add_string(to, "developerInstructions", wants->system.s, wants->system.len);
+	buf_addch(to, '}');
+}
+
+static void
+copy(struct buf *to, const struct buf *from)
+{
+	buf_init(to);
+	buf_add(to, from->s, from->len);
+}
+
+void
+flight_start_run(struct compass *compass, struct flight_order *order)
+{
+	struct flight *flight = xcalloc(1, sizeof *flight);
+	const struct agent_runtime *wants = order->wants;
+	struct runtime_end full = {
+		.outcome = RUNTIME_FAILED, .fault = RUNTIME_FAULT_BUSY, .message = "too many runtimes are at work; come again later"
+	};
+
+	flight->compass = compass;
+	flight->runtime = order->runtime;
+	flight->run = order->run;
+	flight->timeout_ms = order->timeout_ms ? order->timeout_ms : compass->settings.turn_ms;
+	take(&flight->turn, &order->turn);
+	take(&flight->thread, &order->thread);
+	take(&flight->native, &order->native);
+	take(&flight->rules, &order->rules);
+	take(&flight->text, &order->text);
+	copy(&flight->model, &wants->model);
+	copy(&flight->effort, &wants->effort);
+	copy(&flight->personality, &wants->personality);
+	copy(&flight->approval_policy, &wants->approval_policy);
+	copy(&flight->sandbox_policy, &wants->sandbox);
+	copy(&flight->cwd, &wants->cwd);
+	buf_init(&flight->thread_params);
+	add_thread_params(wants, &flight->thread_params);
+	buf_init(&flight->message);
+	key_add_uuid(&flight->message);
+	buf_init(&flight->usage);
+	buf_init(&flight->held);
+	flight->host = THREAD_DYNAMIC_SESSIONS;
+	trace_copy(&flight->trace, order->trace);
+	if (order->full)
+		end(join(flight), &full);
+	else
+		begin(flight);
 }
 
 /* ---- the end of it */
@@ -577,7 +667,7 @@ flight_free(struct flight *flight)
 {
 	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text,
 		&flight->model, &flight->effort, &flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage,
-		&flight->held };
+		&flight->held, &flight->cwd, &flight->thread_params };
 	size_t i;
 
 	while (flight->asked)
@@ -618,8 +708,20 @@ flights_free(struct compass *compass)
 		compass->flights = flight->next;
 		if (flight->waiting)
 			call_free(flight->waiting);
+		if (flight->run)
+			run_turn_ended(flight->run, NULL);
 		flight_free(flight);
 	}
+}
+
+bool
+flight_flies(const struct compass *compass, const struct runtime *runtime)
+{
+	const struct flight *flight;
+
+	for (flight = compass->flights; flight && flight->runtime != runtime; flight = flight->next)
+		;
+	return flight;
 }
 
 static struct flight *
@@ -645,7 +747,7 @@ flight_interrupt(struct compass *compass, const struct buf *turn, const struct b
 	buf_reset(&flight->held);
 	answer_waiting(flight, answer);
 	if (flight->number)
-		(void)runtime_turn_interrupt(compass->runtime, flight->number); /* false: its end is on the way already */
+		(void)runtime_turn_interrupt(flight->runtime, flight->number); /* false: its end is on the way already */
 	else if (!flight->over)
 		end(flight, &never);
 }

@@ -13,6 +13,9 @@
 #include "store/thread.h"
 #include "trace.h"
 
+struct agent_runtime;
+struct chat_turn_call;
+struct engine;
 struct entry;
 struct event;
 struct desk;
@@ -36,6 +39,7 @@ enum problem {
 struct compass {
 	struct compass_settings settings;
 	struct runtime *runtime;
+	struct engine *engines; /* runtimes of runs' agents */
 	struct desk *desk;
 	struct flight *flights;	  /* turns that the runtime works on, and their last events on the way to the store */
 	struct watcher *watchers; /* open WebSockets */
@@ -44,8 +48,9 @@ struct compass {
 	int64_t last_notice;
 	const char *auth_mode; /* that the runtime notified last; NULL: none */
 	struct event *tick;
-	bool draining, stopped;
 	uint64_t ended[3]; /* turns, by enum runtime_outcome */
+	bool draining;
+	size_t stopping; /* runtimes that are not gone yet */
 	void (*drained)(void *payload);
 	void *drained_payload;
 };
@@ -111,6 +116,11 @@ handler_fn events_batch, events_list;								   /* events.c */
 handler_fn approvals_list, approvals_get, approvals_answer;					   /* approvals.c */
 handler_fn account_read, account_login, account_cancel, account_logout, account_limits;		   /* account.c */
 
+/* Our environment without the secrets that open this gateway. To be freed; the texts are the environment's own. */
+const char **compass_environment(void);
+void compass_notice(const char *method, struct span params, void *payload); /* of a runtime, to the operator */
+void compass_gone(const struct runtime_gone *gone, void *payload);
+
 /* ---- valid.c: the contract's validation (section 5); the first issue ends it */
 
 struct valid {
@@ -150,6 +160,8 @@ struct span span_of(const struct buf *buf);
 
 /* ---- turns.c: on the store's thread, what a turn leaves in the log */
 void turn_emit(struct change_context *context, const struct turn *turn, const char *method, const struct buf *payload);
+void turn_emit_started(struct change_context *context, const struct turn *turn);
+bool turn_interrupt(struct change_context *context, struct thread *thread, struct turn *turn); /* false: it had ended before */
 void turn_emit_delta(struct change_context *context, const struct turn *turn, struct span text);
 /* status, output and error are set; metadata SPAN_NONE: none. False: it had ended before. */
 bool turn_finish(struct change_context *context, struct turn *turn, struct span metadata);
@@ -162,9 +174,21 @@ size_t held_safe(const struct secrets *secrets, const struct buf *held);
 /* ---- flight.c: turns under way */
 /* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered then. */
 void flight_start(struct call *call);
+/* The same of a run's message. Texts are taken; the turn's end goes to run_turn_ended(). */
+struct flight_order {
+	struct chat_turn_call *run;
+	struct runtime *runtime;
+	const struct agent_runtime *wants;
+	struct buf turn, thread, native, rules, text;
+	int64_t timeout_ms; /* 0: as all */
+	const struct trace *trace;
+	bool full; /* there are too many runtimes: it fails, and is told so */
+};
+void flight_start_run(struct compass *compass, struct flight_order *order);
 void flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer); /* the store has it as interrupted */
 void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision,
-    struct span result);		    /* the store has it as resolved */
+    struct span result); /* the store has it as resolved */
+bool flight_flies(const struct compass *compass, const struct runtime *runtime);
 void flights_tick(struct compass *compass); /* approvals whose time has passed, what the store could not take before */
 void flights_recover(struct compass *compass);
 void flights_free(struct compass *compass);

@@ -30,8 +30,8 @@ turn_emit(struct change_context *context, const struct turn *turn, const char *m
 	    context, span_of(&turn->thread), (struct span){ method, strlen(method) }, span_of(&turn->id), SPAN_NONE, span_of(payload));
 }
 
-static void
-emit_started(struct change_context *context, const struct turn *turn)
+void
+turn_emit_started(struct change_context *context, const struct turn *turn)
 {
 	struct buf payload = BUF_INIT;
 
@@ -72,6 +72,28 @@ turn_add_error(struct buf *to, const char *message, const char *code)
 	buf_addch(to, '}');
 }
 
+/* Who follows the thread as a run hears that it is somebody's turn; a run's own thread says so itself. */
+static void
+emit_waiting(struct change_context *context, const struct turn *turn)
+{
+	struct buf data = BUF_INIT, reason = BUF_INIT;
+	bool good = turn->status == THREAD_COMPLETED;
+
+	if (!change_thread_shared(context, span_of(&turn->thread))) {
+		if (good || !jtext_get_string(span_of(&turn->error), "message", &reason))
+			buf_addstr(&reason, "awaiting operator input");
+		buf_addch(&data, '{');
+		jtext_add_string(&data, "runId", turn->thread.s, turn->thread.len);
+		jtext_add_string(&data, "reason", reason.s, reason.len);
+		jtext_add_string(&data, "waitingReason", reason.s, reason.len);
+		buf_addch(&data, '}');
+		(void)change_emit_run_word(
+		    context, span_of(&turn->thread), "agent.waiting", good ? LEVEL_INFO : LEVEL_WARN, span_of(&data));
+	}
+	buf_release(&data);
+	buf_release(&reason);
+}
+
 /* False: it had ended before. */
 bool
 turn_finish(struct change_context *context, struct turn *turn, struct span metadata)
@@ -100,6 +122,7 @@ turn_finish(struct change_context *context, struct turn *turn, struct span metad
 	add_lineage(&payload, turn, true, true);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "turn.completed", &payload);
+	emit_waiting(context, turn);
 	thread_init(&thread);
 	if (change_thread_get(context, span_of(&turn->thread), &thread)) {
 		thread.status = turn->status;
@@ -175,7 +198,7 @@ start_in(struct call *call, struct change_context *context, struct thread *threa
 		form_turn_answer(answer, turn);
 		return;
 	}
-	call->problem = check_lineage(call, context);
+	call->problem = change_thread_shared(context, span_of(&call->thread)) ? PROBLEM_THREAD_IS_RUN : check_lineage(call, context);
 	if (call->problem)
 		return;
 	fill(call, thread, change_now_ms(context), turn);
@@ -190,7 +213,7 @@ start_in(struct call *call, struct change_context *context, struct thread *threa
 	thread->status = THREAD_IN_PROGRESS;
 	thread->updated_ms = turn->started_ms;
 	change_thread_put(context, thread);
-	emit_started(context, turn);
+	turn_emit_started(context, turn);
 	call->mode = (int)turn->mode;
 	call->host = (int)turn->host;
 	buf_add(&call->native, thread->native.s, thread->native.len);
@@ -326,28 +349,37 @@ turns_get(struct call *call)
 
 /* ---- POST /v1/agent/threads/:threadId/turns/:turnId/interrupt */
 
-static void
-interrupt_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
+bool
+turn_interrupt(struct change_context *context, struct thread *thread, struct turn *turn)
 {
 	struct buf payload = BUF_INIT;
 
 	turn->status = THREAD_INTERRUPTED;
 	turn->completed_ms = change_now_ms(context);
 	buf_addstr(&turn->error, "{\"message\":\"Interrupted by user\"}");
-	if (!change_turn_end(context, turn)) {
-		call->problem = PROBLEM_INTERRUPT_CONFLICT;
-		return;
-	}
+	if (!change_turn_end(context, turn))
+		return false;
 	approvals_give_up(context, turn);
 	buf_addstr(&payload, "{\"status\":\"interrupted\"");
 	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
 	add_lineage(&payload, turn, false, false);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "turn.completed", &payload);
+	emit_waiting(context, turn);
 	buf_release(&payload);
 	thread->status = THREAD_INTERRUPTED;
 	thread->updated_ms = turn->completed_ms;
 	change_thread_put(context, thread);
+	return true;
+}
+
+static void
+interrupt_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
+{
+	if (!turn_interrupt(context, thread, turn)) {
+		call->problem = PROBLEM_INTERRUPT_CONFLICT;
+		return;
+	}
 	buf_addstr(answer, "{\"turn\":");
 	form_turn(answer, turn);
 	buf_addch(answer, '}');

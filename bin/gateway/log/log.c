@@ -22,6 +22,7 @@ struct subscription {
 	struct buf stream;
 	const char *prefix;
 	bool thread; /* the stream is a thread */
+	enum sharing shared;
 	const struct subscription_events *events;
 	void *payload;
 	enum phase phase;
@@ -243,17 +244,30 @@ log_unsubscribe(struct subscription *subscription)
 	release(subscription);
 }
 
+/* As the statements of the store say (enum sharing). */
+static bool
+wants_of_thread(const struct subscription *subscription, const struct entry *event)
+{
+	bool delta = event->kind.n == strlen(DELTA_KIND) && !memcmp(event->kind.s, DELTA_KIND, event->kind.n);
+
+	if (subscription->shared == SHARED_NEWS && delta)
+		return false;
+	if (subscription->thread)
+		return subscription->shared || !event->shared || event->kind.n < 6 || memcmp(event->kind.s, "agent.", 6);
+	return event->shared && subscription->shared;
+}
+
 static bool
 wants(const struct subscription *subscription, const struct entry *event)
 {
 	size_t n;
 
-	if (subscription->thread != event->thread)
+	if (event->thread ? !wants_of_thread(subscription, event) : subscription->thread)
 		return false;
 	if (subscription->stream.len &&
 	    (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
 		return false;
-	if (!subscription->prefix)
+	if (!subscription->prefix || event->thread)
 		return true;
 	n = strlen(subscription->prefix);
 	return event->kind.n >= n && !memcmp(event->kind.s, subscription->prefix, n);
@@ -285,6 +299,7 @@ read_on(struct subscription *subscription)
 	subscription->reading = true;
 	buf_add(&page->stream, subscription->stream.s, subscription->stream.len);
 	page->thread = subscription->thread;
+	page->shared = subscription->shared;
 	page->prefix = subscription->prefix;
 	page->after = subscription->cursor;
 	if (subscription->last_n) {
@@ -329,7 +344,7 @@ on_page(struct page *page)
 }
 
 static struct subscription *
-subscribe(struct log *log, struct span stream, bool thread, const char *prefix, int64_t after, int last_n,
+subscribe(struct log *log, struct span stream, bool thread, enum sharing shared, const char *prefix, int64_t after, int last_n,
     const struct subscription_events *events, void *payload)
 {
 	struct subscription *subscription = xcalloc(1, sizeof *subscription), **list = list_of(log, stream);
@@ -338,6 +353,7 @@ subscribe(struct log *log, struct span stream, bool thread, const char *prefix, 
 	buf_init(&subscription->stream);
 	buf_add(&subscription->stream, stream.s, stream.n);
 	subscription->thread = thread;
+	subscription->shared = shared;
 	subscription->prefix = prefix;
 	subscription->cursor = after;
 	subscription->last_n = last_n;
@@ -356,13 +372,20 @@ struct subscription *
 log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n, const struct subscription_events *events,
     void *payload)
 {
-	return subscribe(log, stream, false, prefix, after, last_n, events, payload);
+	return subscribe(log, stream, false, SHARED_NONE, prefix, after, last_n, events, payload);
 }
 
 struct subscription *
 log_subscribe_thread(struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload)
 {
-	return subscribe(log, thread, true, NULL, after, 0, events, payload);
+	return subscribe(log, thread, true, SHARED_NONE, NULL, after, 0, events, payload);
+}
+
+struct subscription *
+log_subscribe_conversation(struct log *log, struct span id, bool thread, enum sharing shared, const char *prefix, int64_t after, int last_n,
+    const struct subscription_events *events, void *payload)
+{
+	return subscribe(log, id, thread, shared, prefix, after, last_n, events, payload);
 }
 
 void

@@ -54,6 +54,9 @@ struct subscription *log_subscribe(struct log *log, struct span stream, const ch
 /* The same for a thread, whose events nobody else sees. */
 struct subscription *log_subscribe_thread(
     struct log *log, struct span thread, int64_t after, const struct subscription_events *events, void *payload);
+/* One run with what is shared, or (thread) a thread as a run: enum sharing. */
+struct subscription *log_subscribe_conversation(struct log *log, struct span id, bool thread, enum sharing shared, const char *prefix,
+    int64_t after, int last_n, const struct subscription_events *events, void *payload);
 void log_resume(struct subscription *subscription);
 void log_unsubscribe(struct subscription *subscription); /* accepts NULL */
 

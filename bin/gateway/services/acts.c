@@ -222,6 +222,10 @@ begin_start(struct op *op, const struct agent *agent)
 	case ORIGIN_LOCAL_WASM:
 		check_wasm(service->services, agent, &why);
 		break;
+	case ORIGIN_RUNTIME:
+		if (!agent->argv)
+			break; /* the gateway's own */
+			       /* fallthrough */
 	case ORIGIN_COMMAND:
 		check_command(agent, &why);
 		break;

@@ -161,10 +161,11 @@ services_apply(struct services *services, struct span manifest, services_done_cb
 	if (old && old->path.len) {
 		buf_addf(&text, "service is declared in the directory of agents: %s (change its file)", agent->service.s);
 		services_refuse(services, done, payload, 409, text.s);
-	} else if (agent->origin == ORIGIN_COMMAND && !services->settings.apply_commands)
-		services_refuse(services, done, payload, 403,
-		    "command origins come from the directory of agents (or start the gateway with --apply-commands)");
-	else if (!old && agents_count(services->settings.agents) >= AGENTS_MAX)
+	} else if ((agent->origin == ORIGIN_COMMAND || agent->origin == ORIGIN_RUNTIME) && !services->settings.apply_commands) {
+		buf_addf(&text, "%s origins come from the directory of agents (or start the gateway with --apply-commands)",
+		    agent_origin_text(agent));
+		services_refuse(services, done, payload, 403, text.s);
+	} else if (!old && agents_count(services->settings.agents) >= AGENTS_MAX)
 		services_refuse(services, done, payload, 503, "unable to keep more services");
 	else {
 		agent->updated_ms = clock_wall_ms();

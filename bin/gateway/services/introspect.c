@@ -140,7 +140,7 @@ describe(struct introspection *introspection, const struct agent *agent)
 {
 	struct buf *items = &introspection->items[0];
 
-	if (agent->origin != ORIGIN_COMMAND)
+	if (agent->origin != ORIGIN_COMMAND && agent->origin != ORIGIN_RUNTIME)
 		return;
 	buf_addch(items, '{');
 	jtext_add_string(items, "name", agent->handler_tool.s, agent->handler_tool.len);

@@ -210,13 +210,69 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	return emit(context, &like);
 }
 
+/* What of a thread that is a run too concerns the run's readers; the rest is said to them in the run's own words, and thoughts are not for them. */
+static bool
+is_for_both(struct span method, struct span payload)
+{
+	static const char *const kinds[] = { "item.", "approval.", "error" };
+	struct span type;
+	size_t i;
+
+	if (method.n > 5 && !memcmp(method.s, "item.", 5) && jtext_get(payload, "type", &type) && jtext_is_string(type, "reasoning"))
+		return false;
+	for (i = 0; i < ARRAY_LEN(kinds); i++)
+		if (method.n >= strlen(kinds[i]) && !memcmp(method.s, kinds[i], strlen(kinds[i])))
+			return true;
+	return false;
+}
+
 int64_t
 change_emit_thread(
     struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload)
 {
 	struct entry like = { .thread = true, .stream = thread, .kind = method, .turn = turn, .service = by, .data = payload };
 
+	like.shared = !by.s && is_for_both(method, payload) && change_thread_shared(context, thread);
 	return emit(context, &like);
+}
+
+int64_t
+change_emit_run_word(struct change_context *context, struct span thread, const char *kind, enum level level, struct span data)
+{
+	struct entry like = {
+		.thread = true, .shared = true, .stream = thread, .kind = { kind, strlen(kind) }, .level = level, .data = data
+	};
+
+	return emit(context, &like);
+}
+
+static void
+sharing_key(struct buf *to, struct span thread)
+{
+	buf_addstr(to, "shared-thread/");
+	buf_add(to, thread.s, thread.n);
+}
+
+void
+change_share_thread(struct change_context *context, struct span thread)
+{
+	struct buf key = BUF_INIT;
+
+	sharing_key(&key, thread);
+	change_put(context, (struct span){ key.s, key.len }, (struct span){ "{}", 2 });
+	buf_release(&key);
+}
+
+bool
+change_thread_shared(struct change_context *context, struct span thread)
+{
+	struct buf key = BUF_INIT;
+	bool shared;
+
+	sharing_key(&key, thread);
+	shared = change_has(context, (struct span){ key.s, key.len });
+	buf_release(&key);
+	return shared;
 }
 
 struct thread_db *

@@ -38,6 +38,7 @@ struct entry {
 	enum level level;
 	struct span stream; /* run or thread id */
 	bool thread;	    /* the stream is a thread: its events fold into no row, and only readers of that thread see them */
+	bool shared;	    /* said for both surfaces: it has a thread's kind, or is the run side's word about a thread (kind "agent.") */
 	struct span kind;
 	struct span turn; /* internal grouping: for chat, seq of the message that is being answered (decimal) */
 	struct span message;
@@ -115,10 +116,17 @@ bool change_has(struct change_context *context, struct span key); /* is there a 
 
 /* ---- reads */
 
+/* One conversation may be read on both surfaces, a run and a thread of the same id: what readers of a stream get beside its own events.
+ * A run's readers get of what is shared all but the deltas (SHARED_NEWS), or all (SHARED_ALL). A thread's readers get what is shared in their own
+ * vocabulary without asking; with SHARED_NEWS or SHARED_ALL they are readers of the run side: its words too, and with NEWS no deltas. */
+enum sharing { SHARED_NONE, SHARED_NEWS, SHARED_ALL };
+#define DELTA_KIND "item.delta"
+
 struct page {
 	/* set by the caller */
-	struct buf stream;  /* empty: all runs */
-	bool thread;	    /* the stream is a thread */
+	struct buf stream; /* empty: all runs */
+	bool thread;	   /* the stream is a thread */
+	enum sharing shared;
 	struct buf service; /* with an empty stream: only events of this service */
 	const char *prefix; /* only kinds that start so ("agent."), NULL: all; static storage */
 	int64_t after;	    /* exclusive; ascending from there ... */

@@ -35,6 +35,12 @@ enum statement {
 #define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at, thread"
 /* kinds that begin with a prefix: a range, ?4 being the prefix with its last character raised by one */
 #define KIND_RANGE "(?3 IS NULL OR (kind >= ?3 AND kind < ?4))"
+/* What is shared has both a stream and a thread; ?6 is enum sharing. */
+#define RUN_READER "CASE WHEN thread IS NULL THEN " KIND_RANGE " WHEN kind='" DELTA_KIND "' THEN ?6=2 ELSE ?6>0 END"
+#define THREAD_READER                                                                                                                      \
+	KIND_RANGE " AND CASE ?6 WHEN 0 THEN stream IS NULL OR NOT (kind >= 'agent.' AND kind < 'agent/')"                                 \
+		   " WHEN 1 THEN kind<>'" DELTA_KIND "' ELSE 1=1 END"
+_Static_assert(SHARED_NEWS == 1 && SHARED_ALL == 2, "as in the statements");
 
 static const char *const texts[] = {
 	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
@@ -47,14 +53,15 @@ static const char *const texts[] = {
 	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
 	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
 			  " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " KIND_RANGE
+	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " RUN_READER " ORDER BY seq LIMIT ?2",
+	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " RUN_READER
 			     " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND " KIND_RANGE
+	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND thread IS NULL AND " KIND_RANGE
+			 " ORDER BY seq LIMIT ?2",
+	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND thread IS NULL AND " KIND_RANGE
 			      " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " KIND_RANGE
+	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " THREAD_READER " ORDER BY seq LIMIT ?2",
+	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " THREAD_READER
 			     " ORDER BY seq DESC LIMIT ?2",
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
@@ -114,7 +121,7 @@ tables_insert_event(struct tables *t, const struct entry *event, struct err *err
 	struct query *query = get(t, INSERT_EVENT);
 
 	query_int(query, 1, event->seq);
-	query_text(query, 2, event->thread ? SPAN_NONE : event->stream);
+	query_text(query, 2, event->thread && !event->shared ? SPAN_NONE : event->stream);
 	query_text(query, 3, event->kind);
 	query_text(query, 4, event->turn);
 	query_int(query, 5, event->level);
@@ -266,7 +273,8 @@ read_event(struct query *query, bool thread)
 {
 	struct entry like = { .seq = query_get_int(query, 0),
 		.stream = query_get(query, thread ? 9 : 1),
-		.thread = thread,
+		.thread = query_get(query, 9).s != NULL,
+		.shared = query_get(query, 9).s && query_get(query, 1).s,
 		.kind = query_get(query, 2),
 		.turn = query_get(query, 3),
 		.level = (enum level)query_get_int(query, 4),
@@ -298,9 +306,10 @@ tables_read_page(struct tables *t, struct page *page)
 		query_null(query, 3);
 		query_null(query, 4);
 	}
-	if (page->stream.len || page->thread)
+	if (page->stream.len || page->thread) {
 		query_text(query, 5, (struct span){ page->stream.s, page->stream.len });
-	else if (page->service.len)
+		query_int(query, 6, (int64_t)page->shared);
+	} else if (page->service.len)
 		query_text(query, 5, (struct span){ page->service.s, page->service.len });
 	while ((step = query_step(query, &page->err)) == DB_ROW) {
 		struct entry *event;

@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "compat.h"
 #include "jtext.h"
+#include "store/store.h"
 
 struct change_context;
 
@@ -65,6 +66,12 @@ void approval_release(struct approval *approval);
 /* An event of a thread; turn SPAN_NONE: of none; by: the user who sent it, SPAN_NONE: the gateway's own word; payload: compact JSON. Its cursor. */
 int64_t change_emit_thread(
     struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload);
+
+/* A run that is a thread too: what happens in it is also for the readers of the run. For good. */
+void change_share_thread(struct change_context *context, struct span thread);
+bool change_thread_shared(struct change_context *context, struct span thread);
+/* The run side's word about a thread: its own readers do not see it. */
+int64_t change_emit_run_word(struct change_context *context, struct span thread, const char *kind, enum level level, struct span data);
 
 /* Those that fill *ret expect it initialised and empty. */
 bool change_thread_get(struct change_context *context, struct span id, struct thread *ret) USE_RESULT;

@@ -1,0 +1,255 @@
+/* run.c - a run's message as a turn
+ *
+ * The run's thread has the run's id. The first message makes it, in the workspace that the manifest names. Who reads the run is told there what a
+ * run says; items and approvals are told once, to the readers of both (store.h, enum sharing). The runtime keeps what was said before.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/agents.h"
+#include "chat/chat.h"
+#include "compass/internal.h"
+#include "compass/note.h"
+#include "compass/run.h"
+#include "key.h"
+#include "utf8.h"
+#include "xalloc.h"
+
+#define TITLE_CHARS 200 /* of the contract */
+
+struct chat_turn_call {
+	struct compass *compass;
+	const struct agent *agent;
+	struct buf run, text, turn;
+	struct buf native, rules, why; /* from the store */
+	struct trace trace;
+	chat_turn_done *done;
+	void *payload;
+};
+
+static void
+call_end(struct chat_turn_call *call, bool ok, const struct buf *text)
+{
+	call->done(ok, span_of(text), call->payload);
+	run_turn_ended(call, NULL);
+}
+
+/* ---- the beginning, on the store's thread */
+
+static void
+make_thread(struct chat_turn_call *call, struct change_context *context, struct thread *thread)
+{
+	struct buf payload = BUF_INIT;
+
+	buf_add(&thread->id, call->run.s, call->run.len);
+	buf_add(&thread->workspace, call->agent->runtime.workspace.s, call->agent->runtime.workspace.len);
+	buf_add(&thread->title, call->agent->name.s, utf8_utf16_prefix(call->agent->name.s, call->agent->name.len, TITLE_CHARS));
+	thread->mode = THREAD_CLOUD;
+	thread->host = THREAD_DYNAMIC_SESSIONS;
+	thread->session = true;
+	thread->created_ms = thread->updated_ms = change_now_ms(context);
+	change_share_thread(context, span_of(&thread->id));
+	change_thread_put(context, thread);
+	buf_addstr(&payload, "{\"thread\":");
+	form_thread(&payload, thread);
+	buf_addch(&payload, '}');
+	(void)change_emit_thread(
+	    context, span_of(&thread->id), (struct span){ "thread.started", 14 }, SPAN_NONE, SPAN_NONE, span_of(&payload));
+	buf_release(&payload);
+}
+
+static void
+make_turn(struct chat_turn_call *call, struct change_context *context, struct thread *thread, struct turn *turn)
+{
+	buf_add(&turn->id, call->turn.s, call->turn.len);
+	buf_add(&turn->thread, thread->id.s, thread->id.len);
+	buf_add(&turn->input, call->text.s, call->text.len);
+	key_add_uuid(&turn->user_message);
+	turn->mode = THREAD_CLOUD;
+	turn->host = THREAD_DYNAMIC_SESSIONS;
+	turn->started_ms = change_now_ms(context);
+	if (!change_turn_add(context, turn)) {
+		buf_addstr(&call->why, "a turn is in progress on the run's thread");
+		return;
+	}
+	thread->status = THREAD_IN_PROGRESS;
+	thread->updated_ms = turn->started_ms;
+	change_thread_put(context, thread);
+	turn_emit_started(context, turn);
+	buf_add(&call->native, thread->native.s, thread->native.len);
+	buf_add(&call->rules, thread->rules.s, thread->rules.len);
+}
+
+static bool
+apply_start(struct change *change, const void *row, struct change_context *context)
+{
+	struct chat_turn_call *call = change->payload;
+	struct thread thread;
+	struct turn turn;
+
+	(void)row;
+	thread_init(&thread);
+	turn_init(&turn);
+	if (!change_thread_get(context, span_of(&call->run), &thread))
+		make_thread(call, context, &thread);
+	else if (!change_thread_shared(context, span_of(&call->run)))
+		buf_addf(&call->why, "a thread has this run's id: %s", call->run.s);
+	if (!call->why.len)
+		make_turn(call, context, &thread, &turn);
+	thread_release(&thread);
+	turn_release(&turn);
+	return true;
+}
+
+static void
+fly(struct chat_turn_call *call)
+{
+	const struct agent *agent = call->agent;
+	const struct buf *rules = call->rules.len ? &call->rules : &agent->runtime.rules;
+	struct flight_order order = { .run = call,
+		.wants = &agent->runtime,
+		.trace = &call->trace,
+		.timeout_ms = agent->timeout_ms,
+		.runtime = call->compass->runtime };
+	struct buf *const texts[] = { &order.turn, &order.thread, &order.native, &order.rules, &order.text };
+	const struct buf *const from[] = { &call->turn, &call->run, &call->native, rules, &call->text };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		buf_init(texts[i]);
+		buf_add(texts[i], from[i]->s, from[i]->len);
+	}
+	if (agent->argv &&
+	    !engine_find(call->compass, (const char *const *)(uintptr_t)agent->argv, agent->directory.len ? agent->directory.s : NULL,
+		&order.runtime))
+		order.full = true;
+	flight_start_run(call->compass, &order);
+}
+
+static void
+done_start(struct change *change)
+{
+	struct chat_turn_call *call = change->payload;
+
+	if (change->result != CHANGE_DONE)
+		buf_addstr(&call->why, change->err.text[0] ? change->err.text : "unable to store the turn");
+	if (call->why.len)
+		call_end(call, false, &call->why);
+	else
+		fly(call);
+	change_free(change);
+}
+
+static struct chat_turn_call *
+start(const struct chat_turn *turn, chat_turn_done *done, void *done_payload, void *payload)
+{
+	struct chat_turn_call *call = xcalloc(1, sizeof *call);
+	struct change *change = change_new(done_start, call);
+
+	call->compass = payload;
+	call->agent = agent_ref(turn->agent);
+	call->done = done;
+	call->payload = done_payload;
+	buf_init(&call->run);
+	buf_init(&call->text);
+	buf_init(&call->turn);
+	buf_init(&call->native);
+	buf_init(&call->rules);
+	buf_init(&call->why);
+	trace_copy(&call->trace, turn->trace);
+	buf_add(&call->run, turn->run.s, turn->run.n);
+	buf_add(&call->text, turn->text.s, turn->text.n);
+	key_add_uuid(&call->turn);
+	change->apply = apply_start;
+	log_change(call->compass->settings.log, change);
+	return call;
+}
+
+/* ---- the end */
+
+void
+run_turn_ended(struct chat_turn_call *call, const struct note *end)
+{
+	struct buf text = BUF_INIT, code = BUF_INIT;
+	bool ok = end && !end->lost && end->status == THREAD_COMPLETED;
+
+	if (ok)
+		buf_add(&text, end->text.s, end->text.len);
+	else if (end && end->lost)
+		buf_addstr(&text, "the turn was interrupted");
+	else if (end && jtext_get_string(span_of(&end->error), "message", &text) && jtext_get_string(span_of(&end->error), "code", &code))
+		buf_addf(&text, "%s(%s)", text.len ? " " : "", code.s);
+	if (end)
+		call->done(ok, span_of(&text), call->payload);
+	buf_release(&text);
+	buf_release(&code);
+	agent_unref(call->agent);
+	buf_release(&call->run);
+	buf_release(&call->text);
+	buf_release(&call->turn);
+	buf_release(&call->native);
+	buf_release(&call->rules);
+	buf_release(&call->why);
+	trace_release(&call->trace);
+	free(call);
+}
+
+/* ---- an end that somebody asks for */
+
+struct stop {
+	struct compass *compass;
+	struct buf turn, answer;
+};
+
+static bool
+apply_stop(struct change *change, const void *row, struct change_context *context)
+{
+	struct stop *stop = change->payload;
+	struct thread thread;
+	struct turn turn;
+
+	(void)row;
+	thread_init(&thread);
+	turn_init(&turn);
+	if (change_turn_get(context, span_of(&stop->turn), &turn) && turn.status == THREAD_IN_PROGRESS &&
+	    change_thread_get(context, span_of(&turn.thread), &thread) && turn_interrupt(context, &thread, &turn))
+		form_turn_answer(&stop->answer, &turn);
+	thread_release(&thread);
+	turn_release(&turn);
+	return true;
+}
+
+static void
+done_stop(struct change *change)
+{
+	struct stop *stop = change->payload;
+
+	/* not stored: the runtime is told all the same, and the turn ends with what it says */
+	flight_interrupt(stop->compass, &stop->turn, &stop->answer);
+	buf_release(&stop->turn);
+	buf_release(&stop->answer);
+	free(stop);
+	change_free(change);
+}
+
+static void
+stop(struct chat_turn_call *call)
+{
+	struct stop *stop = xcalloc(1, sizeof *stop);
+	struct change *change = change_new(done_stop, stop);
+
+	stop->compass = call->compass;
+	buf_init(&stop->turn);
+	buf_init(&stop->answer);
+	buf_add(&stop->turn, call->turn.s, call->turn.len);
+	change->apply = apply_stop;
+	log_change(call->compass->settings.log, change);
+}
+
+void
+compass_run_turns(struct compass *compass, struct chat_turns *ret)
+{
+	*ret = (struct chat_turns){ .start = start, .stop = stop, .payload = compass };
+}
