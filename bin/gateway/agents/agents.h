@@ -89,7 +89,7 @@ struct agent {
 	bool long_lived;
 	struct agent_runtime runtime;
 	/* remote_mcp origin */
-	bool sse; /* transport sse_http */
+	bool sse;					     /* transport sse_http */
 	struct buf endpoint, host, auth_ref;		     /* host: of the endpoint, lower case */
 	int64_t remote_timeout_ms, payload_max, concurrency; /* 0: the default */
 	/* local_wasm origin */

@@ -19,6 +19,7 @@ struct op {
 	struct service *service;
 	enum services_act act;
 	bool cleanup;
+	bool again; /* tried by itself */
 	bool begun;
 	services_done_cb *done;
 	void *payload;
@@ -182,7 +183,7 @@ finish_start(struct op *op, const char *why)
 	}
 	step = step_new(service);
 	step->has_life = step->has_health = step->has_error = true;
-	quarantine = why && fails_too_often(service, agent);
+	quarantine = why && !op->again && fails_too_often(service, agent);
 	step->life = quarantine ? LIFE_QUARANTINED : why ? LIFE_STOPPED : LIFE_RUNNING;
 	step->health = why ? HEALTH_DEGRADED : HEALTH_HEALTHY;
 	if (why) {
@@ -196,10 +197,14 @@ finish_start(struct op *op, const char *why)
 			step_event(step, "service.start_failed", LEVEL_ERROR, data.s, "Service start failed: %s", id);
 	} else
 		step_event(step, "service.started", LEVEL_INFO, NULL, "Service started: %s", id);
-	if (op->act == SERVICES_RESTART) {
+	if (op->act == SERVICES_RESTART || op->again) {
 		step->restarted = true;
 		step_event(step, "service.restarted", LEVEL_INFO, NULL, "Service restarted: %s", id);
 	}
+	if (why && !quarantine)
+		again_later(service, agent);
+	else
+		again_never(service);
 	breaker_reset(&service->breaker);
 	buf_release(&data);
 	step_run(step, after_act, op);
@@ -262,6 +267,7 @@ stop_step(struct service *service)
 
 	buf_addf(&why, "service is not running: %s", service->id.s);
 	service_retire(service, why.s);
+	again_never(service);
 	breaker_reset(&service->breaker);
 	step->has_life = step->has_health = true;
 	step->life = LIFE_STOPPED;
@@ -401,6 +407,7 @@ begin_remove(struct op *op, const struct agent *agent)
 	}
 	buf_addf(&why, "service not found: %s", service->id.s);
 	service_retire(service, why.s);
+	again_never(service);
 	buf_release(&why);
 	step = step_new(service);
 	step->remove = true;
@@ -414,6 +421,12 @@ begin_remove(struct op *op, const struct agent *agent)
 
 /* ---- one after another */
 
+static bool
+failed_last(const struct agent *agent)
+{
+	return agent->enabled && agent->restarts && agent->state.lifecycle == LIFE_STOPPED && agent->state.health == HEALTH_DEGRADED;
+}
+
 static void
 op_begin(struct op *op)
 {
@@ -424,6 +437,12 @@ op_begin(struct op *op)
 		not_found(op);
 		return;
 	}
+	if (op->again && !failed_last(agent)) {
+		reply_service(op);
+		return;
+	}
+	if (op->again)
+		again_note(op->service);
 	switch (op->act) {
 	case SERVICES_START:
 		check_start(op, agent);
@@ -458,26 +477,38 @@ acts_turn(struct services *services)
 	}
 }
 
-void
-services_act(struct services *services, enum services_act act, struct span id, bool cleanup, services_done_cb *done, void *payload)
+static struct op *
+op_add(struct service *service, enum services_act act, services_done_cb *done, void *payload)
 {
-	struct service *service = service_of(services, id);
-	struct op *op;
+	struct op *op = xcalloc(1, sizeof *op);
 
-	if (service->n_ops >= SERVICES_OPS_MAX) {
-		services_refuse(services, done, payload, 503, "too many requests for this service wait already");
-		return;
-	}
-	op = xcalloc(1, sizeof *op);
 	op->service = service;
 	op->act = act;
-	op->cleanup = cleanup;
 	op->done = done;
 	op->payload = payload;
 	*service->last_op = op;
 	service->last_op = &op->next;
 	service->n_ops++;
-	event_active(services->turn, EV_TIMEOUT, 1);
+	event_active(service->services->turn, EV_TIMEOUT, 1);
+	return op;
+}
+
+void
+services_act(struct services *services, enum services_act act, struct span id, bool cleanup, services_done_cb *done, void *payload)
+{
+	struct service *service = service_of(services, id);
+
+	if (service->n_ops >= SERVICES_OPS_MAX)
+		services_refuse(services, done, payload, 503, "too many requests for this service wait already");
+	else
+		op_add(service, act, done, payload)->cleanup = cleanup;
+}
+
+void
+acts_try_again(struct service *service)
+{
+	if (!service->n_ops)
+		op_add(service, SERVICES_START, services_nobody, NULL)->again = true;
 }
 
 void

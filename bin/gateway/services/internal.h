@@ -15,7 +15,9 @@ struct op;
 struct service;
 struct step;
 
-#define START_FAILURES 64 /* failed starts that are remembered for restartPolicy */
+#define START_FAILURES 64   /* failed starts that are remembered for restartPolicy */
+#define AGAIN_FIRST_MS 1000 /* before a start that failed is tried again; each further time twice as long */
+#define AGAIN_LONGEST_MS 30000
 
 struct services {
 	struct services_settings settings;
@@ -46,6 +48,10 @@ struct service {
 	struct breaker breaker;
 	int64_t failed_ms[START_FAILURES]; /* failed starts, a ring */
 	unsigned next_failed;
+	int64_t tried_ms[START_FAILURES]; /* those that were tried again by themselves, a ring */
+	unsigned next_tried;
+	struct event *again;	  /* the next such try; NULL: none was needed yet */
+	int64_t pause_ms;	  /* before it */
 	bool opened;		  /* the breaker has, and the step that says so is on its way */
 	struct op *op, **last_op; /* the first one is at work */
 	size_t n_ops;
@@ -94,8 +100,14 @@ void step_event(struct step *step, const char *kind, enum level level, const cha
 void step_run(struct step *step, void (*then)(bool ok, const struct err *err, void *payload), void *payload); /* takes it over */
 void step_free(struct step *step);
 
+/* again.c: restartPolicy */
+void again_later(struct service *service, const struct agent *agent); /* its start has failed */
+void again_note(struct service *service);			      /* it is tried now */
+void again_never(struct service *service);			      /* it runs, or is not to */
+
 /* acts.c */
-void acts_turn(struct services *services); /* begins what waits */
+void acts_try_again(struct service *service); /* when its last start failed and nothing was done to it since */
+void acts_turn(struct services *services);    /* begins what waits */
 void acts_free(struct service *service);
 
 /* calls.c */

@@ -279,6 +279,8 @@ services_load(struct services *services, void (*problem)(const struct err *err, 
 		if (agent->enabled && agent->autostart && agent->state.lifecycle == LIFE_REGISTERED)
 			services_act(
 			    services, SERVICES_START, (struct span){ agent->service.s, agent->service.len }, false, services_nobody, NULL);
+		else if (agent->enabled && agent->state.lifecycle == LIFE_STOPPED && agent->state.health == HEALTH_DEGRADED)
+			again_later(service_of(services, (struct span){ agent->service.s, agent->service.len }), agent);
 	}
 	return true;
 }
@@ -315,6 +317,7 @@ service_free(struct service *service)
 	struct step *step;
 
 	mcp_free(service->mcp);
+	again_never(service);
 	acts_free(service);
 	while ((step = service->step)) {
 		service->step = step->next;
