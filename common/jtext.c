@@ -65,14 +65,21 @@ ends_run(unsigned char ch)
 	return ch == '"' || ch == '\\' || ch < 0x20;
 }
 
-/* True in some byte of the word when that byte is a quote, a backslash or a control. */
-static bool
-word_ends_run(uint64_t w)
+/* How many bytes of the eight come before the first that ends a run. */
+static size_t
+word_run(uint64_t w)
 {
 	static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-	uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+	uint64_t quote, slash, ends;
 
-	return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	quote = w ^ (ones * '"');
+	slash = w ^ (ones * '\\');
+	/* the top bit of a byte that is none of them may be set by a borrow, but only above one that is */
+	ends = (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+	return ends ? (size_t)__builtin_ctzll(ends) / 8 : 8;
 }
 
 static size_t
@@ -80,11 +87,13 @@ plain_run(const char *s, size_t n, size_t i)
 {
 	while (n - i >= 8) {
 		uint64_t w;
+		size_t run;
 
 		memcpy(&w, s + i, 8);
-		if (word_ends_run(w))
-			break;
-		i += 8;
+		run = word_run(w);
+		i += run;
+		if (run < 8)
+			return i;
 	}
 	while (i < n && !ends_run((unsigned char)s[i]))
 		i++;

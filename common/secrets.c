@@ -584,8 +584,6 @@ rule_shape(const struct text *t, size_t i, struct buf *to)
 
 /* ---- a quick look: most texts have nothing that any rule could begin with */
 
-static struct beginnings known_beginnings;
-
 static void
 add_beginning(struct beginnings *beginnings, const char *three)
 {
@@ -617,19 +615,27 @@ beginnings_add(struct beginnings *beginnings, const char *word)
 	buf_release(&other);
 }
 
-static void
-make_beginnings(void)
+void
+beginnings_know(struct beginnings *beginnings)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(names); i++)
-		beginnings_add(&known_beginnings, names[i]);
+		beginnings_add(beginnings, names[i]);
 	for (i = 0; i < ARRAY_LEN(more_names); i++)
-		beginnings_add(&known_beginnings, more_names[i]);
+		beginnings_add(beginnings, more_names[i]);
 	for (i = 0; i < ARRAY_LEN(marks); i++)
-		beginnings_add(&known_beginnings, marks[i]);
+		beginnings_add(beginnings, marks[i]);
 	for (i = 0; i < ARRAY_LEN(families); i++)
-		beginnings_add(&known_beginnings, families[i].prefix);
+		beginnings_add(beginnings, families[i].prefix);
+}
+
+static struct beginnings known_beginnings;
+
+static void
+make_beginnings(void)
+{
+	beginnings_know(&known_beginnings);
 }
 
 static bool
@@ -667,18 +673,21 @@ static bool
 may_hold(const struct text *t, bool document)
 {
 	static pthread_once_t made = PTHREAD_ONCE_INIT;
-	const struct beginnings *others = t->secrets && t->secrets->n_names ? &t->secrets->beginnings : &known_beginnings;
+	const struct beginnings *beginnings = t->secrets && t->secrets->n_names ? &t->secrets->beginnings : &known_beginnings;
+	const char *end = t->s + t->n, *at;
 	unsigned h = 0;
 	size_t i;
 
 	if (t->secrets && t->secrets->n_shapes)
 		return true;
 	pthread_once(&made, make_beginnings);
+	if (document && t->n)
+		for (at = t->s; (at = memchr(at, '\\', (size_t)(end - at))) && at + 1 < end; at += 2)
+			if (at[1] == 'u' || at[1] == '/')
+				return true;
 	for (i = 0; i < t->n; i++) {
 		h = (h << 5 | ((unsigned char)t->s[i] & 31u)) & (BEGINNINGS - 1);
-		if ((has_bit(&known_beginnings, h) || has_bit(others, h)) && i >= 2 && may_begin_here(t, i - 2))
-			return true;
-		if (document && t->s[i] == '\\' && i + 1 < t->n && (t->s[i + 1] == 'u' || t->s[i + 1] == '/'))
+		if (has_bit(beginnings, h) && i >= 2 && may_begin_here(t, i - 2))
 			return true;
 	}
 	return false;

@@ -266,6 +266,7 @@ secrets_parse(const char *text, size_t n, struct err *err)
 	size_t start, end, number = 0;
 	bool ok = true;
 
+	beginnings_know(&secrets->beginnings);
 	for (start = 0; ok && start < n; start = end + 1) {
 		const char *newline = memchr(text + start, '\n', n - start);
 

@@ -10,6 +10,7 @@
 struct beginnings {
 	unsigned char bits[BEGINNINGS / 8];
 };
+void beginnings_know(struct beginnings *beginnings);		      /* those of the built-in rules */
 void beginnings_add(struct beginnings *beginnings, const char *word); /* '~' in it is '_', '-' or nothing */
 
 /* A set of characters that stands `min` to `max` times. Beyond ASCII there is one bit: any character or none. */
@@ -26,7 +27,7 @@ struct shape {
 struct secrets {
 	char *names[SECRETS_RULES_MAX];
 	size_t n_names;
-	struct beginnings beginnings; /* of the names */
+	struct beginnings beginnings; /* of the names and of the built-in rules */
 	struct shape *shapes;
 	size_t n_shapes;
 };

@@ -2,6 +2,7 @@
 #include "compat.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "buf.h"
 #include "err.h"
@@ -123,9 +124,46 @@ test_layout(void)
 	buf_release(&again);
 }
 
+/* A string may end, and have an escape or a control, at any place of the words that are read at once. */
+static void
+test_words(void)
+{
+	static const char *const letters[] = { "x", "!", "#", "[", "]", " ", "\x7f", "\xc3\xa9" };
+	struct buf text = BUF_INIT, got = BUF_INIT, want = BUF_INIT;
+	struct span value;
+	bool all = true, none = true;
+	size_t k, n, at;
+
+	for (k = 0; k < ARRAY_LEN(letters); k++)
+		for (n = 0; n < 20; n++)
+			for (at = 0; at <= n; at++) {
+				size_t i;
+
+				buf_reset(&text);
+				buf_reset(&got);
+				buf_reset(&want);
+				buf_addstr(&text, "{\"a\":\"");
+				for (i = 0; i < n; i++) {
+					buf_addstr(&text, i == at ? "\\\"" : letters[k]);
+					buf_addstr(&want, i == at ? "\"" : letters[k]);
+				}
+				buf_addstr(&text, "\",\"b\":1}");
+				all = all && jtext_check(text.s, text.len, true, &value, NULL) && jtext_get_string(value, "a", &got) &&
+				    got.len == want.len && !memcmp(got.s, want.s, got.len) && jtext_get(value, "b", &value);
+				text.s[6 + at] = 0x1f;
+				none = none && !jtext_check(text.s, text.len, true, &value, NULL);
+			}
+	ok(all, "strings of every length end where they end, with an escape at every place");
+	ok(none, "and a raw control character is found at every place");
+	buf_release(&text);
+	buf_release(&got);
+	buf_release(&want);
+}
+
 int
 main(void)
 {
+	test_words();
 	test_check();
 	test_find();
 	test_layout();
