@@ -289,16 +289,6 @@ approvals_from_desk(const struct buf *id, const struct buf *answer, void *payloa
 
 /* ---- GET /v1/agent/threads/:threadId/approvals[?status=pending|resolved|all] */
 
-static void
-done(struct change *change)
-{
-	struct call *call = change->payload;
-
-	if (!call_refused(call, change))
-		call_reply(call, 200, &change->answer);
-	change_free(change);
-}
-
 struct lister {
 	struct buf *to;
 	int state; /* 1: resolved ones only */
@@ -316,22 +306,15 @@ add_approval(const struct approval *approval, void *payload)
 	buf_add(lister->to, approval->doc.s, approval->doc.len);
 }
 
-static bool
-apply_list(struct change *change, const void *row, struct change_context *context)
+static void
+list_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-	struct lister lister = { .to = &change->answer, .state = call->state };
-	struct thread thread;
+	struct lister lister = { .to = answer, .state = call->state };
 
-	(void)row;
-	thread_init(&thread);
-	if (call_thread(call, context, &thread)) {
-		buf_addstr(&change->answer, "{\"approvals\":[");
-		change_approval_list(context, span_of(&thread.id), SPAN_NONE, call->state == 0, LIST_MAX, add_approval, &lister);
-		buf_addstr(&change->answer, "]}");
-	}
-	thread_release(&thread);
-	return !call->problem;
+	(void)turn;
+	buf_addstr(answer, "{\"approvals\":[");
+	change_approval_list(context, span_of(&thread->id), SPAN_NONE, call->state == 0, LIST_MAX, add_approval, &lister);
+	buf_addstr(answer, "]}");
 }
 
 void
@@ -345,60 +328,50 @@ approvals_list(struct call *call)
 		return;
 	if (call->state < 0)
 		call->state = 0;
-	log_change(call->compass->settings.log, call_change(call, apply_list, done));
+	call_store_in(call, list_in, call_done);
 }
 
 /* ---- GET /v1/agent/threads/:threadId/approvals/:approvalId */
 
 static bool
-find(struct call *call, struct change_context *context)
+find(struct call *call, struct change_context *context, const struct thread *thread)
 {
-	struct thread thread;
-
-	thread_init(&thread);
-	if (call_thread(call, context, &thread) &&
-	    (!change_approval_get(context, span_of(&call->other), &call->approval) || strcmp(call->approval.thread.s, thread.id.s) != 0))
-		call->problem = PROBLEM_APPROVAL_NOT_FOUND;
-	thread_release(&thread);
-	return !call->problem;
+	if (change_approval_get(context, span_of(&call->other), &call->approval) && !strcmp(call->approval.thread.s, thread->id.s))
+		return true;
+	call->problem = PROBLEM_APPROVAL_NOT_FOUND;
+	return false;
 }
 
-static bool
-apply_get(struct change *change, const void *row, struct change_context *context)
+static void
+get_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-
-	(void)row;
-	if (find(call, context))
-		buf_addf(&change->answer, "{\"approval\":%s}", call->approval.doc.s);
-	return !call->problem;
+	(void)turn;
+	if (find(call, context, thread))
+		buf_addf(answer, "{\"approval\":%s}", call->approval.doc.s);
 }
 
 void
 approvals_get(struct call *call)
 {
-	log_change(call->compass->settings.log, call_change(call, apply_get, done));
+	call_store_in(call, get_in, call_done);
 }
 
 /* ---- POST /v1/agent/threads/:threadId/approvals/:approvalId */
 
-static bool
-apply_answer(struct change *change, const void *row, struct change_context *context)
+static void
+answer_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
 	const char *user = principal_user(call->who);
 
-	(void)row;
-	if (!find(call, context))
-		return false;
+	(void)turn;
+	if (!find(call, context, thread))
+		return;
 	if (!call->approval.pending ||
 	    !approval_resolve(
-		context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason))) {
+		context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason)))
 		call->problem = PROBLEM_APPROVAL_RESOLVED;
-		return false;
-	}
-	buf_addf(&change->answer, "{\"approval\":%s}", call->approval.doc.s);
-	return true;
+	else
+		buf_addf(answer, "{\"approval\":%s}", call->approval.doc.s);
 }
 
 static void
@@ -409,7 +382,7 @@ done_answer(struct change *change)
 	if (change->result == CHANGE_DONE)
 		flight_approve(
 		    call->compass, &call->approval, decision_of(call->decision.s), call->result.len ? span_of(&call->result) : SPAN_NONE);
-	done(change);
+	call_done(change);
 }
 
 /* {"q1":"yes"}, {"q1":["a","b"]} or {"q1":{"answers":["a"]}} as the runtime wants it. */
@@ -468,5 +441,5 @@ approvals_answer(struct call *call)
 			buf_reset(&call->result);
 	}
 	if (!valid_failed(&valid, call))
-		log_change(call->compass->settings.log, call_change(call, apply_answer, done_answer));
+		call_store_in(call, answer_in, done_answer);
 }

@@ -193,12 +193,74 @@ call_fail_text(struct call *call, int status, const char *code, const char *mess
 }
 
 struct change *
-call_change(struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
+call_change(struct call *call, call_apply *apply, void (*done)(struct change *))
 {
 	struct change *change = change_new(done, call);
 
 	change->apply = apply;
 	return change;
+}
+
+void
+call_store(struct call *call, call_apply *apply, void (*done)(struct change *))
+{
+	log_change(call->compass->settings.log, call_change(call, apply, done));
+}
+
+bool
+call_member(const struct call *call, const struct buf *workspace)
+{
+	return principal_member(call->who, workspace->s, workspace->len);
+}
+
+/* The thread of the call, if its caller may see it; else false and the problem is set. */
+static bool
+find_thread(struct call *call, struct change_context *context, struct thread *ret)
+{
+	if (change_thread_get(context, span_of(&call->thread), ret) && call_member(call, &ret->workspace))
+		return true;
+	call->problem = PROBLEM_THREAD_NOT_FOUND;
+	return false;
+}
+
+static bool
+apply_step(struct change *change, const void *row, struct change_context *context)
+{
+	struct call *call = change->payload;
+	struct thread thread;
+	struct turn turn;
+
+	(void)row;
+	thread_init(&thread);
+	turn_init(&turn);
+	if (find_thread(call, context, &thread) && call->step)
+		call->step(call, context, &thread, &turn, &change->answer);
+	thread_release(&thread);
+	turn_release(&turn);
+	return !call->problem;
+}
+
+struct change *
+call_change_in(struct call *call, call_step *step, void (*done)(struct change *))
+{
+	call->step = step;
+	return call_change(call, apply_step, done);
+}
+
+void
+call_store_in(struct call *call, call_step *step, void (*done)(struct change *))
+{
+	log_change(call->compass->settings.log, call_change_in(call, step, done));
+}
+
+void
+call_done(struct change *change)
+{
+	struct call *call = change->payload;
+
+	if (!call_refused(call, change))
+		call_reply(call, call->made.len ? 201 : 200, &change->answer);
+	change_free(change);
 }
 
 bool
@@ -215,21 +277,6 @@ call_refused(struct call *call, const struct change *change)
 	else
 		return false;
 	return true;
-}
-
-bool
-call_member(const struct call *call, const struct buf *workspace)
-{
-	return principal_member(call->who, workspace->s, workspace->len);
-}
-
-bool
-call_thread(struct call *call, struct change_context *context, struct thread *ret)
-{
-	if (change_thread_get(context, span_of(&call->thread), ret) && call_member(call, &ret->workspace))
-		return true;
-	call->problem = PROBLEM_THREAD_NOT_FOUND;
-	return false;
 }
 
 /* ---- which route */

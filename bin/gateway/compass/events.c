@@ -79,35 +79,17 @@ each_event(struct call *call, struct change_context *context, bool store)
 	buf_release(&payload);
 }
 
-static bool
-apply_batch(struct change *change, const void *row, struct change_context *context)
-{
-	struct call *call = change->payload;
-	struct thread thread;
-
-	(void)row;
-	thread_init(&thread);
-	if (call_thread(call, context, &thread)) {
-		each_event(call, context, false);
-		if (!call->problem) {
-			each_event(call, context, true);
-			thread.updated_ms = change_now_ms(context);
-			change_thread_put(context, &thread);
-			buf_addf(&change->answer, "{\"accepted\":%d}", call->limit);
-		}
-	}
-	thread_release(&thread);
-	return !call->problem;
-}
-
 static void
-done_batch(struct change *change)
+batch_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-
-	if (!call_refused(call, change))
-		call_reply(call, 200, &change->answer);
-	change_free(change);
+	(void)turn;
+	each_event(call, context, false);
+	if (call->problem)
+		return;
+	each_event(call, context, true);
+	thread->updated_ms = change_now_ms(context);
+	change_thread_put(context, thread);
+	buf_addf(answer, "{\"accepted\":%d}", call->limit);
 }
 
 static void
@@ -164,7 +146,7 @@ events_batch(struct call *call)
 		check_events(&valid, call);
 	if (valid_failed(&valid, call))
 		return;
-	change = call_change(call, apply_batch, done_batch);
+	change = call_change_in(call, batch_in, call_done);
 	if (!read_key(call, &change->key)) {
 		change_free(change);
 		call_refuse(call, PROBLEM_INVALID_KEY);
@@ -199,19 +181,6 @@ done_page(struct page *page)
 	page_free(page);
 }
 
-static bool
-apply_list(struct change *change, const void *row, struct change_context *context)
-{
-	struct call *call = change->payload;
-	struct thread thread;
-
-	(void)row;
-	thread_init(&thread);
-	(void)call_thread(call, context, &thread);
-	thread_release(&thread);
-	return !call->problem;
-}
-
 static void
 done_list(struct change *change)
 {
@@ -240,5 +209,5 @@ events_list(struct call *call)
 	if (valid_failed(&valid, call))
 		return;
 	call->limit = (int)limit;
-	log_change(call->compass->settings.log, call_change(call, apply_list, done_list));
+	call_store_in(call, NULL, done_list);
 }

@@ -93,6 +93,7 @@ struct call {
 	struct buf native; /* the thread's runtime id */
 	struct approval approval;
 	struct trace trace;
+	void (*step)(struct call *, struct change_context *, struct thread *, struct turn *, struct buf *); /* a call_step */
 };
 
 void call_free(struct call *call);
@@ -101,11 +102,18 @@ void call_refuse(struct call *call, enum problem problem);		/* the same with an 
 void call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers);
 bool call_refused(struct call *call,
     const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
-struct change *call_change(
-    struct call *call, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+typedef bool call_apply(struct change *change, const void *row, struct change_context *context);
+struct change *call_change(struct call *call, call_apply *apply, void (*done)(struct change *));
+void call_store(struct call *call, call_apply *apply, void (*done)(struct change *)); /* the same, and given to the store */
+/* What most changes do at last: answers with change->answer, 201 when the call made something. */
+void call_done(struct change *change);
 
-/* On the store's thread: the thread of the call, if its caller may see it; else false and the problem is set. */
-bool call_thread(struct call *call, struct change_context *context, struct thread *ret);
+/* The change as a step in the thread of the call, which is there and which its caller may see. The turn is an empty one for the step's use; a
+ * problem set in the call undoes all. */
+typedef void call_step(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer);
+struct change *call_change_in(struct call *call, call_step *step, void (*done)(struct change *)); /* step NULL: that it is there is all */
+void call_store_in(struct call *call, call_step *step, void (*done)(struct change *));
+
 bool call_has_runtime(struct call *call); /* false: the provider has none, and that is answered (503) */
 bool call_member(const struct call *call, const struct buf *workspace);
 

@@ -36,16 +36,6 @@ answer_thread(struct buf *to, const struct thread *thread)
 	buf_addch(to, '}');
 }
 
-static void
-done(struct change *change)
-{
-	struct call *call = change->payload;
-
-	if (!call_refused(call, change))
-		call_reply(call, call->made.len ? 201 : 200, &change->answer);
-	change_free(change);
-}
-
 /* ---- who answers approvals: {"rules":[{"kind"?,"command"?,"decision"}],"timeoutSeconds"?,"default"?} */
 
 static void
@@ -147,29 +137,24 @@ threads_create(struct call *call)
 	if (call->mode == THREAD_CLOUD && !call_has_runtime(call))
 		return;
 	key_add_uuid(&call->made);
-	log_change(call->compass->settings.log, call_change(call, apply_create, done));
+	call_store(call, apply_create, call_done);
 }
 
 /* ---- GET /v1/agent/threads/:threadId */
 
-static bool
-apply_get(struct change *change, const void *row, struct change_context *context)
+static void
+get_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-	struct thread thread;
-
-	(void)row;
-	thread_init(&thread);
-	if (call_thread(call, context, &thread))
-		answer_thread(&change->answer, &thread);
-	thread_release(&thread);
-	return !call->problem;
+	(void)call;
+	(void)context;
+	(void)turn;
+	answer_thread(answer, thread);
 }
 
 void
 threads_get(struct call *call)
 {
-	log_change(call->compass->settings.log, call_change(call, apply_get, done));
+	call_store_in(call, get_in, call_done);
 }
 
 /* ---- GET /v1/agent/threads */
@@ -219,36 +204,28 @@ threads_list(struct call *call)
 	if (!call_member(call, &call->workspace))
 		call_refuse(call, PROBLEM_WORKSPACE_FORBIDDEN);
 	else
-		log_change(call->compass->settings.log, call_change(call, apply_list, done));
+		call_store(call, apply_list, call_done);
 }
 
 /* ---- PATCH /v1/agent/threads/:threadId */
 
-static bool
-apply_patch(struct change *change, const void *row, struct change_context *context)
+static void
+patch_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-	struct thread thread;
-
-	(void)row;
-	thread_init(&thread);
-	if (call_thread(call, context, &thread)) {
-		if (call->has_title) {
-			buf_reset(&thread.title);
-			buf_add(&thread.title, call->title.s, call->title.len);
-		}
-		if (call->has_archived)
-			thread.archived = call->archived;
-		if (call->has_rules) {
-			buf_reset(&thread.rules);
-			buf_add(&thread.rules, call->rules.s, call->rules.len);
-		}
-		thread.updated_ms = change_now_ms(context);
-		change_thread_put(context, &thread);
-		answer_thread(&change->answer, &thread);
+	(void)turn;
+	if (call->has_title) {
+		buf_reset(&thread->title);
+		buf_add(&thread->title, call->title.s, call->title.len);
 	}
-	thread_release(&thread);
-	return !call->problem;
+	if (call->has_archived)
+		thread->archived = call->archived;
+	if (call->has_rules) {
+		buf_reset(&thread->rules);
+		buf_add(&thread->rules, call->rules.s, call->rules.len);
+	}
+	thread->updated_ms = change_now_ms(context);
+	change_thread_put(context, thread);
+	answer_thread(answer, thread);
 }
 
 void
@@ -264,42 +241,31 @@ threads_patch(struct call *call)
 			valid_issue(&valid, "At least one thread field must be provided");
 	}
 	if (!valid_failed(&valid, call))
-		log_change(call->compass->settings.log, call_change(call, apply_patch, done));
+		call_store_in(call, patch_in, call_done);
 }
 
 /* ---- PATCH /v1/agent/threads/:threadId/mode */
 
-static bool
-apply_mode(struct change *change, const void *row, struct change_context *context)
+static void
+mode_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
 	struct buf payload = BUF_INIT;
-	struct thread thread;
-	struct turn turn;
 
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (!call_thread(call, context, &thread))
-		;
-	else if (change_turn_open(context, span_of(&thread.id), &turn))
+	if (change_turn_open(context, span_of(&thread->id), turn)) {
 		call->problem = PROBLEM_SWITCH_BUSY;
-	else {
-		thread.mode = (enum thread_mode)call->mode;
-		thread.host = (enum thread_host)call->host;
-		thread.session |= thread.mode == THREAD_CLOUD;
-		thread.switched_ms = thread.updated_ms = change_now_ms(context);
-		change_thread_put(context, &thread);
-		buf_addf(&payload, "{\"executionHost\":\"%s\",\"executionMode\":\"%s\"}", thread_host_text(thread.host),
-		    thread_mode_text(thread.mode));
-		(void)change_emit_thread(
-		    context, span_of(&thread.id), (struct span){ "thread.modeSwitched", 19 }, SPAN_NONE, SPAN_NONE, span_of(&payload));
-		answer_thread(&change->answer, &thread);
+		return;
 	}
+	thread->mode = (enum thread_mode)call->mode;
+	thread->host = (enum thread_host)call->host;
+	thread->session |= thread->mode == THREAD_CLOUD;
+	thread->switched_ms = thread->updated_ms = change_now_ms(context);
+	change_thread_put(context, thread);
+	buf_addf(&payload, "{\"executionHost\":\"%s\",\"executionMode\":\"%s\"}", thread_host_text(thread->host),
+	    thread_mode_text(thread->mode));
+	(void)change_emit_thread(
+	    context, span_of(&thread->id), (struct span){ "thread.modeSwitched", 19 }, SPAN_NONE, SPAN_NONE, span_of(&payload));
+	answer_thread(answer, thread);
 	buf_release(&payload);
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
 }
 
 void
@@ -318,32 +284,20 @@ threads_mode(struct call *call)
 	if (!call->compass->settings.switching)
 		call_refuse(call, PROBLEM_SWITCH_DISABLED);
 	else if (!mode_disabled(call, call->mode))
-		log_change(call->compass->settings.log, call_change(call, apply_mode, done));
+		call_store_in(call, mode_in, call_done);
 }
 
 /* ---- DELETE /v1/agent/threads/:threadId */
 
-static bool
-apply_delete(struct change *change, const void *row, struct change_context *context)
+static void
+delete_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-	struct thread thread;
-	struct turn turn;
-
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (!call_thread(call, context, &thread))
-		;
-	else if (change_turn_open(context, span_of(&thread.id), &turn))
+	if (change_turn_open(context, span_of(&thread->id), turn))
 		call->problem = PROBLEM_DELETE_BUSY;
 	else {
-		change_thread_drop(context, span_of(&thread.id));
-		buf_addstr(&change->answer, "{\"deleted\":true}");
+		change_thread_drop(context, span_of(&thread->id));
+		buf_addstr(answer, "{\"deleted\":true}");
 	}
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
 }
 
 static void
@@ -353,11 +307,11 @@ done_delete(struct change *change)
 
 	if (change->result == CHANGE_DONE)
 		watchers_gone(call->compass, &call->thread);
-	done(change);
+	call_done(change);
 }
 
 void
 threads_delete(struct call *call)
 {
-	log_change(call->compass->settings.log, call_change(call, apply_delete, done_delete));
+	call_store_in(call, delete_in, done_delete);
 }

@@ -223,23 +223,6 @@ start_in(struct call *call, struct change_context *context, struct thread *threa
 	form_turn_answer(answer, turn);
 }
 
-static bool
-apply_start(struct change *change, const void *row, struct change_context *context)
-{
-	struct call *call = change->payload;
-	struct thread thread;
-	struct turn turn;
-
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (call_thread(call, context, &thread))
-		start_in(call, context, &thread, &turn, &change->answer);
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
-}
-
 static void
 done_start(struct change *change)
 {
@@ -304,47 +287,32 @@ turns_start(struct call *call)
 	else {
 		call->async = wants_async(call->request);
 		key_add_uuid(&call->made);
-		log_change(call->compass->settings.log, call_change(call, apply_start, done_start));
+		call_store_in(call, start_in, done_start);
 	}
 }
 
 /* ---- GET /v1/agent/threads/:threadId/turns/:turnId */
 
-static void
-done(struct change *change)
+/* The turn that the call names, in this thread. */
+static bool
+find_turn(const struct call *call, struct change_context *context, const struct thread *thread, struct turn *ret)
 {
-	struct call *call = change->payload;
-
-	if (!call_refused(call, change))
-		call_reply(call, 200, &change->answer);
-	change_free(change);
+	return change_turn_get(context, span_of(&call->other), ret) && !strcmp(ret->thread.s, thread->id.s);
 }
 
-static bool
-apply_get(struct change *change, const void *row, struct change_context *context)
+static void
+get_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	struct call *call = change->payload;
-	struct thread thread;
-	struct turn turn;
-
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (!call_thread(call, context, &thread))
-		;
-	else if (!change_turn_get(context, span_of(&call->other), &turn) || strcmp(turn.thread.s, thread.id.s) != 0)
-		call->problem = PROBLEM_TURN_NOT_FOUND;
+	if (find_turn(call, context, thread, turn))
+		form_turn_answer(answer, turn);
 	else
-		form_turn_answer(&change->answer, &turn);
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
+		call->problem = PROBLEM_TURN_NOT_FOUND;
 }
 
 void
 turns_get(struct call *call)
 {
-	log_change(call->compass->settings.log, call_change(call, apply_get, done));
+	call_store_in(call, get_in, call_done);
 }
 
 /* ---- POST /v1/agent/threads/:threadId/turns/:turnId/interrupt */
@@ -354,6 +322,10 @@ turn_interrupt(struct change_context *context, struct thread *thread, struct tur
 {
 	struct buf payload = BUF_INIT;
 
+	if (!find_turn(call, context, thread, turn) || turn->status != THREAD_IN_PROGRESS) {
+		call->problem = PROBLEM_INTERRUPT_CONFLICT;
+		return;
+	}
 	turn->status = THREAD_INTERRUPTED;
 	turn->completed_ms = change_now_ms(context);
 	buf_addstr(&turn->error, "{\"message\":\"Interrupted by user\"}");
@@ -386,28 +358,6 @@ interrupt_in(struct call *call, struct change_context *context, struct thread *t
 	form_turn_answer(&call->keys, turn);
 }
 
-static bool
-apply_interrupt(struct change *change, const void *row, struct change_context *context)
-{
-	struct call *call = change->payload;
-	struct thread thread;
-	struct turn turn;
-
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (!call_thread(call, context, &thread))
-		;
-	else if (!change_turn_get(context, span_of(&call->other), &turn) || strcmp(turn.thread.s, thread.id.s) != 0 ||
-	    turn.status != THREAD_IN_PROGRESS)
-		call->problem = PROBLEM_INTERRUPT_CONFLICT;
-	else
-		interrupt_in(call, context, &thread, &turn, &change->answer);
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
-}
-
 static void
 done_interrupt(struct change *change)
 {
@@ -415,11 +365,11 @@ done_interrupt(struct change *change)
 
 	if (change->result == CHANGE_DONE)
 		flight_interrupt(call->compass, &call->other, &call->keys);
-	done(change);
+	call_done(change);
 }
 
 void
 turns_interrupt(struct call *call)
 {
-	log_change(call->compass->settings.log, call_change(call, apply_interrupt, done_interrupt));
+	call_store_in(call, interrupt_in, done_interrupt);
 }

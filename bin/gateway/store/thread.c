@@ -293,11 +293,34 @@ word(struct query *query, int i, const char *const *words, int n)
 	return at;
 }
 
+/* The one row of a statement that takes up to two texts (SPAN_NONE: it does not). False: there is none. */
+static bool
+one(struct change_context *context, enum statement which, struct span first, struct span second,
+    void (*read)(struct query *query, void *ret), void *ret)
+{
+	struct query *query = get(context, which);
+	bool found;
+
+	if (!query)
+		return false;
+	if (first.s)
+		query_text(query, 1, first);
+	if (second.s)
+		query_text(query, 2, second);
+	found = step(context, query);
+	if (found)
+		read(query, ret);
+	query_reset(query);
+	return found;
+}
+
 /* ---- threads */
 
 static void
-read_thread(struct query *query, struct thread *ret)
+read_thread(struct query *query, void *payload)
 {
+	struct thread *ret = payload;
+
 	column(query, 0, &ret->id);
 	column(query, 1, &ret->workspace);
 	column(query, 2, &ret->title);
@@ -316,17 +339,7 @@ read_thread(struct query *query, struct thread *ret)
 bool
 change_thread_get(struct change_context *context, struct span id, struct thread *ret)
 {
-	struct query *query = get(context, THREAD_GET);
-	bool found;
-
-	if (!query)
-		return false;
-	query_text(query, 1, id);
-	found = step(context, query);
-	if (found)
-		read_thread(query, ret);
-	query_reset(query);
-	return found;
+	return one(context, THREAD_GET, id, SPAN_NONE, read_thread, ret);
 }
 
 void
@@ -392,8 +405,10 @@ change_thread_list(
 /* ---- turns */
 
 static void
-read_turn(struct query *query, struct turn *ret)
+read_turn(struct query *query, void *payload)
 {
+	struct turn *ret = payload;
+
 	column(query, 0, &ret->id);
 	column(query, 1, &ret->thread);
 	column(query, 2, &ret->input);
@@ -412,41 +427,22 @@ read_turn(struct query *query, struct turn *ret)
 	ret->completed_ms = query_get_int(query, 14);
 }
 
-static bool
-one_turn(struct change_context *context, enum statement which, struct span first, struct span second, struct turn *ret)
-{
-	struct query *query = get(context, which);
-	bool found;
-
-	if (!query)
-		return false;
-	if (first.s)
-		query_text(query, 1, first);
-	if (second.s)
-		query_text(query, 2, second);
-	found = step(context, query);
-	if (found)
-		read_turn(query, ret);
-	query_reset(query);
-	return found;
-}
-
 bool
 change_turn_get(struct change_context *context, struct span id, struct turn *ret)
 {
-	return one_turn(context, TURN_GET, id, SPAN_NONE, ret);
+	return one(context, TURN_GET, id, SPAN_NONE, read_turn, ret);
 }
 
 bool
 change_turn_by_request(struct change_context *context, struct span thread, struct span request, struct turn *ret)
 {
-	return one_turn(context, TURN_BY_REQUEST, thread, request, ret);
+	return one(context, TURN_BY_REQUEST, thread, request, read_turn, ret);
 }
 
 bool
 change_turn_open(struct change_context *context, struct span thread, struct turn *ret)
 {
-	return one_turn(context, thread.s ? TURN_OPEN : TURN_OPEN_ANY, thread, SPAN_NONE, ret);
+	return one(context, thread.s ? TURN_OPEN : TURN_OPEN_ANY, thread, SPAN_NONE, read_turn, ret);
 }
 
 bool
@@ -503,8 +499,10 @@ change_turn_end(struct change_context *context, struct turn *turn)
 static const char *const approval_statuses[] = { "pending", "resolved" };
 
 static void
-read_approval(struct query *query, struct approval *ret)
+read_approval(struct query *query, void *payload)
 {
+	struct approval *ret = payload;
+
 	column(query, 0, &ret->id);
 	column(query, 1, &ret->thread);
 	column(query, 2, &ret->turn);
@@ -516,17 +514,7 @@ read_approval(struct query *query, struct approval *ret)
 bool
 change_approval_get(struct change_context *context, struct span id, struct approval *ret)
 {
-	struct query *query = get(context, APPROVAL_GET);
-	bool found;
-
-	if (!query)
-		return false;
-	query_text(query, 1, id);
-	found = step(context, query);
-	if (found)
-		read_approval(query, ret);
-	query_reset(query);
-	return found;
+	return one(context, APPROVAL_GET, id, SPAN_NONE, read_approval, ret);
 }
 
 /* The document without its secrets, which lies in `clean` when there were some. */
