@@ -214,6 +214,45 @@ show_approval(struct show *show, struct span record, struct span approval, struc
 
 /* ---- events */
 
+/* What the item, or the end of the turn, has once more. */
+static bool
+is_piece(const char *method)
+{
+	static const char *const pieces[] = { "item.output", "item.reasoning", "item.plan", "turn.usage", "turn.diff" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(pieces); i++)
+		if (!strcmp(method, pieces[i]))
+			return true;
+	return false;
+}
+
+static void
+show_plan(struct show *show, const struct event_view *view, struct buf *to)
+{
+	struct buf text = BUF_INIT, step = BUF_INIT;
+	struct span plan, key, one, status;
+	size_t pos = 0;
+
+	if (view->data.s && jtext_get(view->data, "plan", &plan) && jtext_type(plan) == JTEXT_ARRAY)
+		while (jtext_each(plan, &pos, &key, &one)) {
+			buf_reset(&step);
+			if (!jtext_get_string(one, "step", &step))
+				continue;
+			buf_addstr(&text, text.len ? "\n" : "");
+			buf_addstr(&text,
+			    !jtext_get(one, "status", &status)		? ""
+				: jtext_is_string(status, "completed")	? "[x] "
+				: jtext_is_string(status, "inProgress") ? "[>] "
+									: "[ ] ");
+			buf_add(&text, step.s, step.len);
+		}
+	begin(show, view->whole, DIM, "plan", to);
+	add_what(show, &text, to);
+	buf_release(&text);
+	buf_release(&step);
+}
+
 static void
 show_other_event(struct show *show, const struct event_view *view, struct buf *to)
 {
@@ -248,6 +287,10 @@ show_thread_event(struct show *show, const struct event_view *view, struct buf *
 		show_turn_end(show, view->whole, view->data.s ? view->data : view->whole, to);
 	else if (!strcmp(method, "item.started") || !strcmp(method, "item.completed"))
 		show_thread_item(show, view, method[5] == 'c', to);
+	else if (!strcmp(method, "turn.plan"))
+		show_plan(show, view, to);
+	else if (is_piece(method))
+		;
 	else if (!strncmp(method, "approval.", 9) && view->data.s)
 		show_approval(show, view->whole, view->data, to);
 	else if (strncmp(method, "runtime.", 8) && strcmp(method, "thread.started")) /* what nobody asked for */

@@ -68,7 +68,7 @@ export type AuthMode = "apikey" | "chatgpt" | "chatgptAuthTokens";
 /** How to log in. */
 export type LoginType = "chatgpt" | "apiKey" | "chatgptAuthTokens";
 /** What the gateway itself writes into a thread; uploads may have any other method. */
-export type ThreadMethod = "thread.started" | "thread.modeSwitched" | "turn.started" | "item.started" | "item.delta" | "item.completed" | "runtime.metadata" | "approval.requested" | "approval.resolved" | "turn.completed" | "error";
+export type ThreadMethod = "thread.started" | "thread.modeSwitched" | "turn.started" | "item.started" | "item.delta" | "item.completed" | "item.output" | "item.reasoning" | "item.plan" | "turn.plan" | "turn.diff" | "turn.usage" | "runtime.metadata" | "approval.requested" | "approval.resolved" | "turn.completed" | "error";
 /** What the runtime's stream tells. */
 export type RuntimeMethod = "account/updated" | "account/login/completed" | "account/rateLimits/updated" | "mcpServer/oauthLogin/completed";
 /** What a runtime asks for. */

@@ -249,7 +249,7 @@ goes_well() {
 	new_thread
 	ask POST "$path/turns" '{"text":"x"}'
 	[ "$(events 2 | jq -c '[.method,.payload.type]' | paste -sd' ')" = \
-		'["item.started","reasoning"] ["item.completed","reasoning"] ["item.started","commandExecution"] ["item.completed","commandExecution"] ["item.delta","assistant_message"] ["runtime.metadata",null] ["turn.completed",null]' ]
+		'["item.started","reasoning"] ["item.reasoning",null] ["item.completed","reasoning"] ["item.started","commandExecution"] ["item.output",null] ["item.completed","commandExecution"] ["item.delta","assistant_message"] ["runtime.metadata",null] ["turn.completed",null]' ]
 	events | jq -c 'select(.method=="item.completed" and .payload.type=="commandExecution").payload|[(.itemId|length>0),.item.command,.item.aggregatedOutput]' | grep -qxF '[true,"ls","a b"]'
 }
 

@@ -30,7 +30,9 @@ struct secrets;
 #define COMPASS_BATCH_MAX 1000			  /* events of one events:batch */
 #define COMPASS_TURN_MS (INT64_C(1800) * 1000)	  /* of one turn, when nothing else is set; its clock stands while an approval is open */
 #define COMPASS_APPROVAL_MS (INT64_C(300) * 1000) /* an approval nobody answers is declined after this time */
-#define COMPASS_NOTES_MAX (1024u * 1024)	  /* bytes of a turn's events that wait for the store; beyond it the runtime waits */
+#define COMPASS_OUTPUT_MAX                                                                                                                 \
+	(1024u * 1024) /* bytes of a turn's output of commands that are told as they run; their ends have what the runtime kept */
+#define COMPASS_NOTES_MAX (1024u * 1024) /* bytes of a turn's events that wait for the store; beyond it the runtime waits */
 
 enum compass_provider { PROVIDER_MOCK, PROVIDER_DYNAMIC_SESSIONS, PROVIDER_LOCAL_PROCESS, PROVIDER_LOCAL_DOCKER, PROVIDER_COUNT };
 const char *compass_provider_text(enum compass_provider provider);

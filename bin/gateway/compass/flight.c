@@ -13,6 +13,7 @@
 #include "agents/agents.h"
 #include "clock.h"
 #include "compass/desk.h"
+#include "compass/flight.h"
 #include "compass/internal.h"
 #include "compass/note.h"
 #include "compass/run.h"
@@ -22,48 +23,13 @@
 
 #define HELD_MS 250 /* silence after which text that might go on is given as it is */
 
-/* One that is asked, or will be as soon as the store has it. */
-struct asked {
-	struct buf id;
-	uint64_t number; /* the runtime's */
-	int64_t deadline;
-	enum runtime_decision late; /* when the deadline passes */
-	bool stored, resolving;
-	struct asked *next;
-};
-
-struct flight {
-	struct compass *compass;
-	struct runtime *runtime;						      /* NULL: there is none */
-	struct chat_turn_call *run;						      /* a run's message, or NULL */
-	struct buf turn, thread, native, rules, message;			      /* message: id of the assistant's message */
-	struct buf text, model, effort, personality, approval_policy, sandbox_policy; /* what the runtime is asked for */
-	struct trace trace;
-	struct buf cwd, thread_params; /* the same; params: JSON */
-	enum thread_host host;
-	int64_t timeout_ms;
-	struct call *waiting;	   /* to be answered at the end */
-	uint64_t number;	   /* the runtime's, 0: waits for the one before on this thread */
-	struct note *first, *tail; /* not yet given to the store */
-	size_t bytes;
-	struct buf held;    /* text that may be a part of a secret */
-	int64_t held_since; /* when it last grew */
-	struct asked *asked;
-	struct buf usage;
-	bool storing; /* a batch is on its way */
-	bool stalled, over, interrupted;
-	bool failed; /* the store refused: again with the next tick */
-	struct flight *next;
-};
-
 static void pump(struct flight *flight);
-static void give_held(struct flight *flight);
 static void depart(struct flight *flight);
 
 /* ---- notes */
 
-static void
-weigh(struct flight *flight, size_t n)
+void
+flight_weigh(struct flight *flight, size_t n)
 {
 	flight->bytes += n;
 	if (flight->bytes > COMPASS_NOTES_MAX && !flight->stalled && flight->runtime) {
@@ -72,12 +38,12 @@ weigh(struct flight *flight, size_t n)
 	}
 }
 
-static void
-add(struct flight *flight, struct note *note)
+void
+flight_add(struct flight *flight, struct note *note)
 {
 	*(flight->first ? &flight->tail->next : &flight->first) = note;
 	flight->tail = note;
-	weigh(flight, note->text.len + 1);
+	flight_weigh(flight, note->text.len + 1);
 	pump(flight);
 }
 
@@ -235,259 +201,6 @@ pump(struct flight *flight)
 	log_change(flight->compass->settings.log, change);
 }
 
-/* ---- the end */
-
-static const char *
-code_of(const struct runtime_end *end)
-{
-	switch (end->fault) {
-	case RUNTIME_FAULT_AUTH:
-		return "AGENT_RUNTIME_AUTH_REQUIRED";
-	case RUNTIME_FAULT_TURN_TIMEOUT:
-		return "AGENT_TURN_TIMEOUT";
-	case RUNTIME_FAULT_TURN:
-	case RUNTIME_FAULT_REFUSED:
-	case RUNTIME_FAULT_NO_THREAD:
-	case RUNTIME_FAULT_INPUT:
-		return "RUNTIME_EXECUTION_FAILED";
-	case RUNTIME_FAULT_NONE:
-	case RUNTIME_FAULT_START:
-	case RUNTIME_FAULT_PAUSED:
-	case RUNTIME_FAULT_GONE:
-	case RUNTIME_FAULT_PROTOCOL:
-	case RUNTIME_FAULT_TIMEOUT:
-	case RUNTIME_FAULT_BUSY:
-	case RUNTIME_FAULT_STOPPING:
-		break;
-	}
-	return "AGENT_RUNTIME_UNAVAILABLE";
-}
-
-static void
-add_metadata(const struct flight *flight, struct buf *to)
-{
-	enum compass_provider provider = flight->runtime == flight->compass->runtime ? flight->compass->settings.provider
-										     : PROVIDER_LOCAL_PROCESS;
-	const char *driver = compass_provider_text(provider);
-
-	buf_addch(to, '{');
-	jtext_add_string(to, "driver", driver, strlen(driver));
-	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
-	if (flight->usage.len && provider != PROVIDER_MOCK)
-		jtext_add_raw(to, "tokenUsage", flight->usage.s, flight->usage.len);
-	buf_addch(to, '}');
-}
-
-static void
-end(struct flight *flight, const struct runtime_end *end)
-{
-	struct note *note;
-
-	give_held(flight);
-	note = note_new(NOTE_END);
-	flight->over = true;
-	flight->compass->ended[end->outcome]++;
-	switch (end->outcome) {
-	case RUNTIME_COMPLETED:
-		note->status = THREAD_COMPLETED;
-		(void)utf8_repair(&note->text, end->text.s, end->text.n);
-		add_metadata(flight, &note->metadata);
-		break;
-	case RUNTIME_INTERRUPTED:
-		note->status = THREAD_INTERRUPTED;
-		turn_add_error(&note->error, "Interrupted by the runtime", "AGENT_TURN_INTERRUPTED");
-		break;
-	case RUNTIME_FAILED:
-		note->status = THREAD_ERROR;
-		turn_add_error(&note->error, end->message, code_of(end));
-		break;
-	}
-	add(flight, note);
-}
-
-/* ---- what the runtime says */
-
-static void
-on_item(struct flight *flight, const struct runtime_event *event, const char *method)
-{
-	struct note *note;
-
-	/* messages are told by their deltas */
-	if (!strcmp(event->item_type, "agentMessage") || !strcmp(event->item_type, "userMessage") || !event->item.s)
-		return;
-	give_held(flight);
-	note = note_new(NOTE_EVENT);
-	note->method = method;
-	buf_addch(&note->text, '{');
-	jtext_add_string(&note->text, "type", event->item_type, strlen(event->item_type));
-	jtext_add_string(&note->text, "itemId", event->item_id, strlen(event->item_id));
-	buf_addstr(&note->text, ",\"item\":");
-	jtext_compact(&note->text, event->item);
-	buf_addch(&note->text, '}');
-	add(flight, note);
-}
-
-static void
-add_delta(struct flight *flight, size_t n)
-{
-	struct note *note = flight->first ? flight->tail : NULL;
-
-	if (!n)
-		return;
-	if (note && note->kind == NOTE_DELTA) {
-		buf_add(&note->text, flight->held.s, n);
-		weigh(flight, n);
-	} else {
-		note = note_new(NOTE_DELTA);
-		buf_add(&note->text, flight->held.s, n);
-		add(flight, note);
-	}
-	buf_consume(&flight->held, n);
-}
-
-static void
-on_delta(struct flight *flight, struct span text)
-{
-	(void)utf8_repair(&flight->held, text.s, text.n);
-	flight->held_since = clock_monotonic_ms();
-	add_delta(flight, held_safe(flight->compass->settings.secrets, &flight->held));
-}
-
-/* Before anything else is told. */
-static void
-give_held(struct flight *flight)
-{
-	add_delta(flight, flight->held.len);
-}
-
-/* Trouble that the runtime gets over by itself. */
-static void
-on_notice(struct flight *flight, const struct runtime_event *event)
-{
-	struct buf message = BUF_INIT;
-	struct note *note;
-	struct span error;
-
-	if (!strcmp(event->method, "error") && jtext_get(event->params, "error", &error) && jtext_get_string(error, "message", &message)) {
-		note = note_new(NOTE_EVENT);
-		note->method = "error";
-		buf_addch(&note->text, '{');
-		jtext_add_string(&note->text, "message", message.s, message.len);
-		jtext_add_bool(&note->text, "willRetry", true);
-		buf_addch(&note->text, '}');
-		add(flight, note);
-	}
-	buf_release(&message);
-}
-
-static void
-on_approval(struct flight *flight, const struct runtime_event *event)
-{
-	struct asked *asked = xcalloc(1, sizeof *asked);
-	const char *kind = approval_kind_text(event->kind);
-	struct note *note = note_new(NOTE_APPROVAL);
-	enum runtime_decision decision = RUNTIME_DECLINE;
-	int64_t now = clock_wall_ms(), wait;
-	/* who said that nobody is to be asked gets nothing by asking */
-	bool decided = !strcmp(flight->approval_policy.s, "never") || rules_decide(span_of(&flight->rules), kind, event->params, &decision);
-
-	give_held(flight);
-	rules_timeout(span_of(&flight->rules), flight->compass->settings.approval_ms, &wait, &asked->late);
-	buf_init(&asked->id);
-	key_add_uuid(&asked->id);
-	asked->number = event->approval;
-	asked->deadline = deadline_in(wait);
-	asked->next = flight->asked;
-	flight->asked = asked;
-	buf_add(&note->approval.id, asked->id.s, asked->id.len);
-	buf_add(&note->approval.thread, flight->thread.s, flight->thread.len);
-	buf_add(&note->approval.turn, flight->turn.s, flight->turn.len);
-	note->approval.created_ms = now;
-	approval_doc(&note->approval, kind, event->item_id, event->params, now, now + wait);
-	if (decided) {
-		note->decision = decision_text(decision);
-		note->resolution = "policy";
-	}
-	add(flight, note);
-}
-
-static void
-resolve(struct flight *flight, struct asked *asked, const char *decision, const char *resolution)
-{
-	struct note *note = note_new(NOTE_RESOLVED);
-
-	asked->resolving = true;
-	buf_add(&note->approval.id, asked->id.s, asked->id.len);
-	note->decision = decision;
-	note->resolution = resolution;
-	add(flight, note);
-}
-
-static void
-on_resolved(struct flight *flight, const struct runtime_event *event)
-{
-	struct asked *asked;
-
-	for (asked = flight->asked; asked && asked->number != event->approval; asked = asked->next)
-		;
-	if (asked && event->how != RUNTIME_RESOLVED_ANSWERED)
-		resolve(flight, asked, "", "withdrawn");
-}
-
-static void
-on_thread(struct flight *flight, const struct runtime_event *event)
-{
-	struct note *note = note_new(NOTE_NATIVE);
-
-	buf_reset(&flight->native);
-	buf_addstr(&flight->native, event->thread);
-	buf_addstr(&note->text, event->thread);
-	add(flight, note);
-}
-
-static void
-on_event(const struct runtime_event *event, void *payload)
-{
-	struct flight *flight = payload;
-
-	if (flight->interrupted && event->type != RUNTIME_THREAD && event->type != RUNTIME_END)
-		return;
-	switch (event->type) {
-	case RUNTIME_THREAD:
-		on_thread(flight, event);
-		break;
-	case RUNTIME_ITEM_STARTED:
-		on_item(flight, event, "item.started");
-		break;
-	case RUNTIME_ITEM_COMPLETED:
-		on_item(flight, event, "item.completed");
-		break;
-	case RUNTIME_ITEM_DELTA:
-		if (event->delta == RUNTIME_DELTA_MESSAGE)
-			on_delta(flight, event->text);
-		break;
-	case RUNTIME_USAGE:
-		buf_reset(&flight->usage);
-		if (event->item.s)
-			jtext_compact(&flight->usage, event->item);
-		break;
-	case RUNTIME_APPROVAL:
-		on_approval(flight, event);
-		break;
-	case RUNTIME_APPROVAL_RESOLVED:
-		on_resolved(flight, event);
-		break;
-	case RUNTIME_NOTICE:
-		on_notice(flight, event);
-		break;
-	case RUNTIME_END:
-		end(flight, event->end);
-		break;
-	case RUNTIME_TURN_STARTED:
-		break;
-	}
-}
-
 /* ---- beginning */
 
 static struct span
@@ -520,12 +233,12 @@ ask_runtime(struct flight *flight)
 		request.turn_params = span_of(&params);
 	}
 	if (flight->runtime)
-		flight->number = runtime_turn_start(flight->runtime, &request, on_event, flight);
+		flight->number = runtime_turn_start(flight->runtime, &request, flight_said, flight);
 	else {
 		buf_addf(&why, "Runtime provider %s is unavailable: %s", compass_provider_text(compass->settings.provider),
 		    compass->settings.missing);
 		unavailable.message = why.s;
-		end(flight, &unavailable);
+		flight_end(flight, &unavailable);
 	}
 	buf_release(&params);
 	buf_release(&why);
@@ -597,6 +310,7 @@ flight_start(struct call *call)
 	key_add_uuid(&flight->message);
 	buf_init(&flight->usage);
 	buf_init(&flight->held);
+	buf_init(&flight->held_item);
 	flight->host = (enum thread_host)call->host;
 	trace_copy(&flight->trace, &call->trace);
 	if (!call->async)
@@ -652,10 +366,11 @@ flight_start_run(struct compass *compass, struct flight_order *order)
 	key_add_uuid(&flight->message);
 	buf_init(&flight->usage);
 	buf_init(&flight->held);
+	buf_init(&flight->held_item);
 	flight->host = THREAD_DYNAMIC_SESSIONS;
 	trace_copy(&flight->trace, order->trace);
 	if (order->full)
-		end(join(flight), &full);
+		flight_end(join(flight), &full);
 	else
 		begin(flight);
 }
@@ -667,7 +382,7 @@ flight_free(struct flight *flight)
 {
 	struct buf *const texts[] = { &flight->turn, &flight->thread, &flight->native, &flight->rules, &flight->message, &flight->text,
 		&flight->model, &flight->effort, &flight->personality, &flight->approval_policy, &flight->sandbox_policy, &flight->usage,
-		&flight->held, &flight->cwd, &flight->thread_params };
+		&flight->held, &flight->held_item, &flight->cwd, &flight->thread_params };
 	size_t i;
 
 	while (flight->asked)
@@ -749,7 +464,7 @@ flight_interrupt(struct compass *compass, const struct buf *turn, const struct b
 	if (flight->number)
 		(void)runtime_turn_interrupt(flight->runtime, flight->number); /* false: its end is on the way already */
 	else if (!flight->over)
-		end(flight, &never);
+		flight_end(flight, &never);
 }
 
 void
@@ -771,10 +486,10 @@ flights_tick(struct compass *compass)
 	for (flight = compass->flights; flight; flight = next) {
 		next = flight->next;
 		if (flight->held.len && clock_monotonic_ms() - flight->held_since >= HELD_MS)
-			give_held(flight);
+			flight_give_held(flight);
 		for (asked = flight->asked; asked; asked = asked->next)
 			if (asked->stored && !asked->resolving && !deadline_left(asked->deadline))
-				resolve(flight, asked, decision_text(asked->late), "timeout");
+				flight_resolve(flight, asked, decision_text(asked->late), "timeout");
 		if (flight->failed) {
 			flight->failed = false;
 			pump(flight);

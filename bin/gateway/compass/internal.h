@@ -171,8 +171,8 @@ void turn_emit(struct change_context *context, const struct turn *turn, const ch
 void turn_emit_started(struct change_context *context, const struct turn *turn);
 bool turn_interrupt(struct change_context *context, struct thread *thread, struct turn *turn); /* false: it had ended before */
 void turn_emit_delta(struct change_context *context, const struct turn *turn, struct span text);
-/* status, output and error are set; metadata SPAN_NONE: none. False: it had ended before. */
-bool turn_finish(struct change_context *context, struct turn *turn, struct span metadata);
+/* status, output and error are set; metadata SPAN_NONE: none; usage: JSON, "" or SPAN_NONE: not known. False: it had ended before. */
+bool turn_finish(struct change_context *context, struct turn *turn, struct span metadata, struct span usage);
 
 void turn_add_error(struct buf *to, const char *message, const char *code);
 

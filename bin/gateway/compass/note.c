@@ -17,6 +17,8 @@ note_new(enum note_kind kind)
 	buf_init(&note->text);
 	buf_init(&note->error);
 	buf_init(&note->metadata);
+	buf_init(&note->usage);
+	buf_init(&note->item);
 	approval_init(&note->approval);
 	return note;
 }
@@ -31,6 +33,8 @@ notes_free(struct note *note)
 		buf_release(&note->text);
 		buf_release(&note->error);
 		buf_release(&note->metadata);
+		buf_release(&note->usage);
+		buf_release(&note->item);
 		approval_release(&note->approval);
 		free(note);
 	}
@@ -52,6 +56,28 @@ store_native(struct change_context *context, const struct turn *turn, const stru
 	thread_release(&thread);
 }
 
+/* A piece of text: of the answer, or of something else that is under way. */
+static void
+store_delta(struct change_context *context, const struct turn *turn, const struct note *note)
+{
+	static const char *const methods[] = { [RUNTIME_DELTA_PLAN] = "item.plan",
+		[RUNTIME_DELTA_REASONING] = "item.reasoning",
+		[RUNTIME_DELTA_SUMMARY] = "item.reasoning",
+		[RUNTIME_DELTA_COMMAND] = "item.output" };
+	struct buf payload = BUF_INIT;
+
+	if (note->delta == RUNTIME_DELTA_MESSAGE) {
+		turn_emit_delta(context, turn, span_of(&note->text));
+		return;
+	}
+	buf_addch(&payload, '{');
+	jtext_add_string(&payload, "itemId", note->item.s, note->item.len);
+	jtext_add_string(&payload, "text", note->text.s, note->text.len);
+	buf_addch(&payload, '}');
+	turn_emit(context, turn, methods[note->delta], &payload);
+	buf_release(&payload);
+}
+
 static void
 store_end(struct change_context *context, struct turn *turn, const struct note *note)
 {
@@ -63,8 +89,7 @@ store_end(struct change_context *context, struct turn *turn, const struct note *
 		buf_add(&turn->output, note->text.s, note->text.len);
 	else
 		buf_reset(&turn->assistant_message);
-	if (!turn_finish(context, turn, note->metadata.len ? span_of(&note->metadata) : SPAN_NONE))
-		return;
+	(void)turn_finish(context, turn, note->metadata.len ? span_of(&note->metadata) : SPAN_NONE, span_of(&note->usage));
 }
 
 static void
@@ -78,7 +103,7 @@ store_note(struct change_context *context, struct turn *turn, struct note *note)
 		turn_emit(context, turn, note->method, &note->text);
 		break;
 	case NOTE_DELTA:
-		turn_emit_delta(context, turn, span_of(&note->text));
+		store_delta(context, turn, note);
 		break;
 	case NOTE_NATIVE:
 		break;

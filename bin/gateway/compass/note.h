@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "compat.h"
+#include "runtime/runtime.h"
 #include "store/thread.h"
 
 struct change;
@@ -17,11 +18,13 @@ struct note {
 	const char *method;		   /* EVENT; static */
 	struct buf text;		   /* EVENT: payload; DELTA: text; NATIVE: the runtime's thread */
 	struct approval approval;	   /* APPROVAL, RESOLVED */
+	enum runtime_delta delta;	   /* DELTA */
+	struct buf item;		   /* DELTA: the item it is of; not of messages */
 	const char *decision, *resolution; /* APPROVAL: "" or a rule's; RESOLVED */
 	bool lost;			   /* somebody else was first */
 	/* END */
 	enum thread_status status;
-	struct buf error, metadata;
+	struct buf error, metadata, usage;
 	struct note *next;
 };
 

@@ -20,7 +20,7 @@ apply_recover(struct change *change, const void *row, struct change_context *con
 			approvals_give_up(context, &turn);
 			turn.status = THREAD_ERROR;
 			turn_add_error(&turn.error, "The gateway ended while the turn was in progress", "AGENT_GATEWAY_RESTARTED");
-			found = turn_finish(context, &turn, SPAN_NONE);
+			found = turn_finish(context, &turn, SPAN_NONE, SPAN_NONE);
 		}
 		turn_release(&turn);
 	}

@@ -96,7 +96,7 @@ emit_waiting(struct change_context *context, const struct turn *turn)
 
 /* False: it had ended before. */
 bool
-turn_finish(struct change_context *context, struct turn *turn, struct span metadata)
+turn_finish(struct change_context *context, struct turn *turn, struct span metadata, struct span usage)
 {
 	struct buf payload = BUF_INIT, text = BUF_INIT;
 	struct thread thread;
@@ -120,6 +120,8 @@ turn_finish(struct change_context *context, struct turn *turn, struct span metad
 	jtext_add_string(&payload, "status", thread_status_text(turn->status), strlen(thread_status_text(turn->status)));
 	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
 	add_lineage(&payload, turn, true, true);
+	if (usage.n)
+		jtext_add_raw(&payload, "usage", usage.s, usage.n);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "turn.completed", &payload);
 	emit_waiting(context, turn);
@@ -185,7 +187,7 @@ finish_local(struct change_context *context, struct turn *turn)
 	turn->has_output = true;
 	key_add_uuid(&turn->assistant_message);
 	turn_emit_delta(context, turn, span_of(&turn->output));
-	(void)turn_finish(context, turn, (struct span){ metadata, sizeof metadata - 1 });
+	(void)turn_finish(context, turn, (struct span){ metadata, sizeof metadata - 1 }, SPAN_NONE);
 }
 
 static void

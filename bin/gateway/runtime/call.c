@@ -138,7 +138,7 @@ note_thread(struct runtime *runtime, const struct call *call, struct span result
 
 	if (call->number && call->method && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) &&
 	    jtext_get(result, "thread", &thread) && jtext_get_string(thread, "id", &id) && id.len && id.len == strlen(id.s))
-		threads_add(&runtime->loaded, id.s);
+		threads_add(&runtime->loaded, id.s, !strcmp(call->method, "thread/start"));
 	buf_release(&id);
 }
 

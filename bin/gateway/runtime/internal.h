@@ -104,6 +104,8 @@ struct turn {
 	bool seen;		       /* turn/started came: it can be interrupted */
 	bool sent, lost, ending;
 	int commands; /* commands that have started and not ended */
+	bool answers; /* something of the answer was seen */
+	struct usage_meter meter;
 	/* its answer */
 	struct buf said, message, error, error_info;
 	int64_t error_http;
@@ -148,13 +150,19 @@ void approval_free(struct approval *approval);
 
 /* ---- threads that the child has loaded (threads.c) */
 
+struct loaded {
+	char *id;
+	bool counted;
+	struct usage total; /* what it has cost, when that is known */
+};
+
 struct threads {
-	char **slots;
+	struct loaded *slots;
 	size_t cap, count;
 };
 void threads_clear(struct threads *threads);
-bool threads_has(const struct threads *threads, const char *id);
-void threads_add(struct threads *threads, const char *id);
+struct loaded *threads_find(const struct threads *threads, const char *id); /* NULL: it is none of them; borrowed until the next change */
+void threads_add(struct threads *threads, const char *id, bool fresh);	    /* fresh: it has cost nothing yet */
 void threads_drop(struct threads *threads, const char *id);
 
 /* ---- the runtime (runtime.c, life.c) */

@@ -16,6 +16,7 @@
 #include "buf.h"
 #include "compat.h"
 #include "jtext.h"
+#include "usage.h"
 
 #include <sys/types.h>
 
@@ -192,7 +193,7 @@ enum runtime_event_type {
 	RUNTIME_ITEM_STARTED,	   /* item_id, item_type, item */
 	RUNTIME_ITEM_DELTA,	   /* item_id, delta, text */
 	RUNTIME_ITEM_COMPLETED,	   /* item_id, item_type, item */
-	RUNTIME_USAGE,		   /* params.tokenUsage as `item` */
+	RUNTIME_USAGE,		   /* params.tokenUsage as `item`; spent: by this turn so far */
 	RUNTIME_APPROVAL,	   /* approval, kind, item_id: answer it with runtime_approval_answer() */
 	RUNTIME_APPROVAL_RESOLVED, /* approval, how: once for each RUNTIME_APPROVAL, at the latest before RUNTIME_END */
 	RUNTIME_NOTICE, /* anything else about the turn: error with willRetry, turn/diff/updated, turn/plan/updated, warning ... */
@@ -241,6 +242,8 @@ struct runtime_end {
 	 * RUNTIME_DELTA_MESSAGE events give one after another, so it must not be sent as a delta once more. */
 	struct span text;
 	bool text_cut; /* longer than RUNTIME_TEXT_MAX; the events had all of it */
+	bool counted;  /* spent is known */
+	struct usage spent;
 };
 
 struct runtime_event {
@@ -258,6 +261,7 @@ struct runtime_event {
 	/* Bytes, decoded. Of a DELTA_MESSAGE: with the blank line that parts it from the message before; a message that came without
 	 * deltas gives one with all of it, ahead of its ITEM_COMPLETED. */
 	struct span text;
+	struct usage spent; /* USAGE */
 	bool started, lost; /* THREAD: a new thread; although one was asked for */
 	uint64_t approval;
 	enum runtime_approval_kind kind;

@@ -14,7 +14,7 @@ threads_clear(struct threads *threads)
 	size_t i;
 
 	for (i = 0; i < threads->cap; i++)
-		free(threads->slots[i]);
+		free(threads->slots[i].id);
 	free(threads->slots);
 	*threads = (struct threads){ NULL, 0, 0 };
 }
@@ -26,15 +26,17 @@ slot_of(const struct threads *threads, const char *id)
 	uint64_t h = hash(id, strlen(id));
 	size_t i = (size_t)(h ^ h >> 32) & (threads->cap - 1);
 
-	while (threads->slots[i] && strcmp(threads->slots[i], id) != 0)
+	while (threads->slots[i].id && strcmp(threads->slots[i].id, id) != 0)
 		i = (i + 1) & (threads->cap - 1);
 	return i;
 }
 
-bool
-threads_has(const struct threads *threads, const char *id)
+struct loaded *
+threads_find(const struct threads *threads, const char *id)
 {
-	return threads->cap && threads->slots[slot_of(threads, id)];
+	struct loaded *loaded = threads->cap ? &threads->slots[slot_of(threads, id)] : NULL;
+
+	return loaded && loaded->id ? loaded : NULL;
 }
 
 static void
@@ -46,13 +48,13 @@ grow(struct threads *threads)
 	threads->cap = old.cap ? old.cap * 2 : 64;
 	threads->slots = xcalloc(threads->cap, sizeof *threads->slots);
 	for (i = 0; i < old.cap; i++)
-		if (old.slots[i])
-			threads->slots[slot_of(threads, old.slots[i])] = old.slots[i];
+		if (old.slots[i].id)
+			threads->slots[slot_of(threads, old.slots[i].id)] = old.slots[i];
 	free(old.slots);
 }
 
 void
-threads_add(struct threads *threads, const char *id)
+threads_add(struct threads *threads, const char *id, bool fresh)
 {
 	size_t i;
 
@@ -61,9 +63,9 @@ threads_add(struct threads *threads, const char *id)
 	if (threads->count * 2 >= threads->cap)
 		grow(threads);
 	i = slot_of(threads, id);
-	if (threads->slots[i])
+	if (threads->slots[i].id)
 		return;
-	threads->slots[i] = xstrdup(id);
+	threads->slots[i] = (struct loaded){ .id = xstrdup(id), .counted = fresh };
 	threads->count++;
 }
 
@@ -71,18 +73,18 @@ void
 threads_drop(struct threads *threads, const char *id)
 {
 	size_t i, j;
-	char *moved;
+	struct loaded moved;
 
-	if (!threads_has(threads, id))
+	if (!threads_find(threads, id))
 		return;
 	i = slot_of(threads, id);
-	free(threads->slots[i]);
-	threads->slots[i] = NULL;
+	free(threads->slots[i].id);
+	threads->slots[i] = (struct loaded){ .id = NULL };
 	threads->count--;
 	/* those that stand behind it may have been put there because of it */
-	for (j = (i + 1) & (threads->cap - 1); threads->slots[j]; j = (j + 1) & (threads->cap - 1)) {
+	for (j = (i + 1) & (threads->cap - 1); threads->slots[j].id; j = (j + 1) & (threads->cap - 1)) {
 		moved = threads->slots[j];
-		threads->slots[j] = NULL;
-		threads->slots[slot_of(threads, moved)] = moved;
+		threads->slots[j] = (struct loaded){ .id = NULL };
+		threads->slots[slot_of(threads, moved.id)] = moved;
 	}
 }

@@ -129,8 +129,11 @@ turn_call(struct turn *turn, const char *method, struct buf *params, int64_t tim
 static void
 send_turn(struct turn *turn)
 {
+	const struct loaded *loaded = threads_find(&turn->runtime->loaded, turn->thread.s);
 	struct buf params = BUF_INIT;
 
+	if (loaded && loaded->counted)
+		usage_begin(&turn->meter, &loaded->total);
 	buf_add(&params, turn->options.s, turn->options.len);
 	jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
 	if (!turn->input_given) {
@@ -171,7 +174,7 @@ tell_thread(struct turn *turn, bool started)
 }
 
 static bool
-take_thread(struct turn *turn, struct span result)
+take_thread(struct turn *turn, struct span result, bool fresh)
 {
 	struct buf id = BUF_INIT;
 	struct span thread;
@@ -187,7 +190,7 @@ take_thread(struct turn *turn, struct span result)
 	} else {
 		buf_reset(&turn->thread);
 		buf_add(&turn->thread, id.s, id.len);
-		threads_add(&turn->runtime->loaded, turn->thread.s);
+		threads_add(&turn->runtime->loaded, turn->thread.s, fresh);
 	}
 	buf_release(&id);
 	return found;
@@ -215,7 +218,7 @@ on_thread(const struct runtime_reply *reply, void *payload)
 		refused(turn, reply);
 		return;
 	}
-	if (!take_thread(turn, reply->result))
+	if (!take_thread(turn, reply->result, !resumed))
 		return;
 	tell_thread(turn, !resumed);
 	if (turn->state == TURN_THREAD) /* it may have been interrupted just now */
@@ -229,7 +232,7 @@ turn_proceed(struct turn *turn)
 	bool resume = turn->thread.len > 0;
 
 	turn->generation = turn->runtime->generation;
-	if (resume && threads_has(&turn->runtime->loaded, turn->thread.s)) {
+	if (resume && threads_find(&turn->runtime->loaded, turn->thread.s)) {
 		turn->state = TURN_THREAD;
 		tell_thread(turn, false);
 		if (turn->state == TURN_THREAD)

@@ -6,6 +6,8 @@
 #include "clock.h"
 #include "runtime/internal.h"
 
+#define USAGE "thread/tokenUsage/updated"
+
 /* ---- the answer */
 
 /* One more piece of it, as an event and in what the end will say. A new message is parted from the one before by a blank line. */
@@ -72,8 +74,9 @@ take_item(struct turn *turn, const struct message *message, bool done)
 	if (jtext_get(message->params, "item", &event.item) && jtext_type(event.item) == JTEXT_OBJECT) {
 		jtext_get_string(event.item, "id", &id);
 		jtext_get_string(event.item, "type", &type);
+		turn->answers |= strcmp(type.s, "userMessage") != 0;
 		if (!strcmp(type.s, "commandExecution"))
-			turn->commands += done ? -1 : 1;
+			turn->commands += !done ? 1 : turn->commands > 0 ? -1 : 0; /* a declined one may end without a beginning */
 		event.item_id = id.s;
 		event.item_type = type.s;
 		if (!turn->stop) {
@@ -95,6 +98,7 @@ take_delta(struct turn *turn, const struct message *message, enum runtime_delta 
 
 	jtext_get_string(message->params, "itemId", &id);
 	jtext_get_string(message->params, "delta", &text);
+	turn->answers = true;
 	if (delta == RUNTIME_DELTA_MESSAGE)
 		message_delta_text(turn, message, id.s, (struct span){ text.s, text.len });
 	else {
@@ -139,9 +143,37 @@ turn_item(struct turn *turn, const struct message *message)
 		take_delta(turn, message, delta);
 		return;
 	}
-	if (!strcmp(method, "thread/tokenUsage/updated") && jtext_get(message->params, "tokenUsage", &event.item))
+	if (!strcmp(method, USAGE) && jtext_get(message->params, "tokenUsage", &event.item)) {
+		usage_take(&turn->meter, event.item, !turn->answers);
+		if (!usage_spent(&turn->meter, &event.spent))
+			return;
 		event.type = RUNTIME_USAGE;
+	}
 	turn_event(turn, &event);
+}
+
+/* What the thread has cost so far is kept for its next turn; said ahead of a turn's own words it is what the thread had cost before. */
+static void
+count(struct runtime *runtime, const struct message *message, const char *thread, struct turn *turn, bool own)
+{
+	struct loaded *loaded = threads_find(&runtime->loaded, thread);
+	struct usage total;
+	struct span value;
+
+	if (!jtext_get(message->params, "tokenUsage", &value) || !usage_total(value, &total))
+		return;
+	if (loaded) {
+		loaded->total = total;
+		loaded->counted = true;
+	}
+	if (turn && !own && !turn->meter.told)
+		usage_begin(&turn->meter, &total);
+}
+
+static bool
+is_of(const struct turn *turn, struct span id)
+{
+	return turn->id.len == id.n && !memcmp(turn->id.s, id.s, id.n);
 }
 
 void
@@ -150,9 +182,16 @@ turn_notify(struct runtime *runtime, const struct message *message, struct span 
 	struct turn *turn = turn_on(runtime, thread.s, thread.n);
 	const char *method = message->method.s;
 
+	if (!strcmp(method, USAGE)) {
+		bool own = turn && turn->id.len && is_of(turn, id);
+
+		count(runtime, message, thread.s, turn, own);
+		if (!own)
+			return;
+	}
 	if (!turn || turn->state < TURN_STARTING)
 		return;
-	if (id.n && turn->id.len && (turn->id.len != id.n || memcmp(turn->id.s, id.s, id.n) != 0))
+	if (id.n && turn->id.len && !is_of(turn, id))
 		return; /* of an earlier turn, or of one that is not ours */
 	if (id.n && !turn->id.len) {
 		if (runtime_was_over(runtime, id.s))
@@ -264,6 +303,7 @@ turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const cha
 		.text_cut = turn->said_cut };
 	struct runtime_event event = { .type = RUNTIME_END, .method = method, .params = params, .end = &end };
 
+	end.counted = usage_spent(&turn->meter, &end.spent);
 	decide(turn, &end);
 	end.message = end.outcome == RUNTIME_FAILED ? turn->error.s : "";
 	end.info = end.outcome == RUNTIME_FAILED ? turn->error_info.s : "";
