@@ -18,13 +18,12 @@
 
 struct err;
 
-#define MANIFEST_MAX (1024u * 1024)		  /* bytes of one file */
-#define AGENTS_MAX 10000			  /* agents of one gateway */
-#define AGENT_ARGV_MAX 64			  /* words of a command */
-#define AGENT_PROGRAMS_MAX 16			  /* of a long-lived command at once */
-#define AGENT_TIMEOUT_MS 120000			  /* a command's answer, when its manifest says nothing */
-#define SCHEDULE_MIN_MS 1000			  /* shortest period of a timer */
-#define SCHEDULE_MAX_MS (INT64_C(366) * 86400000) /* longest */
+#define MANIFEST_MAX (1024u * 1024)		    /* bytes of one file */
+#define AGENTS_MAX 10000			    /* agents of one gateway */
+#define AGENT_ARGV_MAX 64			    /* words of a command */
+#define AGENT_PROGRAMS_MAX 16			    /* of a long-lived command at once */
+#define AGENT_TIMEOUT_MS 120000			    /* a command's answer, when its manifest says nothing */
+#define SCHEDULE_MAX_MS (INT64_C(36525) * 86400000) /* longest period of a timer that is told apart from a longer one: a hundred years */
 
 #define AGENT_SYSTEM_MAX (256u * 1024) /* bytes of a runtime's system prompt */
 #define AGENT_WORKSPACE "default"      /* of the threads of a runtime's runs, when its manifest says nothing */

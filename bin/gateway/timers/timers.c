@@ -24,6 +24,7 @@ struct timer {
 	struct timers *timers;
 	struct buf service, id, expr;
 	int64_t period_ms, next_ms; /* next_ms: wall clock */
+	int64_t fired_at;	    /* clock.h: when it may fire again, TIMERS_SHORTEST_MS after the last time */
 	int64_t missed;		    /* that no firing has made up for yet, besides the owed one */
 	bool owed;		    /* a firing that waits for the end of the one before */
 	bool active;		    /* its service runs; else it is only remembered from the store */
@@ -260,6 +261,7 @@ fire(struct timer *timer, const struct agent *agent, int64_t now)
 	firing.doc_key = span(&key);
 	firing.doc = span(&doc);
 	timer->storing = true;
+	timer->fired_at = deadline_in(TIMERS_SHORTEST_MS);
 	chat_fire(timer->timers->settings.chat, &firing, &firing_events, timer);
 	buf_release(&key);
 	buf_release(&doc);
@@ -279,11 +281,18 @@ count_due(struct timer *timer, int64_t now)
 	timer->owed = true;
 }
 
+/* A firing is owed, and nothing but the time may be in its way. */
+static bool
+may_fire(const struct timer *timer)
+{
+	return timer->owed && !timer->storing && timer->running < (timer->serial ? 1u : TIMERS_OPEN_MAX);
+}
+
 static void
 look_at_timer(struct timer *timer, const struct agent *agent, int64_t now)
 {
 	count_due(timer, now);
-	if (timer->owed && !timer->storing && timer->running < (timer->serial ? 1u : TIMERS_OPEN_MAX))
+	if (may_fire(timer) && !deadline_left(timer->fired_at))
 		fire(timer, agent, now);
 }
 
@@ -294,6 +303,20 @@ static bool
 is_beyond(const struct timer *timer, int64_t now)
 {
 	return timer->next_ms > now + timer->period_ms;
+}
+
+/* The contract takes such a schedule; that nothing comes of it is said once. */
+static void
+say_zero(struct timer *timer)
+{
+	struct buf text = BUF_INIT;
+
+	if (timer->active)
+		return;
+	timer->active = true;
+	buf_addf(&text, "the schedule '%s' of '%s' has a period of zero: it does not fire", timer->id.s, timer->service.s);
+	timer->timers->settings.problem(text.s, timer->timers->settings.payload);
+	buf_release(&text);
 }
 
 static void
@@ -307,6 +330,10 @@ look_at_schedule(struct timers *timers, const struct agent *agent, const struct 
 	timer->period_ms = schedule->period_ms;
 	timer->serial = agent->timer_serial;
 	timer->seen = timers->look;
+	if (!timer->period_ms) {
+		say_zero(timer);
+		return;
+	}
 	if (!known || is_beyond(timer, now)) {
 		buf_reset(&timer->expr);
 		buf_add(&timer->expr, schedule->expr.s, schedule->expr.len);
@@ -375,10 +402,12 @@ set_alarm(struct timers *timers)
 		for (timer = timers->table[i]; timer; timer = timer->next) {
 			int64_t due = timer->next_ms - now;
 
-			if (timer->active && timer->owed && !timer->storing && timer->running < (timer->serial ? 1u : TIMERS_OPEN_MAX))
-				due = 0;
-			else if (!timer->active || timer->storing)
+			if (!timer->active || timer->storing || !timer->period_ms)
 				continue;
+			if (may_fire(timer))
+				due = 0;
+			if (due < deadline_left(timer->fired_at))
+				due = deadline_left(timer->fired_at);
 			if (due < wait)
 				wait = due > 0 ? due : 0;
 		}

@@ -20,8 +20,9 @@ struct event_base;
 struct log;
 struct timers;
 
-#define TIMERS_MAX 10000   /* schedules of one gateway; further ones do not fire, and that is said */
-#define TIMERS_OPEN_MAX 16 /* runs of one schedule at once when it is not serial; a firing beyond is missed */
+#define TIMERS_SHORTEST_MS 100 /* between two firings of one schedule; what its period would have between them is missed */
+#define TIMERS_MAX 10000       /* schedules of one gateway; further ones do not fire, and that is said */
+#define TIMERS_OPEN_MAX 16     /* runs of one schedule at once when it is not serial; a firing beyond is missed */
 
 struct timers_settings {
 	struct event_base *base;
