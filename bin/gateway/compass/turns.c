@@ -324,10 +324,8 @@ turn_interrupt(struct change_context *context, struct thread *thread, struct tur
 {
 	struct buf payload = BUF_INIT;
 
-	if (!find_turn(call, context, thread, turn) || turn->status != THREAD_IN_PROGRESS) {
-		call->problem = PROBLEM_INTERRUPT_CONFLICT;
-		return;
-	}
+	if (turn->status != THREAD_IN_PROGRESS)
+		return false;
 	turn->status = THREAD_INTERRUPTED;
 	turn->completed_ms = change_now_ms(context);
 	buf_addstr(&turn->error, "{\"message\":\"Interrupted by user\"}");
@@ -350,7 +348,7 @@ turn_interrupt(struct change_context *context, struct thread *thread, struct tur
 static void
 interrupt_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
-	if (!turn_interrupt(context, thread, turn)) {
+	if (!find_turn(call, context, thread, turn) || !turn_interrupt(context, thread, turn)) {
 		call->problem = PROBLEM_INTERRUPT_CONFLICT;
 		return;
 	}
