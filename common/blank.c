@@ -14,8 +14,7 @@ is_js(uint32_t c)
 	    c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
-/* Bytes of the blank that stands first; 0: none does. */
-static size_t
+size_t
 blank_at(const char *s, size_t n, enum blank set)
 {
 	size_t len;

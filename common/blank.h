@@ -22,6 +22,9 @@ blank_json(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
+/* Bytes of the blank that stands first; 0: none does. */
+size_t blank_at(const char *s, size_t n, enum blank set);
+
 /* Moves both ends of the text inwards over blanks. Of blanks alone nothing is left: *n is 0 and *s their end. */
 void blank_trim(const char **s, size_t *n, enum blank set);
 void blank_trim_buf(struct buf *text, enum blank set);

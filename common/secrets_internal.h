@@ -32,6 +32,42 @@ struct secrets {
 	size_t n_shapes;
 };
 
+/* A text that is looked at. */
+struct text {
+	const char *s;
+	size_t n;
+	const struct secrets *secrets; /* NULL: the built-in rules alone */
+};
+
+#define REDACTED "[REDACTED]"
+
+/* ---- secrets_rules.c */
+
+/* Does it match at i? Then the end of the match, and what stands for it is appended. 0: no. */
+typedef size_t rule_match(const struct text *t, size_t i, struct buf *to);
+
+#define SECRETS_RULES 6
+#define SECRETS_FOR_ANY 16 /* any character may be the first of a match */
+struct rule {
+	rule_match *match;
+	unsigned char bit; /* set in secrets_firsts[] for the characters that a match begins with */
+	enum { SECRETS_NEED_NOTHING, SECRETS_NEED_NAMES, SECRETS_NEED_SHAPES } needs; /* of a file; without them it matches nowhere */
+};
+extern const struct rule secrets_rules[SECRETS_RULES]; /* in the order in which they go over a text */
+extern const unsigned char secrets_firsts[256];
+
+bool secrets_may_begin(const struct text *t, size_t i);			    /* the first three characters are right: are the others? */
+bool secrets_is_name(const struct secrets *secrets, const struct buf *key); /* what has this name is a secret */
+
+/* ---- secrets.c */
+
+/* False: no rule matches anywhere. In a document an escape may hide a letter: then it is looked at closely. */
+bool secrets_may_hold(const struct text *t, bool document);
+/* Into `text`, which is empty; false: there is nothing to take out, and it stays so. */
+bool secrets_clean(const struct secrets *secrets, const char *s, size_t n, struct buf *text);
+
+/* ---- secrets_file.c */
+
 /* Where the match that begins at i ends; 0: there is none. */
 size_t shape_match(const struct shape *shape, const char *s, size_t n, size_t i);
 
