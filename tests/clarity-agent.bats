@@ -156,6 +156,15 @@ Closing runtime chat." ] || { cat out; false; }
 	grep -q '^   1. EchoAgent (echo-agent) service=svc_00echo triggers=api lifecycle=REGISTERED health=UNKNOWN$' out
 	grep -q '^\[..:..:..\] echo-agent: Echo: hello$' out
 	grep -q '^\[..:..:..\] echo-agent (agent.waiting): awaiting operator input$' out
+	# the prompt has no newline, so that what happens next stands behind it
+	[ "$(grep -o 'you> ' out | wc -l)" = 2 ]
+	grep -q '^you> \[..:..:..\] you: hello$' out
+	run grep -m 1 -n 'you> ' out
+	[ "${output%%:*}" -gt "$(grep -n 'agent.run_started' out | head -n 1 | cut -d : -f 1)" ]
+	printf '1\n/exit\n' | chat "$url" --bridge ts >out
+	[ "$(tail -n 1 out)" = 'you> Closing runtime chat.' ]
+	printf '1\n' | chat "$url" --bridge ts >out
+	[ "$(tail -c 6 out | od -An -c | tr -d ' ')" = 'you>\n' ]
 	run -1 --separate-stderr chat "$url" svc_nope --bridge=ts </dev/null
 	[[ $stderr == *'service not found in runtime registry: svc_nope. Known: svc_00echo, '* ]]
 }
