@@ -18,7 +18,7 @@ statedir_find(const char *state, const char *store, struct buf *to, struct err *
 	const char *base = getenv("STATE_DIRECTORY"), *home = getenv("HOME"), *xdg = getenv("XDG_STATE_HOME");
 
 	if (store && strstr(store, "://"))
-		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': this build knows sqlite:/path only", store);
+		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': expected sqlite:/path", store);
 	if (store)
 		buf_addstr(to, store);
 	else if (state)

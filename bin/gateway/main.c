@@ -75,7 +75,8 @@ static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS",
 	    "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
 	{ OPT_STATE, "state", "DIR", "where the log is kept (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
-	{ OPT_STORE, "store", "URL", "sqlite:/path of the log's file, instead of --state" },
+	{ OPT_STORE, "store", "URL",
+	    "sqlite:/path of the log's file, instead of --state; or postgresql://..., which several gateways share" },
 	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
 	{ OPT_HITL, "hitl", "DIR", "directory of the questions for people (default CLARITY_HITL_DIR, else hitl in the state directory)" },
 	{ OPT_APPLY_COMMANDS, "apply-commands", NULL, "let callers register commands as agents, which is to let them run programs" },
@@ -231,8 +232,9 @@ static void
 find_state(struct gateway *gateway)
 {
 	struct err err = ERR_INIT;
+	bool shared = gateway->store && store_is_shared(gateway->store);
 
-	if (!statedir_find(gateway->state, gateway->store, &gateway->where, &err))
+	if (!statedir_find(gateway->state, shared ? NULL : gateway->store, &gateway->where, &err))
 		die_err(&err);
 	statedir_file(gateway->where.s, "tokens", &gateway->tokens);
 	statedir_file(gateway->where.s, "audit.ndjson", &gateway->audit_file);
@@ -413,16 +415,23 @@ release_texts(struct gateway *gateway)
 	buf_release(&gateway->url);
 }
 
+/* The state directory has the log too, unless that is in a database that others share. */
+static const char *
+log_place(const struct gateway *gateway)
+{
+	return gateway->store && store_is_shared(gateway->store) ? gateway->store : gateway->where.s;
+}
+
 static int
 check_only(struct gateway *gateway)
 {
 	struct err err = ERR_INIT;
 
-	if (!store_check(gateway->where.s, &err))
+	if (!store_check(log_place(gateway), gateway->where.s, &err))
 		die_err(&err);
 	if (gateway->problems)
 		die(STATUS_CONFIG, "%u of the manifests in '%s' cannot be used", gateway->problems, gateway->dir.s);
-	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), gateway->where.s);
+	info("the configuration is good: %zu agents, the log in %s", agents_count(gateway->agents), log_place(gateway));
 	auth_free(gateway->auth);
 	secrets_free(gateway->secrets);
 	agents_free(gateway->agents);
@@ -486,6 +495,39 @@ reload(void *payload)
 		info("read the token again");
 	observe_reopen(gateway->observe);
 }
+
+/* ---- other gateways of the same store */
+
+static void
+on_news(struct entry *event, void *payload)
+{
+	struct gateway *gateway = payload;
+
+	if (gateway->chat)
+		chat_heard(gateway->chat, event);
+	if (gateway->compass)
+		compass_heard(gateway->compass, event);
+}
+
+static void
+on_taken(void *payload)
+{
+	struct gateway *gateway = payload;
+
+	info("another gateway has been silent for too long: what it left behind is taken over");
+	compass_recover(gateway->compass);
+	chat_recover(gateway->chat);
+}
+
+/* What runs here has been ended in our name: nothing that we do counts any more. */
+static void
+on_fenced(void *payload)
+{
+	(void)payload;
+	die(STATUS_RETRY, "another gateway has taken over: this one was silent for too long, or its database was");
+}
+
+static const struct store_others others = { .news = on_news, .taken = on_taken, .fenced = on_fenced };
 
 /* ---- the beginning */
 
@@ -618,7 +660,7 @@ start(struct gateway *gateway)
 	if (!guard_start(&err))
 		die_err(&err);
 	daemon_begin(&gateway->daemon);
-	gateway->log = log_open(gateway->daemon.base, gateway->where.s, &err);
+	gateway->log = log_open(gateway->daemon.base, log_place(gateway), gateway->where.s, &err);
 	if (!gateway->log)
 		die_err(&err);
 	log_secrets(gateway->log, gateway->secrets);
@@ -653,6 +695,7 @@ start(struct gateway *gateway)
 	start_compass(gateway);
 	chat_recover(gateway->chat);
 	show_rooms(gateway);
+	log_others(gateway->log, &others, gateway);
 	timers.base = gateway->daemon.base;
 	timers.log = gateway->log;
 	timers.chat = gateway->chat;
@@ -713,7 +756,7 @@ main(int argc, char *argv[])
 		take_option(&gateway, key);
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (gateway.state && gateway.store)
+	if (gateway.state && gateway.store && !store_is_shared(gateway.store))
 		die_usage("--state and --store cannot be given together");
 	gateway.auth_settings.allow_hosts = gateway.daemon.hosts;
 	gateway.auth_settings.problem = on_auth_problem;

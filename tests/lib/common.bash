@@ -80,14 +80,27 @@ contract_holds() {
 	node "$AU_SRC/contract/validate.mjs" "$contract_tools" "$AU_SRC/contract/openapi.json" "$contract_said"/* >&2
 }
 
+# AU_STORE=postgresql runs the gateways of these tests on the server that tests/postgresql.sh has started: each test has a database of its own.
+own_store() {
+	local name=t_${BATS_SUITE_TEST_NUMBER:-0}_$BATS_ROOT_PID
+	store=()
+	if [ "${AU_STORE:-}" = postgresql ]; then
+		if [ ! -e "$BATS_TEST_TMPDIR/database" ]; then
+			psql -X -q -h "$AU_STORE_DIR" -U agent -d postgres -c "CREATE DATABASE $name" >"$BATS_TEST_TMPDIR/database"
+		fi
+		store=(--store "postgresql://agent@/$name?host=$AU_STORE_DIR")
+	fi
+}
+
 # start_gateway [options]: a gateway of our own on a free port; sets $url and $gateway_pid
 start_gateway() {
-	local record=()
+	local record=() store
+	own_store
 	if can_validate; then
 		mkdir -p "$contract_said"
 		record=(--record "$contract_said/test-$BATS_TEST_NUMBER.${gateway_n:-0}")
 	fi
-	start "gateway${gateway_n:=0}" agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "${record[@]}" "$@"
+	start "gateway${gateway_n:=0}" agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "${store[@]}" "${record[@]}" "$@"
 	gateway_pid=$pid
 	gateway_log=$BATS_TEST_TMPDIR/gateway$gateway_n
 	gateway_n=$((gateway_n + 1))

@@ -115,7 +115,7 @@ main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	base = event_base_new();
-	log = log_open(base, dir, &err);
+	log = log_open(base, dir, NULL, &err);
 	ok(log, "opened %s", err.text);
 	if (!log)
 		return done();

@@ -152,7 +152,7 @@ store(void)
 	struct store *store;
 	struct change *change;
 
-	if (!mkdtemp(dir) || !(store = store_open(dir, log_rows_ops(), &err))) {
+	if (!mkdtemp(dir) || !(store = store_open(dir, NULL, log_rows_ops(), &err))) {
 		printf("Bail out! %s\n", err.text);
 		exit(1);
 	}

@@ -21,6 +21,7 @@ struct cancel {
 	struct chat *chat;
 	struct sanitized reason;
 	bool stop; /* a handler is at work */
+	bool ours; /* what is being answered is answered here */
 	void (*cb)(const struct chat_answer *answer, void *payload);
 	void *payload;
 };
@@ -143,6 +144,7 @@ apply_cancel(struct change *change, const void *row, struct change_context *cont
 		return false;
 	}
 	cancel->stop = run->started_open != 0;
+	cancel->ours = change_owner(context) == change_gateway(context);
 	if (run->cancel_asked) {
 		/* asked twice: the first one stands */
 		make_answer(change, run, cancel, 0, run->cancel_asked);
@@ -168,6 +170,9 @@ apply_close(struct change *change, const void *row, struct change_context *conte
 	if (job_is_over(row, change))
 		return false;
 	if (run) {
+		buf_reset(&job->service);
+		buf_reset(&job->agent);
+		buf_reset(&job->step);
 		buf_add(&job->service, run->service.s, run->service.len);
 		buf_add(&job->agent, run->agent.s, run->agent.len);
 		buf_add(&job->step, run->current_step.s, run->current_step.len);
@@ -190,7 +195,7 @@ stop_handler(const struct cancel *cancel, const struct buf *run)
 
 	if (job)
 		handler_end(job, "the run was cancelled");
-	else if (cancel->stop) {
+	else if (cancel->stop && cancel->ours) {
 		job = job_new(cancel->chat, run, 0);
 		job->failed = true;
 		job_submit(job, apply_close, after_close);

@@ -16,6 +16,7 @@
 #include "hash.h"
 #include "key.h"
 #include "log/log.h"
+#include "num.h"
 #include "services/services.h"
 #include "status.h"
 #include "xalloc.h"
@@ -552,6 +553,7 @@ struct post {
 	void *payload;
 	/* from the change */
 	int64_t seq;
+	bool ours; /* to answer; else another gateway does, that is at the run already */
 };
 
 static void
@@ -646,8 +648,9 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 {
 	struct post *post = change->payload;
 	const struct run *run = row;
-	struct buf data = BUF_INIT, message = BUF_INIT;
+	struct buf data = BUF_INIT, message = BUF_INIT, turn = BUF_INIT;
 	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
+	int64_t owner;
 
 	if (run && (run_terminal(run) || run->cancel_asked)) {
 		refuse(change, run, post->channel == CHAT_HITL ? "HITL input" : "chat messages");
@@ -668,12 +671,20 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 		buf_addf(&message, "HITL input received (%s)", change->stream.s);
 	else
 		buf_addf(&message, "%s chat message received (%s)", post->role.s, change->stream.s);
-	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? (struct span){ "open", 4 } : SPAN_NONE,
+	owner = run && run->n_open ? change_owner(context) : change_gateway(context);
+	post->ours = owner == change_gateway(context);
+	buf_addstr(&turn, "open");
+	if (!post->ours)
+		buf_addf(&turn, ":%lld", (long long)owner);
+	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? (struct span){ turn.s, turn.len } : SPAN_NONE,
 	    (struct span){ message.s, message.len }, post->service.len ? (struct span){ post->service.s, post->service.len } : SPAN_NONE,
 	    (struct span){ data.s, data.len });
+	if (queue && post->ours)
+		change_own(context);
 	make_answer(change, post);
 	buf_release(&data);
 	buf_release(&message);
+	buf_release(&turn);
 	return true;
 }
 
@@ -682,7 +693,7 @@ queue_answer(const struct change *change, const struct post *post)
 {
 	struct job *job;
 
-	if (post->channel == CHAT_MESSAGES && strcmp(post->role.s, "user") != 0)
+	if ((post->channel == CHAT_MESSAGES && strcmp(post->role.s, "user") != 0) || !post->ours)
 		return;
 	job = job_new(post->chat, &change->stream, post->seq);
 	buf_add(&job->service, post->service.s, post->service.len);
@@ -787,6 +798,8 @@ apply_interrupted(struct change *change, const void *row, struct change_context 
 
 	if (job_is_over(row, change))
 		return false;
+	buf_reset(&job->step);
+	buf_reset(&job->reply);
 	if (run)
 		buf_add(&job->step, run->current_step.s, run->current_step.len);
 	if (!job->step.len)
@@ -811,23 +824,29 @@ after_interrupted(struct change *change)
 	change_free(change);
 }
 
-/* Accepted and not begun: its text is in its event. */
+/* A message that is in the log: its text is in its event. */
+static void
+enqueue_event(struct job *job, const struct entry *event)
+{
+	(void)jtext_get_string(event->data, "message", &job->text);
+	buf_add(&job->service, event->service.s, event->service.n);
+	(void)jtext_get_string(event->data, "agent", &job->agent);
+	if (!strcmp(job->agent.s, "unknown"))
+		buf_reset(&job->agent);
+	job->hitl = strcmp(event->kind.s, "agent.chat.user_message") != 0;
+	chat_enqueue(job);
+}
+
+/* Accepted and not begun. */
 static void
 after_message(struct page *page)
 {
 	struct job *job = page->payload;
 	const struct entry *event = page->n_events ? page->events[0] : NULL;
-	bool found = event && event->seq == job->seq && event->data.s;
 
-	if (found) {
-		(void)jtext_get_string(event->data, "message", &job->text);
-		buf_add(&job->service, event->service.s, event->service.n);
-		(void)jtext_get_string(event->data, "agent", &job->agent);
-		if (!strcmp(job->agent.s, "unknown"))
-			buf_reset(&job->agent);
-		job->hitl = !strcmp(event->kind.s, "agent.chat.user_message") ? false : true;
-		chat_enqueue(job);
-	} else
+	if (event && event->seq == job->seq && event->data.s)
+		enqueue_event(job, event);
+	else
 		job_free(job);
 	page_free(page);
 }
@@ -879,6 +898,36 @@ chat_recover(struct chat *chat)
 	rows->open_only = true;
 	rows->limit = RECOVER_MAX;
 	log_rows(chat->log, rows);
+}
+
+/* ---- what other gateways do to the runs that are answered here */
+
+/* "open:N": another gateway took the message, and N is to answer it. */
+static bool
+is_for(struct span turn, int64_t gateway)
+{
+	int64_t n;
+
+	return turn.n > 5 && !memcmp(turn.s, "open:", 5) && num_i64(turn.s + 5, turn.n - 5, &n) && n == gateway;
+}
+
+void
+chat_heard(struct chat *chat, const struct entry *event)
+{
+	struct buf run = BUF_INIT;
+	struct job *job;
+
+	if (event->thread || !event->stream.s)
+		return;
+	buf_add(&run, event->stream.s, event->stream.n);
+	if (is_for(event->turn, log_gateway(chat->log)) && event->data.s)
+		enqueue_event(job_new(chat, &run, event->seq), event);
+	else if ((!strcmp(event->kind.s, "agent.cancel_requested") && event->turn.n) || !strcmp(event->kind.s, "agent.run_cancelled")) {
+		job = chat_keep_first(chat, &run);
+		if (job)
+			handler_end(job, "the run was cancelled");
+	}
+	buf_release(&run);
 }
 
 /* ---- life cycle */

@@ -15,6 +15,7 @@ struct agent;
 struct agents;
 struct chat;
 struct err;
+struct entry;
 struct event_base;
 struct log;
 struct services;
@@ -52,7 +53,9 @@ struct chat_turns {
 
 struct chat *chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings);
 void chat_set_turns(struct chat *chat, const struct chat_turns *turns); /* copied; before the first message */
-void chat_recover(struct chat *chat);					/* once, after the log is open */
+void chat_recover(struct chat *chat); /* after the log is open, and whenever another gateway's work has become ours */
+/* Another gateway has stored this. */
+void chat_heard(struct chat *chat, const struct entry *event);
 /* Takes no new work; handlers that run get `grace_ms`, then their process groups are killed; cb when all is quiet. */
 void chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload);
 void chat_free(struct chat *chat);
@@ -95,9 +98,10 @@ struct chat_firing {
 	int64_t missed;		  /* firings before it that did not happen */
 	struct span doc_key, doc; /* kept in the same change (change_put()) */
 };
-/* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the call. */
+/* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the call.
+ * next_ms: another gateway has fired it, and it is due again then; 0: none has. */
 struct chat_firing_events {
-	void (*fired)(bool ok, void *payload);
+	void (*fired)(bool ok, int64_t next_ms, void *payload);
 	void (*ended)(void *payload);
 };
 void chat_fire(struct chat *chat, const struct chat_firing *firing, const struct chat_firing_events *events, void *payload);

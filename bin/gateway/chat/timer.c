@@ -9,14 +9,16 @@
 #include "clock.h"
 #include "err.h"
 #include "log/log.h"
+#include "status.h"
 #include "xalloc.h"
 
 struct firing {
 	struct chat *chat;
 	const struct agent *agent;
 	struct buf run, schedule, expr, at, tool, step, doc_key, doc;
-	int64_t missed;
-	int64_t seq; /* of run_created */
+	int64_t fired_ms, missed;
+	int64_t seq;	 /* of run_created */
+	int64_t next_ms; /* 0, or another gateway was first, and it is due again then */
 	const struct chat_firing_events *events;
 	void *payload;
 };
@@ -128,6 +130,21 @@ emit_step_started(struct change_context *context, const struct firing *firing)
 	buf_release(&turn);
 }
 
+/* Several gateways look at the same schedules; the document says when it is due, and who is first moves that on. True: it is not due. */
+static bool
+is_fired(struct change_context *context, const struct firing *firing, int64_t *ret_next)
+{
+	struct buf doc = BUF_INIT, expr = BUF_INIT;
+	struct span value;
+	bool fired = change_gateway(context) && change_get(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, &doc) &&
+	    jtext_check(doc.s, doc.len, false, &value, NULL) && jtext_get_string(value, "expr", &expr) && !strcmp(expr.s, firing->expr.s) &&
+	    jtext_get_i64(value, "next", ret_next) && *ret_next > firing->fired_ms;
+
+	buf_release(&doc);
+	buf_release(&expr);
+	return fired;
+}
+
 static bool
 apply_fire(struct change *change, const void *row, struct change_context *context)
 {
@@ -135,6 +152,9 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 	struct buf data = BUF_INIT;
 
 	(void)row;
+	firing->next_ms = 0;
+	if (is_fired(context, firing, &firing->next_ms))
+		return err_set(&change->err, STATUS_CONFLICT, "another gateway has fired it");
 	begin(&data, firing);
 	add_trigger(&data, firing);
 	add_fired(&data, firing);
@@ -151,6 +171,7 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 		(void)emit(
 		    context, firing, "agent.run_completed", LEVEL_INFO, NULL, "Timer run completed (no handler)", &firing->run, &data);
 	}
+	change_own(context);
 	change_put(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, (struct span){ firing->doc.s, firing->doc.len });
 	buf_release(&data);
 	return true;
@@ -301,11 +322,11 @@ static void
 after_fire(struct change *change)
 {
 	struct firing *firing = change->payload;
-	bool ok = change->result == CHANGE_DONE;
+	bool ok = change->result == CHANGE_DONE, refused = change->result == CHANGE_REFUSED;
 	struct job *job;
 
 	change_free(change);
-	firing->events->fired(ok, firing->payload);
+	firing->events->fired(ok, refused ? firing->next_ms : 0, firing->payload);
 	if (!ok || !firing->tool.len) {
 		if (ok)
 			firing_ended(firing);
@@ -337,6 +358,7 @@ chat_fire(struct chat *chat, const struct chat_firing *request, const struct cha
 
 	firing->chat = chat;
 	firing->agent = agent_ref(request->agent);
+	firing->fired_ms = request->fired_ms;
 	firing->missed = request->missed;
 	firing->events = events;
 	firing->payload = payload;

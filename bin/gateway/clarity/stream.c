@@ -122,27 +122,28 @@ on_drained(void *payload)
 static const struct subscription_events log_events = { .event = on_event, .live = on_live, .failed = on_failed };
 static const struct stream_events stream_events = { .closed = on_closed, .drained = on_drained };
 
-static void
-open_stream(
-    struct clarity *clarity, struct request *request, struct span run, const char *prefix, int replay, const struct conversation *what)
-{
-	struct sse_client *client;
-	int64_t after = 0, last = log_last_seq(clarity->settings.log);
-	bool resumed = shape_after(request, true, &after);
+/* What a stream is of. */
+struct wanted {
+	struct clarity *clarity;
+	struct request *request;
+	struct buf run;
+	const char *prefix;
+	struct conversation what;
+	int64_t after; /* the cursor, -1: the newest `replay` events first */
+	int replay;
+};
 
-	if (resumed && after < 0) {
-		request_reply_error(request, 400, NULL, "expected after or last-event-id to be a cursor (a whole number from 0)");
-		return;
-	}
-	if (resumed && after > last) {
-		request_reply_error(request, 410, NULL, "cursor %lld is ahead of the log (last %lld)", (long long)after, (long long)last);
-		return;
-	}
-	client = xcalloc(1, sizeof *client);
+static void
+begin_stream(const struct wanted *wanted)
+{
+	struct clarity *clarity = wanted->clarity;
+	struct sse_client *client = xcalloc(1, sizeof *client);
+	bool resumed = wanted->after >= 0;
+
 	client->clarity = clarity;
-	if (auth_caller(request))
-		client->who = principal_ref((struct principal *)(uintptr_t)auth_caller(request));
-	client->stream = request_stream(request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
+	if (auth_caller(wanted->request))
+		client->who = principal_ref((struct principal *)(uintptr_t)auth_caller(wanted->request));
+	client->stream = request_stream(wanted->request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
 	if (!client->stream) {
 		principal_unref(client->who);
 		free(client);
@@ -155,8 +156,68 @@ open_stream(
 		client->next->prev = &client->next;
 	clarity->clients = client;
 	stream_write(client->stream, "retry: 1000\n\n", 13);
-	client->subscription = log_subscribe_conversation(clarity->settings.log, run, what->thread, what->shared,
-	    what->thread ? NULL : prefix, after, resumed ? 0 : replay, &log_events, client);
+	client->subscription = log_subscribe_conversation(clarity->settings.log, (struct span){ wanted->run.s, wanted->run.len },
+	    wanted->what.thread, wanted->what.shared, wanted->what.thread ? NULL : wanted->prefix, resumed ? wanted->after : 0,
+	    resumed ? 0 : wanted->replay, &log_events, client);
+}
+
+static void
+refuse_cursor(const struct wanted *wanted, int64_t last)
+{
+	request_reply_error(
+	    wanted->request, 410, NULL, "cursor %lld is ahead of the log (last %lld)", (long long)wanted->after, (long long)last);
+}
+
+static void
+on_looked(struct page *page)
+{
+	struct wanted *wanted = page->payload;
+
+	if (page->last_seq < wanted->after)
+		refuse_cursor(wanted, page->last_seq);
+	else
+		begin_stream(wanted);
+	buf_release(&wanted->run);
+	free(wanted);
+	page_free(page);
+}
+
+/* A cursor that is ahead of what is known here: another gateway of the same store may have given it. */
+static void
+look_first(const struct wanted *wanted)
+{
+	struct wanted *copy = xcalloc(1, sizeof *copy);
+	struct page *page = page_new(on_looked, copy);
+
+	*copy = *wanted;
+	page->after = wanted->after;
+	page->limit = 1;
+	log_page(wanted->clarity->settings.log, page);
+}
+
+static void
+open_stream(
+    struct clarity *clarity, struct request *request, struct span run, const char *prefix, int replay, const struct conversation *what)
+{
+	struct wanted wanted = {
+		.clarity = clarity, .request = request, .run = BUF_INIT, .prefix = prefix, .what = *what, .replay = replay
+	};
+	int64_t last = log_last_seq(clarity->settings.log);
+	bool resumed = shape_after(request, true, &wanted.after);
+
+	buf_add(&wanted.run, run.s, run.n);
+	if (resumed && wanted.after < 0)
+		request_reply_error(request, 400, NULL, "expected after or last-event-id to be a cursor (a whole number from 0)");
+	else if (resumed && wanted.after > last && log_gateway(clarity->settings.log)) {
+		look_first(&wanted);
+		return;
+	} else if (resumed && wanted.after > last)
+		refuse_cursor(&wanted, last);
+	else {
+		wanted.after = resumed ? wanted.after : -1;
+		begin_stream(&wanted);
+	}
+	buf_release(&wanted.run);
 }
 
 static void

@@ -112,6 +112,23 @@ approval_resolve(struct change_context *context, struct approval *approval, cons
 	return true;
 }
 
+/* What came along with the answer, for the gateway whose turn it is: it is taken from there at once. */
+static void
+leave_result(struct change_context *context, const struct approval *approval, const struct buf *result)
+{
+	struct buf key = BUF_INIT;
+	struct turn turn;
+
+	turn_init(&turn);
+	if (result->len && change_gateway(context) && change_turn_get(context, span_of(&approval->turn), &turn) &&
+	    turn.owner != change_gateway(context)) {
+		approval_result_key(&approval->id, &key);
+		change_put(context, span_of(&key), span_of(result));
+	}
+	turn_release(&turn);
+	buf_release(&key);
+}
+
 /* Copies: what a statement gives cannot be changed while it runs. */
 struct list {
 	struct approval *items;
@@ -122,16 +139,10 @@ static void
 keep(const struct approval *approval, void *payload)
 {
 	struct list *list = payload;
-	struct approval *copy;
 
 	if (list->n == list->max)
 		return;
-	copy = &list->items[list->n++];
-	approval_init(copy);
-	buf_add(&copy->id, approval->id.s, approval->id.len);
-	buf_add(&copy->thread, approval->thread.s, approval->thread.len);
-	buf_add(&copy->turn, approval->turn.s, approval->turn.len);
-	buf_add(&copy->doc, approval->doc.s, approval->doc.len);
+	approval_copy(&list->items[list->n++], approval);
 }
 
 void
@@ -248,9 +259,13 @@ apply_slip(struct change *change, const void *row, struct change_context *contex
 	struct slip *slip = change->payload;
 
 	(void)row;
+	approval_release(&slip->approval);
+	approval_init(&slip->approval);
+	buf_reset(&slip->result);
 	if (!change_approval_get(context, span_of(&slip->id), &slip->approval) || !slip->approval.pending)
 		return false;
 	read_slip(slip);
+	leave_result(context, &slip->approval, &slip->result);
 	return approval_resolve(context, &slip->approval, decision_text(slip->decision), "answered", (struct span){ "hitl", 4 }, SPAN_NONE);
 }
 
@@ -336,6 +351,8 @@ approvals_list(struct call *call)
 static bool
 find(struct call *call, struct change_context *context, const struct thread *thread)
 {
+	approval_release(&call->approval);
+	approval_init(&call->approval);
 	if (change_approval_get(context, span_of(&call->other), &call->approval) && !strcmp(call->approval.thread.s, thread->id.s))
 		return true;
 	call->problem = PROBLEM_APPROVAL_NOT_FOUND;
@@ -370,8 +387,10 @@ answer_in(struct call *call, struct change_context *context, struct thread *thre
 	    !approval_resolve(
 		context, &call->approval, call->decision.s, "answered", (struct span){ user, strlen(user) }, span_of(&call->reason)))
 		call->problem = PROBLEM_APPROVAL_RESOLVED;
-	else
+	else {
+		leave_result(context, &call->approval, &call->result);
 		buf_addf(answer, "{\"approval\":%s}", call->approval.doc.s);
+	}
 }
 
 static void

@@ -192,12 +192,26 @@ call_fail_text(struct call *call, int status, const char *code, const char *mess
 	call_free(call);
 }
 
+static void
+call_again(struct change *change)
+{
+	struct call *call = change->payload;
+
+	call->problem = PROBLEM_NONE;
+	call->known = false;
+	buf_reset(&call->native);
+	buf_reset(&call->keys);
+	if (call->made_rules)
+		buf_reset(&call->rules);
+}
+
 struct change *
 call_change(struct call *call, call_apply *apply, void (*done)(struct change *))
 {
 	struct change *change = change_new(done, call);
 
 	change->apply = apply;
+	change->again = call_again;
 	return change;
 }
 

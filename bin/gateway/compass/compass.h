@@ -20,6 +20,7 @@ struct auth;
 struct chat_turns;
 struct compass;
 struct err;
+struct entry;
 struct event_base;
 struct log;
 struct request;
@@ -57,8 +58,10 @@ struct compass_settings {
 /* Errors: STATUS_CONFIG: the directory of the questions. */
 struct compass *compass_new(const struct compass_settings *settings, struct err *err);
 
-/* Closes the turns that an earlier gateway left in progress; before the first request. */
+/* Closes the turns that an earlier gateway left in progress: before the first request, and whenever another gateway's turns have become ours. */
 void compass_recover(struct compass *compass);
+/* Another gateway of the same store has stored this. */
+void compass_heard(struct compass *compass, const struct entry *event);
 
 /* Ends the streams and the turns; cb comes when nothing is under way any more. */
 void compass_drain(struct compass *compass, int64_t grace_ms, void (*cb)(void *payload), void *payload);

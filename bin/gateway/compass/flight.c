@@ -450,6 +450,12 @@ of_turn(const struct compass *compass, const struct buf *turn)
 	return NULL;
 }
 
+bool
+flight_is_here(const struct compass *compass, const struct buf *turn)
+{
+	return of_turn(compass, turn) != NULL;
+}
+
 void
 flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer)
 {

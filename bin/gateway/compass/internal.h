@@ -85,6 +85,7 @@ struct call {
 	struct buf rules;							/* JSON */
 	struct buf decision, reason, result;
 	bool has_title, has_archived, archived, has_rules;
+	bool made_rules;   /* rules are what the store said, not the caller */
 	bool async, known; /* known: the turn was there before */
 	int state, limit;
 	int64_t after;
@@ -197,6 +198,7 @@ void flight_interrupt(struct compass *compass, const struct buf *turn, const str
 void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision,
     struct span result); /* the store has it as resolved */
 bool flight_flies(const struct compass *compass, const struct runtime *runtime);
+bool flight_is_here(const struct compass *compass, const struct buf *turn);
 void flights_tick(struct compass *compass); /* approvals whose time has passed, what the store could not take before */
 void flights_recover(struct compass *compass);
 void flights_free(struct compass *compass);
@@ -213,6 +215,9 @@ void approval_doc(struct approval *approval, const char *kind, const char *item,
 /* On the loop: the approval lies among the questions for people, and what one of them answered there. */
 void approval_put_on_desk(struct compass *compass, const struct approval *approval);
 void approvals_from_desk(const struct buf *id, const struct buf *answer, void *payload);
+
+/* ---- others.c: the result that came with an answer lies there for the gateway whose turn it is */
+void approval_result_key(const struct buf *id, struct buf *to);
 
 /* ---- rules: who answers an approval without a person */
 enum runtime_decision decision_of(const char *text);

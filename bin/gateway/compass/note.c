@@ -109,8 +109,11 @@ store_note(struct change_context *context, struct turn *turn, struct note *note)
 		break;
 	case NOTE_APPROVAL:
 		approval_record(context, turn, &note->approval);
-		if (*note->decision)
-			note->lost = !approval_resolve(context, &note->approval, note->decision, "policy", by_rule, SPAN_NONE);
+		if (!*note->decision)
+			break;
+		approval_copy(&approval, &note->approval); /* the note may be stored once more */
+		note->lost = !approval_resolve(context, &approval, note->decision, "policy", by_rule, SPAN_NONE);
+		approval_release(&approval);
 		break;
 	case NOTE_RESOLVED:
 		approval_init(&approval);

@@ -41,6 +41,8 @@ struct log {
 	struct log_stats stats;
 	void (*took)(int64_t us, void *payload);
 	void *took_payload;
+	const struct store_others *others;
+	void *others_payload;
 	/* live fan-out: those of one stream by hash, those of everything apart */
 	struct subscription *of_stream[BUCKETS], *of_all;
 };
@@ -124,16 +126,56 @@ on_wake(evutil_socket_t fd, short what, void *payload)
 	store_dispatch(log->store);
 }
 
+static void publish(struct log *log, struct entry *event);
+
+static void
+on_news(struct entry *event, void *payload)
+{
+	struct log *log = payload;
+
+	publish(log, event);
+	if (log->others)
+		log->others->news(event, log->others_payload);
+}
+
+static void
+on_taken(void *payload)
+{
+	struct log *log = payload;
+
+	if (log->others)
+		log->others->taken(log->others_payload);
+}
+
+static void
+on_fenced(void *payload)
+{
+	struct log *log = payload;
+
+	if (log->others)
+		log->others->fenced(log->others_payload);
+}
+
+static const struct store_others log_news = { .news = on_news, .taken = on_taken, .fenced = on_fenced };
+
+void
+log_others(struct log *log, const struct store_others *others, void *payload)
+{
+	log->others = others;
+	log->others_payload = payload;
+}
+
 struct log *
-log_open(struct event_base *base, const char *where, struct err *err)
+log_open(struct event_base *base, const char *where, const char *state, struct err *err)
 {
 	struct log *log = xcalloc(1, sizeof *log);
 
-	log->store = store_open(where, &run_ops, err);
+	log->store = store_open(where, state, &run_ops, err);
 	if (!log->store) {
 		free(log);
 		return NULL;
 	}
+	store_others(log->store, &log_news, log);
 	log->wake = event_new(base, store_fd(log->store), EV_READ | EV_PERSIST, on_wake, log);
 	event_add(log->wake, NULL);
 	return log;
@@ -173,6 +215,12 @@ int64_t
 log_last_seq(const struct log *log)
 {
 	return store_last_seq(log->store);
+}
+
+int64_t
+log_gateway(const struct log *log)
+{
+	return store_gateway(log->store);
 }
 
 size_t

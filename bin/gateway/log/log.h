@@ -14,8 +14,10 @@ struct event_base;
 struct log;
 struct subscription;
 
-/* where as store_open(). */
-struct log *log_open(struct event_base *base, const char *where, struct err *err);
+/* where and state as store_open(). */
+struct log *log_open(struct event_base *base, const char *where, const char *state, struct err *err);
+/* As store_others(); what they wrote is published before news() is called. */
+void log_others(struct log *log, const struct store_others *others, void *payload);
 void log_secrets(struct log *log, const struct secrets *secrets); /* as store_secrets() */
 void log_close(struct log *log);				  /* commits what is queued; accepts NULL */
 
@@ -25,6 +27,7 @@ void log_rows(struct log *log, struct rows *rows); /* rows are struct run */
 void log_docs(struct log *log, struct docs *docs); /* as store_docs() */
 const struct derived_ops *log_rows_ops(void);	   /* for rows_free() */
 int64_t log_last_seq(const struct log *log);
+int64_t log_gateway(const struct log *log); /* this one's number among those that share the store, 0: alone */
 size_t log_queued(const struct log *log);
 
 /* What it has done since it was opened, and who listens. */

@@ -226,7 +226,7 @@ fold_inbox(struct run *run, const struct entry *event, bool started, bool waitin
 
 	if (!event->turn.n)
 		return;
-	if ((event->turn.n == 4 && !memcmp(event->turn.s, "open", 4)) || (event->turn.n == 5 && !memcmp(event->turn.s, "timer", 5))) {
+	if ((event->turn.n >= 4 && !memcmp(event->turn.s, "open", 4)) || (event->turn.n == 5 && !memcmp(event->turn.s, "timer", 5))) {
 		if (event->turn.s[0] == 't')
 			run->timer_open = event->seq;
 		if (run->n_open < RUN_OPEN_MAX) {

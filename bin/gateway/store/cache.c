@@ -51,7 +51,7 @@ push_age(struct cache *cache, struct cached *c)
 }
 
 static void
-drop(struct cache *cache, struct cached *c)
+drop_one(struct cache *cache, struct cached *c)
 {
 	struct cached **at = &cache->buckets[bucket((struct span){ c->stream.s, c->stream.len })];
 
@@ -71,7 +71,7 @@ cache_free(struct cache *cache)
 	if (!cache)
 		return;
 	while (cache->newest)
-		drop(cache, cache->newest);
+		drop_one(cache, cache->newest);
 	free(cache->dirty);
 	free(cache);
 }
@@ -107,6 +107,27 @@ cache_put(struct cache *cache, struct span stream, void *row)
 }
 
 void
+cache_drop(struct cache *cache, struct span stream)
+{
+	struct cached *c = cache_get(cache, stream);
+
+	if (c && !c->dirty)
+		drop_one(cache, c);
+}
+
+void
+cache_drop_all(struct cache *cache)
+{
+	struct cached *c, *older;
+
+	for (c = cache->newest; c; c = older) {
+		older = c->older;
+		if (!c->dirty)
+			drop_one(cache, c);
+	}
+}
+
+void
 cache_trim(struct cache *cache)
 {
 	struct cached *c, *newer;
@@ -114,7 +135,7 @@ cache_trim(struct cache *cache)
 	for (c = cache->oldest; c && cache->count > CACHE_ROWS; c = newer) {
 		newer = c->newer;
 		if (!c->dirty)
-			drop(cache, c);
+			drop_one(cache, c);
 	}
 }
 
@@ -133,7 +154,7 @@ void
 cache_forget_dirty(struct cache *cache)
 {
 	while (cache->n_dirty)
-		drop(cache, cache->dirty[--cache->n_dirty]);
+		drop_one(cache, cache->dirty[--cache->n_dirty]);
 }
 
 bool

@@ -1,6 +1,8 @@
 /* db.c - the door itself: each call goes to the engine */
 #include "compat.h"
 
+#include <string.h>
+
 #include "store/db.h"
 
 void
@@ -54,7 +56,7 @@ query_drop(struct query *query)
 void
 query_int(struct query *query, int i, int64_t value)
 {
-	query->db->ops->bind_int(query, i, value);
+	query->db->ops->bind_int(query, i, &value);
 }
 
 void
@@ -70,9 +72,9 @@ query_blob(struct query *query, int i, struct span bytes)
 }
 
 void
-query_null(struct query *query, int i)
+query_no_int(struct query *query, int i)
 {
-	query->db->ops->bind_bytes(query, i, SPAN_NONE, true);
+	query->db->ops->bind_int(query, i, NULL);
 }
 
 bool
@@ -109,4 +111,55 @@ void
 query_reset(struct query *query)
 {
 	query->db->ops->reset(query);
+}
+
+void
+query_stream(struct query *query)
+{
+	if (query->db->ops->stream)
+		query->db->ops->stream(query);
+}
+
+/* ---- shared ones */
+
+bool
+pg_is_url(const char *url)
+{
+	return !strncmp(url, "postgresql://", 13) || !strncmp(url, "postgres://", 11);
+}
+
+bool
+db_is_shared(const struct db *db)
+{
+	return db->ops->connect != NULL;
+}
+
+int
+db_fd(const struct db *db)
+{
+	return db->ops->fd ? db->ops->fd(db) : -1;
+}
+
+bool
+db_wrote(const struct db *db)
+{
+	return !db->ops->wrote || db->ops->wrote(db);
+}
+
+bool
+db_heard(struct db *db)
+{
+	return db->ops->heard && db->ops->heard(db);
+}
+
+enum db_state
+db_state(const struct db *db)
+{
+	return db->ops->state ? db->ops->state(db) : DB_GOOD;
+}
+
+bool
+db_connect(struct db *db, struct err *err)
+{
+	return !db->ops->connect || db->ops->connect(db, err);
 }

@@ -2,6 +2,8 @@
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 
+#include <pthread.h>
+
 #include "store/db.h"
 #include "store/store.h"
 
@@ -16,7 +18,8 @@ struct cache;
 struct cached {
 	struct buf stream;
 	void *row;
-	bool dirty; /* not yet written */
+	int64_t owner; /* the gateway that works on it; 0: whichever there is; -N: N has taken it over and not looked at it yet */
+	bool dirty;    /* not yet written */
 	struct cached *chain, *older, *newer;
 };
 #define CACHE_ROWS 4096 /* rows kept; dirty ones are never dropped */
@@ -24,9 +27,11 @@ struct cache *cache_new(const struct derived_ops *ops);
 void cache_free(struct cache *cache);
 struct cached *cache_get(struct cache *cache, struct span stream); /* NULL: not here; moves it to the front */
 struct cached *cache_put(struct cache *cache, struct span stream, void *row);
-void cache_trim(struct cache *cache);			 /* drops the oldest clean ones beyond CACHE_ROWS */
-void cache_touch(struct cache *cache, struct cached *c); /* it has changed and is not yet on disk */
-void cache_forget_dirty(struct cache *cache);		 /* after a rollback */
+void cache_trim(struct cache *cache);			  /* drops the oldest clean ones beyond CACHE_ROWS */
+void cache_touch(struct cache *cache, struct cached *c);  /* it has changed and is not yet on disk */
+void cache_drop(struct cache *cache, struct span stream); /* somebody else has changed it */
+void cache_drop_all(struct cache *cache);
+void cache_forget_dirty(struct cache *cache); /* after a rollback */
 bool cache_each_dirty(struct cache *cache, bool (*cb)(struct cached *, void *), void *payload);
 void cache_clean(struct cache *cache); /* after a commit */
 
@@ -36,16 +41,20 @@ struct tables;
 struct tables *tables_new(struct db *db, struct err *err);
 void tables_free(struct tables *tables); /* before the database is closed; accepts NULL */
 bool tables_insert_event(struct tables *tables, const struct entry *event, struct err *err) USE_RESULT;
-bool tables_write_row(
-    struct tables *tables, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err) USE_RESULT;
+bool tables_write_row(struct tables *tables, struct span stream, int64_t updated, const char *status, bool open, int64_t owner,
+    struct span doc, struct err *err) USE_RESULT;
 /* *ret_found tells whether there is one; doc is appended */
-bool tables_read_row(struct tables *tables, struct span stream, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
+bool tables_read_row(
+    struct tables *tables, struct span stream, bool *ret_found, struct buf *doc, int64_t *ret_owner, struct err *err) USE_RESULT;
 typedef bool table_row_cb(struct span stream, struct span doc, void *payload);
-bool tables_list_rows(struct tables *tables, bool open_only, int limit, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
+/* owner: -1: whoever */
+bool tables_list_rows(
+    struct tables *tables, bool open_only, int64_t owner, int limit, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool tables_write_doc(struct tables *tables, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
-bool tables_has_doc(struct tables *tables, struct span key, bool *ret_found, struct err *err) USE_RESULT;
+bool tables_read_doc(struct tables *tables, struct span key, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
 bool tables_list_docs(struct tables *tables, const char *prefix, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool tables_read_page(struct tables *tables, struct page *page) USE_RESULT;
+bool tables_read_news(struct tables *tables, struct page *page) USE_RESULT; /* whatever comes after page->after */
 bool tables_read_key(
     struct tables *tables, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err) USE_RESULT;
 bool tables_insert_key(struct tables *tables, struct span key, uint64_t print, struct span answer, int64_t at, struct err *err) USE_RESULT;
@@ -56,6 +65,90 @@ bool tables_last(struct tables *tables, int64_t *ret_seq, int64_t *ret_at, struc
 struct thread_db;
 struct thread_db *thread_db_new(struct db *db);
 void thread_db_free(struct thread_db *threads); /* before the database is closed; accepts NULL */
+
+/* ---- the store itself */
+
+/* the last three are the store's own word to the loop: what others wrote (a page), that their work is ours now, that ours is theirs */
+enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS, OP_DOCS, OP_NEWS, OP_TAKEN, OP_FENCED };
+
+struct op {
+	enum op_kind kind;
+	union {
+		struct change *change;
+		struct page *page;
+		struct rows *rows;
+		struct docs *docs;
+	} u;
+	struct op *next;
+};
+
+struct queue {
+	struct op *first, **last;
+	size_t n;
+};
+
+struct store {
+	const struct derived_ops *ops;
+	const struct secrets *secrets; /* set before the first change */
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards asked, finished, quit, last_seq_done */
+	pthread_cond_t work;
+	struct queue asked, finished;
+	bool quit;
+	int ask[2];	       /* a shared database: a byte when asked is not empty */
+	int64_t last_seq_done; /* as of what is in finished */
+	int wake[2];	       /* a byte when finished is not empty */
+	int lock_fd;
+	/* the loop's */
+	int64_t last_seq_seen;
+	size_t in_flight;
+	const struct store_others *others;
+	void *others_payload;
+	/* the thread's own */
+	struct db *db;
+	struct tables *tables;
+	struct thread_db *threads;
+	struct cache *cache;
+	int64_t last_seq, last_at, next_forget;
+	int64_t batch_at;    /* the time of what the present batch stores */
+	int64_t before;	     /* last_seq before the present batch */
+	struct share *share; /* NULL: the database is this gateway's alone */
+	int64_t me;	     /* this gateway among those that share it; 0: alone */
+	struct err err;	     /* of the present batch */
+};
+
+struct change_context {
+	struct store *store;
+	struct change *change;
+	int64_t now;
+	bool failed; /* an insert failed: the whole batch will */
+};
+/* store.c */
+void queue_init(struct queue *queue);
+void queue_push(struct queue *queue, struct op *op);
+struct op *queue_pop(struct queue *queue);				    /* NULL: empty */
+void store_wake(struct store *store);					    /* the thread; with the lock */
+void store_tell(struct store *store, enum op_kind kind, struct page *page); /* from the thread to the loop, at once */
+void *store_work(void *store);						    /* what the thread does */
+
+/* share.c - a database that several gateways share; on the store's thread. On false, err is filled. */
+#define BEAT_MS 3000	 /* how often a gateway says that it lives */
+#define LEASE_MS 15000	 /* silent for so long: the others take its work over */
+#define OUTAGE_MS 20000	 /* how long a batch waits for a database that is away */
+#define RECONNECT_MS 100 /* between two attempts */
+struct share;
+struct share *share_new(struct db *db, struct err *err);
+void share_free(struct share *share);						       /* accepts NULL */
+bool share_join(struct store *store, int64_t predecessor, struct err *err) USE_RESULT; /* predecessor: is dead for certain; 0: none */
+void share_leave(struct store *store);
+bool share_news(struct store *store, struct err *err) USE_RESULT; /* what others have committed since then, to the loop */
+bool share_mark(struct store *store, struct err *err) USE_RESULT; /* before the commit */
+bool share_reconnect(struct store *store, struct err *err) USE_RESULT;
+bool share_was_committed(struct store *store, bool *ret, struct err *err) USE_RESULT; /* the batch whose commit was in doubt */
+bool share_is_fenced(struct store *store);
+void share_look(struct store *store); /* are we fenced? */
+void share_wait(struct store *store); /* until something is asked for or heard, or a beat is due */
+void share_tend(struct store *store);
 
 /* store.c - what a change's other tables need */
 struct thread_db *change_threads(const struct change_context *context);

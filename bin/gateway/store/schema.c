@@ -39,6 +39,10 @@ const char *const schema_migrations[] = {
 	" doc TEXT NOT NULL, created INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX approvals_open ON approvals(thread, id) WHERE status = 'pending';"
 	"CREATE INDEX approvals_thread ON approvals(thread, id);",
+
+	/* Who works on it, where several gateways keep one store: share.c */
+	"ALTER TABLE streams ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE turns ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int schema_version = (int)ARRAY_LEN(schema_migrations);

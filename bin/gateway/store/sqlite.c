@@ -65,9 +65,12 @@ sqlite_drop(struct query *query)
 }
 
 static void
-sqlite_bind_int(struct query *query, int i, int64_t value)
+sqlite_bind_int(struct query *query, int i, const int64_t *value)
 {
-	sqlite3_bind_int64(statement_of(query), i, value);
+	if (value)
+		sqlite3_bind_int64(statement_of(query), i, *value);
+	else
+		sqlite3_bind_null(statement_of(query), i);
 }
 
 static void

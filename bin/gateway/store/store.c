@@ -2,13 +2,9 @@
 #include "compat.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -21,55 +17,7 @@
 #define BATCH_MAX 4096	       /* operations of one transaction */
 #define FORGET_EVERY_MS 600000 /* how often old idempotency keys are removed */
 
-enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS, OP_DOCS };
-
-struct op {
-	enum op_kind kind;
-	union {
-		struct change *change;
-		struct page *page;
-		struct rows *rows;
-		struct docs *docs;
-	} u;
-	struct op *next;
-};
-
-struct queue {
-	struct op *first, **last;
-	size_t n;
-};
-
-struct store {
-	const struct derived_ops *ops;
-	const struct secrets *secrets; /* set before the first change */
-	pthread_t thread;
-	pthread_mutex_t lock; /* guards asked, finished, quit, last_seq_done */
-	pthread_cond_t work;
-	struct queue asked, finished;
-	bool quit;
-	int64_t last_seq_done; /* as of what is in finished */
-	int wake[2];	       /* a byte when finished is not empty */
-	int lock_fd;
-	/* the loop's */
-	int64_t last_seq_seen;
-	size_t in_flight;
-	/* the thread's own */
-	struct db *db;
-	struct tables *tables;
-	struct thread_db *threads;
-	struct cache *cache;
-	int64_t last_seq, last_at, next_forget;
-	struct err err; /* of the present batch */
-};
-
-struct change_context {
-	struct store *store;
-	struct change *change;
-	int64_t now;
-	bool failed; /* an insert failed: the whole batch will */
-};
-
-static void
+void
 queue_init(struct queue *queue)
 {
 	queue->first = NULL;
@@ -77,7 +25,7 @@ queue_init(struct queue *queue)
 	queue->n = 0;
 }
 
-static void
+void
 queue_push(struct queue *queue, struct op *op)
 {
 	op->next = NULL;
@@ -86,7 +34,7 @@ queue_push(struct queue *queue, struct op *op)
 	queue->n++;
 }
 
-static struct op *
+struct op *
 queue_pop(struct queue *queue)
 {
 	struct op *op = queue->first;
@@ -107,18 +55,21 @@ static bool
 find_row(struct store *store, struct span stream, struct cached **ret, struct err *err)
 {
 	struct buf doc = BUF_INIT;
+	int64_t owner;
 	bool found;
 	void *row;
 
 	*ret = cache_get(store->cache, stream);
 	if (*ret)
 		return true;
-	if (!tables_read_row(store->tables, stream, &found, &doc, err))
+	if (!tables_read_row(store->tables, stream, &found, &doc, &owner, err))
 		return false;
 	if (found) {
 		row = store->ops->load(stream, (struct span){ doc.s, doc.len });
-		if (row)
+		if (row) {
 			*ret = cache_put(store->cache, stream, row);
+			(*ret)->owner = owner;
+		}
 	}
 	buf_release(&doc);
 	return true;
@@ -133,7 +84,7 @@ write_row(struct cached *c, void *payload)
 
 	store->ops->save(c->row, &doc);
 	ok = tables_write_row(store->tables, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row),
-	    store->ops->status(c->row), store->ops->open(c->row), (struct span){ doc.s, doc.len }, &store->err);
+	    store->ops->status(c->row), store->ops->open(c->row), c->owner, (struct span){ doc.s, doc.len }, &store->err);
 	buf_release(&doc);
 	return ok;
 }
@@ -275,6 +226,56 @@ change_thread_shared(struct change_context *context, struct span thread)
 	return shared;
 }
 
+int64_t
+change_gateway(const struct change_context *context)
+{
+	return context->store->me;
+}
+
+/* A row of the change's stream, when there is one. */
+static struct cached *
+own_row(struct change_context *context)
+{
+	struct change *change = context->change;
+	struct cached *c = NULL;
+
+	if (context->failed || !change->stream.len)
+		return NULL;
+	if (!find_row(context->store, (struct span){ change->stream.s, change->stream.len }, &c, &context->store->err))
+		context->failed = true;
+	return c;
+}
+
+int64_t
+change_owner(struct change_context *context)
+{
+	struct store *store = context->store;
+	struct cached *c = own_row(context);
+	struct buf doc = BUF_INIT;
+	int64_t owner = c ? c->owner : store->me;
+	bool found;
+
+	if (owner != store->me && owner != -store->me) {
+		/* who takes work over leaves no event of it */
+		if (!tables_read_row(store->tables, (struct span){ c->stream.s, c->stream.len }, &found, &doc, &owner, &store->err))
+			context->failed = true;
+		c->owner = owner;
+		buf_release(&doc);
+	}
+	return owner < 0 ? -owner : owner;
+}
+
+void
+change_own(struct change_context *context)
+{
+	struct cached *c = own_row(context);
+
+	if (!c || c->owner == context->store->me)
+		return;
+	c->owner = context->store->me;
+	cache_touch(context->store->cache, c);
+}
+
 struct thread_db *
 change_threads(const struct change_context *context)
 {
@@ -303,12 +304,22 @@ change_put(struct change_context *context, struct span key, struct span doc)
 }
 
 bool
-change_has(struct change_context *context, struct span key)
+change_get(struct change_context *context, struct span key, struct buf *to)
 {
 	bool found = false;
 
-	if (!context->failed && !tables_has_doc(context->store->tables, key, &found, &context->store->err))
+	if (!context->failed && !tables_read_doc(context->store->tables, key, &found, to, &context->store->err))
 		context->failed = true;
+	return found;
+}
+
+bool
+change_has(struct change_context *context, struct span key)
+{
+	struct buf doc = BUF_INIT;
+	bool found = change_get(context, key, &doc);
+
+	buf_release(&doc);
 	return found;
 }
 
@@ -413,17 +424,22 @@ run_read(struct store *store, struct op *op, struct err *err)
 	void *both[2] = { store, op->u.rows };
 	struct rows *rows = op->u.rows;
 	struct buf doc = BUF_INIT;
+	int64_t owner;
 	bool found = false, ok;
 
 	if (op->kind == OP_DOCS)
 		return tables_list_docs(store->tables, op->u.docs->prefix, add_doc, op->u.docs, err);
 	if (op->kind == OP_PAGE) {
+		/* whoever brings a cursor from another gateway may be ahead of the news */
+		if (store->share && op->u.page->after > store->last_seq && !db_in_transaction(store->db) &&
+		    !share_news(store, &op->u.page->err))
+			return false;
 		op->u.page->last_seq = store->last_seq;
 		return tables_read_page(store->tables, op->u.page);
 	}
 	if (!rows->stream.len)
-		return tables_list_rows(store->tables, rows->open_only, rows->limit, add_row, both, err);
-	ok = tables_read_row(store->tables, (struct span){ rows->stream.s, rows->stream.len }, &found, &doc, err);
+		return tables_list_rows(store->tables, rows->open_only, -store->me, rows->limit, add_row, both, err);
+	ok = tables_read_row(store->tables, (struct span){ rows->stream.s, rows->stream.len }, &found, &doc, &owner, err);
 	if (ok && found)
 		add_row((struct span){ rows->stream.s, rows->stream.len }, (struct span){ doc.s, doc.len }, both);
 	buf_release(&doc);
@@ -456,17 +472,12 @@ run_read_alone(struct store *store, struct op *op)
 
 /* ---- batches */
 
+/* False with `store->err`, or because the connection went. */
 static bool
-run_batch(struct store *store, struct queue *batch, bool writes)
+run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 {
-	int64_t now = clock_wall_ms();
 	struct op *op;
 
-	if (now < store->last_at)
-		now = store->last_at; /* the clock went back; the log does not */
-	store->err.status = STATUS_OK;
-	if (writes && !db_begin(store->db, &store->err))
-		return false;
 	for (op = batch->first; op; op = op->next)
 		if (op->kind == OP_CHANGE) {
 			if (!run_change(store, op->u.change, now))
@@ -479,35 +490,139 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 			if (writes && !db_in_transaction(store->db))
 				return err_set(&store->err, STATUS_RETRY, "unable to store: the transaction was ended by a failed read");
 		}
-	if (!writes)
-		return true;
+	return writes || db_state(store->db) < DB_LOST;
+}
+
+static bool
+commit(struct store *store, int64_t now)
+{
 	if (now > store->next_forget) {
 		store->next_forget = now + FORGET_EVERY_MS;
 		if (!tables_forget_keys(store->tables, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
 			return false;
 	}
-	if (!flush_rows(store) || !db_commit(store->db, &store->err))
+	if (!flush_rows(store) || (store->share && db_wrote(store->db) && !share_mark(store, &store->err)))
 		return false;
+	return db_commit(store->db, &store->err);
+}
+
+static bool
+run_batch(struct store *store, struct queue *batch, bool writes)
+{
+	int64_t now;
+
+	store->before = store->last_seq;
+	store->err.status = STATUS_OK;
+	if (writes && !db_begin(store->db, &store->err))
+		return false;
+	if (writes && store->share && !share_news(store, &store->err))
+		return false;
+	store->before = store->last_seq;
+	now = clock_wall_ms();
+	if (now < store->last_at)
+		now = store->last_at; /* the clock went back, or is behind another's; the log does not go back */
+	store->batch_at = now;
+	return run_ops(store, batch, writes, now) && (!writes || commit(store, now));
+}
+
+static void
+batch_is_stored(struct store *store)
+{
 	cache_clean(store->cache);
-	store->last_at = now;
-	return true;
+	store->last_at = store->batch_at;
+}
+
+static void
+rollback(struct store *store)
+{
+	db_rollback(store->db);
+	cache_forget_dirty(store->cache);
+	store->last_seq = store->before;
 }
 
 /* Nothing of it is stored; reads are done again without it. */
 static void
-undo_batch(struct store *store, struct queue *batch, int64_t last_seq)
+undo_batch(struct store *store, struct queue *batch)
 {
 	struct err err = store->err;
 	struct op *op;
 
-	db_rollback(store->db);
-	cache_forget_dirty(store->cache);
-	store->last_seq = last_seq;
+	rollback(store);
 	for (op = batch->first; op; op = op->next)
 		if (op->kind == OP_CHANGE)
 			fail_change(op->u.change, &err);
 		else
 			run_read_alone(store, op);
+}
+
+/* It is going to be run once more. */
+static void
+rewind_batch(struct store *store, struct queue *batch)
+{
+	struct op *op;
+
+	rollback(store);
+	for (op = batch->first; op; op = op->next)
+		if (op->kind == OP_CHANGE && op->u.change->result != CHANGE_FAILED) {
+			events_free(&op->u.change->events, &op->u.change->n_events);
+			buf_reset(&op->u.change->answer);
+			op->u.change->err.status = STATUS_OK;
+			op->u.change->err.http = 0;
+			if (op->u.change->again)
+				op->u.change->again(op->u.change);
+		}
+}
+
+/* Runs it until it is stored, as long as it is only the connection that fails. */
+static bool
+run_surely(struct store *store, struct queue *batch, bool writes)
+{
+	while (!run_batch(store, batch, writes)) {
+		enum db_state state = db_state(store->db);
+		bool stored = false;
+
+		if (state < DB_LOST)
+			return false;
+		if (!share_reconnect(store, &store->err) || (state == DB_IN_DOUBT && !share_was_committed(store, &stored, &store->err))) {
+			/* should it be there after all, it comes as news */
+			cache_drop_all(store->cache);
+			return false;
+		}
+		if (share_is_fenced(store))
+			return err_set(&store->err, STATUS_RETRY, "unable to store: another gateway has taken over");
+		if (stored)
+			break;
+		rewind_batch(store, batch);
+	}
+	if (writes)
+		batch_is_stored(store);
+	return true;
+}
+
+static void
+run_or_fail(struct store *store, struct queue *batch, bool writes)
+{
+	struct op *op, *next;
+
+	if (run_surely(store, batch, writes))
+		return;
+	if (store->share)
+		share_look(store);
+	if (db_state(store->db) != DB_REFUSED || batch->n == 1 || share_is_fenced(store)) {
+		undo_batch(store, batch);
+		return;
+	}
+	/* one of them is what the database does not take: that one fails, not its neighbours */
+	rewind_batch(store, batch);
+	for (op = batch->first; op; op = next) {
+		struct queue alone = { .first = op, .n = 1 };
+
+		next = op->next;
+		op->next = NULL;
+		if (!run_surely(store, &alone, true))
+			undo_batch(store, &alone);
+		op->next = next;
+	}
 }
 
 static void
@@ -526,39 +641,79 @@ deliver(struct store *store, struct queue *batch)
 		abort(); /* the loop could never be told again */
 }
 
-static void *
-work(void *payload)
+void
+store_tell(struct store *store, enum op_kind kind, struct page *page)
+{
+	struct op *op = xcalloc(1, sizeof *op);
+	struct queue queue;
+
+	op->kind = kind;
+	op->u.page = page;
+	queue_init(&queue);
+	queue_push(&queue, op);
+	deliver(store, &queue);
+}
+
+/* False: nothing is asked for any more. An empty batch: something else is to be done. */
+static bool
+take_batch(struct store *store, struct queue *batch, bool *ret_writes)
+{
+	bool go_on;
+
+	queue_init(batch);
+	*ret_writes = false;
+	pthread_mutex_lock(&store->lock);
+	if (store->share && !store->asked.n && !store->quit) {
+		pthread_mutex_unlock(&store->lock);
+		share_wait(store);
+		pthread_mutex_lock(&store->lock);
+	}
+	while (!store->share && !store->asked.n && !store->quit)
+		pthread_cond_wait(&store->work, &store->lock);
+	go_on = store->asked.n || !store->quit;
+	while (batch->n < BATCH_MAX) {
+		struct op *op = queue_pop(&store->asked);
+
+		if (!op)
+			break;
+		*ret_writes |= op->kind == OP_CHANGE;
+		queue_push(batch, op);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return go_on;
+}
+
+void *
+store_work(void *payload)
 {
 	struct store *store = payload;
+	struct queue batch;
+	bool writes;
 
-	for (;;) {
-		struct queue batch;
-		bool writes = false;
-		int64_t last_seq = store->last_seq;
-
-		queue_init(&batch);
-		pthread_mutex_lock(&store->lock);
-		while (!store->asked.n && !store->quit)
-			pthread_cond_wait(&store->work, &store->lock);
-		while (batch.n < BATCH_MAX) {
-			struct op *op = queue_pop(&store->asked);
-
-			if (!op)
-				break;
-			writes |= op->kind == OP_CHANGE;
-			queue_push(&batch, op);
+	while (take_batch(store, &batch, &writes)) {
+		if (batch.n) {
+			run_or_fail(store, &batch, writes);
+			cache_trim(store->cache);
+			deliver(store, &batch);
 		}
-		pthread_mutex_unlock(&store->lock);
-		if (!batch.n)
-			return NULL;
-		if (!run_batch(store, &batch, writes))
-			undo_batch(store, &batch, last_seq);
-		cache_trim(store->cache);
-		deliver(store, &batch);
+		if (store->share)
+			share_tend(store);
 	}
+	if (store->share)
+		share_leave(store);
+	return NULL;
 }
 
 /* ---- the loop's side */
+
+void
+store_wake(struct store *store)
+{
+	if (!store->share)
+		pthread_cond_signal(&store->work);
+	else if (write(store->ask[1], "", 1) < 0 && errno != EAGAIN)
+		abort(); /* the thread could never be told again */
+}
 
 static void
 ask(struct store *store, enum op_kind kind, void *what)
@@ -578,7 +733,7 @@ ask(struct store *store, enum op_kind kind, void *what)
 	pthread_mutex_lock(&store->lock);
 	queue_push(&store->asked, op);
 	if (store->asked.n == 1)
-		pthread_cond_signal(&store->work);
+		store_wake(store);
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -618,8 +773,31 @@ store_fd(const struct store *store)
 	return store->wake[0];
 }
 
+void
+store_others(struct store *store, const struct store_others *others, void *payload)
+{
+	store->others = others;
+	store->others_payload = payload;
+}
+
 static void
-finish(struct op *op)
+tell_others(struct store *store, struct op *op)
+{
+	const struct store_others *others = store->others;
+	size_t i;
+
+	for (i = 0; others && op->kind == OP_NEWS && i < op->u.page->n_events; i++)
+		others->news(op->u.page->events[i], store->others_payload);
+	if (others && op->kind == OP_TAKEN)
+		others->taken(store->others_payload);
+	if (others && op->kind == OP_FENCED)
+		others->fenced(store->others_payload);
+	if (op->kind == OP_NEWS)
+		page_free(op->u.page);
+}
+
+static void
+finish(struct store *store, struct op *op)
 {
 	switch (op->kind) {
 	case OP_CHANGE:
@@ -633,6 +811,11 @@ finish(struct op *op)
 		break;
 	case OP_DOCS:
 		op->u.docs->done(op->u.docs);
+		break;
+	case OP_NEWS:
+	case OP_TAKEN:
+	case OP_FENCED:
+		tell_others(store, op);
 		break;
 	}
 	free(op);
@@ -654,8 +837,9 @@ store_dispatch(struct store *store)
 	store->last_seq_seen = store->last_seq_done;
 	pthread_mutex_unlock(&store->lock);
 	while ((op = queue_pop(&ready))) {
-		store->in_flight--;
-		finish(op);
+		if (op->kind <= OP_DOCS)
+			store->in_flight--;
+		finish(store, op);
 	}
 }
 
@@ -665,214 +849,14 @@ store_last_seq(const struct store *store)
 	return store->last_seq_seen;
 }
 
+int64_t
+store_gateway(const struct store *store)
+{
+	return store->me;
+}
+
 size_t
 store_queued(const struct store *store)
 {
 	return store->in_flight;
-}
-
-/* ---- life cycle */
-
-static void
-file_of(const char *where, struct buf *file, struct buf *dir)
-{
-	if (!strncmp(where, "sqlite:", 7)) {
-		const char *slash;
-
-		buf_addstr(file, where + 7);
-		slash = strrchr(file->s, '/');
-		if (slash && slash != file->s)
-			buf_add(dir, file->s, (size_t)(slash - file->s));
-		else
-			buf_addstr(dir, slash ? "/" : ".");
-		return;
-	}
-	buf_addstr(dir, where);
-	buf_addf(file, "%s/agentutils.db", where);
-}
-
-static bool
-make_dir(const char *dir, struct err *err)
-{
-	struct buf path = BUF_INIT;
-	const char *slash;
-	struct stat st;
-	bool ok = true;
-
-	/* its parents too */
-	for (slash = *dir ? strchr(dir + 1, '/') : NULL; ok && *dir; slash = strchr(slash + 1, '/')) {
-		buf_reset(&path);
-		buf_add(&path, dir, slash ? (size_t)(slash - dir) : strlen(dir));
-		if (mkdir(path.s, 0700) < 0 && errno != EEXIST)
-			ok = err_errno(err, STATUS_CONFIG, "unable to create the state directory '%s'", path.s);
-		if (!slash)
-			break;
-	}
-	if (ok && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
-		ok = err_set(err, STATUS_CONFIG, "unable to use the state directory '%s': it is no directory", dir);
-	if (ok && access(dir, W_OK) < 0)
-		ok = err_errno(err, STATUS_CONFIG, "unable to write to the state directory '%s'", dir);
-	buf_release(&path);
-	return ok;
-}
-
-static bool
-take_lock(struct store *store, const char *file, struct err *err)
-{
-	struct buf path = BUF_INIT, holder = BUF_INIT;
-	char pid[32];
-	bool ok = false;
-	int n;
-
-	buf_addf(&path, "%s.lock", file);
-	store->lock_fd = open(path.s, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (store->lock_fd < 0)
-		err_errno(err, STATUS_CONFIG, "unable to create '%s'", path.s);
-	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (buf_read_fd(&holder, store->lock_fd, 64, path.s, err) && holder.len)
-			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it (process %.*s)", file,
-			    (int)strcspn(holder.s, "\n"), holder.s);
-		else
-			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it", file);
-	} else {
-		n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-		ok = ftruncate(store->lock_fd, 0) == 0 && write(store->lock_fd, pid, (size_t)n) == n;
-		if (!ok)
-			err_errno(err, STATUS_CONFIG, "unable to write '%s'", path.s);
-	}
-	buf_release(&path);
-	buf_release(&holder);
-	return ok;
-}
-
-static bool
-start_thread(struct store *store, struct err *err)
-{
-	sigset_t all, old;
-	int error;
-
-	/* signals belong to the loop */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&store->thread, NULL, work, store);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!error)
-		return true;
-	errno = error;
-	return err_errno(err, STATUS_IO, "unable to start the store's thread");
-}
-
-void
-store_secrets(struct store *store, const struct secrets *secrets)
-{
-	store->secrets = secrets;
-}
-
-struct store *
-store_open(const char *where, const struct derived_ops *ops, struct err *err)
-{
-	struct store *store = xcalloc(1, sizeof *store);
-	struct buf file = BUF_INIT, dir = BUF_INIT;
-	bool ok = false;
-
-	store->ops = ops;
-	store->lock_fd = store->wake[0] = store->wake[1] = -1;
-	queue_init(&store->asked);
-	queue_init(&store->finished);
-	file_of(where, &file, &dir);
-	if (!make_dir(dir.s, err) || !take_lock(store, file.s, err))
-		goto out;
-	store->db = sqlite_open_db(file.s, err);
-	if (store->db)
-		store->tables = tables_new(store->db, err);
-	if (!store->tables || !tables_last(store->tables, &store->last_seq, &store->last_at, err))
-		goto out;
-	store->threads = thread_db_new(store->db);
-	store->last_seq_seen = store->last_seq_done = store->last_seq;
-	store->cache = cache_new(ops);
-	if (pipe2(store->wake, O_CLOEXEC | O_NONBLOCK) < 0) {
-		err_errno(err, STATUS_IO, "unable to create a pipe");
-		goto out;
-	}
-	pthread_mutex_init(&store->lock, NULL);
-	pthread_cond_init(&store->work, NULL);
-	ok = start_thread(store, err);
-out:
-	buf_release(&file);
-	buf_release(&dir);
-	if (ok)
-		return store;
-	thread_db_free(store->threads);
-	tables_free(store->tables);
-	db_close(store->db);
-	cache_free(store->cache);
-	if (store->lock_fd >= 0)
-		close(store->lock_fd);
-	if (store->wake[0] >= 0) {
-		close(store->wake[0]);
-		close(store->wake[1]);
-	}
-	free(store);
-	return NULL;
-}
-
-bool
-store_check(const char *where, struct err *err)
-{
-	struct buf file = BUF_INIT, dir = BUF_INIT;
-	bool ok = true;
-
-	file_of(where, &file, &dir);
-	if (access(dir.s, F_OK) == 0 && access(dir.s, W_OK) < 0)
-		ok = err_errno(err, STATUS_CONFIG, "unable to write to the state directory '%s'", dir.s);
-	ok = ok && sqlite_check_db(file.s, err);
-	buf_release(&file);
-	buf_release(&dir);
-	return ok;
-}
-
-static void
-drop(const struct store *store, struct op *op)
-{
-	switch (op->kind) {
-	case OP_CHANGE:
-		change_free(op->u.change);
-		break;
-	case OP_PAGE:
-		page_free(op->u.page);
-		break;
-	case OP_ROWS:
-		rows_free(op->u.rows, store->ops);
-		break;
-	case OP_DOCS:
-		docs_free(op->u.docs);
-		break;
-	}
-	free(op);
-}
-
-void
-store_close(struct store *store)
-{
-	struct op *op;
-
-	if (!store)
-		return;
-	pthread_mutex_lock(&store->lock);
-	store->quit = true;
-	pthread_cond_signal(&store->work);
-	pthread_mutex_unlock(&store->lock);
-	pthread_join(store->thread, NULL);
-	while ((op = queue_pop(&store->finished)))
-		drop(store, op);
-	thread_db_free(store->threads);
-	tables_free(store->tables);
-	db_close(store->db);
-	cache_free(store->cache);
-	pthread_mutex_destroy(&store->lock);
-	pthread_cond_destroy(&store->work);
-	close(store->wake[0]);
-	close(store->wake[1]);
-	close(store->lock_fd); /* and with it the lock */
-	free(store);
 }

@@ -82,9 +82,11 @@ struct change {
 	struct buf stream; /* id of the stream whose row apply sees; empty: none */
 	struct buf key;	   /* idempotency key with its scope, empty: none */
 	uint64_t print;	   /* fingerprint of the request, compared when the key is known */
-	/* On the store's thread, inside the transaction. Pure: reads row (NULL when the stream is unknown), emits events, may
+	/* On the store's thread, inside the transaction, and once more when the database went away before it was stored: what it leaves in payload
+	 * must not depend on what is there already. Pure: reads row (NULL when the stream is unknown), emits events, may
 	 * fill change->answer. False: refused, with change->err filled; it must not have emitted anything by then. */
 	bool (*apply)(struct change *change, const void *row, struct change_context *context);
+	void (*again)(struct change *change); /* before it runs once more: takes back what it left in payload; NULL: nothing */
 	/* On the loop, from store_dispatch(), after the commit. */
 	void (*done)(struct change *change);
 	void *payload;
@@ -112,7 +114,14 @@ int64_t change_emit(struct change_context *context, struct span stream, const ch
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
 /* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
 void change_put(struct change_context *context, struct span key, struct span doc);
-bool change_has(struct change_context *context, struct span key); /* is there a document under that key? */
+/* Where several gateways share a store: this one's number, 0 where it is alone; whose the open work of the change's stream is (a new one's: ours); and
+ * making it ours. */
+int64_t change_gateway(const struct change_context *context);
+int64_t change_owner(struct change_context *context);
+void change_own(struct change_context *context);
+bool change_get(
+    struct change_context *context, struct span key, struct buf *to); /* appends the document under that key; false: there is none */
+bool change_has(struct change_context *context, struct span key);     /* is there a document under that key? */
 
 /* ---- reads */
 
@@ -148,7 +157,7 @@ struct rows {
 	/* set by the caller */
 	struct buf stream; /* one row; empty: a list, newest change first */
 	int limit;
-	bool open_only;
+	bool open_only; /* of open work that another gateway has left behind, and that is this one's to take up */
 	void (*done)(struct rows *rows);
 	void *payload;
 	/* results: docs as derived_ops.load made them; owned by this struct */
@@ -179,14 +188,18 @@ void docs_free(struct docs *docs);
 
 /* where: "sqlite:/dir/file" or a directory (file agentutils.db in it, created 0700/0600). Opens, checks the version, migrates, takes an
  * exclusive lock, starts the thread. Errors (STATUS_CONFIG, STATUS_IO) say what and why: read-only directory, a file of a newer version
- * (named), not a database, in use by another gateway. */
-struct store *store_open(const char *where, const struct derived_ops *ops, struct err *err);
+ * (named), not a database, in use by another gateway.
+ * Or "postgresql://...", which any number of gateways may share: state is then the directory of this gateway's lock, not used otherwise. Errors also
+ * STATUS_UNREACHABLE. */
+struct store *store_open(const char *where, const char *state, const struct derived_ops *ops, struct err *err);
+
+bool store_is_shared(const char *where); /* postgresql://... */
 
 /* The operator's rules for secrets, besides the built-in ones; borrowed. Before the first change. */
 void store_secrets(struct store *store, const struct secrets *secrets);
 
 /* Checks the same without changing anything. */
-bool store_check(const char *where, struct err *err) USE_RESULT;
+bool store_check(const char *where, const char *state, struct err *err) USE_RESULT;
 
 /* All that is queued is finished and committed first; its results are dropped undelivered unless dispatched before. Accepts NULL. */
 void store_close(struct store *store);
@@ -197,9 +210,20 @@ void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
 
+/* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; that the work of one that is
+ * gone is ours now (rows.open_only, change_turn_open()); and that we were taken for gone: nothing can be stored any more, and this process had
+ * better end. Borrowed. */
+struct store_others {
+	void (*news)(struct entry *event, void *payload);
+	void (*taken)(void *payload);
+	void (*fenced)(void *payload);
+};
+void store_others(struct store *store, const struct store_others *others, void *payload);
+
 int store_fd(const struct store *store);	   /* readable when results wait */
 void store_dispatch(struct store *store);	   /* runs done() of everything that is finished, in order */
 int64_t store_last_seq(const struct store *store); /* as of the last dispatch */
+int64_t store_gateway(const struct store *store);  /* as change_gateway() */
 size_t store_queued(const struct store *store);	   /* operations not yet dispatched */
 
 #endif

@@ -23,12 +23,13 @@ enum statement {
 	PAGE_THREAD_LAST,
 	WRITE_DOC,
 	REMOVE_DOC,
-	HAS_DOC,
+	READ_DOC,
 	LIST_DOCS,
 	READ_KEY,
 	INSERT_KEY,
 	FORGET_KEYS,
 	LAST,
+	NEWS,
 	STATEMENT_COUNT
 };
 
@@ -45,11 +46,11 @@ _Static_assert(SHARED_NEWS == 1 && SHARED_ALL == 2, "as in the statements");
 static const char *const texts[] = {
 	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[WRITE_ROW] =
-	    "INSERT INTO streams(stream, updated, status, open, doc) VALUES(?1,?2,?3,?4,?5)"
-	    " ON CONFLICT(stream) DO UPDATE SET updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc",
-	[READ_ROW] = "SELECT doc FROM streams WHERE stream=?1",
+	    "INSERT INTO streams(stream, updated, status, open, doc, owner) VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(stream) DO UPDATE SET"
+	    " updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc, owner=excluded.owner",
+	[READ_ROW] = "SELECT doc, owner FROM streams WHERE stream=?1",
 	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
-	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 ORDER BY id LIMIT ?1",
+	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 AND (?2 = -1 OR owner = ?2) ORDER BY id LIMIT ?1",
 	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
 	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
 			  " ORDER BY seq DESC LIMIT ?2",
@@ -65,12 +66,13 @@ static const char *const texts[] = {
 			     " ORDER BY seq DESC LIMIT ?2",
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
-	[HAS_DOC] = "SELECT 1 FROM docs WHERE key=?1",
+	[READ_DOC] = "SELECT doc FROM docs WHERE key=?1",
 	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
 	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
 	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
 	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
 	[LAST] = "SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1",
+	[NEWS] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 ORDER BY seq LIMIT ?2",
 };
 _Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
 
@@ -134,7 +136,8 @@ tables_insert_event(struct tables *t, const struct entry *event, struct err *err
 }
 
 bool
-tables_write_row(struct tables *t, struct span stream, int64_t updated, const char *status, bool open, struct span doc, struct err *err)
+tables_write_row(
+    struct tables *t, struct span stream, int64_t updated, const char *status, bool open, int64_t owner, struct span doc, struct err *err)
 {
 	struct query *query = get(t, WRITE_ROW);
 
@@ -143,6 +146,7 @@ tables_write_row(struct tables *t, struct span stream, int64_t updated, const ch
 	query_text(query, 3, (struct span){ status, strlen(status) });
 	query_int(query, 4, open);
 	query_blob(query, 5, doc);
+	query_int(query, 6, owner);
 	return query_run(query, err);
 }
 
@@ -181,7 +185,7 @@ tables_forget_keys(struct tables *t, int64_t before, struct err *err)
 /* ---- reading */
 
 bool
-tables_read_row(struct tables *t, struct span stream, bool *ret_found, struct buf *doc, struct err *err)
+tables_read_row(struct tables *t, struct span stream, bool *ret_found, struct buf *doc, int64_t *ret_owner, struct err *err)
 {
 	struct query *query = get(t, READ_ROW);
 	enum db_step step;
@@ -193,6 +197,7 @@ tables_read_row(struct tables *t, struct span stream, bool *ret_found, struct bu
 	if (step == DB_ROW) {
 		value = query_get(query, 0);
 		buf_add(doc, value.s, value.n);
+		*ret_owner = query_get_int(query, 1);
 	}
 	query_reset(query);
 	return step != DB_FAILED;
@@ -211,23 +216,30 @@ each_row(struct query *query, table_row_cb *cb, void *payload, struct err *err)
 }
 
 bool
-tables_list_rows(struct tables *t, bool open_only, int limit, table_row_cb *cb, void *payload, struct err *err)
+tables_list_rows(struct tables *t, bool open_only, int64_t owner, int limit, table_row_cb *cb, void *payload, struct err *err)
 {
 	struct query *query = get(t, open_only ? LIST_OPEN : LIST_ROWS);
 
 	query_int(query, 1, limit);
+	if (open_only)
+		query_int(query, 2, owner);
 	return each_row(query, cb, payload, err);
 }
 
 bool
-tables_has_doc(struct tables *t, struct span key, bool *ret_found, struct err *err)
+tables_read_doc(struct tables *t, struct span key, bool *ret_found, struct buf *doc, struct err *err)
 {
-	struct query *query = get(t, HAS_DOC);
+	struct query *query = get(t, READ_DOC);
 	enum db_step step;
+	struct span value;
 
 	query_text(query, 1, key);
 	step = query_step(query, err);
 	*ret_found = step == DB_ROW;
+	if (step == DB_ROW) {
+		value = query_get(query, 0);
+		buf_add(doc, value.s, value.n);
+	}
 	query_reset(query);
 	return step != DB_FAILED;
 }
@@ -269,8 +281,9 @@ reverse(struct entry **events, size_t n)
 }
 
 static struct entry *
-read_event(struct query *query, bool thread)
+read_event(struct query *query)
 {
+	bool thread = query_get(query, 9).s != NULL;
 	struct entry like = { .seq = query_get_int(query, 0),
 		.stream = query_get(query, thread ? 9 : 1),
 		.thread = query_get(query, 9).s != NULL,
@@ -286,6 +299,31 @@ read_event(struct query *query, bool thread)
 	return entry_new(&like);
 }
 
+/* As many as the page has room for. */
+static bool
+read_events(struct query *query, struct page *page)
+{
+	enum db_step step;
+	size_t bytes = 0;
+
+	query_stream(query);
+	while ((step = query_step(query, &page->err)) == DB_ROW) {
+		struct entry *event;
+
+		if (page->n_events == (size_t)page->limit || (!page->last && page->n_events && bytes > STORE_PAGE_BYTES)) {
+			page->more = true;
+			break;
+		}
+		event = read_event(query);
+		bytes += event->data.n + event->message.n;
+		events_add(&page->events, &page->n_events, event);
+	}
+	query_reset(query);
+	if (page->last)
+		reverse(page->events, page->n_events);
+	return step != DB_FAILED;
+}
+
 bool
 tables_read_page(struct tables *t, struct page *page)
 {
@@ -294,8 +332,7 @@ tables_read_page(struct tables *t, struct page *page)
 	enum statement which = statements[page->thread ? 3 : page->stream.len ? 1 : page->service.len ? 2 : 0][page->last];
 	struct query *query = get(t, which);
 	struct buf end = BUF_INIT;
-	enum db_step step;
-	size_t bytes = 0;
+	bool ok;
 
 	query_int(query, 1, page->after);
 	query_int(query, 2, (int64_t)page->limit + 1); /* one more tells whether there is more */
@@ -303,30 +340,27 @@ tables_read_page(struct tables *t, struct page *page)
 		query_text(query, 3, (struct span){ page->prefix, strlen(page->prefix) });
 		query_text(query, 4, above(page->prefix, &end));
 	} else {
-		query_null(query, 3);
-		query_null(query, 4);
+		query_text(query, 3, SPAN_NONE);
+		query_text(query, 4, SPAN_NONE);
 	}
 	if (page->stream.len || page->thread) {
 		query_text(query, 5, (struct span){ page->stream.s, page->stream.len });
 		query_int(query, 6, (int64_t)page->shared);
 	} else if (page->service.len)
 		query_text(query, 5, (struct span){ page->service.s, page->service.len });
-	while ((step = query_step(query, &page->err)) == DB_ROW) {
-		struct entry *event;
-
-		if (page->n_events == (size_t)page->limit || (!page->last && page->n_events && bytes > STORE_PAGE_BYTES)) {
-			page->more = true;
-			break;
-		}
-		event = read_event(query, page->thread);
-		bytes += event->data.n + event->message.n;
-		events_add(&page->events, &page->n_events, event);
-	}
-	query_reset(query);
-	if (page->last)
-		reverse(page->events, page->n_events);
+	ok = read_events(query, page);
 	buf_release(&end);
-	return step != DB_FAILED;
+	return ok;
+}
+
+bool
+tables_read_news(struct tables *t, struct page *page)
+{
+	struct query *query = get(t, NEWS);
+
+	query_int(query, 1, page->after);
+	query_int(query, 2, (int64_t)page->limit + 1);
+	return read_events(query, page);
 }
 
 bool

@@ -59,7 +59,7 @@ enum statement {
 
 #define THREAD_COLUMNS "thread, workspace, title, native, rules, status, mode, host, archived, created, updated, switched, session"
 #define TURN_COLUMNS                                                                                                                       \
-	"turn, thread, input, output, error, parent, source, request, user_message, assistant_message, status, mode, host, started, completed"
+	"turn, thread, input, output, error, parent, source, request, user_message, assistant_message, status, mode, host, started, completed, owner"
 #define APPROVAL_COLUMNS "approval, thread, turn, doc, status, created"
 
 static const char *const texts[] = {
@@ -76,9 +76,9 @@ static const char *const texts[] = {
 	[TURN_GET] = "SELECT " TURN_COLUMNS " FROM turns WHERE turn=?1",
 	[TURN_BY_REQUEST] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND request=?2",
 	[TURN_OPEN] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND status='inProgress'",
-	[TURN_OPEN_ANY] = "SELECT " TURN_COLUMNS " FROM turns WHERE status='inProgress' LIMIT 1",
+	[TURN_OPEN_ANY] = "SELECT " TURN_COLUMNS " FROM turns WHERE status='inProgress' AND owner=-?1 LIMIT 1",
 	[TURN_ADD] = "INSERT INTO turns(" TURN_COLUMNS
-		     ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) ON CONFLICT DO NOTHING",
+		     ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16) ON CONFLICT DO NOTHING",
 	[TURN_END] =
 	    "UPDATE turns SET status=?2, output=?3, error=?4, assistant_message=?5, completed=?6 WHERE turn=?1 AND status='inProgress'",
 	[APPROVAL_GET] = "SELECT " APPROVAL_COLUMNS " FROM approvals WHERE approval=?1",
@@ -179,6 +179,18 @@ approval_release(struct approval *approval)
 	buf_release(&approval->doc);
 }
 
+void
+approval_copy(struct approval *to, const struct approval *from)
+{
+	approval_init(to);
+	buf_add(&to->id, from->id.s, from->id.len);
+	buf_add(&to->thread, from->thread.s, from->thread.len);
+	buf_add(&to->turn, from->turn.s, from->turn.len);
+	buf_add(&to->doc, from->doc.s, from->doc.len);
+	to->pending = from->pending;
+	to->created_ms = from->created_ms;
+}
+
 /* ---- statements */
 
 /* NULL: the batch has failed. */
@@ -221,7 +233,7 @@ bind_time(struct query *query, int i, int64_t ms)
 	if (ms)
 		query_int(query, i, ms);
 	else
-		query_null(query, i);
+		query_no_int(query, i);
 }
 
 /* The text without its secrets. */
@@ -303,7 +315,9 @@ one(struct change_context *context, enum statement which, struct span first, str
 
 	if (!query)
 		return false;
-	if (first.s)
+	if (which == TURN_OPEN_ANY)
+		query_int(query, 1, change_gateway(context));
+	else
 		query_text(query, 1, first);
 	if (second.s)
 		query_text(query, 2, second);
@@ -425,6 +439,7 @@ read_turn(struct query *query, void *payload)
 	ret->host = (enum thread_host)word(query, 12, hosts, THREAD_HOST_COUNT);
 	ret->started_ms = query_get_int(query, 13);
 	ret->completed_ms = query_get_int(query, 14);
+	ret->owner = query_get_int(query, 15);
 }
 
 bool
@@ -456,18 +471,19 @@ change_turn_add(struct change_context *context, struct turn *turn)
 	bind_buf(query, 2, &turn->thread);
 	clean_text(context, &turn->input);
 	bind_buf(query, 3, &turn->input);
-	query_null(query, 4);
-	query_null(query, 5);
+	query_text(query, 4, SPAN_NONE);
+	query_text(query, 5, SPAN_NONE);
 	bind_some(query, 6, &turn->parent);
 	bind_some(query, 7, &turn->source);
 	bind_some(query, 8, &turn->request);
 	bind_some(query, 9, &turn->user_message);
-	query_null(query, 10);
+	query_text(query, 10, SPAN_NONE);
 	bind_word(query, 11, statuses[THREAD_IN_PROGRESS]);
 	bind_word(query, 12, modes[turn->mode]);
 	bind_word(query, 13, hosts[turn->host]);
 	query_int(query, 14, turn->started_ms);
-	query_null(query, 15);
+	query_no_int(query, 15);
+	query_int(query, 16, change_gateway(context));
 	return run_one(context, query);
 }
 

@@ -47,6 +47,7 @@ struct turn {
 	enum thread_mode mode;
 	enum thread_host host;
 	int64_t started_ms, completed_ms; /* completed 0: in progress */
+	int64_t owner;			  /* change_gateway() of who works on it */
 };
 
 struct approval {
@@ -62,6 +63,7 @@ void turn_init(struct turn *turn);
 void turn_release(struct turn *turn);
 void approval_init(struct approval *approval);
 void approval_release(struct approval *approval);
+void approval_copy(struct approval *to, const struct approval *from); /* into one that is not initialised */
 
 /* An event of a thread; turn SPAN_NONE: of none; by: the user who sent it, SPAN_NONE: the gateway's own word; payload: compact JSON. Its cursor. */
 int64_t change_emit_thread(
@@ -84,8 +86,9 @@ void change_thread_list(struct change_context *context, struct span workspace, e
 
 bool change_turn_get(struct change_context *context, struct span id, struct turn *ret) USE_RESULT;
 bool change_turn_by_request(struct change_context *context, struct span thread, struct span request, struct turn *ret) USE_RESULT;
-bool change_turn_open(
-    struct change_context *context, struct span thread, struct turn *ret) USE_RESULT; /* the one in progress; thread SPAN_NONE: any */
+bool change_turn_open(struct change_context *context, struct span thread,
+    struct turn *ret) USE_RESULT; /* the one in progress; thread SPAN_NONE: any that an earlier gateway
+										   left behind, and that is this one's to end */
 bool change_turn_add(struct change_context *context,
     struct turn *turn) USE_RESULT; /* false: the thread has one in progress, or one with this request; nothing is stored */
 bool change_turn_end(struct change_context *context,

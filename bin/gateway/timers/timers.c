@@ -216,7 +216,7 @@ load_one(struct timers *timers, const struct doc *doc)
 static void set_alarm(struct timers *timers);
 
 static void
-on_fired(bool ok, void *payload)
+on_fired(bool ok, int64_t next_ms, void *payload)
 {
 	struct timer *timer = payload;
 
@@ -225,8 +225,14 @@ on_fired(bool ok, void *payload)
 		timer->running++;
 		timer->missed = 0;
 		timer->owed = false;
+	} else if (next_ms) {
+		timer->next_ms = next_ms;
+		timer->missed = 0;
+		timer->owed = false;
 	}
 	/* not stored: the next look tries again */
+	if (next_ms && !timer->dead && !timer->timers->stopped)
+		set_alarm(timer->timers);
 	free_if_quiet(timer);
 }
 

@@ -1,0 +1,20 @@
+/* nopg.c - this build has no PostgreSQL (./configure --without-postgresql) */
+#include "compat.h"
+
+#include "status.h"
+#include "store/db.h"
+
+struct db *
+pg_open_db(const char *url, struct err *err)
+{
+	if (!pg_check_db(url, err))
+		return NULL;
+	return NULL;
+}
+
+bool
+pg_check_db(const char *url, struct err *err)
+{
+	(void)url; /* there may be a password in it */
+	return err_set(err, STATUS_CONFIG, "unable to use the store: this build knows no postgresql://, sqlite:/path only");
+}

@@ -1,0 +1,338 @@
+#!/usr/bin/env bats
+# Several gateways on one PostgreSQL: one log, one order; work that stays where it is begun, and is taken over when its gateway is gone.
+load ../lib/common
+load ../lib/compass
+load ../lib/postgresql
+
+setup_file() {
+	export why=
+	if postgresql_available; then
+		pg_database=postgres
+		postgresql_start
+		export pg_dir
+	else
+		export why
+	fi
+}
+teardown_file() {
+	[ -z "${pg_dir:-}" ] || postgresql_end
+	contract_holds
+}
+setup() {
+	[ -z "$why" ] || skip "$why"
+	compass_setup
+	unset AU_STORE
+	postgresql_database "t$BATS_TEST_NUMBER"
+}
+teardown() { [ -n "$why" ] || common_teardown; }
+
+# gateway NAME [options]: one more on the same database, with a state directory of its own; its address in ${url_of[NAME]}
+declare -A url_of pid_of log_of
+gateway() {
+	local name=$1
+	shift
+	start_gateway --state "$BATS_TEST_TMPDIR/$name" --store "$pg_url" "$@"
+	url_of[$name]=$url pid_of[$name]=$gateway_pid log_of[$name]=$gateway_log
+}
+at() { url=${url_of[$1]} AGENT_RUNTIME_URL=${url_of[$1]}; } # who is asked from now on
+# agent NAME COMMAND-JSON: in ./agents
+agent() {
+	mkdir -p agents
+	jq --arg id "$1" --argjson command "$2" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id | .spec.origin.command = $command
+		| .spec.origin.timeoutMs = 60000' "$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
+}
+# One that notes what it is given, and answers "first" when it may.
+agent_hang() {
+	cat >hang <<-'S'
+	#!/bin/sh
+	m=$(jq -r .message); echo "$m $AGENT_RUNTIME_URL" >>begun
+	[ "$m" != first ] || { read -r _ <gate; }
+	echo "{\"reply\":\"done $m\"}"
+	S
+	chmod +x hang
+	mkfifo gate
+	agent hang '["../hang"]'
+}
+replies() { agent-events "$1" --jq 'select(.kind=="agent.chat.assistant_message").data.message' | tr '\n' ';'; }
+replied() { [ "$(replies "$1")" = "$2" ]; }
+killed() { kill -9 "${pid_of[$1]}" && await 10 gone "${pid_of[$1]}"; }
+
+@test "what one gateway stores, the others show and stream, each event once and in order" {
+	gateway a
+	gateway b
+	at b
+	start watch agent-watch --until cancelled r
+	at a
+	agent-run-create --agent echo --run r | agent-send --wait one >/dev/null
+	at b
+	agent-send --run r --wait two >/dev/null
+	await 20 count_lines watch.out agent.waiting 2
+	agent-run-cancel --run r >/dev/null
+	await 20 has_line watch.out agent.run_cancelled
+	for name in a b; do
+		at $name
+		agent-events r --jq .seq >"seq.$name"
+		replied r 'Echo: one;Echo: two;'
+	done
+	diff seq.a seq.b
+	jq .seq watch.out | diff seq.a -
+	sort -n seq.a | uniq | diff seq.a -
+}
+
+@test "under writers in every gateway a cursor never passes an event that is yet to come" {
+	gateway a
+	gateway b
+	gateway c
+	for name in a b c; do
+		at $name
+		start "stream$name" curl -sN "$url/api/events/stream?after=0"
+	done
+	for name in a b c; do
+		for i in 1 2 3 4; do
+			start "post$name$i" agent-emit --url "${url_of[$name]}" --run "r$name$i" agent.note
+			writers+=("$pid")
+			: <<<"$i"
+		done
+	done
+	seq 100 | sed 's/.*/{"kind":"agent.note","message":"n&","data":{"runId":"x"}}/' >events
+	for name in a b c; do
+		start "many$name" sh -c "while read -r e; do curl -sf -H 'content-type: application/json' -d \"\$e\" ${url_of[$name]}/api/agents/events >/dev/null || exit 1; done <events"
+		writers+=("$pid")
+	done
+	for pid in "${writers[@]}"; do await 60 gone "$pid"; done
+	last=$(pg_sql 'SELECT max(seq) FROM events')
+	[ "$last" -ge 300 ]
+	for name in a b c; do
+		await 30 has_line "stream$name.out" "^id: $last\$"
+		sed -n 's/^id: //p' "stream$name.out" | diff - <(seq "$last")
+	done
+}
+
+@test "a message for a run that another gateway is at is answered there, after the first one" {
+	agent_hang
+	gateway a --agents agents
+	gateway b --agents agents
+	at a
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	await 20 has_line begun first
+	at b
+	agent-send --run r second >/dev/null
+	agent-send --run other --agent hang third >/dev/null
+	await 20 has_line begun "third ${url_of[b]}"
+	! has_line begun second
+	echo >gate
+	await 20 replied r 'done first;done second;'
+	has_line begun "second ${url_of[a]}"
+	[ "$(wc -l <begun)" = 3 ]
+}
+
+@test "a run is cancelled where it is not answered: its handler is gone" {
+	agent_hang
+	gateway a --agents agents
+	gateway b --agents agents
+	at a
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	await 20 has_line begun first
+	at b
+	agent-send --run r second >/dev/null
+	agent-run-cancel --run r >/dev/null
+	run -11 timeout 30 agent-watch --until terminal r
+	! has_line begun second
+	agent-events r --kind agent.run_cancelled | count_lines /dev/stdin run_cancelled 1
+}
+
+@test "an interrupt and the answer to an approval reach the turn in the other gateway" {
+	script=$'{"on":"turn","text":"long"}\n{"say":"a","delay":60000}\n{"on":"turn"}\n{"question":"Which?","options":["red","blue"]}\n{"say":"${answer}"}'
+	with_gateway() { gateway "$1" --runtime "$mock --script $BATS_TEST_TMPDIR/script"; }
+	printf '%s\n' "$script" >script
+	with_gateway a
+	with_gateway b
+	at a
+	new_thread
+	turn long
+	at b
+	status_is inProgress
+	ask POST "$path/turns/$turn/interrupt" '{}'
+	[ "$code" = 200 ]
+	at a
+	await 20 status_is interrupted
+	turn which
+	see '.method=="approval.requested"'
+	at b
+	ask GET "$path/approvals"
+	question=$(jq -r '.approvals[0].params.questions[0].id' body)
+	ask POST "$path/approvals/$(jq -r '.approvals[0].approvalId' body)" "{\"decision\":\"accept\",\"answers\":{\"$question\":\"blue\"}}"
+	[ "$code" = 200 ]
+	await 20 status_is completed
+	ask GET "$path/turns/$turn"
+	[[ $(jq -r .outputText body) == *blue* ]]
+	[ "$(pg_sql "SELECT count(*) FROM docs WHERE encode(key, 'escape') LIKE 'approval/%'")" = 0 ]
+}
+
+# In flight at gateway a: a turn, a message that is being answered, and one that waits.
+in_flight() {
+	agent_hang
+	printf '{"on":"turn"}\n{"say":"a","delay":60000}\n' >script
+	gateway a --agents agents --runtime "$mock --script $BATS_TEST_TMPDIR/script"
+	new_thread
+	turn long
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	await 20 has_line begun first
+	agent-send --run r second >/dev/null
+}
+settled() { # at $1: closed and answered, each once
+	await 60 status_is error
+	await 30 replied r 'done second;'
+	[ "$(agent-events r --jq 'select(.kind=="agent.step_completed" and .level=="error").kind')" = agent.step_completed ]
+	[ "$(events | jq -c 'select(.method=="turn.completed").payload.error.code')" = '"AGENT_GATEWAY_RESTARTED"' ]
+	[ "$(grep -c first begun)$(grep -c second begun)" = 11 ]
+}
+
+@test "a gateway that comes and goes leaves the work of the others alone" {
+	in_flight
+	gateway b --agents agents
+	kill "${pid_of[b]}"
+	await 20 gone "${pid_of[b]}"
+	gateway b --agents agents
+	at b
+	status_is inProgress
+	echo >gate
+	await 20 replied r 'done first;done second;'
+	[ "$(grep -c "${url_of[a]}" begun)" = 2 ]
+}
+
+@test "what a killed gateway left behind is ended at once by its successor on the same state directory" {
+	in_flight
+	gateway b --agents agents
+	killed a
+	gateway a --agents agents
+	settled
+}
+
+@test "and without a successor by another gateway, when the lease has run out" {
+	in_flight
+	gateway b --agents agents
+	killed a
+	at b
+	settled
+	has_line "${log_of[b]}.err" 'taken over'
+}
+
+@test "a gateway that was stopped for longer than its lease ends when it wakes up, and nothing of it counts" {
+	in_flight
+	gateway b --agents agents
+	kill -STOP "${pid_of[a]}"
+	at b
+	settled
+	kill -CONT "${pid_of[a]}"
+	await 30 gone "${pid_of[a]}"
+	has_line "${log_of[a]}.err" 'another gateway has taken over'
+	replied r 'done second;'
+}
+
+@test "a schedule fires once, however many gateways look at it" {
+	mkdir -p agents
+	jq '.metadata.serviceId = "svc_t" | .metadata.agent.agentId = "t" | .metadata.agent.triggers = ["api", "timer"]
+		| .metadata.agent.timer = {"schedules":[{"scheduleId":"tick","scheduleExpr":"every 1 s"}]} | .spec.origin.command = ["sh", "-c", "cat >/dev/null; echo x >>fired"]' \
+		"$AU_SRC/bin/gateway/builtin/shell.json" >agents/t.json
+	gateway a --agents agents
+	gateway b --agents agents
+	gateway c --agents agents
+	enough() { [ "$(pg_sql "SELECT count(*) FROM events WHERE kind = 'agent.run_created'")" -ge 5 ]; }
+	await 60 enough
+	# one firing a period: no two closer than most of one
+	pg_sql "SELECT at - lag(at) OVER (ORDER BY seq) FROM events WHERE kind = 'agent.run_created'" | awk 'NF && $1 < 700 { exit 1 }'
+}
+
+@test "the database goes away and comes back: what was acknowledged is there, once, and nothing else twice" {
+	gateway a
+	gateway b
+	cat >writer <<-'S'
+	#!/bin/sh
+	# NAME URL: messages with keys, each until it is acknowledged
+	for i in $(seq 60); do
+		until code=$(curl -s -m 60 -o /dev/null -w '%{http_code}' -H "idempotency-key: $1-$i" -H 'content-type: application/json' \
+			-d "{\"message\":\"$1 $i\"}" "$2/api/agents/runs/$1/messages"); [ "$code" = 200 ]; do :; done
+		echo "$i"
+	done
+	S
+	chmod +x writer
+	for n in 1 2 3; do
+		start "wa$n" ./writer "a$n" "${url_of[a]}"
+		start "wb$n" ./writer "b$n" "${url_of[b]}"
+	done
+	for mode in immediate fast immediate; do
+		n=$(cat w??.out | wc -l)
+		more() { [ "$(cat w??.out | wc -l)" -gt $((n + 20)) ]; }
+		await 60 more
+		postgresql_down $mode
+		postgresql_up
+	done
+	for f in w??.out; do await 120 count_lines "$f" . 60; done
+	for name in a b; do
+		at $name
+		for run in a1 a2 a3 b1 b2 b3; do
+			seq 60 | sed "s/^/$run /" >want
+			agent-events "$run" --kind agent.chat.user_message --jq .data.message | diff want -
+			answered() { agent-events "$run" --kind agent.chat.assistant_message --jq .data.message | sort -u | wc -l | grep -qx 60; }
+			await 60 answered
+			[ "$(agent-events "$run" --kind agent.chat.assistant_message --jq .seq | wc -l)" = 60 ]
+		done
+	done
+	pg_sql 'SELECT seq FROM events ORDER BY seq' | diff - <(seq "$(pg_sql 'SELECT count(*) FROM events')")
+}
+
+@test "a database that stays away: 503 and no end of the gateway, which goes on when it is back" {
+	gateway a
+	agent-run-create --agent echo --run r | agent-send --wait one >/dev/null
+	postgresql_down
+	run -0 curl -s -m 60 -o /dev/null -w '%{http_code}' -H 'content-type: application/json' -d '{"message":"lost"}' "$url/api/agents/runs/r/messages"
+	[ "$output" = 503 ]
+	postgresql_up
+	await 30 sh -c "curl -sf -H 'content-type: application/json' -d '{\"message\":\"two\"}' $url/api/agents/runs/r/messages"
+	await 20 replied r 'Echo: one;Echo: two;'
+}
+
+@test "data that the database does not take fails alone" {
+	gateway a
+	long=$(printf '%09000d' 0)
+	start ok agent-send --run r --agent echo --wait fine
+	ask POST "/api/agents/runs/$long/messages" '{"message":"x"}'
+	[ "$code" != 200 ] || replied "$long" 'Echo: x;'
+	await 20 has_line ok.out fine
+	agent-send --run r --wait again >/dev/null
+	replied r 'Echo: fine;Echo: again;'
+}
+
+@test "zero bytes and whatever is no text are kept as they are" {
+	gateway a
+	ask POST /api/agents/events '{"kind":"agent.note","message":"a\u0000b\ud800","data":{"runId":"z","x":"\u0000"}}'
+	[[ $code == 2* ]] || [ "$code" = 400 ]
+	agent-run-create --agent echo --run z | agent-send --wait 'ä€😀' >/dev/null
+	replied z 'Echo: ä€😀;'
+}
+
+@test "a schema of a newer version is refused, by the check too" {
+	gateway a
+	pg_sql 'UPDATE agentutils_schema SET version = 99'
+	run -9 agent-gateway --check --state other --store "$pg_url"
+	[[ $output == *'a newer version wrote it (schema 99, this one knows'* ]]
+	run -9 agent-gateway --listen 127.0.0.1:0 --state other --store "$pg_url"
+	[[ $output == *'a newer version wrote it'* ]]
+}
+
+@test "a password in the URL is refused and not repeated; a server that cannot be had is status 3" {
+	for u in 'postgresql://agent:hunter2@localhost/x' 'postgresql:///x?password=hunter2' 'postgresql://agent:hunter2@[broken/x'; do
+		run -9 agent-gateway --check --state s --store "$u"
+		[[ $output != *hunter2* ]]
+	done
+	run -3 agent-gateway --check --state s --store "postgresql:///x?host=$BATS_TEST_TMPDIR/nobody"
+	[[ $output == *"unable to use the store 'postgresql:///x?host=$BATS_TEST_TMPDIR/nobody'"* ]]
+	run -3 agent-gateway --listen 127.0.0.1:0 --state s --store "postgresql:///x?host=$BATS_TEST_TMPDIR/nobody"
+}
+
+@test "one gateway for each state directory" {
+	gateway a
+	run -9 agent-gateway --listen 127.0.0.1:0 --state a --store "$pg_url"
+	[[ $output == *'another gateway uses it (process '* ]]
+}

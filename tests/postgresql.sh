@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# postgresql.sh FILE.bats ...: runs these tests with their gateways on a PostgreSQL server of our own, which is gone afterwards
+#
+# A machine without a server, or a build without libpq, is told so and passes.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+AU_BUILD=${AU_BUILD:-$here/../build}
+PATH=$AU_BUILD/bin:$PATH
+export AU_BUILD
+# shellcheck source=tests/lib/postgresql.bash
+. "$here/lib/postgresql.bash"
+why=
+if ! postgresql_available; then
+	echo "SKIP: $why" >&2
+	exit 77
+fi
+postgresql_start || exit 8
+trap postgresql_end EXIT
+AU_STORE=postgresql AU_STORE_DIR=$pg_dir bats --print-output-on-failure "$@"
