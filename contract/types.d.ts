@@ -154,7 +154,7 @@ export type Caller = { user: { id: string }; workspaces: Array<{ slug: string }>
 /** Who answers an approval without a person: the first rule that fits, else default when its time has passed. */
 export type ApprovalRules = { rules?: Array<{ kind?: ApprovalKind; command?: string; decision: ApprovalDecision; [member: string]: unknown }>; timeoutSeconds?: number; default?: ApprovalDecision; [member: string]: unknown };
 /** Why a turn ended so; in turn.error.code. */
-export type TurnErrorCode = "AGENT_RUNTIME_UNAVAILABLE" | "AGENT_RUNTIME_AUTH_REQUIRED" | "AGENT_TURN_TIMEOUT" | "AGENT_TURN_INTERRUPTED" | "AGENT_GATEWAY_RESTARTED" | "RUNTIME_EXECUTION_FAILED";
+export type TurnErrorCode = "AGENT_RUNTIME_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_REFUSED" | "AGENT_RUNTIME_POOL_UNREACHABLE" | "AGENT_RUNTIME_POOL_NOT_FOUND" | "AGENT_RUNTIME_POOL_BUSY" | "AGENT_RUNTIME_ENGINE_MISSING" | "AGENT_RUNTIME_IMAGE_MISSING" | "AGENT_RUNTIME_CONTAINER_FAILED" | "AGENT_RUNTIME_AUTH_REQUIRED" | "AGENT_TURN_TIMEOUT" | "AGENT_TURN_INTERRUPTED" | "AGENT_GATEWAY_RESTARTED" | "RUNTIME_EXECUTION_FAILED";
 export type Deleted = { deleted: true };
 /** Which approvals a list has. */
 export type ApprovalListState = "pending" | "resolved" | "all";
@@ -171,7 +171,15 @@ export type Code =
 	| "AGENT_MODE_SWITCH_DISABLED"
 	| "AGENT_PARENT_TURN_NOT_FOUND"
 	| "AGENT_RUNTIME_AUTH_REQUIRED"
+	| "AGENT_RUNTIME_CONTAINER_FAILED"
+	| "AGENT_RUNTIME_ENGINE_MISSING"
+	| "AGENT_RUNTIME_IMAGE_MISSING"
+	| "AGENT_RUNTIME_POOL_BUSY"
+	| "AGENT_RUNTIME_POOL_NOT_FOUND"
+	| "AGENT_RUNTIME_POOL_UNREACHABLE"
 	| "AGENT_RUNTIME_PROVIDER_UNSUPPORTED"
+	| "AGENT_RUNTIME_TOKEN_REFUSED"
+	| "AGENT_RUNTIME_TOKEN_UNAVAILABLE"
 	| "AGENT_RUNTIME_UNAVAILABLE"
 	| "AGENT_SOURCE_TURN_NOT_FOUND"
 	| "AGENT_STORE_UNAVAILABLE"
@@ -194,6 +202,7 @@ export type Code =
 	| "RUNTIME_AUTH_LOGIN_CANCEL_FAILED"
 	| "RUNTIME_AUTH_LOGIN_FAILED"
 	| "RUNTIME_AUTH_LOGOUT_FAILED"
+	| "RUNTIME_BOOTSTRAP_FAILED"
 	| "RUNTIME_RATE_LIMITS_READ_FAILED"
 	| "SESSION_IDLE_TIMEOUT"
 	| "UNAUTHORIZED"

@@ -87,6 +87,48 @@ set_codex(struct provider *provider)
 	buf_release(&line);
 }
 
+/* The first of them that is not empty counts, even where it makes no sense; what is no number above 0 is the usual. */
+static int64_t
+request_ms(void)
+{
+	const char *text = getenv("AGENT_RUNTIME_REQUEST_TIMEOUT_MS");
+	long long ms;
+
+	if (!text || !*text)
+		text = getenv("DYNAMIC_SESSIONS_REQUEST_TIMEOUT_MS");
+	if (!text || !*text)
+		return 0;
+	ms = strtoll(text, NULL, 10);
+	return ms >= 1 && ms <= INT32_MAX ? ms : 0;
+}
+
+static void
+set_host(struct provider *provider, const char *name)
+{
+	const char *endpoint = variable(name), *wrong;
+
+	provider->host.request_ms = request_ms();
+	if (!endpoint)
+		buf_addf(&provider->missing, "%s is missing", name);
+	else if ((wrong = runtime_host_wrong(endpoint)))
+		buf_addf(&provider->missing, "%s cannot be used: %s", name, wrong);
+	else
+		provider->host.endpoint = endpoint;
+	provider->host.token = variable("AGENT_RUNTIME_ENDPOINT_TOKEN");
+	provider->host.token_file = variable("AGENT_RUNTIME_ENDPOINT_TOKEN_FILE");
+}
+
+static void
+set_pool(struct provider *provider)
+{
+	set_host(provider, "DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT");
+	provider->host.pool = true;
+	provider->host.token = variable("DYNAMIC_SESSIONS_BEARER_TOKEN");
+	provider->host.token_file = variable("DYNAMIC_SESSIONS_BEARER_TOKEN_FILE");
+	provider->host.token_resource = variable("DYNAMIC_SESSIONS_TOKEN_RESOURCE");
+	provider->host.token_client = variable("DYNAMIC_SESSIONS_EXECUTOR_CLIENT_ID");
+}
+
 static bool
 choose(struct provider *provider, const char *command)
 {
@@ -114,6 +156,7 @@ provider_choose(struct provider *provider, const char *command, const char *self
 {
 	memset(provider, 0, sizeof *provider);
 	buf_init(&provider->command);
+	buf_init(&provider->missing);
 	if (!command)
 		command = variable("AGENT_RUNTIME_COMMAND");
 	provider->fallback = !choose(provider, command);
@@ -128,18 +171,21 @@ provider_choose(struct provider *provider, const char *command, const char *self
 		if (command)
 			set_shell(provider, command);
 		else if (variable("AGENT_RUNTIME_ENDPOINT"))
-			provider->missing = "AGENT_RUNTIME_ENDPOINT names a host, and this gateway needs a command (--runtime)";
+			set_host(provider, "AGENT_RUNTIME_ENDPOINT");
 		else
 			set_codex(provider);
 		break;
 	case PROVIDER_LOCAL_DOCKER:
+		if (command)
+			set_shell(provider, command);
+		else
+			set_host(provider, "AGENT_RUNTIME_ENDPOINT");
+		break;
 	case PROVIDER_DYNAMIC_SESSIONS:
 		if (command)
 			set_shell(provider, command);
 		else
-			provider->missing = provider->which == PROVIDER_LOCAL_DOCKER
-			    ? "AGENT_RUNTIME_ENDPOINT is missing"
-			    : "DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing";
+			set_pool(provider);
 		break;
 	case PROVIDER_COUNT:
 		break;
@@ -150,4 +196,5 @@ void
 provider_release(struct provider *provider)
 {
 	buf_release(&provider->command);
+	buf_release(&provider->missing);
 }

@@ -5,13 +5,15 @@
 #include "buf.h"
 #include "compass/compass.h"
 #include "compat.h"
+#include "runtime/runtime.h"
 
 struct provider {
 	enum compass_provider which;
 	const char *argv[4]; /* of the stdio runtime, NULL-ended; points into `command` */
 	struct buf command;
-	const char *missing; /* there is none, and why; static */
-	bool fallback;	     /* nobody chose, and nothing else was found */
+	struct runtime_host host; /* its endpoint is NULL without one; the texts are the environment's */
+	struct buf missing;	  /* not "": there is none, and why */
+	bool fallback;		  /* nobody chose, and nothing else was found */
 };
 
 /* command: --runtime, or NULL. self: the directory of this program, with a slash at its end. */

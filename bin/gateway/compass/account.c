@@ -38,14 +38,15 @@ call_has_runtime(struct call *call)
 	return false;
 }
 
-/* True: the runtime did not do it, and that is answered; refused: status and code when it is its own word. */
-static bool
-runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
+bool
+call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
 {
 	if (reply->fault == RUNTIME_FAULT_NONE)
 		return false;
 	if (reply->fault == RUNTIME_FAULT_AUTH)
 		call_fail_text(call, 401, "AGENT_RUNTIME_AUTH_REQUIRED", reply->message, NULL);
+	else if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
+		call_fail_text(call, reply->status, reply->code, reply->message, NULL);
 	else if (reply->fault == RUNTIME_FAULT_REFUSED)
 		call_fail_text(call, status, code, reply->message, NULL);
 	else
@@ -94,11 +95,14 @@ account_heard(struct compass *compass, const char *method, struct span params)
 		compass->auth_mode = mode_of(params, "authMode");
 }
 
-/* The one that was notified last (an account by foreign tokens has the type of another), else by the account's type. */
+/* As a session host says it in its answer; else the one that was notified last (an account by foreign tokens has the type of another), else by
+ * the account's type. */
 static void
-add_mode(const struct compass *compass, struct span account, struct buf *to)
+add_mode(const struct compass *compass, struct span answer, struct span account, struct buf *to)
 {
-	const char *mode = compass->auth_mode ? compass->auth_mode : mode_of(account, "type");
+	const char *mode = compass->settings.host ? mode_of(answer, "authMode")
+	    : compass->auth_mode		  ? compass->auth_mode
+						  : mode_of(account, "type");
 
 	if (mode)
 		jtext_add_string(to, "authMode", mode, strlen(mode));
@@ -136,11 +140,11 @@ on_read(const struct runtime_reply *reply, void *payload)
 	struct span account = SPAN_NONE, needs;
 	struct buf body = BUF_INIT;
 
-	if (runtime_failed(call, reply, 503, "RUNTIME_ACCOUNT_READ_FAILED"))
+	if (call_runtime_failed(call, reply, 503, "RUNTIME_ACCOUNT_READ_FAILED"))
 		return;
 	(void)jtext_get(reply->result, "account", &account);
 	begin_account(call->compass, &body);
-	add_mode(call->compass, account, &body);
+	add_mode(call->compass, reply->result, account, &body);
 	jtext_add_bool(
 	    &body, "requiresOpenaiAuth", jtext_get(reply->result, "requiresOpenaiAuth", &needs) && jtext_type(needs) == JTEXT_TRUE);
 	buf_addstr(&body, ",\"account\":");
@@ -199,7 +203,7 @@ on_login(const struct runtime_reply *reply, void *payload)
 	struct call *call = payload;
 	struct buf body = BUF_INIT;
 
-	if (runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_FAILED"))
+	if (call_runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_FAILED"))
 		return;
 	buf_addf(&body, "{\"type\":\"%s\"", logins[call->state]);
 	add_text(&body, reply->result, "loginId");
@@ -296,7 +300,7 @@ on_cancel(const struct runtime_reply *reply, void *payload)
 	struct call *call = payload;
 	struct buf body = BUF_INIT, status = BUF_INIT;
 
-	if (runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_CANCEL_FAILED"))
+	if (call_runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_CANCEL_FAILED"))
 		return;
 	buf_addch(&body, '{');
 	if (jtext_get_string(reply->result, "status", &status))
@@ -327,7 +331,7 @@ on_logout(const struct runtime_reply *reply, void *payload)
 {
 	struct call *call = payload;
 
-	if (!runtime_failed(call, reply, 503, "RUNTIME_AUTH_LOGOUT_FAILED"))
+	if (!call_runtime_failed(call, reply, 503, "RUNTIME_AUTH_LOGOUT_FAILED"))
 		reply_text(call, "{}");
 }
 
@@ -348,7 +352,7 @@ on_limits(const struct runtime_reply *reply, void *payload)
 	struct call *call = payload;
 	struct buf body = BUF_INIT;
 
-	if (runtime_failed(call, reply, 503, "RUNTIME_RATE_LIMITS_READ_FAILED"))
+	if (call_runtime_failed(call, reply, 503, "RUNTIME_RATE_LIMITS_READ_FAILED"))
 		return;
 	ratelimits_add(&body, reply->result);
 	call_reply(call, 200, &body);

@@ -23,6 +23,7 @@
 
 #define SEGMENTS_MAX 10
 #define TICK_MS 250
+#define HOST_CALL_MS 150000 /* of a request to a session host, with a token and with a second try; its own deadlines are shorter */
 
 struct route {
 	const char *method, *path;
@@ -573,7 +574,7 @@ const char **
 compass_environment(void)
 {
 	static const char *const ours[] = { "CLARITYD_AUTH_TOKEN=", "CLARITY_API_TOKEN=", "CLARITY_RUNTIME_TOKEN=", "AGENT_RUNTIME_TOKEN=",
-		"DYNAMIC_SESSIONS_BEARER_TOKEN=" };
+		"DYNAMIC_SESSIONS_BEARER_TOKEN=", "AGENT_RUNTIME_ENDPOINT_TOKEN=", "IDENTITY_HEADER=", "MSI_SECRET=" };
 	extern char **environ;
 	const char **list;
 	size_t n = 0, i, k;
@@ -603,7 +604,14 @@ compass_new(const struct compass_settings *settings, struct err *err)
 		free(compass);
 		return NULL;
 	}
-	if (settings->command) {
+	if (settings->host) {
+		runtime.host = settings->host;
+		runtime.keep = true; /* its account has news that nobody asks for */
+		runtime.call_timeout_ms = HOST_CALL_MS;
+		if (settings->host->request_ms > HOST_CALL_MS / 4)
+			runtime.call_timeout_ms = 4 * settings->host->request_ms;
+		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
+	} else if (settings->command) {
 		runtime.env = compass_environment();
 		compass->runtime = runtime_new(settings->base, &runtime, &calls, compass);
 		free((void *)runtime.env);

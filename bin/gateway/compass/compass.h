@@ -25,6 +25,7 @@ struct event_base;
 struct log;
 struct request;
 struct runtime;
+struct runtime_host;
 struct secrets;
 
 #define COMPASS_BODY_MAX 102400			  /* bytes of a request's body (contract section 2) */
@@ -47,8 +48,10 @@ struct compass_settings {
 	const char *questions;	       /* directory of the questions for people, where approvals are put too; NULL: none */
 	const struct secrets *secrets; /* the operator's rules; borrowed */
 	enum compass_provider provider;
-	const char *const *command; /* NULL-ended: the stdio runtime; NULL: there is none, and `missing` says what is missing for it */
-	const char *missing;	    /* "AGENT_RUNTIME_ENDPOINT is missing" */
+	const char *const *
+	    command; /* NULL-ended: the stdio runtime; NULL: there is none, and without a host either `missing` says what is missing for it */
+	const struct runtime_host *host;       /* a session host instead of a command; borrowed */
+	const char *missing;		       /* "AGENT_RUNTIME_ENDPOINT is missing" */
 	bool enabled, cloud, local, switching; /* the contract's feature flags */
 	int64_t turn_ms, approval_ms;
 	void (*say)(const char *text, void *payload); /* what an operator should know: the runtime's notices; may be NULL */

@@ -209,6 +209,19 @@ some(const struct buf *text)
 	return text->len ? span_of(text) : SPAN_NONE;
 }
 
+void
+flight_host_thread(const struct buf *thread, struct buf *to)
+{
+	struct buf identifier = BUF_INIT;
+
+	buf_addf(&identifier, "thr-%s", thread->s);
+	buf_addch(to, '{');
+	jtext_add_string(to, "identifier", identifier.s, identifier.len);
+	jtext_add_string(to, "clientThreadId", thread->s, thread->len);
+	buf_addch(to, '}');
+	buf_release(&identifier);
+}
+
 static void
 ask_runtime(struct flight *flight)
 {
@@ -226,9 +239,17 @@ ask_runtime(struct flight *flight)
 		.thread_params = some(&flight->thread_params),
 		.timeout_ms = flight->timeout_ms,
 		.trace = &flight->trace };
-	struct buf params = BUF_INIT, why = BUF_INIT;
+	struct buf params = BUF_INIT, session = BUF_INIT, why = BUF_INIT;
 
-	if (compass->settings.provider == PROVIDER_MOCK && flight->runtime == compass->runtime) {
+	if (compass->settings.host && flight->runtime == compass->runtime) {
+		flight_host_thread(&flight->thread, &session);
+		request.thread_params = span_of(&session);
+		buf_addch(&params, '{');
+		jtext_add_string(&params, "clientThreadId", flight->thread.s, flight->thread.len);
+		jtext_add_string(&params, "clientTurnId", flight->turn.s, flight->turn.len);
+		buf_addch(&params, '}');
+		request.turn_params = span_of(&params);
+	} else if (compass->settings.provider == PROVIDER_MOCK && flight->runtime == compass->runtime) {
 		buf_addf(&params, "{\"executionHost\":\"%s\"}", thread_host_text(flight->host));
 		request.turn_params = span_of(&params);
 	}
@@ -241,6 +262,7 @@ ask_runtime(struct flight *flight)
 		flight_end(flight, &unavailable);
 	}
 	buf_release(&params);
+	buf_release(&session);
 	buf_release(&why);
 }
 

@@ -115,6 +115,8 @@ typedef void call_step(struct call *call, struct change_context *context, struct
 struct change *call_change_in(struct call *call, call_step *step, void (*done)(struct change *)); /* step NULL: that it is there is all */
 void call_store_in(struct call *call, call_step *step, void (*done)(struct change *));
 
+/* True: the runtime did not do it, and that is answered; status and code when it refused and did not name its own. */
+bool call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code);
 bool call_has_runtime(struct call *call); /* false: the provider has none, and that is answered (503) */
 bool call_member(const struct call *call, const struct buf *workspace);
 
@@ -195,6 +197,7 @@ struct flight_order {
 };
 void flight_start_run(struct compass *compass, struct flight_order *order);
 void flight_interrupt(struct compass *compass, const struct buf *turn, const struct buf *answer); /* the store has it as interrupted */
+void flight_host_thread(const struct buf *thread, struct buf *to); /* how a session host knows the thread: params of thread/start */
 void flight_approve(struct compass *compass, const struct approval *approval, enum runtime_decision decision,
     struct span result); /* the store has it as resolved */
 bool flight_flies(const struct compass *compass, const struct runtime *runtime);

@@ -13,9 +13,26 @@
 
 /* ---- the end */
 
+/* The codes of the contract that a session host's end may bring; any other means that the turn could not be executed. */
+static const char *
+code_of_host(const char *code)
+{
+	static const char *const known[] = { "AGENT_RUNTIME_UNAVAILABLE", "AGENT_RUNTIME_AUTH_REQUIRED", "AGENT_RUNTIME_TOKEN_UNAVAILABLE",
+		"AGENT_RUNTIME_TOKEN_REFUSED", "AGENT_RUNTIME_POOL_UNREACHABLE", "AGENT_RUNTIME_POOL_NOT_FOUND", "AGENT_RUNTIME_POOL_BUSY",
+		"AGENT_RUNTIME_ENGINE_MISSING", "AGENT_RUNTIME_IMAGE_MISSING", "AGENT_RUNTIME_CONTAINER_FAILED" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(known); i++)
+		if (!strcmp(code, known[i]))
+			return known[i];
+	return "RUNTIME_EXECUTION_FAILED";
+}
+
 static const char *
 code_of(const struct runtime_end *end)
 {
+	if (end->code && *end->code)
+		return code_of_host(end->code);
 	switch (end->fault) {
 	case RUNTIME_FAULT_AUTH:
 		return "AGENT_RUNTIME_AUTH_REQUIRED";
@@ -52,10 +69,14 @@ counts(const struct flight *flight)
 }
 
 static void
-add_metadata(const struct flight *flight, struct buf *to)
+add_metadata(const struct flight *flight, struct span host, struct buf *to)
 {
 	const char *driver = compass_provider_text(provider_of(flight));
 
+	if (host.s) {
+		jtext_compact(to, host);
+		return;
+	}
 	buf_addch(to, '{');
 	jtext_add_string(to, "driver", driver, strlen(driver));
 	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
@@ -79,7 +100,7 @@ flight_end(struct flight *flight, const struct runtime_end *end)
 	case RUNTIME_COMPLETED:
 		note->status = THREAD_COMPLETED;
 		(void)utf8_repair(&note->text, end->text.s, end->text.n);
-		add_metadata(flight, &note->metadata);
+		add_metadata(flight, end->metadata, &note->metadata);
 		break;
 	case RUNTIME_INTERRUPTED:
 		note->status = THREAD_INTERRUPTED;

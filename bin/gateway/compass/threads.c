@@ -110,6 +110,26 @@ apply_create(struct change *change, const void *row, struct change_context *cont
 	return true;
 }
 
+static void
+on_bootstrap(const struct runtime_reply *reply, void *payload)
+{
+	struct call *call = payload;
+
+	if (!call_runtime_failed(call, reply, 503, "AGENT_RUNTIME_UNAVAILABLE"))
+		call_store(call, apply_create, call_done);
+}
+
+/* A thread that its session host does not take is not made. */
+static void
+bootstrap(struct call *call)
+{
+	struct buf params = BUF_INIT;
+
+	flight_host_thread(&call->made, &params);
+	(void)runtime_call(call->compass->runtime, "thread/start", span_of(&params), 0, on_bootstrap, call);
+	buf_release(&params);
+}
+
 void
 threads_create(struct call *call)
 {
@@ -137,7 +157,10 @@ threads_create(struct call *call)
 	if (call->mode == THREAD_CLOUD && !call_has_runtime(call))
 		return;
 	key_add_uuid(&call->made);
-	call_store(call, apply_create, call_done);
+	if (call->mode == THREAD_CLOUD && call->compass->settings.host)
+		bootstrap(call);
+	else
+		call_store(call, apply_create, call_done);
 }
 
 /* ---- GET /v1/agent/threads/:threadId */

@@ -17,7 +17,10 @@ struct fetch {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *body;
-	size_t body_max;
+	size_t body_len, body_max;
+	struct event *clock; /* NULL: no deadline for the head or for silence */
+	int64_t head_ms, silence_ms;
+	bool held;
 	struct fetch_answer answer;
 	fetch_body_cb *body_cb;
 	fetch_done_cb *done;
@@ -67,6 +70,10 @@ fetch_free(struct fetch *fetch)
 		fetch->fetcher->lib->easy_cleanup(fetch->easy);
 		fetch->fetcher->lib->slist_free_all(fetch->headers);
 	}
+	if (fetch->clock)
+		event_free(fetch->clock);
+	if (fetch->body)
+		explicit_bzero(fetch->body, fetch->body_len); /* it may have held a secret */
 	free(fetch->body);
 	buf_release(&fetch->answer.content_type);
 	buf_release(&fetch->answer.head);
@@ -135,6 +142,8 @@ end_call(struct fetch *fetch, CURLcode code)
 	curl_off_t at = 0;
 
 	fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &at);
+	if (fetch->clock)
+		event_del(fetch->clock);
 	fetch->answer.sent = at > 0;
 	fetch->answer.result = result_of(fetch, code);
 	if (fetch->answer.result != FETCH_DONE)
@@ -179,6 +188,47 @@ on_tell(evutil_socket_t fd, short what, void *payload)
 	fetch_free(fetch);
 	if (fetcher->ended)
 		event_active(fetcher->tell, EV_TIMEOUT, 1);
+}
+
+/* ---- deadlines of a part: the head, and each silence after it */
+
+static void
+set_clock(struct fetch *fetch, int64_t ms)
+{
+	struct timeval after = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+
+	if (fetch->clock && ms > 0 && !fetch->held)
+		event_add(fetch->clock, &after);
+	else if (fetch->clock)
+		event_del(fetch->clock);
+}
+
+static void
+on_clock(evutil_socket_t fd, short what, void *payload)
+{
+	struct fetch *fetch = payload;
+
+	(void)fd;
+	(void)what;
+	buf_addf(&fetch->answer.why, "nothing came within %lld ms", (long long)(fetch->answer.status ? fetch->silence_ms : fetch->head_ms));
+	end_call(fetch, CURLE_OPERATION_TIMEDOUT);
+}
+
+void
+fetch_silence(struct fetch *fetch, int64_t ms)
+{
+	fetch->silence_ms = ms;
+	set_clock(fetch, ms);
+}
+
+void
+fetch_hold(struct fetch *fetch, bool held)
+{
+	if (fetch->held == held || fetch->ended || !fetch->easy)
+		return;
+	fetch->held = held;
+	set_clock(fetch, fetch->silence_ms);
+	fetch->fetcher->lib->easy_pause(fetch->easy, held ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
 /* ---- libcurl's sockets and its timer */
@@ -261,6 +311,8 @@ take_header(char *bytes, size_t size, size_t n, void *payload)
 		return 0;
 	}
 	buf_add(&answer->head, bytes, n);
+	if (n <= 2 && answer->status >= 200)
+		set_clock(fetch, fetch->silence_ms);
 	return n;
 }
 
@@ -272,6 +324,7 @@ take_body(char *bytes, size_t size, size_t n, void *payload)
 	curl_off_t announced = -1;
 
 	n *= size;
+	set_clock(fetch, fetch->silence_ms);
 	if (!answer->size) {
 		read_type(answer);
 		fetch->fetcher->lib->easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
@@ -355,6 +408,8 @@ set_options(struct fetch *fetch, const struct fetch_request *request)
 	set(easy, CURLOPT_ERRORBUFFER, fetch->error);
 	set(easy, CURLOPT_USERAGENT, fetch->fetcher->user_agent);
 	set(easy, CURLOPT_HTTPHEADER, fetch->headers);
+	if (request->unix_path)
+		set(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
 	set(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(limited && request->timeout_ms < FETCH_CONNECT_MS ? request->timeout_ms : FETCH_CONNECT_MS));
 	set(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
@@ -405,7 +460,13 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_
 	if (request->body) {
 		fetch->body = xmalloc(request->body_len + 1);
 		memcpy(fetch->body, request->body, request->body_len);
+		fetch->body_len = request->body_len;
 	}
+	fetch->head_ms = request->head_ms;
+	fetch->silence_ms = request->silence_ms;
+	if (fetch->head_ms || fetch->silence_ms)
+		fetch->clock = event_new(fetcher->base, -1, 0, on_clock, fetch);
+	set_clock(fetch, fetch->head_ms);
 	fetch->easy = fetcher->lib->easy_init();
 	if (!fetch->easy)
 		abort(); /* memory is out */

@@ -47,7 +47,10 @@ struct fetch_request {
 	const char *const *headers; /* "name: value", NULL-ended; NULL: none */
 	const char *body;	    /* NULL: none */
 	size_t body_len;
+	const char *unix_path;	/* a socket of the file system to connect to instead of the url's host; NULL: none */
 	int64_t timeout_ms;	/* from the start to the last byte; 0: none, for a stream (its connection still has one) */
+	int64_t head_ms;	/* from the start to the end of the head; 0: no limit of its own */
+	int64_t silence_ms;	/* between two pieces of the body; 0: no limit of its own */
 	size_t body_max;	/* bytes of the answer */
 	fetch_body_cb *body_cb; /* NULL: the body is held */
 	bool once; /* on a connection of its own: on a kept one that has been closed, libcurl would send the request again by itself */
@@ -59,6 +62,10 @@ void fetcher_free(struct fetcher *fetcher); /* ends what still runs, without its
 /* Everything in the request is copied. */
 struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_done_cb *done, void *payload);
 void fetch_cancel(struct fetch *fetch); /* its done() does not come; accepts NULL */
+/* Takes no more of the body for now, or goes on; what was on its way may still come. Not from inside a body callback. */
+void fetch_hold(struct fetch *fetch, bool held);
+/* Another silence_ms from now on; may be called from inside a body callback. */
+void fetch_silence(struct fetch *fetch, int64_t ms);
 
 /* The value of a header in an answer's head, trimmed; false when absent. Appends. */
 bool fetch_header(const struct fetch_answer *answer, const char *name, struct buf *to);

@@ -15,7 +15,7 @@ struct err;
 /* Every function of libcurl that is used. */
 /* clang-format off */
 #define LIBCURL_FUNCTIONS(X) \
-	X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_setopt) X(easy_strerror) X(global_init) X(multi_add_handle) X(multi_assign) \
+	X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_pause) X(easy_setopt) X(easy_strerror) X(global_init) X(multi_add_handle) X(multi_assign) \
 	X(multi_cleanup) X(multi_info_read) X(multi_init) X(multi_remove_handle) X(multi_setopt) X(multi_socket_action) X(slist_append) X(slist_free_all)
 /* clang-format on */
 

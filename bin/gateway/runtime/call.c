@@ -119,9 +119,11 @@ replies_tell(struct runtime *runtime)
 
 	for (call = runtime->call_list; call; call = call->next)
 		if (call->state == CALL_FAILED) {
-			struct runtime_reply reply = {
-				.fault = call->fault, .result = SPAN_NONE, .message = call->message, .retry_after_ms = call->retry_after_ms
-			};
+			struct runtime_reply reply = { .fault = call->fault,
+				.result = SPAN_NONE,
+				.message = call->message,
+				.code = "",
+				.retry_after_ms = call->retry_after_ms };
 
 			tell(runtime, call, &reply);
 			return true;
@@ -145,7 +147,7 @@ note_thread(struct runtime *runtime, const struct call *call, struct span result
 void
 call_answer(struct runtime *runtime, const struct message *message)
 {
-	struct runtime_reply reply = { .fault = RUNTIME_FAULT_NONE, .result = message->params, .message = "" };
+	struct runtime_reply reply = { .fault = RUNTIME_FAULT_NONE, .result = message->params, .message = "", .code = "" };
 	struct call *call;
 
 	for (call = runtime->call_list; call; call = call->next)
@@ -159,6 +161,8 @@ call_answer(struct runtime *runtime, const struct message *message)
 		reply.fault = RUNTIME_FAULT_REFUSED;
 		reply.rpc_code = message->code;
 		reply.message = message->text.s;
+		reply.code = message->word.s;
+		reply.status = message->status >= 400 && message->status <= 599 ? (int)message->status : 503;
 		reply.result = SPAN_NONE;
 	} else
 		note_thread(runtime, call, message->params);
@@ -180,7 +184,7 @@ again:
 		}
 		/* runtime_ready(): this is its answer */
 		struct runtime_reply reply = {
-			.fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = ""
+			.fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = "", .code = ""
 		};
 
 		tell(runtime, call, &reply);

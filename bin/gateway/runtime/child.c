@@ -1,4 +1,4 @@
-/* child.c - a process on three pipes */
+/* child.c - a child that is a process on three pipes */
 #include "compat.h"
 
 #include <errno.h>
@@ -32,7 +32,9 @@ struct out {
 	bool wipe;
 };
 
-struct child {
+struct process {
+	struct child child; /* the first member */
+	struct kin kin;
 	struct event_base *base;
 	struct child_calls calls;
 	void *payload;
@@ -41,8 +43,6 @@ struct child {
 	struct buf held;
 	size_t scanned;
 	int in_fd, out_fd, err_fd, pid_fd;
-	pid_t pid;
-	struct kin kin;
 	struct event *in, *out, *errs, *end, *timer;
 	int64_t term_at, kill_at, closed_at; /* monotonic; DEADLINE_NONE */
 	bool hold, deaf;		     /* deaf: nothing more is read */
@@ -50,12 +50,12 @@ struct child {
 };
 
 static void on_end(evutil_socket_t fd, short what, void *payload);
-static void set_timer(struct child *child);
+static void set_timer(struct process *process);
 
-pid_t
-child_pid(const struct child *child)
+static struct process *
+of(struct child *child)
 {
-	return child->pid;
+	return (struct process *)child;
 }
 
 static void
@@ -72,14 +72,14 @@ close_fd(int *fd, struct event **event)
 /* ---- into it */
 
 static void
-drop_first(struct child *child)
+drop_first(struct process *process)
 {
-	struct out *out = child->first;
+	struct out *out = process->first;
 
-	child->unsent -= out->n - out->written;
-	child->first = out->next;
-	if (!child->first)
-		child->last = &child->first;
+	process->unsent -= out->n - out->written;
+	process->first = out->next;
+	if (!process->first)
+		process->last = &process->first;
 	if (out->wipe)
 		explicit_bzero(out->s, out->n);
 	free(out->s);
@@ -87,62 +87,63 @@ drop_first(struct child *child)
 }
 
 static void
-close_in(struct child *child)
+close_in(struct process *process)
 {
-	while (child->first)
-		drop_first(child);
-	close_fd(&child->in_fd, &child->in);
+	while (process->first)
+		drop_first(process);
+	close_fd(&process->in_fd, &process->in);
 }
 
 static void
 on_in(evutil_socket_t fd, short what, void *payload)
 {
-	struct child *child = payload;
+	struct process *process = payload;
 	ssize_t n;
 
 	(void)what;
-	while (child->first) {
-		struct out *out = child->first;
+	while (process->first) {
+		struct out *out = process->first;
 
 		n = write((int)fd, out->s + out->written, out->n - out->written);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			event_add(child->in, NULL);
+			event_add(process->in, NULL);
 			return;
 		}
 		if (n < 0) {
-			close_in(child);
-			child->closed_in = true;
-			child->closed_at = deadline_in(CLOSED_MS);
-			set_timer(child);
+			close_in(process);
+			process->closed_in = true;
+			process->closed_at = deadline_in(CLOSED_MS);
+			set_timer(process);
 			return;
 		}
 		out->written += (size_t)n;
-		child->unsent -= (size_t)n;
+		process->unsent -= (size_t)n;
 		if (out->written == out->n)
-			drop_first(child);
+			drop_first(process);
 	}
 }
 
-bool
-child_write(struct child *child, const void *bytes, size_t n, bool wipe)
+static bool
+process_write(struct child *child, const void *bytes, size_t n, bool wipe)
 {
+	struct process *process = of(child);
 	struct out *out;
 
-	if (n > child->unsent_max - child->unsent)
+	if (n > process->unsent_max - process->unsent)
 		return false;
-	if (child->in_fd < 0)
+	if (process->in_fd < 0)
 		return true; /* it is gone, or going: nobody misses it */
 	out = xcalloc(1, sizeof *out);
 	out->s = xmalloc(n);
 	memcpy(out->s, bytes, n);
 	out->n = n;
 	out->wipe = wipe;
-	*child->last = out;
-	child->last = &out->next;
-	child->unsent += n;
-	on_in(child->in_fd, EV_WRITE, child);
+	*process->last = out;
+	process->last = &out->next;
+	process->unsent += n;
+	on_in(process->in_fd, EV_WRITE, process);
 	return true;
 }
 
@@ -150,43 +151,44 @@ child_write(struct child *child, const void *bytes, size_t n, bool wipe)
 
 /* Gives the whole lines that are held, until somebody holds us. */
 static void
-give_lines(struct child *child)
+give_lines(struct process *process)
 {
 	size_t start = 0;
 	char *stop;
 
-	while (!child->deaf && !child->hold && (stop = memchr(child->held.s + child->scanned, '\n', child->held.len - child->scanned))) {
-		char *s = child->held.s + start;
+	while (!process->deaf && !process->hold &&
+	    (stop = memchr(process->held.s + process->scanned, '\n', process->held.len - process->scanned))) {
+		char *s = process->held.s + start;
 		size_t n = (size_t)(stop - s);
 
-		start = child->scanned = (size_t)(stop + 1 - child->held.s);
+		start = process->scanned = (size_t)(stop + 1 - process->held.s);
 		if (n && s[n - 1] == '\r')
 			n--;
 		s[n] = '\0';
-		if (n > child->line_max) {
-			child->deaf = true;
-			child->calls.too_long(child->payload);
+		if (n > process->line_max) {
+			process->deaf = true;
+			process->calls.too_long(process->payload);
 		} else if (n)
-			child->calls.line(s, n, child->payload);
+			process->calls.line(s, n, process->payload);
 	}
-	buf_consume(&child->held, start);
-	child->scanned = child->hold ? 0 : child->held.len;
-	if (!child->deaf && !child->hold && child->held.len > child->line_max) {
-		child->deaf = true;
-		child->calls.too_long(child->payload);
+	buf_consume(&process->held, start);
+	process->scanned = process->hold ? 0 : process->held.len;
+	if (!process->deaf && !process->hold && process->held.len > process->line_max) {
+		process->deaf = true;
+		process->calls.too_long(process->payload);
 	}
-	if (child->deaf)
-		buf_release(&child->held);
+	if (process->deaf)
+		buf_release(&process->held);
 }
 
 /* Reads and gives once. 1: there may be more, 0: not now, -1: its output has ended. */
 static int
-read_some(struct child *child, size_t *taken)
+read_some(struct process *process, size_t *taken)
 {
 	ssize_t n;
 
-	buf_reserve(&child->held, READ_MAX);
-	n = read(child->out_fd, child->held.s + child->held.len, READ_MAX);
+	buf_reserve(&process->held, READ_MAX);
+	n = read(process->out_fd, process->held.s + process->held.len, READ_MAX);
 	if (n < 0 && errno == EINTR)
 		return 1;
 	if (n < 0 && errno == EAGAIN)
@@ -194,38 +196,38 @@ read_some(struct child *child, size_t *taken)
 	if (n <= 0)
 		return -1;
 	*taken += (size_t)n;
-	child->held.len += (size_t)n;
-	child->held.s[child->held.len] = '\0';
-	if (child->deaf)
-		buf_reset(&child->held);
-	give_lines(child);
+	process->held.len += (size_t)n;
+	process->held.s[process->held.len] = '\0';
+	if (process->deaf)
+		buf_reset(&process->held);
+	give_lines(process);
 	return 1;
 }
 
 static void
 on_out(evutil_socket_t fd, short what, void *payload)
 {
-	struct child *child = payload;
+	struct process *process = payload;
 	size_t taken = 0;
 	int more = 1;
 
 	(void)fd;
 	(void)what;
-	give_lines(child); /* what was left when we were held */
-	while (more > 0 && taken < BATCH_MAX && !child->hold)
-		more = read_some(child, &taken);
+	give_lines(process); /* what was left when we were held */
+	while (more > 0 && taken < BATCH_MAX && !process->hold)
+		more = read_some(process, &taken);
 	if (more < 0) {
-		close_fd(&child->out_fd, &child->out);
-		child->closed_at = deadline_in(CLOSED_MS);
-		set_timer(child);
+		close_fd(&process->out_fd, &process->out);
+		process->closed_at = deadline_in(CLOSED_MS);
+		set_timer(process);
 	}
-	child->calls.turn(child->payload);
+	process->calls.turn(process->payload);
 }
 
 static void
 on_errors(evutil_socket_t fd, short what, void *payload)
 {
-	struct child *child = payload;
+	struct process *process = payload;
 	char bytes[4096];
 	ssize_t n = read((int)fd, bytes, sizeof bytes);
 
@@ -233,143 +235,148 @@ on_errors(evutil_socket_t fd, short what, void *payload)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0)
-		close_fd(&child->err_fd, &child->errs);
+		close_fd(&process->err_fd, &process->errs);
 	else
-		child->calls.errors(bytes, (size_t)n, child->payload);
+		process->calls.errors(bytes, (size_t)n, process->payload);
 }
 
-void
-child_hold(struct child *child, bool held)
+static void
+process_hold(struct child *child, bool held)
 {
-	if (child->hold == held)
+	struct process *process = of(child);
+
+	if (process->hold == held)
 		return;
-	child->hold = held;
-	if (child->out && held)
-		event_del(child->out);
-	else if (child->out)
-		event_add(child->out, NULL);
+	process->hold = held;
+	if (process->out && held)
+		event_del(process->out);
+	else if (process->out)
+		event_add(process->out, NULL);
 	if (held)
 		return;
-	if (child->dead)
-		event_active(child->end, EV_TIMEOUT, 1);
-	else if (child->out)
-		event_active(child->out, EV_TIMEOUT, 1);
+	if (process->dead)
+		event_active(process->end, EV_TIMEOUT, 1);
+	else if (process->out)
+		event_active(process->out, EV_TIMEOUT, 1);
 }
 
 /* ---- its end */
 
 static void
-set_timer(struct child *child)
+set_timer(struct process *process)
 {
-	int64_t at = child->term_at < child->kill_at ? child->term_at : child->kill_at, left;
+	int64_t at = process->term_at < process->kill_at ? process->term_at : process->kill_at, left;
 	struct timeval after;
 
-	if (child->closed_at < at)
-		at = child->closed_at;
-	if (child->pid_fd < 0 && at > deadline_in(LOOK_MS))
+	if (process->closed_at < at)
+		at = process->closed_at;
+	if (process->pid_fd < 0 && at > deadline_in(LOOK_MS))
 		at = deadline_in(LOOK_MS);
 	if (at == DEADLINE_NONE) {
-		event_del(child->timer);
+		event_del(process->timer);
 		return;
 	}
 	left = deadline_left(at);
 	after = (struct timeval){ (time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000) };
-	event_add(child->timer, &after);
+	event_add(process->timer, &after);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *payload)
 {
-	struct child *child = payload;
+	struct process *process = payload;
 
-	if (!deadline_left(child->term_at)) {
-		child->term_at = DEADLINE_NONE;
-		kin_signal(&child->kin, SIGTERM);
+	if (!deadline_left(process->term_at)) {
+		process->term_at = DEADLINE_NONE;
+		kin_signal(&process->kin, SIGTERM);
 	}
-	if (!deadline_left(child->kill_at)) {
-		child->kill_at = DEADLINE_NONE;
-		kin_signal_group(&child->kin, SIGKILL);
+	if (!deadline_left(process->kill_at)) {
+		process->kill_at = DEADLINE_NONE;
+		kin_signal_group(&process->kin, SIGKILL);
 	}
-	if (!deadline_left(child->closed_at)) {
-		child->closed_at = DEADLINE_NONE;
-		child->calls.closed(child->closed_in, child->payload);
+	if (!deadline_left(process->closed_at)) {
+		process->closed_at = DEADLINE_NONE;
+		process->calls.closed(process->closed_in, process->payload);
 	}
-	set_timer(child);
-	if (child->pid_fd < 0)
-		on_end(fd, what, child);
+	set_timer(process);
+	if (process->pid_fd < 0)
+		on_end(fd, what, process);
 }
 
 /* Has it ended? Then the rest of what it said is taken, unless the reader is held: then that is waited for. */
 static void
 on_end(evutil_socket_t fd, short what, void *payload)
 {
-	struct child *child = payload;
+	struct process *process = payload;
 	siginfo_t info = { 0 };
 	size_t taken = 0;
 	int status = 0, more = 1;
 
 	(void)fd;
 	(void)what;
-	if (!child->dead) {
-		if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != child->pid)
+	if (!process->dead) {
+		if (waitid(P_PID, (id_t)process->child.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != process->child.pid)
 			return;
-		child->dead = true;
-		event_del(child->end);
-		event_del(child->timer);
-		kin_signal(&child->kin, SIGKILL); /* whoever it left behind; it is not reaped yet, so the number is still its own */
-		close_in(child);
+		process->dead = true;
+		event_del(process->end);
+		event_del(process->timer);
+		kin_signal(&process->kin, SIGKILL); /* whoever it left behind; it is not reaped yet, so the number is still its own */
+		close_in(process);
 	}
-	give_lines(child);
-	while (child->out_fd >= 0 && !child->hold && more > 0 && taken < LAST_MAX)
-		more = read_some(child, &taken);
-	if (child->hold)
+	give_lines(process);
+	while (process->out_fd >= 0 && !process->hold && more > 0 && taken < LAST_MAX)
+		more = read_some(process, &taken);
+	if (process->hold)
 		return;
-	while (child->err_fd >= 0 && taken++ < LAST_MAX) {
+	while (process->err_fd >= 0 && taken++ < LAST_MAX) {
 		char bytes[4096];
-		ssize_t n = read(child->err_fd, bytes, sizeof bytes);
+		ssize_t n = read(process->err_fd, bytes, sizeof bytes);
 
 		if (n <= 0)
 			break;
-		child->calls.errors(bytes, (size_t)n, child->payload);
+		process->calls.errors(bytes, (size_t)n, process->payload);
 	}
-	close_fd(&child->out_fd, &child->out);
-	close_fd(&child->err_fd, &child->errs);
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+	close_fd(&process->out_fd, &process->out);
+	close_fd(&process->err_fd, &process->errs);
+	while (waitpid(process->child.pid, &status, 0) < 0 && errno == EINTR)
 		;
-	guard_drop(child->pid);
-	child->pid = 0;
-	child->calls.ended(status, child->payload);
+	guard_drop(process->child.pid);
+	process->child.pid = 0;
+	process->calls.ended(status, process->payload);
 }
 
-void
-child_end(struct child *child, bool gently, int64_t grace_ms)
+static void
+process_end(struct child *child, bool gently, int64_t grace_ms)
 {
+	struct process *process = of(child);
 	int64_t term_at = deadline_in(gently ? grace_ms / 2 : 0), kill_at = deadline_in(grace_ms);
 
-	if (child->dead)
+	if (process->dead)
 		return;
-	close_in(child);
+	close_in(process);
 	/* only ever sooner than before; a SIGTERM that was sent is not sent again */
-	if (child->kill_at == DEADLINE_NONE || term_at < child->term_at)
-		child->term_at = term_at;
-	if (kill_at < child->kill_at)
-		child->kill_at = kill_at;
-	set_timer(child);
+	if (process->kill_at == DEADLINE_NONE || term_at < process->term_at)
+		process->term_at = term_at;
+	if (kill_at < process->kill_at)
+		process->kill_at = kill_at;
+	set_timer(process);
 }
 
-void
-child_kill(struct child *child)
+static void
+process_kill(struct child *child)
 {
-	if (!child->dead)
-		kin_signal_group(&child->kin, SIGKILL); /* on_end() sees to the others */
+	struct process *process = of(child);
+
+	if (!process->dead)
+		kin_signal_group(&process->kin, SIGKILL); /* on_end() sees to the others */
 }
 
 /* ---- its beginning */
 
 static struct event *
-watch(struct child *child, int fd, short what, event_callback_fn cb)
+watch(struct process *process, int fd, short what, event_callback_fn cb)
 {
-	struct event *event = event_new(child->base, fd, what, cb, child);
+	struct event *event = event_new(process->base, fd, what, cb, process);
 
 	if (fd >= 0)
 		evutil_make_socket_nonblocking(fd);
@@ -387,6 +394,29 @@ open_pid(pid_t pid)
 #endif
 }
 
+static void
+process_free(struct child *child)
+{
+	struct process *process = of(child);
+
+	if (process->child.pid > 0) {
+		kin_signal(&process->kin, SIGKILL);
+		while (waitpid(process->child.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		guard_drop(process->child.pid);
+	}
+	close_in(process);
+	close_fd(&process->out_fd, &process->out);
+	close_fd(&process->err_fd, &process->errs);
+	close_fd(&process->pid_fd, &process->end);
+	if (process->timer)
+		event_free(process->timer);
+	buf_release(&process->held);
+	free(process);
+}
+
+static const struct child_kind kind = { process_write, process_hold, process_end, process_kill, process_free };
+
 struct child *
 child_start(struct event_base *base, const struct child_setup *setup, const struct child_calls *calls, void *payload, struct err *err)
 {
@@ -397,56 +427,36 @@ child_start(struct event_base *base, const struct child_setup *setup, const stru
 		.out = SPAWN_PIPE,
 		.errs = SPAWN_PIPE,
 		.own_group = true };
-	struct child *child;
+	struct process *process;
 
 	if (!spawn_start(&spawn, err))
 		return NULL;
-	child = xcalloc(1, sizeof *child);
-	child->base = base;
-	child->calls = *calls;
-	child->payload = payload;
-	child->line_max = setup->line_max;
-	child->unsent_max = setup->unsent_max;
-	child->last = &child->first;
-	buf_init(&child->held);
-	child->in_fd = spawn.in_fd;
-	child->out_fd = spawn.out_fd;
-	child->err_fd = spawn.err_fd;
-	child->pid = spawn.pid;
-	child->kin = spawn.kin;
-	guard_add(child->pid);
-	child->term_at = child->kill_at = child->closed_at = DEADLINE_NONE;
-	child->pid_fd = open_pid(child->pid);
-	child->in = watch(child, child->in_fd, EV_WRITE, on_in);
-	child->out = watch(child, child->out_fd, EV_READ | EV_PERSIST, on_out);
-	child->errs = watch(child, child->err_fd, EV_READ | EV_PERSIST, on_errors);
-	child->end = event_new(base, child->pid_fd, EV_READ | EV_PERSIST, on_end, child);
-	child->timer = event_new(base, -1, 0, on_timer, child);
-	event_add(child->out, NULL);
-	event_add(child->errs, NULL);
-	if (child->pid_fd >= 0)
-		event_add(child->end, NULL);
-	set_timer(child);
-	return child;
-}
-
-void
-child_free(struct child *child)
-{
-	if (!child)
-		return;
-	if (child->pid > 0) {
-		kin_signal(&child->kin, SIGKILL);
-		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		guard_drop(child->pid);
-	}
-	close_in(child);
-	close_fd(&child->out_fd, &child->out);
-	close_fd(&child->err_fd, &child->errs);
-	close_fd(&child->pid_fd, &child->end);
-	if (child->timer)
-		event_free(child->timer);
-	buf_release(&child->held);
-	free(child);
+	process = xcalloc(1, sizeof *process);
+	process->child.kind = &kind;
+	process->base = base;
+	process->calls = *calls;
+	process->payload = payload;
+	process->line_max = setup->line_max;
+	process->unsent_max = setup->unsent_max;
+	process->last = &process->first;
+	buf_init(&process->held);
+	process->in_fd = spawn.in_fd;
+	process->out_fd = spawn.out_fd;
+	process->err_fd = spawn.err_fd;
+	process->child.pid = spawn.pid;
+	process->kin = spawn.kin;
+	guard_add(process->child.pid);
+	process->term_at = process->kill_at = process->closed_at = DEADLINE_NONE;
+	process->pid_fd = open_pid(process->child.pid);
+	process->in = watch(process, process->in_fd, EV_WRITE, on_in);
+	process->out = watch(process, process->out_fd, EV_READ | EV_PERSIST, on_out);
+	process->errs = watch(process, process->err_fd, EV_READ | EV_PERSIST, on_errors);
+	process->end = event_new(base, process->pid_fd, EV_READ | EV_PERSIST, on_end, process);
+	process->timer = event_new(base, -1, 0, on_timer, process);
+	event_add(process->out, NULL);
+	event_add(process->errs, NULL);
+	if (process->pid_fd >= 0)
+		event_add(process->end, NULL);
+	set_timer(process);
+	return &process->child;
 }

@@ -1,6 +1,9 @@
-/* child.h - a process on three pipes: lines out of it, bytes into it, and its whole group ended. Private to runtime/.
+/* child.h - whatever stands at the other end: lines out of it, bytes into it, and its end. Private to runtime/.
  *
- * Lines are cut at the byte LF before anything decodes. The end of the process is seen by itself, not by the end of its output, so
+ * A process on three pipes (child.c), or a session host somewhere, to which the same lines are spoken here and by HTTP from here on
+ * (remote.c).
+ *
+ * Of a process: lines are cut at the byte LF before anything decodes. The end of the process is seen by itself, not by the end of its output, so
  * something it left behind holds nobody up; what it wrote before its end is still given. Then its group is killed, and only then is it
  * reaped, so that the group's number cannot be somebody else's by then.
  */
@@ -14,6 +17,7 @@
 
 struct child;
 struct err;
+struct runtime_host;
 struct event_base;
 
 struct child_calls {
@@ -32,23 +36,25 @@ struct child_setup {
 	size_t unsent_max;
 };
 
+struct child_kind {
+	/* Queues the bytes. False: more than unsent_max would be unread. wipe: they are overwritten when they have been written. */
+	bool (*write)(struct child *child, const void *bytes, size_t n, bool wipe);
+	void (*hold)(struct child *child, bool held); /* reads nothing, or goes on */
+	/* Ends it. gently: its input ends, SIGTERM to its group after half the grace, SIGKILL after all of it. Else SIGTERM is sent at
+	 * once. Lines are still given. Calling it again can only make it harder. */
+	void (*end)(struct child *child, bool gently, int64_t grace_ms);
+	void (*kill)(struct child *child); /* SIGKILL to the group, now */
+	void (*free)(struct child *child); /* kills and reaps what is there; no call comes any more */
+};
+
+struct child {
+	const struct child_kind *kind;
+	pid_t pid; /* 0: it is none of our processes, or not any more */
+};
+
 /* NULL: err says why it could not be started. */
 struct child *child_start(
     struct event_base *base, const struct child_setup *setup, const struct child_calls *calls, void *payload, struct err *err) USE_RESULT;
-pid_t child_pid(const struct child *child);
-
-/* Queues the bytes. False: more than unsent_max would be unread. wipe: they are overwritten when they have been written. */
-bool child_write(struct child *child, const void *bytes, size_t n, bool wipe) USE_RESULT;
-
-/* Reads nothing, or goes on. */
-void child_hold(struct child *child, bool held);
-
-/* Ends it. gently: its input ends, SIGTERM to its group after half the grace, SIGKILL after all of it. Else SIGTERM is sent at once. Lines
- * are still given. Calling it again can only make it harder. */
-void child_end(struct child *child, bool gently, int64_t grace_ms);
-void child_kill(struct child *child); /* SIGKILL to the group, now */
-
-/* Kills and reaps what is there; no call comes any more. Accepts NULL. */
-void child_free(struct child *child);
+struct child *remote_start(struct event_base *base, const struct runtime_host *host, const struct child_calls *calls, void *payload);
 
 #endif

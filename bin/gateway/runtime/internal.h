@@ -107,7 +107,7 @@ struct turn {
 	bool answers; /* something of the answer was seen */
 	struct usage_meter meter;
 	/* its answer */
-	struct buf said, message, error, error_info;
+	struct buf said, message, error, error_info, error_code;
 	int64_t error_http;
 	bool message_delta, said_cut, spoke; /* the message has had a delta; any message has */
 	/* its end */

@@ -43,7 +43,7 @@ runtime_break(struct runtime *runtime, enum runtime_fault fault, const char *fmt
 	buf_vaddf(&runtime->why, fmt, args);
 	va_end(args);
 	fail_all(runtime, fault, runtime->why.s);
-	child_end(runtime->child, false, RUNTIME_TERM_GRACE_MS);
+	runtime->child->kind->end(runtime->child, false, RUNTIME_TERM_GRACE_MS);
 	runtime_set_state(runtime, RUNTIME_ENDING);
 	runtime_tick(runtime);
 }
@@ -56,7 +56,7 @@ runtime_end_gently(struct runtime *runtime)
 	runtime->ending = true;
 	runtime->why_fault = RUNTIME_FAULT_NONE;
 	buf_reset(&runtime->why);
-	child_end(runtime->child, true, RUNTIME_TERM_GRACE_MS);
+	runtime->child->kind->end(runtime->child, true, RUNTIME_TERM_GRACE_MS);
 	runtime_set_state(runtime, RUNTIME_ENDING);
 }
 
@@ -115,7 +115,7 @@ on_ended(int wait_status, void *payload)
 	enum runtime_fault fault = runtime->ending ? runtime->why_fault : runtime->ready_mono ? RUNTIME_FAULT_GONE : RUNTIME_FAULT_START;
 	int signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0, status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 
-	child_free(runtime->child);
+	runtime->child->kind->free(runtime->child);
 	runtime->child = NULL;
 	if (!runtime->why.len) {
 		if (signo)
@@ -317,14 +317,15 @@ start(struct runtime *runtime)
 	buf_reset(&runtime->error_line);
 	buf_reset(&runtime->agent);
 	runtime_set_state(runtime, RUNTIME_STARTING);
-	runtime->child = child_start(runtime->base, &setup, &calls, runtime, &err);
+	runtime->child = runtime->settings.host ? remote_start(runtime->base, runtime->settings.host, &calls, runtime)
+						: child_start(runtime->base, &setup, &calls, runtime, &err);
 	if (!runtime->child) {
 		buf_addstr(&runtime->why, err.text);
 		gone(runtime, RUNTIME_FAULT_START, -1, 0);
 		return;
 	}
 	if (runtime->holds)
-		child_hold(runtime->child, true);
+		runtime->child->kind->hold(runtime->child, true);
 	greet(runtime);
 }
 

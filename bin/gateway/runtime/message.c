@@ -16,6 +16,7 @@ message_init(struct message *message)
 	memset(message, 0, sizeof *message);
 	buf_init(&message->method);
 	buf_init(&message->text);
+	buf_init(&message->word);
 	buf_init(&message->repaired);
 }
 
@@ -24,6 +25,7 @@ message_release(struct message *message)
 {
 	buf_release(&message->method);
 	buf_release(&message->text);
+	buf_release(&message->word);
 	buf_release(&message->repaired);
 }
 
@@ -49,7 +51,7 @@ is_id(struct span id)
 static void
 read_error(struct message *message, struct span error)
 {
-	struct span text;
+	struct span text, data;
 
 	message->type = MESSAGE_ERROR;
 	message->code = 0;
@@ -58,6 +60,11 @@ read_error(struct message *message, struct span error)
 		add_safe(&message->text, text);
 	if (!message->text.len)
 		buf_addstr(&message->text, "it gave no reason");
+	message->status = 0;
+	if (jtext_get(error, "data", &data)) {
+		(void)jtext_get_string(data, "code", &message->word);
+		(void)jtext_get_i64(data, "status", &message->status);
+	}
 }
 
 bool
@@ -68,6 +75,7 @@ message_read(struct message *message, const char *s, size_t n)
 
 	buf_reset(&message->method);
 	buf_reset(&message->text);
+	buf_reset(&message->word);
 	buf_reset(&message->repaired);
 	if (!utf8_valid(s, n)) {
 		utf8_repair(&message->repaired, s, n);

@@ -21,6 +21,8 @@ struct message {
 	struct span params;  /* JSON; {} when there were none. RESULT: the result */
 	int64_t code;	     /* ERROR */
 	struct buf text;     /* ERROR: its message, made safe to show */
+	struct buf word;     /* ERROR: data.code, "" without one */
+	int64_t status;	     /* ERROR: data.status, 0 without one */
 	struct buf repaired; /* holds the line when it was not UTF-8 */
 };
 

@@ -120,7 +120,7 @@ runtime_send(struct runtime *runtime, const struct buf *line, bool secret)
 	buf_reserve(&whole, line->len + 1);
 	buf_add(&whole, line->s, line->len);
 	buf_addch(&whole, '\n');
-	sent = child_write(runtime->child, whole.s, whole.len, secret);
+	sent = runtime->child->kind->write(runtime->child, whole.s, whole.len, secret);
 	if (secret)
 		explicit_bzero(whole.s, whole.len);
 	buf_release(&whole);
@@ -179,14 +179,14 @@ stop_step(struct runtime *runtime)
 		runtime->stop_at = DEADLINE_NONE;
 		runtime->holds = 0; /* whoever holds it must not keep it from ending */
 		if (runtime->child)
-			child_hold(runtime->child, false);
+			runtime->child->kind->hold(runtime->child, false);
 	}
 	if (runtime->child && !runtime->ending && (!runtime->turns || late)) {
 		for (turn = runtime->turns; turn; turn = turn->next)
 			turn_fail(turn, RUNTIME_FAULT_STOPPING, "the runtime is being stopped");
 		calls_fail(runtime, runtime->generation, RUNTIME_FAULT_STOPPING, "the runtime is being stopped");
 		runtime->holds = 0;
-		child_hold(runtime->child, false);
+		runtime->child->kind->hold(runtime->child, false);
 		runtime_end_gently(runtime);
 		runtime_tick(runtime);
 	}
@@ -277,7 +277,7 @@ runtime_hold(struct runtime *runtime)
 		return;
 	runtime->held_at = clock_monotonic_ms();
 	if (runtime->child)
-		child_hold(runtime->child, true);
+		runtime->child->kind->hold(runtime->child, true);
 	runtime_tick(runtime);
 }
 
@@ -303,7 +303,7 @@ runtime_release(struct runtime *runtime)
 			later(&approval->deadline, ms);
 	}
 	if (runtime->child)
-		child_hold(runtime->child, false);
+		runtime->child->kind->hold(runtime->child, false);
 	runtime_tick(runtime);
 }
 
@@ -421,7 +421,8 @@ runtime_free(struct runtime *runtime)
 {
 	if (!runtime)
 		return;
-	child_free(runtime->child);
+	if (runtime->child)
+		runtime->child->kind->free(runtime->child);
 	while (runtime->turns)
 		turn_free(runtime->turns);
 	while (runtime->call_list)
@@ -449,7 +450,7 @@ runtime_status(const struct runtime *runtime, struct runtime_status *ret)
 	const struct turn *turn;
 
 	*ret = (struct runtime_status){ .state = runtime->state,
-		.pid = runtime->child ? child_pid(runtime->child) : 0,
+		.pid = runtime->child ? runtime->child->pid : 0,
 		.generation = runtime->generation,
 		.ends = runtime->ends,
 		.ready_ms = runtime->ready_wall,

@@ -71,19 +71,48 @@ enum runtime_state {
 };
 const char *runtime_state_word(enum runtime_state state); /* static storage */
 
+/* ---- a session host (Compass contract section 11) somewhere, instead of a command
+ *
+ * A thread is a session there: its id is the identifier. thread_params of a turn (and the params of thread/start) may have `identifier` and
+ * `clientThreadId`, turn_params `clientThreadId` and `clientTurnId`: the names of these things here, which the host is told. Bootstrap goes
+ * before each turn. A host that streams gives the pieces of the answer as they come. What it says about the turn is the end's metadata.
+ * Approvals are the host's own affair. */
+
+#define RUNTIME_REQUEST_MS 30000 /* until a host's answer begins, and between two pieces of it */
+#define RUNTIME_HOST_TURN_MS                                                                                                               \
+	150000 /* the same for a turn, where nothing is set: a host that does not stream is silent until the turn has ended */
+#define RUNTIME_HOST_SILENCE_MS 60000		   /* of a host that streams; it is to show itself more often */
+#define RUNTIME_HOST_BODY_MAX (128u * 1024 * 1024) /* bytes of an answer */
+#define RUNTIME_HOST_STREAM_MS 300000		   /* the same for the account's notices, of which a host may have none */
+#define RUNTIME_HOST_TRIES 3			   /* of a request to a pool that was not sent, or for which it had no room (429) */
+#define RUNTIME_HOST_PAUSE_MAX_MS 5000		   /* longest pause before the next try */
+#define RUNTIME_HOST_STOP_MS 5000		   /* an interrupted turn the host does not end by then is left to itself */
+#define RUNTIME_TOKEN_RESOURCE "https://dynamicsessions.io"
+
+struct runtime_host {
+	const char *endpoint;			   /* http://, https://, or unix:/path; its path is kept */
+	bool pool;				   /* Dynamic Sessions: a token for each request, and no account */
+	int64_t request_ms;			   /* 0: RUNTIME_REQUEST_MS, and RUNTIME_HOST_TURN_MS for a turn */
+	const char *token, *token_file;		   /* NULL: a managed identity's where it is a pool, else none */
+	const char *token_resource, *token_client; /* of the managed identity; NULL: RUNTIME_TOKEN_RESOURCE, the only identity there is */
+};
+/* NULL, or what is wrong with such an endpoint; static. */
+const char *runtime_host_wrong(const char *endpoint);
+
 /* ---- the runtime itself */
 
 struct runtime_settings {
-	const char *const *argv;      /* NULL-ended; copied, as everything here is */
-	const char *dir;	      /* the child's working directory; NULL: ours */
-	const char *const *env;	      /* NULL-ended "NAME=value", besides PATH, HOME and the like; NULL: none */
-	bool whole_env;		      /* it gets all of our environment, then env */
-	bool keep;		      /* start it now, and again when it ended, without being asked */
-	int64_t idle_ms;	      /* end it when it had nothing to do for this long; 0: never */
-	int64_t init_timeout_ms;      /* these: 0 takes the default above */
-	int64_t call_timeout_ms;      /* thread/start, thread/resume, turn/start and the calls below */
-	int64_t interrupt_timeout_ms; /* a turn that was told to stop and has not by then: the child is ended, others' turns with it */
-	int64_t approval_timeout_ms;  /* an approval nobody answered is declined; 0: it waits as long as its turn */
+	const char *const *argv;	 /* NULL-ended; copied, as everything here is; NULL with a host */
+	const struct runtime_host *host; /* instead of a command; borrowed, with its texts */
+	const char *dir;		 /* the child's working directory; NULL: ours */
+	const char *const *env;		 /* NULL-ended "NAME=value", besides PATH, HOME and the like; NULL: none */
+	bool whole_env;			 /* it gets all of our environment, then env */
+	bool keep;			 /* start it now, and again when it ended, without being asked */
+	int64_t idle_ms;		 /* end it when it had nothing to do for this long; 0: never */
+	int64_t init_timeout_ms;	 /* these: 0 takes the default above */
+	int64_t call_timeout_ms;	 /* thread/start, thread/resume, turn/start and the calls below */
+	int64_t interrupt_timeout_ms;	 /* a turn that was told to stop and has not by then: the child is ended, others' turns with it */
+	int64_t approval_timeout_ms;	 /* an approval nobody answered is declined; 0: it waits as long as its turn */
 	int64_t pause_min_ms, pause_max_ms;
 	size_t line_max;
 };
@@ -147,7 +176,9 @@ struct runtime_reply {
 	struct span result;	  /* JSON; {} when it gave none */
 	int64_t rpc_code;	  /* REFUSED: the code of its error, else 0 */
 	const char *message;	  /* not NONE: one line, safe to show; REFUSED: the child's own words */
-	int64_t retry_after_ms;	  /* PAUSED: when to come again, else 0 */
+	const char *code;	  /* REFUSED by a session host: the code for it, else ""; status is the HTTP status that goes with it */
+	int status;
+	int64_t retry_after_ms; /* PAUSED: when to come again, else 0 */
 };
 typedef void runtime_reply_cb(const struct runtime_reply *reply, void *payload);
 
@@ -232,6 +263,8 @@ struct runtime_end {
 	enum runtime_outcome outcome;
 	enum runtime_fault fault; /* NONE unless FAILED */
 	const char *message;	  /* FAILED: one line, safe to show; else "" */
+	const char *code;	  /* of a session host: the code for it; else "" */
+	struct span metadata;	  /* of a session host: its runtimeMetadata, JSON; SPAN_NONE: it gave none */
 	const char *info;	  /* codexErrorInfo as a word: "usageLimitExceeded", "contextWindowExceeded" ...; "" when there is none */
 	int64_t http;		  /* the provider's HTTP status inside codexErrorInfo; 0: none */
 	int64_t rpc_code;	  /* REFUSED: its code */

@@ -48,6 +48,7 @@ turn_free(struct turn *turn)
 	buf_release(&turn->message);
 	buf_release(&turn->error);
 	buf_release(&turn->error_info);
+	buf_release(&turn->error_code);
 	free(turn);
 	runtime_tick(runtime);
 }
@@ -162,6 +163,7 @@ static void
 refused(struct turn *turn, const struct runtime_reply *reply)
 {
 	turn->rpc_code = reply->rpc_code;
+	buf_addstr(&turn->error_code, reply->code);
 	turn_fail(turn, refusal(reply), reply->message);
 }
 
@@ -232,7 +234,7 @@ turn_proceed(struct turn *turn)
 	bool resume = turn->thread.len > 0;
 
 	turn->generation = turn->runtime->generation;
-	if (resume && threads_find(&turn->runtime->loaded, turn->thread.s)) {
+	if (resume && !turn->runtime->settings.host && threads_find(&turn->runtime->loaded, turn->thread.s)) {
 		turn->state = TURN_THREAD;
 		tell_thread(turn, false);
 		if (turn->state == TURN_THREAD)

@@ -142,6 +142,7 @@ runtime_turn_start(struct runtime *runtime, const struct runtime_turn_request *r
 	buf_init(&turn->message);
 	buf_init(&turn->error);
 	buf_init(&turn->error_info);
+	buf_init(&turn->error_code);
 	while (*end)
 		end = &(*end)->next;
 	*end = turn;

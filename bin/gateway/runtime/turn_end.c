@@ -240,6 +240,7 @@ turn_completed(struct turn *turn, const char *method, struct span params)
 		if (jtext_get(answer, "error", &error) && jtext_type(error) == JTEXT_OBJECT) {
 			buf_reset(&turn->error);
 			buf_reset(&turn->error_info);
+			(void)jtext_get_string(error, "code", &turn->error_code);
 			message_turn_error(error, &turn->error, &turn->error_info, &turn->error_http);
 		}
 		if (!turn->error.len)
@@ -302,10 +303,14 @@ turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const cha
 		.text = { turn->said.s, turn->said.len },
 		.text_cut = turn->said_cut };
 	struct runtime_event event = { .type = RUNTIME_END, .method = method, .params = params, .end = &end };
+	struct span value;
 
 	end.counted = usage_spent(&turn->meter, &end.spent);
 	decide(turn, &end);
 	end.message = end.outcome == RUNTIME_FAILED ? turn->error.s : "";
+	if (params.s && jtext_get(params, "runtimeMetadata", &value) && jtext_type(value) == JTEXT_OBJECT)
+		end.metadata = value;
+	end.code = end.outcome == RUNTIME_FAILED ? turn->error_code.s : "";
 	end.info = end.outcome == RUNTIME_FAILED ? turn->error_info.s : "";
 	end.http = end.outcome == RUNTIME_FAILED ? turn->error_http : 0;
 	turn->ending = true;
