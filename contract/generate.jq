@@ -40,12 +40,17 @@ def c_header($guard; body): [
 # #define NAME(ROW), one row a line
 def c_table($name; $row; rows): ["#define \($name)(\($row)) \\"] + ((rows) | to_entries | length as $n | map("\t" + .value + (if .key + 1 < $n then " \\" else "" end))) | lines;
 
-def c_routes($name): (surface($name) | map(select(.op["x-table"] != false))) as $all | ($name | ascii_upcase) as $up |
+def c_routes($name): surface($name) as $all | ($name | ascii_upcase) as $up |
 	def rows: map("ROUTE(\(.method | tojson), \(.path | colons | tojson), \(if .op["x-stream"] == "websocket" then "NULL" else .op["x-handler"] // (.op.operationId | snake) end), \(if .op["x-scope"] then "AUTH_" + (.op["x-scope"] | ascii_upcase) else "0" end))");
 	c_header($up + "_ROUTES_H";
 		"/* ROUTE(method, path, handler, scope): \":name\" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's." +
 		(if any($all[]; .op["x-stream"] == "websocket") then " A WebSocket has no handler." else "" end) + " */\n" +
 		c_table($up + "_ROUTES"; "ROUTE"; $all | rows));
+
+# files that are handed out as they are; the text ones are UTF-8
+def c_pages: c_header("CONSOLE_PAGES_H";
+	"/* PAGE(path, file, type) */\n" +
+	c_table("CONSOLE_PAGES"; "PAGE"; surface("console") | map("PAGE(\(.path | tojson), \(.op["x-file"] | tojson), \(.op.responses["200"].content | keys[0] | if startswith("text/") then . + "; charset=utf-8" else . end | tojson))")));
 
 def c_string: if . == null then "NULL" else tojson end;
 def c_codes: c_header("COMPASS_CODES_H";
@@ -223,8 +228,10 @@ def typescript: [
 ] | lines;
 
 {
+	"auth-routes": c_routes("auth"),
 	"clarity-routes": c_routes("clarity"),
 	"compass-routes": c_routes("compass"),
+	"console-pages": c_pages,
 	"gateway-routes": c_routes("gateway"),
 	"hitl-routes": c_routes("hitl"),
 	"compass-codes": c_codes,

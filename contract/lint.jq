@@ -19,7 +19,7 @@ def resolve: if type == "object" and has("$ref") then at(.["$ref"]) | resolve el
 	(if .op.operationId // "" | test("^[a-z][A-Za-z0-9]*$") then empty else "\($name): it needs an operationId" end),
 	(if (.op.tags | length) == 1 and (.op.tags[0] as $tag | any($doc.tags[]; .name == $tag)) then empty else "\($name): it needs one of the tags" end),
 	(if .op["x-scope"] == null or (.op["x-scope"] | IN("read", "write", "admin")) then empty else "\($name): x-scope is none of read, write, admin" end),
-	(if .op["x-table"] == null or .op["x-table"] == false then empty else "\($name): x-table is not false" end),
+	(if (.op.tags[0] == "console") == (.op["x-file"] != null) then empty else "\($name): x-file is for the console, and only for it" end),
 	(if .op["x-stream"] == null or (.op["x-stream"] | IN("sse", "websocket")) then empty else "\($name): x-stream is neither sse nor websocket" end),
 	([.path | scan("\\{([^}]*)\\}") | .[]] - [.op.parameters[]? | resolve | select(.in == "path") | .name] | .[] | "\($name): the parameter \(.) is not described"),
 	(if .op.responses | keys | any(test("^[123]")) then empty else "\($name): it never succeeds" end)),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/internal.h"
+#include "auth/routes.h"
 #include "clock.h"
 #include "err.h"
 #include "http/server.h"
@@ -76,15 +77,30 @@ describe(const struct principal *principal, int64_t expires_ms, struct buf *to)
 	buf_release(&text);
 }
 
+/* The caller, a new reference; NULL: refused. */
+static struct principal *
+judge(struct auth *auth, struct request *request)
+{
+	struct auth_verdict verdict;
+	struct principal *principal = auth_judge(auth, request, 0, &verdict);
+
+	if (!principal)
+		refuse(request, &verdict);
+	return principal;
+}
+
 static void
-open_session(struct auth *auth, struct request *request, struct principal *principal)
+open_session(struct auth *auth, struct request *request)
 {
 	struct auth_verdict full = { .status = 429, .code = "RATE_LIMITED", .message = "Too many sessions are open", .retry_after = 60 };
-	struct principal *base = principal->base ? principal->base : principal;
+	struct principal *principal = judge(auth, request), *base;
 	int64_t until = clock_wall_ms() + auth->settings.session_ms;
 	struct buf cookie = BUF_INIT, body = BUF_INIT;
 	struct err err = ERR_INIT;
 
+	if (!principal)
+		return;
+	base = principal->base ? principal->base : principal;
 	if (!auth_session_open(auth, principal, &cookie, &err))
 		refuse(request, &full);
 	else {
@@ -92,6 +108,7 @@ open_session(struct auth *auth, struct request *request, struct principal *princ
 		answer(request, 201, "set-cookie", cookie.s, &body);
 		memset(cookie.s, 0, cookie.len);
 	}
+	principal_unref(principal);
 	buf_release(&cookie);
 	buf_release(&body);
 }
@@ -101,9 +118,14 @@ static void
 close_session(struct auth *auth, struct request *request)
 {
 	struct buf cookie = BUF_INIT, nothing = BUF_INIT;
+	struct auth_verdict verdict;
 	struct principal *principal;
 	bool idle;
 
+	if (!auth_judge_origin(auth, request, &verdict)) {
+		refuse(request, &verdict);
+		return;
+	}
 	principal = auth_session_find(auth, request, &idle);
 	if (principal)
 		caller_note(request, principal);
@@ -113,36 +135,39 @@ close_session(struct auth *auth, struct request *request)
 	buf_release(&cookie);
 }
 
+static void
+tell_session(struct auth *auth, struct request *request)
+{
+	struct principal *principal = judge(auth, request);
+	struct buf body = BUF_INIT;
+
+	if (!principal)
+		return;
+	describe(principal, principal->expires_ms, &body);
+	answer(request, 200, NULL, NULL, &body);
+	principal_unref(principal);
+	buf_release(&body);
+}
+
 bool
 auth_handle(struct auth *auth, struct request *request)
 {
-	const char *path = request_path(request), *method = request_method(request);
-	bool session = !strcmp(path, "/v1/auth/session"), me = !strcmp(path, "/v1/auth/me");
-	struct auth_verdict verdict;
-	struct principal *principal;
-	struct buf body = BUF_INIT;
+#define ROUTE(method, path, handler, scope) { method, path, handler },
+	static const struct {
+		const char *method, *path;
+		void (*handler)(struct auth *auth, struct request *request);
+	} routes[] = { AUTH_ROUTES(ROUTE) };
+#undef ROUTE
+	const char *method = request_method(request);
+	size_t i;
 
-	if (session || me)
-		request_set_route(request, session ? "/v1/auth/session" : "/v1/auth/me");
-	if (session && !strcmp(method, "DELETE")) {
-		if (auth_judge_origin(auth, request, &verdict))
-			close_session(auth, request);
-		else
-			refuse(request, &verdict);
-		return true;
-	}
-	if (!(session && !strcmp(method, "POST")) && !(me && (!strcmp(method, "GET") || !strcmp(method, "HEAD"))))
-		return false;
-	principal = auth_judge(auth, request, 0, &verdict);
-	if (!principal)
-		refuse(request, &verdict);
-	else if (session)
-		open_session(auth, request, principal);
-	else {
-		describe(principal, principal->expires_ms, &body);
-		answer(request, 200, NULL, NULL, &body);
-	}
-	principal_unref(principal);
-	buf_release(&body);
-	return true;
+	if (!strcmp(method, "HEAD"))
+		method = "GET";
+	for (i = 0; i < ARRAY_LEN(routes); i++)
+		if (!strcmp(routes[i].path, request_path(request)) && !strcmp(routes[i].method, method)) {
+			request_set_route(request, routes[i].path);
+			routes[i].handler(auth, request);
+			return true;
+		}
+	return false;
 }

@@ -460,9 +460,9 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 		fail_with(request, PROBLEM_NOT_FOUND);
 	else if (!route->handler)
 		upgrade_required(request);
-	else if (!compass->settings.enabled)
+	else if (route->scopes && !compass->settings.enabled)
 		fail_with(request, PROBLEM_DISABLED);
-	else if (!(who = auth_judge(compass->settings.auth, request, route->scopes, &verdict)))
+	else if (route->scopes && !(who = auth_judge(compass->settings.auth, request, route->scopes, &verdict)))
 		refuse(request, &verdict);
 	else {
 		call = call_new(compass, request, route, who, params);
@@ -475,19 +475,26 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 	buf_release(&params[1]);
 }
 
-static bool
-answer_health(struct request *request)
+void
+base_health(struct call *call)
 {
 	struct buf body = BUF_INIT;
 
-	if (strcmp(request_method(request), "GET") && strcmp(request_method(request), "HEAD"))
-		return false;
 	buf_addstr(&body, "{\"status\":\"ok\"");
 	form_time(&body, "timestamp", clock_wall_ms());
 	buf_addch(&body, '}');
-	reply(request, 200, NULL, body.s, body.len);
+	call_reply(call, 200, &body);
 	buf_release(&body);
-	return true;
+}
+
+void
+base_ping(struct call *call)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addstr(&body, "{\"ok\":true,\"service\":\"api\"}");
+	call_reply(call, 200, &body);
+	buf_release(&body);
 }
 
 bool
@@ -497,11 +504,7 @@ compass_handle(struct compass *compass, struct request *request)
 	struct buf segments[SEGMENTS_MAX];
 	size_t n = 0, i;
 
-	if (!strcmp(path, "/health")) {
-		request_set_route(request, "/health");
-		return answer_health(request);
-	}
-	if (strncasecmp(path, "/v1/", 4))
+	if (strncasecmp(path, "/v1/", 4) && strcasecmp(path, "/health") && strcasecmp(path, "/health/"))
 		return false;
 	for (i = 0; i < SEGMENTS_MAX; i++)
 		buf_init(&segments[i]);
@@ -511,9 +514,6 @@ compass_handle(struct compass *compass, struct request *request)
 		;
 	else if (!split(path, segments, &n))
 		fail_with(request, PROBLEM_INVALID_PATH);
-	else if (n == 2 && !strcasecmp(segments[1].s, "ping") &&
-	    (!strcmp(request_method(request), "GET") || !strcmp(request_method(request), "HEAD")))
-		reply(request, 200, NULL, "{\"ok\":true,\"service\":\"api\"}", 27);
 	else
 		handle(compass, request, segments, n);
 	for (i = 0; i < SEGMENTS_MAX; i++)

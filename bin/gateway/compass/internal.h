@@ -125,7 +125,8 @@ handler_fn threads_create, threads_list, threads_get, threads_patch, threads_del
 handler_fn turns_start, turns_get, turns_interrupt;						   /* turns.c */
 handler_fn events_batch, events_list;								   /* events.c */
 handler_fn approvals_list, approvals_get, approvals_answer;					   /* approvals.c */
-handler_fn account_read, account_login, account_cancel, account_logout, account_limits;		   /* account.c */
+handler_fn base_health, base_ping;							/* compass.c: anybody's, call.who is NULL */
+handler_fn account_read, account_login, account_cancel, account_logout, account_limits; /* account.c */
 
 /* Our environment without the secrets that open this gateway. To be freed; the texts are the environment's own. */
 const char **compass_environment(void);

@@ -25,6 +25,8 @@
 	ROUTE("GET", "/v1/agent/threads/:threadId/stream", NULL, AUTH_READ) \
 	ROUTE("GET", "/v1/agent/threads/:threadId/approvals", approvals_list, AUTH_READ) \
 	ROUTE("GET", "/v1/agent/threads/:threadId/approvals/:approvalId", approvals_get, AUTH_READ) \
-	ROUTE("POST", "/v1/agent/threads/:threadId/approvals/:approvalId", approvals_answer, AUTH_WRITE)
+	ROUTE("POST", "/v1/agent/threads/:threadId/approvals/:approvalId", approvals_answer, AUTH_WRITE) \
+	ROUTE("GET", "/health", base_health, 0) \
+	ROUTE("GET", "/v1/ping", base_ping, 0)
 
 #endif

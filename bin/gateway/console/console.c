@@ -5,20 +5,14 @@
 
 #include "console/assets.h"
 #include "console/console.h"
+#include "console/pages.h"
 #include "http/server.h"
 
+#define PAGE(path, file, type) { path, file, type },
 static const struct page {
 	const char *path, *file, *type;
-} pages[] = {
-	{ "/", "index.html", "text/html; charset=utf-8" },
-	{ "/status", "index.html", "text/html; charset=utf-8" },
-	{ "/console.css", "console.css", "text/css; charset=utf-8" },
-	{ "/console.js", "console.js", "text/javascript; charset=utf-8" },
-	{ "/favicon.svg", "favicon.svg", "image/svg+xml" },
-	{ "/favicon.ico", "favicon.ico", "image/x-icon" },
-	{ "/favicon.png", "favicon.png", "image/png" },
-	{ "/apple-touch-icon.png", "apple-touch-icon.png", "image/png" },
-};
+} pages[] = { CONSOLE_PAGES(PAGE) };
+#undef PAGE
 
 static const struct asset *
 find_asset(const char *name)
