@@ -293,6 +293,42 @@ on_problem(const struct err *err, void *payload)
 	gateway->problems++;
 }
 
+/* Who has a model has an agent: the built-in agents get one more, whose manifest lies beside their folder. */
+static void
+add_model(struct gateway *gateway)
+{
+	const char *model = getenv("OPENAI_MODEL");
+	struct buf path = BUF_INIT, json = BUF_INIT;
+	struct agent *agent;
+	struct err err = ERR_INIT;
+
+	if (gateway->agents_dir || !model || !model[strspn(model, " \t")])
+		return;
+	buf_addf(&path, "%s/../model.json", gateway->dir.s);
+	if (!buf_read_file(&json, path.s, MANIFEST_MAX, &err) || !agent_parse(json.s, json.len, path.s, &agent, &err))
+		on_problem(&err, gateway);
+	else if (!agents_put(gateway->agents, agent))
+		agent_unref(agent);
+	buf_release(&path);
+	buf_release(&json);
+}
+
+/* Where runtimes of ours keep their threads, unless somebody has said so already. */
+static void
+set_runtime_state(const struct gateway *gateway)
+{
+	struct buf dir = BUF_INIT, file = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	statedir_file(gateway->where.s, "runtime", &dir);
+	buf_addf(&file, "%s/thread", dir.s);
+	if (!statedir_make_for(file.s, &err))
+		die_err(&err);
+	(void)setenv("AGENT_RUNTIME_STATE", dir.s, 0);
+	buf_release(&dir);
+	buf_release(&file);
+}
+
 /* In milliseconds; 0: not given, or nothing that could be meant. */
 static int64_t
 environment_seconds(const char *name)
@@ -773,9 +809,11 @@ main(int argc, char *argv[])
 	gateway.agents = agents_load(gateway.dir.s, on_problem, &gateway, &err);
 	if (!gateway.agents)
 		die_err(&err);
+	add_model(&gateway);
 	if (gateway.check)
 		return check_only(&gateway);
 
+	set_runtime_state(&gateway);
 	start(&gateway);
 	daemon_run(&gateway.daemon);
 	finish(&gateway);

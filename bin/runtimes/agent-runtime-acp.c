@@ -177,11 +177,13 @@ main(int argc, char *argv[])
 		.interrupt = acp_on_interrupt,
 		.forget = acp_on_forget,
 		.payload = &acp };
-	const char *words[WORDS_MAX + 1], *state = NULL;
+	const char *words[WORDS_MAX + 1], *state = getenv("AGENT_RUNTIME_STATE");
 	char *command = NULL;
 	struct err err = ERR_INIT;
 	int key, signals;
 
+	if (state && !*state)
+		state = NULL;
 	cmd_init(&cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1) {
 		bool good = true;

@@ -391,6 +391,16 @@ take_whole(struct talk *talk)
 }
 
 static void
+end_unreachable(struct talk *talk, const char *why)
+{
+	struct buf message = BUF_INIT;
+
+	buf_addf(&message, "unable to reach the endpoint %s: %s", talk->openai->address.base.s, why);
+	end(talk, message.s, "{\"httpConnectionFailed\":{\"httpStatusCode\":null}}", NULL);
+	buf_release(&message);
+}
+
+static void
 finish(struct talk *talk, bool ok, const struct err *err)
 {
 	const struct http_answer *answer = http_call_answer(talk->call);
@@ -410,7 +420,7 @@ finish(struct talk *talk, bool ok, const struct err *err)
 	else if (talk->finished)
 		end(talk, NULL, NULL, NULL);
 	else if (!ok && err->status == STATUS_UNREACHABLE)
-		end(talk, err->text, "{\"httpConnectionFailed\":{\"httpStatusCode\":null}}", NULL);
+		end_unreachable(talk, err->text);
 	else
 		end(talk, ok ? "the endpoint's answer ended before it was whole" : err->text,
 		    "{\"responseStreamDisconnected\":{\"httpStatusCode\":null}}", NULL);
@@ -545,10 +555,13 @@ main(int argc, char *argv[])
 		.name = "openai", .turn = on_turn, .interrupt = on_interrupt, .key = on_key, .has_key = has_key, .payload = &openai
 	};
 	struct http_settings settings = { .user_agent = "agentutils/" PACKAGE_VERSION };
-	const char *endpoint = getenv("OPENAI_BASE_URL"), *key_file = NULL, *key_env = "OPENAI_API_KEY", *state = NULL;
+	const char *endpoint = getenv("OPENAI_BASE_URL"), *key_file = getenv("OPENAI_API_KEY_FILE"), *key_env = "OPENAI_API_KEY",
+		   *state = getenv("AGENT_RUNTIME_STATE");
 	struct err err = ERR_INIT;
 	int key;
 
+	if (state && !*state)
+		state = NULL;
 	cmd_init(&cmd);
 	buf_init(&openai.system);
 	buf_init(&openai.key);
@@ -608,7 +621,7 @@ main(int argc, char *argv[])
 		die_usage("there is nothing to do with '%s'", *argv);
 	if (!address_parse(endpoint && *endpoint ? endpoint : "http://127.0.0.1:11434/v1", &openai.address, &err))
 		die_err(&err);
-	take_key(&openai, key_file, key_env);
+	take_key(&openai, key_file && *key_file ? key_file : NULL, key_env);
 	engine.model = openai.model ? openai.model : "";
 	settings.unix_path = openai.address.unix_path.len ? openai.address.unix_path.s : NULL;
 	openai.http = http_new(&settings, !strncasecmp(openai.address.base.s, "https:", 6));
