@@ -172,7 +172,7 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	[ "$(cancel nobody)" = 404 ]
 	jq -e '. == {error: "run not found: nobody"}' answer
 	[ "$(cancel %20)" = 400 ]
-	[ "$(cancel r -d '[]')" = 400 ]
+	[ "$(cancel r -d null)" = 400 ]
 	[ "$(curl -sS -o answer -w '%{http_code}' "$url/api/agents/runs/r/cancel")" = 405 ]
 }
 

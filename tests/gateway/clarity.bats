@@ -46,9 +46,14 @@ error() { printf '{\n  "error": "%s"\n}\n\n%s' "$1" "$2"; }
 	[ "$(agent-events r --jq '[.message, .serviceId] | tojson' | tail -n 1)" = '["  hi ","s"]' ]
 }
 
-@test "bodies: empty is an object; null, arrays and text are not JSON bodies; too large is 413" {
+@test "bodies: empty is an object, and so is what has no members; null and what is no JSON are not; too large is 413" {
 	[ "$(event '')" = "$(error "expected kind to start with 'agent.'" 400)" ]
-	for body in null '[]' '"x"' '{' '{"kind":"agent.x"} x' $'{"kind":"agent.\xff"}'; do
+	for body in '[]' '"x"' 7 true '[{"kind":"agent.x"}]'; do
+		[ "$(event "$body")" = "$(error "expected kind to start with 'agent.'" 400)" ]
+		[ "$(curl -sS -w '\n%{http_code}' -d "$body" "$url/api/agents/runs/r/messages")" = "$(error 'expected non-empty message (or text/input)' 400)" ]
+		[ "$(curl -sS -w '\n%{http_code}' -d "$body" "$url/api/services/apply")" = "$(error 'expected { manifest }' 400)" ]
+	done
+	for body in null '{' '{"kind":"agent.x"} x' $'{"kind":"agent.\xff"}'; do
 		[ "$(event "$body")" = "$(error 'invalid JSON body' 400)" ] || { echo "$body"; return 1; }
 	done
 	head -c 1048577 /dev/zero | tr '\0' ' ' >big

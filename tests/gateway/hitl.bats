@@ -63,7 +63,13 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	done
 	[ "$(post /cancel '{"key":""}')" = 400 ]
 	error_is 'expected { key }'
-	for body in '{' 'null' '[]' '"k"'; do
+	for body in '[]' '"k"' 7; do
+		[ "$(post /questions "$body")" = 400 ]
+		error_is 'expected { key, question }'
+		[ "$(post /answer "$body")" = 400 ]
+		error_is 'expected { key, response }'
+	done
+	for body in '{' 'null'; do
 		for route in /questions /answer /cancel; do
 			[ "$(post $route "$body")" = 400 ]
 			error_is 'invalid JSON body'

@@ -40,7 +40,7 @@ int shape_limit_of(const struct request *request, const char *name, int fallback
 bool shape_after(const struct request *request, bool header_too, int64_t *ret);
 bool shape_key(const struct request *request, struct buf *to); /* Idempotency-Key; false: answered with 400 */
 uint64_t shape_print(const struct request *request);	       /* fingerprint of path and body */
-/* The body must be a JSON object; an empty one is {}. False: answered. */
+/* The body as a JSON object; an empty one is {}, and so is every other JSON value but null: none of them has members. False: answered. */
 bool shape_body(struct request *request, struct span *ret);
 
 /* words.c - an event that is stored in a thread's vocabulary, as an event of a run */

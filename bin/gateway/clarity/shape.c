@@ -155,9 +155,10 @@ shape_body(struct request *request, struct span *ret)
 
 	if (blank_only(body.s, body.n, BLANK_JSON))
 		*ret = (struct span){ "{}", 2 };
-	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) != JTEXT_OBJECT) {
+	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) == JTEXT_NULL) {
 		request_reply_error(request, 400, NULL, "invalid JSON body");
 		return false;
-	}
+	} else if (jtext_type(*ret) != JTEXT_OBJECT)
+		*ret = (struct span){ "{}", 2 };
 	return true;
 }

@@ -365,7 +365,7 @@ on_done(struct errand *errand, void *payload)
 
 /* ---- the routes */
 
-/* The body as an object; blank is an empty one. False: answered. */
+/* The body as an object; blank is an empty one, and so is what has no members. False: answered. */
 static bool
 take_body(const struct broker *broker, struct request *request, struct span *ret)
 {
@@ -373,10 +373,11 @@ take_body(const struct broker *broker, struct request *request, struct span *ret
 
 	if (blank_only(body.s, body.n, BLANK_JS))
 		*ret = (struct span){ "{}", 2 };
-	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) != JTEXT_OBJECT) {
+	else if (!jtext_check(body.s, body.n, true, ret, NULL) || jtext_type(*ret) == JTEXT_NULL) {
 		refuse(broker, request, 400, "invalid JSON body");
 		return false;
-	}
+	} else if (jtext_type(*ret) != JTEXT_OBJECT)
+		*ret = (struct span){ "{}", 2 };
 	return true;
 }
 
