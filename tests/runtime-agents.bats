@@ -55,7 +55,7 @@ No registered agent services found."
 	local name
 	for name in runtime-agents runtime-chat clarity-agent agent-pick; do
 		run -0 "$name" --help
-		assert_line -n 0 -p "usage: $name "
+		assert_line -p "usage: $name "
 		assert_line "more: man $name"
 		run -0 "$name" -V
 		assert_output "$name (agentutils) ${AU_VERSION:-$(agent-show --version | sed 's/.* //')}"
