@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The gateway with a session host for its runtime (AGENT_RUNTIME_ENDPOINT): agent-session-host, and one like the contract's, that does not stream.
-# shellcheck disable=SC2154,SC2016
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031
 load ../lib/common
 load ../lib/compass
 load ../lib/pool
@@ -203,7 +203,7 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	start watcher "$AU_SRC/tests/fake/ws-read" "$url/v1/agent/runtime/stream?cursor=0"
 	await 20 has_line watcher.out account/login/completed
 	[ "$(grep -c account/updated watcher.out)" = 1 ]
-	! grep made/up watcher.out
+	run ! grep made/up watcher.out
 }
 
 @test "no head, no body, no host: each ends at its deadline and says so" {
