@@ -1,4 +1,4 @@
-/* hitl.c - questions that wait for a person, as files in a directory */
+/* hitl.c - a directory of questions: what is there, which one a key names, and its answer */
 #include "compat.h"
 
 #include <dirent.h>
@@ -14,143 +14,13 @@
 #include "blank.h"
 #include "clock.h"
 #include "err.h"
-#include "hitl.h"
+#include "hitl_internal.h"
 #include "jtext.h"
 #include "status.h"
 #include "utf8.h"
 #include "xalloc.h"
 
-#define QUESTION_END ".question"
-#define ANSWER_END ".answer"
 #define ANSWER_MODE 0400 /* nobody writes there any more: it is whole */
-
-/* ---- keys */
-
-void
-hitl_stem(struct buf *to, const char *key, size_t n, enum hitl_rule rule)
-{
-	size_t start = to->len, len;
-
-	if (rule == HITL_BROKER)
-		blank_trim(&key, &n, BLANK_JS);
-	for (; n; key += len, n -= len) {
-		uint32_t c = utf8_next(key, n, &len);
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-		    (c == '.' && rule == HITL_BROKER))
-			buf_addch(to, (char)c);
-		else
-			buf_addstr(to, c != UTF8_INVALID && c > 0xffff ? "__" : "_");
-	}
-	if (to->len == start && rule == HITL_BROKER)
-		buf_addstr(to, "question");
-}
-
-static bool
-equal(const struct buf *buf, const char *s, size_t n)
-{
-	return buf->len == n && !memcmp(buf->s, s, n);
-}
-
-/* ---- questions */
-
-void
-hitl_question_init(struct hitl_question *question)
-{
-	*question = (struct hitl_question){ .stem = BUF_INIT, .key = BUF_INIT, .question = BUF_INIT, .pid = -1 };
-}
-
-void
-hitl_question_release(struct hitl_question *question)
-{
-	if (!question)
-		return;
-	buf_release(&question->stem);
-	buf_release(&question->key);
-	buf_release(&question->question);
-}
-
-bool
-hitl_number(struct span object, const char *name, int64_t *ret)
-{
-	const double most = 9007199254740992.0; /* 2^53 */
-	struct span value;
-	struct buf text = BUF_INIT;
-	double d;
-
-	if (!jtext_get(object, name, &value) || jtext_type(value) != JTEXT_NUMBER)
-		return false;
-	if (jtext_i64(value, ret))
-		return *ret > -(INT64_C(1) << 53) && *ret < INT64_C(1) << 53;
-	buf_add(&text, value.s, value.n);
-	d = strtod(text.s, NULL);
-	buf_release(&text);
-	if (!(d > -most && d < most))
-		return false;
-	*ret = (int64_t)d;
-	if ((double)*ret > d)
-		--*ret;
-	return true;
-}
-
-/* Is the process that asked no more? Only what was asked on this host can be told. */
-static bool
-asker_gone(struct span object, int64_t pid)
-{
-	char name[256] = "";
-	struct span host;
-
-	if (pid < 1 || pid > INT_MAX || !jtext_get(object, "host", &host) || gethostname(name, sizeof name - 1) < 0 ||
-	    !jtext_is_string(host, name))
-		return false;
-	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
-}
-
-void
-hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, struct hitl_question *question)
-{
-	struct buf text = BUF_INIT;
-	struct span value;
-
-	utf8_repair(&text, bytes, n);
-	buf_reset(&question->key);
-	buf_reset(&question->question);
-	question->timestamp = now_ms;
-	question->pid = -1;
-	question->named = question->gone = false;
-	if (jtext_check(text.s, text.len, true, &value, NULL) && jtext_type(value) == JTEXT_OBJECT) {
-		(void)jtext_get_string(value, "key", &question->key);
-		blank_trim_buf(&question->key, BLANK_JS);
-		(void)jtext_get_string(value, "question", &question->question);
-		if (!hitl_number(value, "timestamp", &question->timestamp))
-			question->timestamp = now_ms;
-		if (!hitl_number(value, "pid", &question->pid))
-			question->pid = -1;
-		question->gone = asker_gone(value, question->pid);
-	} else {
-		blank_trim_buf(&text, BLANK_JS);
-		buf_add(&question->question, text.s, text.len);
-	}
-	question->named = question->key.len > 0;
-	if (!question->named)
-		buf_addstr(&question->key, stem);
-	buf_release(&text);
-}
-
-void
-hitl_record(struct buf *to, const struct hitl_question *question, int64_t now_ms)
-{
-	int64_t age = (now_ms - question->timestamp) / 1000;
-
-	buf_addch(to, '{');
-	jtext_add_string(to, "key", question->key.s, question->key.len);
-	jtext_add_string(to, "question", question->question.s, question->question.len);
-	jtext_add_i64(to, "timestamp", question->timestamp);
-	if (question->pid >= 0)
-		jtext_add_i64(to, "pid", question->pid);
-	jtext_add_i64(to, "ageSeconds", age > 0 ? age : 0);
-	buf_addch(to, '}');
-}
 
 /* ---- the directory */
 
@@ -254,8 +124,8 @@ open_plain(const struct hitl *hitl, const char *name, struct stat *st)
 	return -1;
 }
 
-static const char *
-file_name(struct buf *to, const char *stem, const char *end)
+const char *
+hitl_file_name(struct buf *to, const char *stem, const char *end)
 {
 	buf_reset(to);
 	buf_addf(to, "%s%s", stem, end);
@@ -267,7 +137,7 @@ exists(const struct hitl *hitl, const char *stem, const char *end)
 {
 	struct buf name = BUF_INIT;
 	struct stat st;
-	bool is = fstatat(hitl->fd, file_name(&name, stem, end), &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool is = fstatat(hitl->fd, hitl_file_name(&name, stem, end), &st, AT_SYMLINK_NOFOLLOW) == 0;
 
 	buf_release(&name);
 	return is;
@@ -285,12 +155,12 @@ mtime_ns(const struct stat *st)
 
 /* Reads <stem>.question. False: there is none that counts (errno). An empty file is one that is still to be written. A question that does
  * not say when it was asked was asked when it was written. */
-static bool
-read_question(const struct hitl *hitl, const char *stem, struct hitl_question *question)
+bool
+hitl_read_question(const struct hitl *hitl, const char *stem, struct hitl_question *question)
 {
 	struct buf name = BUF_INIT, body = BUF_INIT;
 	struct stat st;
-	int fd = open_plain(hitl, file_name(&name, stem, QUESTION_END), &st);
+	int fd = open_plain(hitl, hitl_file_name(&name, stem, QUESTION_END), &st);
 	bool ok = fd >= 0 && buf_read_fd(&body, fd, HITL_FILE_MAX, name.s, NULL) && body.len > 0;
 
 	if (fd >= 0)
@@ -359,7 +229,7 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 			list->questions = xrealloc(list->questions, room * sizeof *list->questions);
 		}
 		hitl_question_init(&list->questions[list->n]);
-		if (read_question(hitl, stem.s, &list->questions[list->n]))
+		if (hitl_read_question(hitl, stem.s, &list->questions[list->n]))
 			list->n++;
 	}
 	closedir(dir);
@@ -382,22 +252,16 @@ hitl_list_release(struct hitl_list *list)
 
 /* ---- which question a key names */
 
-static void
-safe_text(struct buf *to, const char *s, size_t n)
-{
-	utf8_safe(to, s, n < 200 ? n : 200, UTF8_SAFE_LINE);
-}
-
 static bool
 by_stem(const struct hitl_question *question, const char *key, size_t n)
 {
 	struct buf broker = BUF_INIT, asker = BUF_INIT;
-	bool is = equal(&question->stem, key, n);
+	bool is = hitl_equal(&question->stem, key, n);
 
 	if (!is && !question->named) {
 		hitl_stem(&broker, key, n, HITL_BROKER);
 		hitl_stem(&asker, key, n, HITL_ASKER);
-		is = equal(&question->stem, broker.s, broker.len) || equal(&question->stem, asker.s, asker.len);
+		is = hitl_equal(&question->stem, broker.s, broker.len) || hitl_equal(&question->stem, asker.s, asker.len);
 		buf_release(&broker);
 		buf_release(&asker);
 	}
@@ -419,7 +283,7 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 		for (i = 0; i < list.n; i++) {
 			const struct hitl_question *q = &list.questions[i];
 
-			if (pass ? !by_stem(q, key, n) : !(q->named && equal(&q->key, key, n)))
+			if (pass ? !by_stem(q, key, n) : !(q->named && hitl_equal(&q->key, key, n)))
 				continue;
 			if (found++ < 2)
 				buf_addf(&names, "%s'%s.question'", names.len ? " and " : "", q->stem.s);
@@ -430,7 +294,7 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 		*question = list.questions[at];
 		hitl_question_init(&list.questions[at]);
 	} else {
-		safe_text(&shown, key, n);
+		hitl_safe(&shown, key, n);
 		if (found)
 			err_set(err, STATUS_CONFLICT, "the key '%s' is that of %s%s", shown.s, names.s, found > 2 ? " and more" : "");
 		else
@@ -440,206 +304,6 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 	buf_release(&shown);
 	buf_release(&names);
 	return found == 1;
-}
-
-/* ---- writing */
-
-/* Writes a file of a name nobody looks at, to be linked or renamed. The name is appended to *temp. */
-static bool
-write_temp(const struct hitl *hitl, const char *bytes, size_t n, mode_t mode, struct buf *temp)
-{
-	static unsigned counter;
-	int fd, why;
-	size_t done = 0;
-	bool ok;
-
-	do {
-		buf_reset(temp);
-		buf_addf(temp, ".hitl-%ld-%u-%llx.tmp", (long)getpid(), counter++, (unsigned long long)clock_wall_ms());
-		fd = openat(hitl->fd, temp->s, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	} while (fd < 0 && errno == EEXIST);
-	if (fd < 0)
-		return false;
-	while (done < n) {
-		ssize_t got = write(fd, bytes + done, n - done);
-
-		if (got > 0)
-			done += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
-	ok = done == n && fchmod(fd, mode) == 0 && fsync(fd) == 0;
-	why = errno;
-	if (close(fd) < 0 && ok) {
-		ok = false;
-		why = errno;
-	}
-	if (!ok)
-		unlinkat(hitl->fd, temp->s, 0);
-	errno = why;
-	return ok;
-}
-
-enum put { PUT_DONE, PUT_TAKEN, PUT_FAILED };
-
-/* replace: takes the place of what is there; else PUT_TAKEN when something is. */
-static enum put
-put_file(const struct hitl *hitl, const char *name, const char *bytes, size_t n, mode_t mode, bool replace)
-{
-	struct buf temp = BUF_INIT;
-	enum put put = PUT_FAILED;
-	int why;
-
-	if (write_temp(hitl, bytes, n, mode, &temp)) {
-		if (replace)
-			put = renameat(hitl->fd, temp.s, hitl->fd, name) == 0 ? PUT_DONE : PUT_FAILED;
-		else
-			put = linkat(hitl->fd, temp.s, hitl->fd, name, 0) == 0 ? PUT_DONE : errno == EEXIST ? PUT_TAKEN : PUT_FAILED;
-		why = errno;
-		if (!replace || put == PUT_FAILED)
-			unlinkat(hitl->fd, temp.s, 0);
-		if (put == PUT_DONE)
-			(void)fsync(hitl->fd); /* where directories can be synced */
-		errno = why;
-	}
-	buf_release(&temp);
-	return put;
-}
-
-static bool
-lives(int64_t pid)
-{
-	return pid > 0 && pid <= INT_MAX && pid != (int64_t)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
-}
-
-/* May a question of this key take the place of the one that is there? */
-static bool
-may_replace(const struct hitl_asking *asking, const struct hitl_question *there, struct err *err)
-{
-	const char *key = asking->key;
-	size_t n = asking->key_n;
-	struct buf ours = BUF_INIT, theirs = BUF_INIT;
-	bool same, ok = true;
-
-	blank_trim(&key, &n, BLANK_JS);
-	same = equal(&there->key, key, n);
-	safe_text(&ours, key, n);
-	safe_text(&theirs, there->key.s, there->key.len);
-	if (!same)
-		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': '%s' is being asked, and both are '%s.question'", ours.s, theirs.s,
-		    there->stem.s);
-	else if (!asking->replace && !there->answered && lives(there->pid))
-		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': process %lld is asking it", ours.s, (long long)there->pid);
-	buf_release(&ours);
-	buf_release(&theirs);
-	return ok;
-}
-
-static void
-question_body(struct buf *to, const struct hitl_asking *asking)
-{
-	buf_addch(to, '{');
-	jtext_add_string(to, "key", asking->key, asking->key_n);
-	jtext_add_string(to, "question", asking->question, asking->question_n);
-	jtext_add_i64(to, "timestamp", asking->timestamp);
-	if (asking->pid >= 0)
-		jtext_add_i64(to, "pid", asking->pid);
-	if (asking->host)
-		jtext_add_string(to, "host", asking->host, strlen(asking->host));
-	buf_addch(to, '}');
-}
-
-/* Puts the question where nothing is, or in the place of one that may be replaced. */
-static bool
-place(const struct hitl *hitl, const struct hitl_asking *asking, const char *stem, const struct buf *body, struct err *err)
-{
-	struct buf name = BUF_INIT, answer = BUF_INIT;
-	struct hitl_question there;
-	enum put put = PUT_TAKEN;
-	bool ok = true, replace = false;
-
-	hitl_question_init(&there);
-	file_name(&name, stem, QUESTION_END);
-	file_name(&answer, stem, ANSWER_END);
-	while (ok && put == PUT_TAKEN) {
-		if (read_question(hitl, stem, &there)) {
-			ok = may_replace(asking, &there, err);
-			replace = true;
-		} else
-			replace = false;
-		/* an answer of an earlier round answers nothing now */
-		if (ok && unlinkat(hitl->fd, answer.s, 0) < 0 && errno != ENOENT)
-			ok = err_errno(err, STATUS_IO, "unable to remove '%s/%s'", hitl->path.s, answer.s);
-		if (!ok)
-			break;
-		put = put_file(hitl, name.s, body->s, body->len, 0600, replace);
-		if (put == PUT_FAILED)
-			ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
-		else if (put == PUT_TAKEN && !read_question(hitl, stem, &there)) {
-			/* what is there is no question: empty, a link, a pipe, a directory */
-			if (unlinkat(hitl->fd, name.s, 0) < 0 && errno != ENOENT)
-				ok = err_errno(err, STATUS_IO, "unable to replace '%s/%s'", hitl->path.s, name.s);
-		}
-	}
-	hitl_question_release(&there);
-	buf_release(&name);
-	buf_release(&answer);
-	return ok;
-}
-
-/* The same key may be asked in a file that the other rule named: then nobody could say whose an answer is. */
-static bool
-no_twin(const struct hitl *hitl, const char *key, size_t n, const char *stem, struct err *err)
-{
-	struct hitl_list list;
-	struct buf shown = BUF_INIT, name = BUF_INIT;
-	size_t i;
-	bool ok = true;
-
-	if (!hitl_list(hitl, &list, err))
-		return false;
-	for (i = 0; ok && i < list.n; i++) {
-		const struct hitl_question *there = &list.questions[i];
-
-		if (!there->named || !equal(&there->key, key, n) || !strcmp(there->stem.s, stem))
-			continue;
-		if (there->gone) {
-			unlinkat(hitl->fd, file_name(&name, there->stem.s, QUESTION_END), 0);
-			unlinkat(hitl->fd, file_name(&name, there->stem.s, ANSWER_END), 0);
-			continue;
-		}
-		safe_text(&shown, key, n);
-		ok = err_set(err, STATUS_CONFLICT, "unable to ask '%s': it is being asked in '%s.question'", shown.s, there->stem.s);
-	}
-	hitl_list_release(&list);
-	buf_release(&shown);
-	buf_release(&name);
-	return ok;
-}
-
-bool
-hitl_ask(const struct hitl *hitl, const struct hitl_asking *asking, struct hitl_question *question, struct err *err)
-{
-	struct buf stem = BUF_INIT, body = BUF_INIT;
-	const char *key = asking->key;
-	size_t n = asking->key_n;
-	bool ok = true;
-
-	blank_trim(&key, &n, BLANK_JS);
-	hitl_stem(&stem, key, n, HITL_BROKER);
-	question_body(&body, asking);
-	if (!n)
-		ok = err_set(err, STATUS_INPUT, "unable to ask: the key is empty");
-	else if (stem.len > HITL_STEM_MAX)
-		ok = err_set(err, STATUS_INPUT, "unable to ask: the key has more than %d characters", HITL_STEM_MAX);
-	else if (body.len > HITL_FILE_MAX)
-		ok = err_set(err, STATUS_INPUT, "unable to ask: the question has more than %u bytes", HITL_FILE_MAX);
-	ok = ok && no_twin(hitl, key, n, stem.s, err) && place(hitl, asking, stem.s, &body, err);
-	if (ok && !read_question(hitl, stem.s, question))
-		ok = err_errno(err, STATUS_IO, "unable to read '%s/%s.question'", hitl->path.s, stem.s);
-	buf_release(&stem);
-	buf_release(&body);
-	return ok;
 }
 
 /* ---- answers */
@@ -652,7 +316,7 @@ read_answer(const struct hitl *hitl, const char *stem, struct buf *to, struct er
 	enum hitl_state state = HITL_ANSWERED;
 	struct stat st;
 	int64_t age;
-	int fd = open_plain(hitl, file_name(&name, stem, ANSWER_END), &st);
+	int fd = open_plain(hitl, hitl_file_name(&name, stem, ANSWER_END), &st);
 
 	if (fd < 0 && errno == ENOENT)
 		state = HITL_PENDING;
@@ -689,7 +353,7 @@ hitl_look(const struct hitl *hitl, const struct hitl_question *question, struct 
 	enum hitl_state state = read_answer(hitl, question->stem.s, &text, err);
 
 	if (state == HITL_PENDING &&
-	    (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (fstatat(hitl->fd, hitl_file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		(uint64_t)st.st_ino != question->inode))
 		state = HITL_CANCELLED;
 	if (state == HITL_ANSWERED)
@@ -706,14 +370,14 @@ hitl_done(const struct hitl *hitl, const struct hitl_question *question)
 	struct stat st;
 
 	/* the question first: while it is there, people may answer it */
-	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (fstatat(hitl->fd, hitl_file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if ((uint64_t)st.st_ino != question->inode) {
 			buf_release(&name);
 			return; /* another asks it now: its answer is not ours */
 		}
 		unlinkat(hitl->fd, name.s, 0);
 	}
-	unlinkat(hitl->fd, file_name(&name, question->stem.s, ANSWER_END), 0);
+	unlinkat(hitl->fd, hitl_file_name(&name, question->stem.s, ANSWER_END), 0);
 	buf_release(&name);
 }
 
@@ -728,17 +392,17 @@ hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *
 
 	if (answer_n > HITL_FILE_MAX)
 		return err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
-	safe_text(&shown, question->key.s, question->key.len);
-	if (fstatat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	hitl_safe(&shown, question->key.s, question->key.len);
+	if (fstatat(hitl->fd, hitl_file_name(&name, question->stem.s, QUESTION_END), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (uint64_t)st.st_ino != question->inode)
 		ok = err_set(err, STATUS_NO, "question not found: %s", shown.s);
 	if (ok)
-		put = put_file(hitl, file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
+		put = hitl_put(hitl, hitl_file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, false);
 	if (ok && put == PUT_FAILED)
 		ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
 	else if (ok && put == PUT_TAKEN) {
 		fd = open_plain(hitl, name.s, &st);
-		if (fd < 0 || !buf_read_fd(&there, fd, HITL_FILE_MAX, name.s, NULL) || !equal(&there, answer, answer_n))
+		if (fd < 0 || !buf_read_fd(&there, fd, HITL_FILE_MAX, name.s, NULL) || !hitl_equal(&there, answer, answer_n))
 			ok = err_set(err, STATUS_CONFLICT, "question is answered already: %s", shown.s);
 		if (fd >= 0)
 			close(fd);
@@ -766,12 +430,12 @@ hitl_cancel(const struct hitl *hitl, const char *key, size_t n, struct hitl_ques
 	*ret_removed = false;
 	if (!hitl_find(hitl, key, n, question, err))
 		return err->status == STATUS_NO;
-	if (unlinkat(hitl->fd, file_name(&name, question->stem.s, QUESTION_END), 0) == 0)
+	if (unlinkat(hitl->fd, hitl_file_name(&name, question->stem.s, QUESTION_END), 0) == 0)
 		*ret_removed = true;
 	else if (errno != ENOENT)
 		ok = err_errno(err, STATUS_IO, "unable to remove '%s/%s'", hitl->path.s, name.s);
 	if (ok)
-		unlinkat(hitl->fd, file_name(&name, question->stem.s, ANSWER_END), 0);
+		unlinkat(hitl->fd, hitl_file_name(&name, question->stem.s, ANSWER_END), 0);
 	buf_release(&name);
 	return ok;
 }
