@@ -44,30 +44,47 @@ as() {
 	}
 	await 20 asked
 	approval=$(jq -r '.approvals[0].approvalId' body)
+	# every operation on a thread that the contract knows, but the stream
+	jq -r '.paths|to_entries[]|select(.key|startswith("/v1/agent/threads/{threadId}"))|(.key|ltrimstr("/v1/agent/threads/{threadId}")) as $rest|.value|to_entries[]
+		|select(.value["x-stream"]|not)|"\(.key|ascii_upcase) \($rest)"' "$AU_SRC/contract/openapi.json" >routes
+	[ "$(wc -l <routes)" -ge 12 ]
 	# to a stranger nothing of it exists, and an unknown thread looks the same
 	for p in "$path" /v1/agent/threads/00000000-0000-4000-8000-000000000000; do
-		while read -r method rest data; do
+		while read -r method rest; do
+			rest=${rest//'{turnId}'/$turn}
+			rest=${rest//'{approvalId}'/$approval}
+			case $rest in
+			*mode) data='{"executionMode":"local"}' ;;
+			*turns) data='{"text":"x"}' ;;
+			*batch) data='{"events":[]}' ;;
+			*approvals/*) data='{"decision":"accept"}' ;;
+			*) data='{"archived":true}' ;;
+			esac
+			[ "$method" != GET ] || data=
 			as "$bob" "$method" "$p$rest" ${data:+"$data"}
 			refused 404 AGENT_THREAD_NOT_FOUND 'Thread not found' || { echo "$method $p$rest" >&2; false; }
-		done <<-EOT
-			GET
-			PATCH / {"archived":true}
-			PATCH /mode {"executionMode":"local"}
-			DELETE
-			POST /turns {"text":"x"}
-			GET /turns/$turn
-			POST /turns/$turn/interrupt
-			GET /events
-			POST /events:batch {"events":[]}
-			GET /approvals
-			GET /approvals/$approval
-			POST /approvals/$approval {"decision":"accept"}
-		EOT
+		done <routes
 		run -1 python3 "$wsread" --header "Authorization: Bearer $bob" "$url$p/stream"
 		[[ "$output" == "HTTP/1.1 403 Agent stream access denied"* ]]
 	done
 	run -1 python3 "$wsread" "$url$path/stream"
 	[[ "$output" == "HTTP/1.1 401 Authentication required"* ]]
+	# nor does anything of it show elsewhere: lists, the other surface, what people are asked
+	as "$bob" POST /v1/agent/threads '{"workspaceSlug":"other"}'
+	as "$bob" GET '/v1/agent/threads?workspaceSlug=other&state=all'
+	is '[.threads[].workspaceSlug]' '["other"]'
+	for p in /api/agents/events /api/agents/runs /api/events /api/audit /questions "/questions/$approval" /events; do
+		as "$bob" GET "$p"
+		[ "$code" = 403 ] || { echo "$p: $code $body" >&2; false; }
+	done
+	for p in /answer /cancel; do
+		as "$bob" POST "$p" "{\"key\":\"$approval\",\"response\":\"yes\"}"
+		[ "$code" = 403 ] || { echo "$p: $code $body" >&2; false; }
+	done
+	as "$ann" GET "$path"
+	is '[.thread.status,.thread.archived]' '["inProgress",false]'
+	as "$ann" GET "$path/approvals"
+	is '[.approvals[].status]' '["pending"]'
 	# who is in every workspace may answer for the other
 	as "$eve" POST "$path/approvals/$approval" '{"decision":"accept"}'
 	is .approval.resolvedBy '"eve"'
