@@ -136,8 +136,8 @@ sse_http() { far '.transport = "sse_http"'"${1:+ | $1}" "${2:-.}"; }
 	sse_http
 	is "$(jq -r .service.runtime.lastError <<<"$output")" 'fetch failed: the event stream names an endpoint that is not the server'"'"'s own'
 	is "$(asked | jq -r .method | tr '\n' ' ')" 'initialize GET '
-	start "nothing" python3 -m http.server --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR" 0
-	await 20 has_line "$BATS_TEST_TMPDIR/nothing.out" 'http://' || :
+	start "nothing" python3 -u -m http.server --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR" 0
+	await 20 has_line "$BATS_TEST_TMPDIR/nothing.out" 'http://'
 	mcp=$(grep -o 'http://[0-9.:]*' "$BATS_TEST_TMPDIR/nothing.out" | head -n 1)/none
 	sse_http
 	[[ $(jq -r .service.runtime.lastError <<<"$output") == 'fetch failed: '* || $(jq -r .service.runtime.lastError <<<"$output") == 'remote '* ]]
