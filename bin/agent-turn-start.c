@@ -28,8 +28,10 @@
 #include "sig.h"
 #include "turnstream.h"
 
-#define AGAIN_MS 500  /* between two questions for a turn whose answer was lost */
-#define LOST_MS 30000 /* so long a lost answer is asked for */
+#define AGAIN_MS 500				  /* between two questions for a turn whose answer was lost */
+#define LOST_MS 30000				  /* so long a lost answer is asked for */
+#define LIMIT_MS 60000				  /* so long a limit is waited for of which nobody knows when it is over */
+#define LIMIT_MAX_MS (INT64_C(31) * 86400 * 1000) /* a later end is not waited for */
 
 enum {
 	OPT_WAIT = OPT_OWN,
@@ -47,6 +49,7 @@ enum {
 	OPT_REQUEST_ID,
 	OPT_NO_SOCKET,
 	OPT_OUTCOME,
+	OPT_WAIT_FOR_LIMIT,
 };
 
 static const struct opt opts[] = {
@@ -66,6 +69,8 @@ static const struct opt opts[] = {
 	{ OPT_SOURCE, "source-turn", "ID", "the turn that it is made from" },
 	{ OPT_REQUEST_ID, "request-id", "KEY", "so that asking again starts no second turn (default: a new one)" },
 	{ OPT_NO_SOCKET, "no-socket", NULL, "with --stream: poll instead of opening a WebSocket" },
+	{ OPT_WAIT_FOR_LIMIT, "wait-for-limit", NULL,
+	    "when a limit of the account or the model is met: wait until it is over and start again" },
 	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the turn's outcome, or ignore it" },
 	OPT_JQ,
 	OPT_API,
@@ -90,7 +95,8 @@ struct starting {
 	struct buf text, sandbox;
 	const char *model, *approval, *effort, *personality, *mode, *host, *parent, *source, *request_id;
 	enum way way;
-	bool poll, ignore_outcome, interrupted;
+	bool poll, ignore_outcome, interrupted, wait_for_limit;
+	int64_t limit; /* the turn met one: wall clock of its end, -1: nobody knows, 0: it met none */
 	int sig_fd;
 	unsigned count;
 	struct buf id; /* of the request that is under way */
@@ -152,18 +158,25 @@ status_of(const struct starting *starting, int outcome)
 static void
 say_why(struct span turn)
 {
-	struct buf message = BUF_INIT;
-	struct span error;
+	struct buf message = BUF_INIT, hint = BUF_INIT;
+	struct span error, status;
 
-	if (compass_outcome(turn) == STATUS_FAILED && jtext_get(turn, "error", &error) && jtext_get_string(error, "message", &message))
-		info("the turn failed: %s", message.s);
+	if (jtext_get(turn, "status", &status) && jtext_is_string(status, "error") && jtext_get(turn, "error", &error) &&
+	    jtext_get_string(error, "message", &message)) {
+		(void)jtext_get_string(error, "hint", &hint);
+		info("the turn failed: %s%s%s", message.s, hint.len ? "; " : "", hint.s);
+	}
 	buf_release(&message);
+	buf_release(&hint);
 }
 
 static bool
 print_turn(struct starting *starting, struct span turn, int *ret_status, struct err *err)
 {
 	*ret_status = status_of(starting, compass_outcome(turn));
+	starting->limit = compass_limit(turn);
+	if (starting->limit && starting->wait_for_limit)
+		return true; /* it is no result yet */
 	if (!filter_result(starting->client.filter, &starting->client.subject, turn, err))
 		return false;
 	out_flush();
@@ -327,6 +340,8 @@ on_event(const struct event_view *view, void *payload)
 	struct starting *starting = payload;
 	struct err err = ERR_INIT;
 
+	if (view->data.s && !strcmp(view->kind.s, "turn.completed"))
+		starting->limit = compass_limit(view->data);
 	if (!filter_run(starting->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
 		warn_err(&err);
 }
@@ -373,16 +388,39 @@ start_and_stream(struct starting *starting, const struct buf *body, int *ret_sta
 	return result == FOLLOW_DONE;
 }
 
+/* ---- limits */
+
+/* False: the deadline has passed, or somebody wants to leave. */
 static bool
-start(void *payload, int *ret_status, struct err *err)
+wait_for_limit(struct starting *starting, int64_t until, struct err *err)
 {
-	struct starting *starting = payload;
+	int64_t now = clock_wall_ms(), deadline;
+	struct buf at = BUF_INIT;
+
+	if (until <= 0)
+		until = now + LIMIT_MS;
+	if (until > now + LIMIT_MAX_MS)
+		return err_set(
+		    err, STATUS_RETRY, "unable to wait for the limit: it is over in more than %d days", (int)(LIMIT_MAX_MS / 86400000));
+	clock_add_iso(&at, until);
+	info("a limit was met: waiting until %s", at.s);
+	buf_release(&at);
+	for (deadline = deadline_in(until > now ? until - now : 0); deadline_left(deadline) > 0;) {
+		if (take_signal(starting) == SIGINT)
+			sig_die(SIGINT); /* no turn is in progress that could be ended */
+		if (!wait_for_more(starting, -1, deadline, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+start_once(struct starting *starting, int *ret_status, struct err *err)
+{
 	struct buf body = BUF_INIT;
 	bool ok;
 
-	if (!starting->client.subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread",
-		    (unsigned long long)starting->client.subject.in.count);
+	starting->limit = 0;
 	buf_reset(&starting->id);
 	if (starting->request_id)
 		buf_addf(&starting->id, starting->count ? "%s-%u" : "%s", starting->request_id, starting->count);
@@ -393,6 +431,27 @@ start(void *payload, int *ret_status, struct err *err)
 	ok = (starting->way == WAY_STREAM ? start_and_stream : start_and_wait)(starting, &body, ret_status, err);
 	buf_release(&body);
 	return ok;
+}
+
+static bool
+start(void *payload, int *ret_status, struct err *err)
+{
+	struct starting *starting = payload;
+	bool ok;
+
+	if (!starting->client.subject.thread.len)
+		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread",
+		    (unsigned long long)starting->client.subject.in.count);
+	for (;;) {
+		ok = start_once(starting, ret_status, err);
+		if (!ok && err->status == STATUS_RETRY && err->retry_at_ms)
+			starting->limit = err->retry_at_ms;
+		if (!starting->wait_for_limit || !starting->limit || starting->interrupted)
+			return ok;
+		*err = (struct err)ERR_INIT;
+		if (!wait_for_limit(starting, starting->limit, err))
+			return false;
+	}
 }
 
 /* ---- options */
@@ -447,6 +506,9 @@ read_options(struct starting *starting, int *argc, char ***argv, const char **re
 			if (!key_check(opt_arg, &err))
 				die_usage("%s", err.text);
 			starting->request_id = opt_arg;
+			break;
+		case OPT_WAIT_FOR_LIMIT:
+			starting->wait_for_limit = true;
 			break;
 		case OPT_OUTCOME:
 			if (strcmp(opt_arg, "exit") && strcmp(opt_arg, "ignore"))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "compass.h"
 #include "event.h"
 #include "status.h"
 #include "turns.h"
@@ -98,7 +99,7 @@ turns_end_of(const struct event_view *event)
 		return STATUS_FAILED;
 	if (jtext_is_string(status, "completed"))
 		return STATUS_OK;
-	return jtext_is_string(status, "interrupted") ? STATUS_CANCELLED : STATUS_FAILED;
+	return jtext_is_string(status, "interrupted") ? STATUS_CANCELLED : compass_failure(event->data);
 }
 
 /* ---- approvals */

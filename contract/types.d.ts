@@ -89,7 +89,7 @@ export type ThreadPost = { workspaceSlug: string; executionMode?: ExecutionMode;
 export type ThreadPatch = { title?: string; archived?: boolean; approvals?: ApprovalRules | null; [member: string]: unknown };
 export type ModePatch = { executionMode: ExecutionMode; executionHost?: ExecutionHost; [member: string]: unknown };
 /** Why a turn failed or was interrupted. */
-export type TurnError = { message: string; code?: TurnErrorCode };
+export type TurnError = { message: string; code?: TurnErrorCode; hint?: string; retryAt?: Time };
 export type Turn = { turnId: string; threadId: string; parentTurnId: string | null; sourceTurnId: string | null; clientRequestId: string | null; status: ThreadStatus; executionMode: ExecutionMode; executionHost: ExecutionHost; input: { text: string }; output: TurnText | null; error: TurnError | null; startedAt: Time; completedAt: Time | null };
 export type TurnText = { text: string };
 export type TurnPost = { text: string; clientRequestId?: string; parentTurnId?: string; sourceTurnId?: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; model?: string; approvalPolicy?: string; sandboxPolicy?: unknown; effort?: string; personality?: string; [member: string]: unknown };
@@ -154,7 +154,7 @@ export type Caller = { user: { id: string }; workspaces: Array<{ slug: string }>
 /** Who answers an approval without a person: the first rule that fits, else default when its time has passed. */
 export type ApprovalRules = { rules?: Array<{ kind?: ApprovalKind; command?: string; decision: ApprovalDecision; [member: string]: unknown }>; timeoutSeconds?: number; default?: ApprovalDecision; [member: string]: unknown };
 /** Why a turn ended so; in turn.error.code. */
-export type TurnErrorCode = "AGENT_RUNTIME_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_REFUSED" | "AGENT_RUNTIME_POOL_UNREACHABLE" | "AGENT_RUNTIME_POOL_NOT_FOUND" | "AGENT_RUNTIME_POOL_BUSY" | "AGENT_RUNTIME_ENGINE_MISSING" | "AGENT_RUNTIME_IMAGE_MISSING" | "AGENT_RUNTIME_CONTAINER_FAILED" | "AGENT_RUNTIME_AUTH_REQUIRED" | "AGENT_TURN_TIMEOUT" | "AGENT_TURN_INTERRUPTED" | "AGENT_GATEWAY_RESTARTED" | "RUNTIME_EXECUTION_FAILED";
+export type TurnErrorCode = "AGENT_RUNTIME_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_UNAVAILABLE" | "AGENT_RUNTIME_TOKEN_REFUSED" | "AGENT_RUNTIME_POOL_UNREACHABLE" | "AGENT_RUNTIME_POOL_NOT_FOUND" | "AGENT_RUNTIME_POOL_BUSY" | "AGENT_RUNTIME_ENGINE_MISSING" | "AGENT_RUNTIME_IMAGE_MISSING" | "AGENT_RUNTIME_CONTAINER_FAILED" | "AGENT_RUNTIME_AUTH_REQUIRED" | "AGENT_RUNTIME_MISSING" | "AGENT_RUNTIME_VERSION" | "AGENT_RUNTIME_CONFIG" | "AGENT_RUNTIME_RATE_LIMITED" | "AGENT_MODEL_UNAVAILABLE" | "AGENT_TURN_TIMEOUT" | "AGENT_TURN_INTERRUPTED" | "AGENT_GATEWAY_RESTARTED" | "RUNTIME_EXECUTION_FAILED";
 export type Deleted = { deleted: true };
 /** Which approvals a list has. */
 export type ApprovalListState = "pending" | "resolved" | "all";
@@ -171,9 +171,11 @@ export type Code =
 	| "AGENT_MODE_SWITCH_DISABLED"
 	| "AGENT_PARENT_TURN_NOT_FOUND"
 	| "AGENT_RUNTIME_AUTH_REQUIRED"
+	| "AGENT_RUNTIME_CONFIG"
 	| "AGENT_RUNTIME_CONTAINER_FAILED"
 	| "AGENT_RUNTIME_ENGINE_MISSING"
 	| "AGENT_RUNTIME_IMAGE_MISSING"
+	| "AGENT_RUNTIME_MISSING"
 	| "AGENT_RUNTIME_POOL_BUSY"
 	| "AGENT_RUNTIME_POOL_NOT_FOUND"
 	| "AGENT_RUNTIME_POOL_UNREACHABLE"
@@ -181,6 +183,7 @@ export type Code =
 	| "AGENT_RUNTIME_TOKEN_REFUSED"
 	| "AGENT_RUNTIME_TOKEN_UNAVAILABLE"
 	| "AGENT_RUNTIME_UNAVAILABLE"
+	| "AGENT_RUNTIME_VERSION"
 	| "AGENT_SOURCE_TURN_NOT_FOUND"
 	| "AGENT_STORE_UNAVAILABLE"
 	| "AGENT_THREAD_BUSY"

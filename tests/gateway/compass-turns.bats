@@ -196,7 +196,7 @@ teardown() { common_teardown; }
 		status_is error
 		await 20 goes_well
 	done <<-'EOT'
-		fail RUNTIME_EXECUTION_FAILED
+		fail AGENT_MODEL_UNAVAILABLE
 		login AGENT_RUNTIME_AUTH_REQUIRED
 		half RUNTIME_EXECUTION_FAILED
 		exit AGENT_RUNTIME_UNAVAILABLE
@@ -220,7 +220,8 @@ goes_well() {
 	start_gateway --runtime /nowhere/at/all
 	new_thread
 	ask POST "$path/turns" '{"text":"x"}'
-	is '[.turn.status,.turn.error.code]' '["error","AGENT_RUNTIME_UNAVAILABLE"]'
+	is '[.turn.status,.turn.error.code]' '["error","AGENT_RUNTIME_MISSING"]'
+	jq -e '.turn.error.hint | contains("--with-codex")' body
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
 	AGENT_RUNTIME_PROVIDER=' Dynamic_Sessions ' start_gateway

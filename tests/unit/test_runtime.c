@@ -169,7 +169,7 @@ test_account(void)
 	is_buf(&run.answer, "{\"account\":null,\"requiresOpenaiAuth\":true}", "there is none");
 	run_reset(&run);
 	runtime_account_limits(run.runtime, on_reply, &run);
-	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_REFUSED && run.reply.rpc_code == -32600, "its limits are refused");
+	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_AUTH && run.reply.rpc_code == -32600, "its limits are refused");
 	is_buf(&run.message, "codex account authentication required to read rate limits", "in the runtime's own words");
 	run_reset(&run);
 	runtime_account_login(run.runtime, (struct span)TEXT("{\"type\":\"apiKey\",\"apiKey\":\"k\"}"), on_reply, &run);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "blank.h"
+#include "compass/fault.h"
 #include "compass/internal.h"
 #include "http/server.h"
 #include "ratelimits.h"
@@ -41,16 +42,22 @@ call_has_runtime(struct call *call)
 bool
 call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
 {
+	struct buf text = BUF_INIT;
+
 	if (reply->fault == RUNTIME_FAULT_NONE)
 		return false;
+	buf_addstr(&text, reply->message);
+	if (*fault_hint(reply->fault))
+		buf_addf(&text, "; %s", fault_hint(reply->fault));
 	if (reply->fault == RUNTIME_FAULT_AUTH)
-		call_fail_text(call, 401, "AGENT_RUNTIME_AUTH_REQUIRED", reply->message, NULL);
+		call_fail_text(call, 401, fault_code(reply->fault), text.s, NULL);
 	else if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
 		call_fail_text(call, reply->status, reply->code, reply->message, NULL);
 	else if (reply->fault == RUNTIME_FAULT_REFUSED)
 		call_fail_text(call, status, code, reply->message, NULL);
 	else
-		call_fail_text(call, 503, "AGENT_RUNTIME_UNAVAILABLE", reply->message, NULL);
+		call_fail_text(call, 503, fault_code(reply->fault), text.s, NULL);
+	buf_release(&text);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "compass/fault.h"
 #include "compass/flight.h"
 #include "compass/internal.h"
 #include "compass/note.h"
@@ -12,49 +13,6 @@
 #include "xalloc.h"
 
 /* ---- the end */
-
-/* The codes of the contract that a session host's end may bring; any other means that the turn could not be executed. */
-static const char *
-code_of_host(const char *code)
-{
-	static const char *const known[] = { "AGENT_RUNTIME_UNAVAILABLE", "AGENT_RUNTIME_AUTH_REQUIRED", "AGENT_RUNTIME_TOKEN_UNAVAILABLE",
-		"AGENT_RUNTIME_TOKEN_REFUSED", "AGENT_RUNTIME_POOL_UNREACHABLE", "AGENT_RUNTIME_POOL_NOT_FOUND", "AGENT_RUNTIME_POOL_BUSY",
-		"AGENT_RUNTIME_ENGINE_MISSING", "AGENT_RUNTIME_IMAGE_MISSING", "AGENT_RUNTIME_CONTAINER_FAILED" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(known); i++)
-		if (!strcmp(code, known[i]))
-			return known[i];
-	return "RUNTIME_EXECUTION_FAILED";
-}
-
-static const char *
-code_of(const struct runtime_end *end)
-{
-	if (end->code && *end->code)
-		return code_of_host(end->code);
-	switch (end->fault) {
-	case RUNTIME_FAULT_AUTH:
-		return "AGENT_RUNTIME_AUTH_REQUIRED";
-	case RUNTIME_FAULT_TURN_TIMEOUT:
-		return "AGENT_TURN_TIMEOUT";
-	case RUNTIME_FAULT_TURN:
-	case RUNTIME_FAULT_REFUSED:
-	case RUNTIME_FAULT_NO_THREAD:
-	case RUNTIME_FAULT_INPUT:
-		return "RUNTIME_EXECUTION_FAILED";
-	case RUNTIME_FAULT_NONE:
-	case RUNTIME_FAULT_START:
-	case RUNTIME_FAULT_PAUSED:
-	case RUNTIME_FAULT_GONE:
-	case RUNTIME_FAULT_PROTOCOL:
-	case RUNTIME_FAULT_TIMEOUT:
-	case RUNTIME_FAULT_BUSY:
-	case RUNTIME_FAULT_STOPPING:
-		break;
-	}
-	return "AGENT_RUNTIME_UNAVAILABLE";
-}
 
 static enum compass_provider
 provider_of(const struct flight *flight)
@@ -108,7 +66,7 @@ flight_end(struct flight *flight, const struct runtime_end *end)
 		break;
 	case RUNTIME_FAILED:
 		note->status = THREAD_ERROR;
-		turn_add_error(&note->error, end->message, code_of(end));
+		fault_add(&note->error, end);
 		break;
 	}
 	flight_add(flight, note);

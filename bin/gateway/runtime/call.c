@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "runtime/internal.h"
+#include "runtime/trouble.h"
 #include "xalloc.h"
 
 struct call *
@@ -158,7 +159,7 @@ call_answer(struct runtime *runtime, const struct message *message)
 		return;
 	}
 	if (message->type == MESSAGE_ERROR) {
-		reply.fault = RUNTIME_FAULT_REFUSED;
+		reply.fault = trouble_of_refusal(message->text.s);
 		reply.rpc_code = message->code;
 		reply.message = message->text.s;
 		reply.code = message->word.s;

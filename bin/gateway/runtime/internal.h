@@ -186,6 +186,9 @@ struct runtime {
 	struct call *greeting, *call_list;
 	struct turn *turns;
 	struct threads loaded;
+	enum runtime_fault last_fault; /* of last_error */
+	char *oldest;		       /* version, or NULL */
+	int64_t reset_at;	       /* wall clock: when the account's limits that were used up begin anew; 0: none was */
 	char over[RUNTIME_OVER_MAX][64];
 	size_t over_at;
 	struct message message;

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "runtime/internal.h"
+#include "runtime/trouble.h"
 #include "utf8.h"
 
 #define ERROR_LINE_MAX 4096 /* bytes of one line of standard error that are told */
@@ -91,6 +92,7 @@ gone(struct runtime *runtime, enum runtime_fault fault, int exit_status, int sig
 	if (fault != RUNTIME_FAULT_NONE) {
 		buf_reset(&runtime->last_error);
 		buf_add(&runtime->last_error, runtime->why.s, runtime->why.len);
+		runtime->last_fault = fault;
 		runtime->ends++;
 		if (runtime->ready_mono && clock_monotonic_ms() - runtime->ready_mono >= RUNTIME_STEADY_MS)
 			backoff_reset(&runtime->backoff);
@@ -117,6 +119,8 @@ on_ended(int wait_status, void *payload)
 
 	runtime->child->kind->free(runtime->child);
 	runtime->child = NULL;
+	if (fault == RUNTIME_FAULT_START && !runtime->ending)
+		fault = trouble_of_start(status, runtime->errors.s);
 	if (!runtime->why.len) {
 		if (signo)
 			buf_addf(&runtime->why, "the runtime was ended by signal %d", signo);
@@ -131,6 +135,16 @@ on_ended(int wait_status, void *payload)
 
 /* ---- what it says */
 
+/* Until when, if a limit is met later that does not say so itself. */
+static void
+note_limits(struct runtime *runtime, const struct message *message)
+{
+	struct span limits;
+
+	if (!strcmp(message->method.s, "account/rateLimits/updated") && jtext_get(message->params, "rateLimits", &limits))
+		runtime->reset_at = trouble_reset_at(limits);
+}
+
 static void
 notify(struct runtime *runtime, const struct message *message)
 {
@@ -144,6 +158,7 @@ notify(struct runtime *runtime, const struct message *message)
 		return; /* an older form of what comes anyway */
 	for (i = 0; i < ARRAY_LEN(accounts); i++)
 		if (!strcmp(message->method.s, accounts[i])) {
+			note_limits(runtime, message);
 			if (runtime->calls.account)
 				runtime->calls.account(message->method.s, message->params, runtime->payload);
 			return;
@@ -259,6 +274,11 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 	jtext_compact(&runtime->greeted, reply->result);
 	buf_reset(&runtime->agent);
 	jtext_get_string(reply->result, "userAgent", &runtime->agent);
+	if (runtime->oldest && trouble_is_older(runtime->agent.s, runtime->oldest)) {
+		runtime_break(
+		    runtime, RUNTIME_FAULT_VERSION, "the runtime is too old: %s; at least %s is needed", runtime->agent.s, runtime->oldest);
+		return;
+	}
 	buf_addstr(&line, "{\"method\":\"initialized\"}");
 	runtime_say(runtime, &line);
 	buf_release(&line);
@@ -345,6 +365,7 @@ runtime_need(struct runtime *runtime)
 {
 	struct buf why = BUF_INIT;
 	int64_t left;
+	bool lasting;
 
 	if (runtime->stopping || (runtime->state != RUNTIME_IDLE && runtime->state != RUNTIME_PAUSED))
 		return;
@@ -356,7 +377,9 @@ runtime_need(struct runtime *runtime)
 		runtime_set_state(runtime, RUNTIME_IDLE);
 	} else if (left > RUNTIME_PATIENCE_MS && is_needed(runtime)) {
 		buf_addf(&why, "%s; it is tried again in %lld ms", runtime->last_error.s, (long long)left);
-		runtime_fail_waiting(runtime, RUNTIME_FAULT_PAUSED, why.s);
+		/* what only somebody who installs something gets over is said again */
+		lasting = runtime->last_fault == RUNTIME_FAULT_MISSING || runtime->last_fault == RUNTIME_FAULT_VERSION;
+		runtime_fail_waiting(runtime, lasting ? runtime->last_fault : RUNTIME_FAULT_PAUSED, why.s);
 		runtime_tick(runtime);
 	}
 	buf_release(&why);

@@ -15,8 +15,8 @@ extern char **environ;
 const char *
 runtime_fault_word(enum runtime_fault fault)
 {
-	static const char *const words[] = { "none", "start", "paused", "gone", "protocol", "timeout", "turn-timeout", "refused",
-		"no-thread", "turn", "auth", "busy", "input", "stopping" };
+	static const char *const words[] = { "none", "start", "missing", "version", "config", "paused", "gone", "protocol", "timeout",
+		"turn-timeout", "refused", "no-thread", "turn", "auth", "limit", "model", "busy", "input", "stopping" };
 
 	_Static_assert(ARRAY_LEN(words) == RUNTIME_FAULT_STOPPING + 1, "a word for each fault");
 	return (size_t)fault < ARRAY_LEN(words) ? words[fault] : "unknown";
@@ -398,6 +398,8 @@ runtime_new(struct event_base *base, const struct runtime_settings *settings, co
 	runtime->argv = copy_list(settings->argv);
 	runtime->env = make_env(settings);
 	runtime->dir = settings->dir ? xstrdup(settings->dir) : NULL;
+	runtime->oldest = settings->oldest ? xstrdup(settings->oldest) : NULL;
+	own->oldest = NULL;
 	runtime->next_id = 1;
 	runtime->pause_until = runtime->idle_at = runtime->stop_at = DEADLINE_NONE;
 	backoff_init(&runtime->backoff, own->pause_min_ms, own->pause_max_ms, (uint64_t)clock_wall_ms() ^ (uint64_t)(uintptr_t)runtime);
@@ -441,6 +443,7 @@ runtime_free(struct runtime *runtime)
 	free_list(runtime->argv);
 	free_list(runtime->env);
 	free(runtime->dir);
+	free(runtime->oldest);
 	free(runtime);
 }
 

@@ -45,15 +45,20 @@ struct trace;
 enum runtime_fault {
 	RUNTIME_FAULT_NONE,
 	RUNTIME_FAULT_START,	    /* the command cannot be started, or ended or was silent before it was ready */
+	RUNTIME_FAULT_MISSING,	    /* the same, and the reason is that there is no such program */
+	RUNTIME_FAULT_VERSION,	    /* the same, and it is too old */
+	RUNTIME_FAULT_CONFIG,	    /* its own configuration is broken */
 	RUNTIME_FAULT_PAUSED,	    /* it ended too often; retry_after_ms says when it is tried again */
 	RUNTIME_FAULT_GONE,	    /* the child ended while this was under way */
 	RUNTIME_FAULT_PROTOCOL,	    /* it broke the protocol and was ended, or its answer made no sense */
 	RUNTIME_FAULT_TIMEOUT,	    /* no answer to a call within its deadline */
 	RUNTIME_FAULT_TURN_TIMEOUT, /* the turn took longer than it may */
-	RUNTIME_FAULT_REFUSED,	    /* it answered with an error; rpc_code and message are its own */
+	RUNTIME_FAULT_REFUSED,	    /* it answered with an error; rpc_code and message are its own, also for AUTH and CONFIG then */
 	RUNTIME_FAULT_NO_THREAD,    /* it does not know the thread (any more) */
 	RUNTIME_FAULT_TURN,	    /* the turn ended as failed; info says why */
 	RUNTIME_FAULT_AUTH,	    /* the same, and the reason is the account: not logged in, or unauthorized */
+	RUNTIME_FAULT_LIMIT,	    /* the same, and the reason is a limit of the account or the model; retry_at_ms may say until when */
+	RUNTIME_FAULT_MODEL,	    /* the same, and the reason is the model: unreachable, overloaded, cut off */
 	RUNTIME_FAULT_BUSY,	    /* a limit of this header, or a turn in progress on that thread */
 	RUNTIME_FAULT_INPUT,	    /* what we were given cannot be sent: no JSON, or not UTF-8 */
 	RUNTIME_FAULT_STOPPING,	    /* runtime_stop() was called */
@@ -115,6 +120,7 @@ struct runtime_settings {
 	int64_t approval_timeout_ms;	 /* an approval nobody answered is declined; 0: it waits as long as its turn */
 	int64_t pause_min_ms, pause_max_ms;
 	size_t line_max;
+	const char *oldest; /* version that its greeting must have at least, or it is ended (VERSION); NULL: any */
 };
 
 struct runtime_gone {
@@ -269,6 +275,7 @@ struct runtime_end {
 	int64_t http;		  /* the provider's HTTP status inside codexErrorInfo; 0: none */
 	int64_t rpc_code;	  /* REFUSED: its code */
 	int64_t retry_after_ms;	  /* PAUSED: when to come again */
+	int64_t retry_at_ms;	  /* LIMIT: wall clock, 0: nobody knows */
 	bool sent;		  /* turn/start had been sent, so it may have had effects; false: nothing happened, it may be asked again */
 	bool forced;		  /* the child did not say the end itself; we closed the turn */
 	/* The answer: all agent messages, as bytes, a blank line between two; also the part before a failure. It is what the texts of the

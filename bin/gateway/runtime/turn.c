@@ -149,22 +149,12 @@ send_turn(struct turn *turn)
 	turn->call = turn_call(turn, "turn/start", &params, 0, on_turn);
 }
 
-/* Words for what an error of the protocol means to whoever asked. */
-static enum runtime_fault
-refusal(const struct runtime_reply *reply)
-{
-	if (reply->fault == RUNTIME_FAULT_REFUSED &&
-	    (strcasestr(reply->message, "authentication required") || strcasestr(reply->message, "not logged in")))
-		return RUNTIME_FAULT_AUTH;
-	return reply->fault;
-}
-
 static void
 refused(struct turn *turn, const struct runtime_reply *reply)
 {
 	turn->rpc_code = reply->rpc_code;
 	buf_addstr(&turn->error_code, reply->code);
-	turn_fail(turn, refusal(reply), reply->message);
+	turn_fail(turn, reply->fault, reply->message);
 }
 
 static void

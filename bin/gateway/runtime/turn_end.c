@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "runtime/internal.h"
+#include "runtime/trouble.h"
 
 #define USAGE "thread/tokenUsage/updated"
 
@@ -218,12 +219,6 @@ turn_notify(struct runtime *runtime, const struct message *message, struct span 
 
 /* ---- the end */
 
-static bool
-is_unauthorized(const struct turn *turn)
-{
-	return !strcmp(turn->error_info.s, "unauthorized") || turn->error_http == 401;
-}
-
 void
 turn_completed(struct turn *turn, const char *method, struct span params)
 {
@@ -245,7 +240,7 @@ turn_completed(struct turn *turn, const char *method, struct span params)
 		}
 		if (!turn->error.len)
 			buf_addstr(&turn->error, "the turn failed, and the runtime did not say why");
-		turn->fault = is_unauthorized(turn) ? RUNTIME_FAULT_AUTH : RUNTIME_FAULT_TURN;
+		turn->fault = trouble_of_turn(turn->error.s, turn->error_info.s, turn->error_http);
 	}
 	turn_end(turn, outcome, false, method, params);
 }
@@ -292,6 +287,15 @@ decide(const struct turn *turn, struct runtime_end *end)
 	}
 }
 
+/* The word of the account counts when the message has none. */
+static int64_t
+retry_at(const struct turn *turn)
+{
+	int64_t now = clock_wall_ms(), at = trouble_retry_at(turn->error.s, now);
+
+	return at ? at : turn->runtime->reset_at > now ? turn->runtime->reset_at : 0;
+}
+
 void
 turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const char *method, struct span params)
 {
@@ -313,6 +317,8 @@ turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const cha
 	end.code = end.outcome == RUNTIME_FAILED ? turn->error_code.s : "";
 	end.info = end.outcome == RUNTIME_FAILED ? turn->error_info.s : "";
 	end.http = end.outcome == RUNTIME_FAILED ? turn->error_http : 0;
+	if (end.fault == RUNTIME_FAULT_LIMIT)
+		end.retry_at_ms = retry_at(turn);
 	turn->ending = true;
 	approvals_close(turn);
 	if (turn->cb)
