@@ -39,6 +39,11 @@ common_teardown() {
 		kill "$pid" 2>/dev/null || continue
 		await 10 gone "$pid" || kill -9 "$pid" 2>/dev/null
 	done
+	sanitizers_are_quiet
+}
+# A program that runs on after a sanitizer has found something says so on its standard error only.
+sanitizers_are_quiet() {
+	! grep -hsE -A 30 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer' "$BATS_TEST_TMPDIR"/*.err >&2
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
