@@ -52,6 +52,17 @@ info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$*" >&2; }
 front_shown='def shown: tostring | explode | map(if (. < 32 and . != 9 and . != 10) or (. > 126 and . < 160) or (. >= 8206 and . <= 8207)
 	or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 65533 else . end) | implode; def shown_line: shown | gsub("[\n\t]"; " ");'
 
+# front_complaint METHOD ADDRESS ROUTE FILE: what an agent-* command with --errors json said when a request of its failed, in the words of Clarity's
+# clients. Those of the older one (no ADDRESS) name the route only.
+front_complaint() {
+	jq -rs --arg method "$1" --arg address "$2" --arg route "$3" "$front_shown"'
+		(map(.error? // empty | objects) | last) as $error | ($error.http // 0) as $http |
+		($error.message // "failed" | sub("^unable to [^:]*: "; "") | sub("^unable to reach .*: "; "") | sub(" \\([0-9]+\\)$"; "")) as $why |
+		if $http == 0 and ($error.code | . != "unreachable" and . != "timeout") then $error.message // "failed"
+		elif $http == 0 and $address == "" then "fetch failed"
+		else "\($method) \($address)\($route) failed (\($http)): \($why)" end | shown_line' <"$4" 2>/dev/null || echo failed
+}
+
 # What is printed must arrive: a full disk is an error here too.
 front_print() { printf '%s' "$1" || die "$STATUS_IO" "unable to write to standard output"; }
 

@@ -142,7 +142,19 @@ Closing runtime chat." ] || { cat out; false; }
 	printf 'hello\nmore\n' | chat "$url" svc_06ending >out
 	[ "$(tail -n 1 out)" = 'Run is terminal. Exiting chat.' ]
 	run -1 --separate-stderr chat 127.0.0.1:1
-	[[ $stderr == 'Failed to load runtime registry: '*'connection refused' ]]
+	[ "$stderr" = 'Failed to load runtime registry: GET http://127.0.0.1:1/api/agents/registry failed (0): connection refused' ]
+	run -1 --separate-stderr chat http://127.0.0.1:1 svc_00echo --bridge ts </dev/null
+	[ "$stderr" = 'fetch failed' ]
+	start_gateway --token-file <(echo s3cret)
+	unset AGENT_RUNTIME_TOKEN CLARITY_RUNTIME_TOKEN
+	run -1 --separate-stderr chat "$url" 1 </dev/null
+	[ "$stderr" = "Failed to load runtime registry: GET $url/api/agents/registry failed (401): unauthorized" ]
+	run -1 --separate-stderr chat "$url" 1 --bridge ts </dev/null
+	[ "$stderr" = 'GET /api/agents/registry failed (401): unauthorized' ]
+	run -1 --separate-stderr clarity-agent runtime-agents "$url" </dev/null
+	[ "$stderr" = "Failed to load runtime registry: GET $url/api/agents/registry failed (401): unauthorized" ]
+	run -1 --separate-stderr claritycli "$url" </dev/null
+	[ "$stderr" = "GET $url/api/agents/registry failed (401): unauthorized" ]
 	run -1 chat "$url" --nonsense
 	run -1 --separate-stderr chat "$url" --bridge perl
 	[ "$stderr" = "invalid --bridge value: perl. Use 'clarity' or 'ts'." ]
