@@ -15,6 +15,31 @@ struct resident_call;
 struct run;
 struct service_call;
 
+#define CHAT_BUCKETS 4096
+
+/* The messages of one run that are not answered yet; the first one is being answered. */
+struct conversation {
+	struct buf run;
+	struct job *first, **last;
+	struct conversation *next;
+};
+
+struct chat {
+	struct event_base *base;
+	struct log *log;
+	const struct agents *agents;
+	struct chat_settings settings;
+	struct handlers *handlers;
+	struct recent *recent;
+	struct subscription *news; /* of what is said, for recent; NULL: the log failed */
+	struct conversation *conversations[CHAT_BUCKETS];
+	size_t n_conversations;
+	bool draining;
+	void (*drained)(void *payload);
+	void *drained_payload;
+	struct event *grace, *quiet;
+};
+
 /* One message on its way to its answer. */
 struct job {
 	struct chat *chat;
@@ -43,6 +68,9 @@ struct job {
 
 struct job *job_new(struct chat *chat, const struct buf *run, int64_t seq);
 void job_free(struct job *job);
+/* answer.c */
+void job_start(struct job *job);
+extern const struct subscription_events chat_news; /* what is said, on its way into chat->recent */
 /* Queues a change of the job's run, with the job as its payload. */
 void job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
 /* The handler is done: job->reply is the answer, or with failed the reason. */
@@ -55,7 +83,7 @@ struct job *chat_keep_first(struct chat *chat, const struct buf *run);
 struct log *chat_log(const struct chat *chat);
 size_t chat_message_chars(const struct chat *chat);
 const struct secrets *chat_secrets(const struct chat *chat);
-/* Hands the outcome of a change to who asked; body is built in `body` when the change left no answer. */
+/* post.c: hands the outcome of a change to who asked; body is built in `body` when the change left no answer. */
 void chat_outcome(const struct change *change, int ok, struct chat_answer *answer, struct buf *body);
 
 /* events.c - the executor's events; all on the store's thread, from a change's apply */
@@ -89,6 +117,7 @@ void events_firing_interrupted(struct change_context *context, const struct job 
 
 /* chat.c */
 void chat_enqueue(struct job *job);
+void job_finish(struct job *job);		       /* the first one of its run, which is freed: the next one's turn */
 void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
 void job_call_handler(struct job *job);		       /* its answer becomes the end of the job */
 bool chat_records_services(const struct chat *chat);

@@ -1,0 +1,337 @@
+/* answer.c - the answer of one message: what was said before, the handler, and what the log has of it */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/agents.h"
+#include "chat/handler.h"
+#include "chat/internal.h"
+#include "chat/recent.h"
+#include "clock.h"
+#include "err.h"
+#include "key.h"
+#include "log/log.h"
+#include "status.h"
+#include "xalloc.h"
+
+#define HISTORY_PAGE 2000 /* chat events of a run that are looked at */
+
+static void
+after_end(struct change *change)
+{
+	struct job *job = change->payload;
+
+	/* could not be stored: the message stays in the inbox, and the next start closes it */
+	change_free(change);
+	job_finish(job);
+}
+
+/* A run that is over in the meantime gets no more events of ours. */
+bool
+job_is_over(const void *row, struct change *change)
+{
+	const struct run *run = row;
+
+	if (!run || !run_terminal(run))
+		return false;
+	err_set(&change->err, STATUS_CONFLICT, "the run is over");
+	return true;
+}
+
+static bool
+apply_end(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+	const struct run *run = row;
+
+	if (job_is_over(row, change))
+		return false;
+	if (run && run->cancel_asked && job->firing)
+		events_firing_cancelled(context, job, run);
+	else if (run && run->cancel_asked)
+		events_cancelled(context, job, run);
+	else if (job->firing)
+		events_firing(context, job);
+	else if (job->failed)
+		events_failure(context, job);
+	else
+		events_reply(context, job, false);
+	return true;
+}
+
+void
+job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *))
+{
+	struct change *change = change_new(done, job);
+
+	buf_add(&change->stream, job->run.s, job->run.len);
+	change->apply = apply;
+	log_change(job->chat->log, change);
+}
+
+void
+job_end(struct job *job, bool failed)
+{
+	job->failed = failed;
+	job_submit(job, apply_end, after_end);
+}
+
+void
+job_call_handler(struct job *job)
+{
+	handler_ask(job->chat->handlers, job);
+}
+
+static void
+after_start(struct change *change)
+{
+	struct job *job = change->payload;
+	enum change_result result = change->result;
+
+	change_free(change);
+	if (result == CHANGE_DONE)
+		job_call_handler(job);
+	else
+		job_finish(job); /* over, or not stored */
+}
+
+static bool
+is_echo(const struct job *job)
+{
+	return !strcmp(job_mode(job), "echo");
+}
+
+static bool
+is_disabled(const struct job *job)
+{
+	return !strcmp(job_mode(job), "disabled");
+}
+
+/* An echo is known at once: its whole answer is one change. */
+static bool
+apply_echo(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+
+	if (job_is_over(row, change))
+		return false;
+	events_start(context, job, true, false);
+	events_reply(context, job, true);
+	return true;
+}
+
+static bool
+apply_disabled(struct change *change, const void *row, struct change_context *context)
+{
+	if (job_is_over(row, change))
+		return false;
+	events_disabled(context, change->payload);
+	return true;
+}
+
+static bool
+apply_start(struct change *change, const void *row, struct change_context *context)
+{
+	const struct job *job = change->payload;
+
+	if (job_is_over(row, change))
+		return false;
+	/* what a runtime calls it tells itself */
+	events_start(context, job, false, job->service.len > 0 && !(job->handler && job->handler->origin == ORIGIN_RUNTIME));
+	return true;
+}
+
+void
+chat_make_step(const char *what, struct buf *to)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	struct buf hex = BUF_INIT;
+	size_t i;
+
+	key_add_hex(&hex, 6);
+	buf_addf(to, "%s_%lld_", what, (long long)clock_wall_ms());
+	for (i = 0; i < 6; i++) {
+		unsigned high = (unsigned char)hex.s[2 * i], low = (unsigned char)hex.s[2 * i + 1];
+
+		buf_addch(to, digits[(high * 7 + low) % 36]);
+	}
+	buf_release(&hex);
+}
+
+static void
+dispatch(struct job *job)
+{
+	chat_make_step("runtime_chat", &job->step);
+	if (is_echo(job)) {
+		buf_addstr(&job->reply, "Echo: ");
+		buf_add(&job->reply, job->text.s, job->text.len);
+		job_submit(job, apply_echo, after_end);
+	} else
+		job_submit(job, apply_start, after_start);
+}
+
+static void
+read_history(struct job *job, int limit, void (*done)(struct page *page))
+{
+	struct page *page = page_new(done, job);
+
+	buf_add(&page->stream, job->run.s, job->run.len);
+	page->prefix = "agent.chat.";
+	page->last = true;
+	page->limit = limit < HISTORY_PAGE ? limit : HISTORY_PAGE;
+	log_page(job->chat->log, page);
+}
+
+/* The history from what these say, the newest of the run; all: there are no older ones. False: they do not reach far enough. */
+static bool
+set_history(struct job *job, const struct said *said, size_t n, bool all)
+{
+	const struct agent *agent = job->handler;
+	bool enabled = !agent || agent->history_enabled;
+	size_t turns = agent ? (size_t)agent->history_max_turns : 24;
+
+	/* many messages that wait behind this one may have pushed out what was before it */
+	if (enabled && !all && !history_reaches(said, n, job->seq, turns))
+		return false;
+	history_make(
+	    said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !is_echo(job), &job->history);
+	return true;
+}
+
+static void
+after_history(struct page *page)
+{
+	struct job *job = page->payload;
+	struct said *said = xcalloc(page->n_events, sizeof *said);
+	bool all = page->n_events < (size_t)page->limit, far = page->limit >= HISTORY_PAGE, ok = page->err.status == STATUS_OK;
+	size_t i;
+
+	for (i = 0; i < page->n_events; i++)
+		said_of(page->events[i], &said[i]);
+	if (ok && job->chat->news && (all || page->n_events >= RECENT_EVENTS_MAX))
+		recent_take(job->chat->recent, (struct span){ job->run.s, job->run.len }, page->events, page->n_events, all);
+	ok = set_history(job, said, page->n_events, all || far);
+	for (i = 0; i < page->n_events; i++)
+		said_release(&said[i]);
+	free(said);
+	page_free(page);
+	if (ok)
+		dispatch(job);
+	else
+		read_history(job, HISTORY_PAGE, after_history);
+}
+
+static void
+find_history(struct job *job)
+{
+	int reach = 2 * (job->handler ? (int)job->handler->history_max_turns : 24) + 64;
+	const struct said *said = NULL;
+	size_t n;
+	bool all;
+
+	if (reach <= RECENT_EVENTS_MAX) {
+		said = recent_of(job->chat->recent, (struct span){ job->run.s, job->run.len }, job->seq, &n, &all);
+		reach = RECENT_EVENTS_MAX;
+	}
+	if (said && set_history(job, said, n, all))
+		dispatch(job);
+	else
+		read_history(job, said ? HISTORY_PAGE : reach, after_history);
+}
+
+static bool
+on_said(struct entry *event, void *payload)
+{
+	struct chat *chat = payload;
+
+	recent_add(chat->recent, event);
+	return true;
+}
+
+/* What is remembered would grow old now. */
+static void
+on_news_failed(const struct err *err, void *payload)
+{
+	struct chat *chat = payload;
+
+	(void)err;
+	log_unsubscribe(chat->news);
+	chat->news = NULL;
+	recent_free(chat->recent);
+	chat->recent = recent_new();
+}
+
+const struct subscription_events chat_news = { .event = on_said, .failed = on_news_failed };
+
+/* What the run's own record has for the handler. */
+static void
+after_run(struct rows *rows)
+{
+	struct job *job = rows->payload;
+	const struct run *run = rows->n_rows ? rows->rows[0] : NULL;
+	struct span context;
+
+	buf_add(&job->session, job->run.s, job->run.len);
+	if (run) {
+		buf_add(&job->trigger, run->trigger.s, run->trigger.len);
+		buf_add(&job->trigger_context, run->trigger_context.s, run->trigger_context.len);
+		context = (struct span){ job->trigger_context.s, job->trigger_context.len };
+		if (context.n) {
+			struct buf session = BUF_INIT;
+
+			if ((jtext_get_string(context, "sessionId", &session) || jtext_get_string(context, "session_id", &session)) &&
+			    session.len) {
+				buf_reset(&job->session);
+				buf_add(&job->session, session.s, session.len);
+			}
+			buf_release(&session);
+		}
+		buf_addch(&job->status_json, '{');
+		jtext_add_string(&job->status_json, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
+		if (run->waiting_reason.len)
+			jtext_add_string(&job->status_json, "waitingReason", run->waiting_reason.s, run->waiting_reason.len);
+		jtext_add_i64(&job->status_json, "eventCount", run->events);
+		jtext_add_string(&job->status_json, "lastEventKind", run->last_kind.s, run->last_kind.len);
+		buf_addch(&job->status_json, '}');
+	}
+	rows_free(rows, log_rows_ops());
+	find_history(job);
+}
+
+static const struct agent *
+find_handler(const struct chat *chat, const struct job *job)
+{
+	if (job->service.len)
+		return agents_by_service(chat->agents, (struct span){ job->service.s, job->service.len });
+	return agents_by_name(chat->agents, (struct span){ job->agent.s, job->agent.len });
+}
+
+void
+job_start(struct job *job)
+{
+	struct chat *chat = job->chat;
+	struct rows *rows;
+
+	if (job->firing) {
+		job_call_handler(job);
+		return;
+	}
+	job->handler = find_handler(chat, job);
+	if (job->handler)
+		agent_ref(job->handler);
+	if (job->handler && !job->service.len)
+		buf_add(&job->service, job->handler->service.s, job->handler->service.len);
+	if (is_disabled(job)) {
+		job_submit(job, apply_disabled, after_end);
+		return;
+	}
+	if (is_echo(job)) {
+		find_history(job);
+		return;
+	}
+	rows = rows_new(after_run, job);
+	buf_add(&rows->stream, job->run.s, job->run.len);
+	rows->limit = 1;
+	log_rows(chat->log, rows);
+}

@@ -1,0 +1,257 @@
+/* post.c - a message of a run: accepted, and queued for its answer */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chat/internal.h"
+#include "chat/sanitize.h"
+#include "clock.h"
+#include "err.h"
+#include "log/log.h"
+#include "status.h"
+#include "xalloc.h"
+
+struct post {
+	struct chat *chat;
+	struct buf role, service, agent, kind;
+	struct sanitized text;
+	enum chat_channel channel;
+	struct trace trace;
+	void (*cb)(const struct chat_answer *answer, void *payload);
+	void *payload;
+	/* from the change */
+	int64_t seq;
+	bool ours; /* to answer; else another gateway does, that is at the run already */
+};
+
+static void
+post_free(struct post *post)
+{
+	buf_release(&post->role);
+	buf_release(&post->service);
+	buf_release(&post->agent);
+	buf_release(&post->kind);
+	buf_release(&post->text.text);
+	trace_release(&post->trace);
+	free(post);
+}
+
+static void
+add_buf(struct buf *to, const char *key, const struct buf *text)
+{
+	jtext_add_string(to, key, text->s, text->len);
+}
+
+static void
+refuse(struct change *change, const struct run *run, const char *what)
+{
+	const char *status = run_status_text(run->cancel_asked ? RUN_CANCELLED : run->status);
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "run is terminal and no longer accepts %s: %s", what, run->id.s);
+	buf_addch(&change->answer, '{');
+	add_buf(&change->answer, "error", &text);
+	add_buf(&change->answer, "runId", &run->id);
+	jtext_add_string(&change->answer, "status", status, strlen(status));
+	buf_addch(&change->answer, '}');
+	err_set(&change->err, STATUS_CONFLICT, "%s", text.s);
+	change->err.http = 409;
+	buf_release(&text);
+}
+
+static void
+make_answer(struct change *change, const struct post *post)
+{
+	struct buf *to = &change->answer;
+
+	buf_addstr(to, "{\"ok\":true");
+	add_buf(to, "runId", &change->stream);
+	if (post->channel == CHAT_MESSAGES)
+		add_buf(to, "role", &post->role);
+	add_buf(to, "kind", &post->kind);
+	jtext_add_bool(to, "runtime_chat_execution_queued", post->channel == CHAT_HITL || !strcmp(post->role.s, "user"));
+	jtext_add_bool(to, "message_truncated", post->text.truncated);
+	jtext_add_bool(to, "message_redacted", post->text.redacted);
+	if (post->service.len)
+		add_buf(to, "serviceId", &post->service);
+	if (post->agent.len)
+		add_buf(to, "agent", &post->agent);
+	jtext_add_i64(to, "seq", post->seq);
+	buf_addch(to, '}');
+}
+
+static void
+make_data(const struct change *change, const struct post *post, int64_t now, struct buf *data)
+{
+	struct buf at = BUF_INIT;
+
+	clock_add_iso(&at, now);
+	buf_addch(data, '{');
+	add_buf(data, "runId", &change->stream);
+	if (post->service.len)
+		add_buf(data, "serviceId", &post->service);
+	if (post->agent.len)
+		add_buf(data, "agent", &post->agent);
+	if (post->channel == CHAT_MESSAGES)
+		add_buf(data, "role", &post->role);
+	add_buf(data, "message", &post->text.text);
+	jtext_add_i64(data, "messageOriginalLength", (int64_t)post->text.original_length);
+	jtext_add_i64(data, "messageStoredLength", (int64_t)post->text.stored_length);
+	jtext_add_bool(data, "messageTruncated", post->text.truncated);
+	jtext_add_bool(data, "messageRedacted", post->text.redacted);
+	if (post->channel == CHAT_MESSAGES) {
+		jtext_add_string(data, "source", "runtime_chat", 12);
+		jtext_add_string(data, "channel", "run_messages", 12);
+	} else {
+		jtext_add_string(data, "source", "gateway_ui", 10);
+		jtext_add_string(data, "channel", "virtual_cli", 11);
+	}
+	add_buf(data, "submittedAt", &at);
+	buf_addch(data, '}');
+	buf_release(&at);
+}
+
+static bool
+apply_post(struct change *change, const void *row, struct change_context *context)
+{
+	struct post *post = change->payload;
+	const struct run *run = row;
+	struct buf data = BUF_INIT, message = BUF_INIT, turn = BUF_INIT;
+	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
+	int64_t owner;
+
+	if (run && (run_terminal(run) || run->cancel_asked)) {
+		refuse(change, run, post->channel == CHAT_HITL ? "HITL input" : "chat messages");
+		return false;
+	}
+	if (run && queue && run->n_open >= RUN_OPEN_MAX) {
+		err_set(&change->err, STATUS_RETRY, "run '%s' has %d unanswered messages already", run->id.s, RUN_OPEN_MAX);
+		change->err.http = 429;
+		return false;
+	}
+	/* what the request does not say, the run knows */
+	if (run && !post->service.len)
+		buf_add(&post->service, run->service.s, run->service.len);
+	if (run && !post->agent.len)
+		buf_add(&post->agent, run->agent.s, run->agent.len);
+	make_data(change, post, change_now_ms(context), &data);
+	if (post->channel == CHAT_HITL)
+		buf_addf(&message, "HITL input received (%s)", change->stream.s);
+	else
+		buf_addf(&message, "%s chat message received (%s)", post->role.s, change->stream.s);
+	owner = run && run->n_open ? change_owner(context) : change_gateway(context);
+	post->ours = owner == change_gateway(context);
+	buf_addstr(&turn, "open");
+	if (!post->ours)
+		buf_addf(&turn, ":%lld", (long long)owner);
+	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? (struct span){ turn.s, turn.len } : SPAN_NONE,
+	    (struct span){ message.s, message.len }, post->service.len ? (struct span){ post->service.s, post->service.len } : SPAN_NONE,
+	    (struct span){ data.s, data.len });
+	if (queue && post->ours)
+		change_own(context);
+	make_answer(change, post);
+	buf_release(&data);
+	buf_release(&message);
+	buf_release(&turn);
+	return true;
+}
+
+static void
+queue_answer(const struct change *change, const struct post *post)
+{
+	struct job *job;
+
+	if ((post->channel == CHAT_MESSAGES && strcmp(post->role.s, "user") != 0) || !post->ours)
+		return;
+	job = job_new(post->chat, &change->stream, post->seq);
+	buf_add(&job->service, post->service.s, post->service.len);
+	if (strcmp(post->agent.s, "unknown") != 0)
+		buf_add(&job->agent, post->agent.s, post->agent.len);
+	buf_add(&job->text, post->text.text.s, post->text.text.len);
+	job->hitl = post->channel == CHAT_HITL;
+	trace_copy(&job->trace, &post->trace);
+	chat_enqueue(job);
+}
+
+void
+chat_outcome(const struct change *change, int ok, struct chat_answer *answer, struct buf *body)
+{
+	*answer = (struct chat_answer){ .http = ok, .body = change->answer.s, .body_len = change->answer.len };
+	switch (change->result) {
+	case CHANGE_DONE:
+		break;
+	case CHANGE_REPLAYED:
+		answer->replayed = true;
+		break;
+	case CHANGE_KEY_REUSED:
+		answer->http = 409;
+		buf_addstr(body, "{\"error\":\"idempotency key was used for another request\"}");
+		break;
+	case CHANGE_REFUSED:
+	case CHANGE_FAILED:
+		answer->http = change->err.http ? change->err.http : 503;
+		answer->retry_after_s = answer->http == 409 || answer->http == 404 ? 0 : 1;
+		if (change->answer.len)
+			break;
+		buf_addch(body, '{');
+		jtext_add_string(body, "error", change->err.text, strlen(change->err.text));
+		buf_addch(body, '}');
+		break;
+	}
+	if (body->len) {
+		answer->body = body->s;
+		answer->body_len = body->len;
+	}
+}
+
+static void
+after_post(struct change *change)
+{
+	struct post *post = change->payload;
+	struct chat_answer answer;
+	struct buf body = BUF_INIT;
+
+	chat_outcome(change, 200, &answer, &body);
+	post->cb(&answer, post->payload);
+	if (change->result == CHANGE_DONE)
+		queue_answer(change, post);
+	buf_release(&body);
+	post_free(post);
+	change_free(change);
+}
+
+static void
+copy(struct buf *to, struct span from)
+{
+	buf_init(to);
+	buf_add(to, from.s, from.n);
+}
+
+void
+chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
+{
+	struct post *post = xcalloc(1, sizeof *post);
+	struct change *change = change_new(after_post, post);
+
+	post->chat = chat;
+	post->channel = message->channel;
+	post->cb = cb;
+	post->payload = payload;
+	trace_copy(&post->trace, message->trace);
+	copy(&post->role, message->role);
+	copy(&post->service, message->service);
+	copy(&post->agent, message->agent);
+	copy(&post->kind, message->kind);
+	if (!post->kind.len)
+		buf_addf(&post->kind, "agent.chat.%s_message", post->role.s);
+	sanitize(chat->settings.secrets, message->text.s, message->text.n, chat->settings.message_chars, &post->text);
+	buf_add(&change->stream, message->run.s, message->run.n);
+	if (message->key.n) {
+		buf_addstr(&change->key, "messages ");
+		buf_add(&change->key, message->key.s, message->key.n);
+	}
+	change->print = message->print;
+	change->apply = apply_post;
+	log_change(chat->log, change);
+}
