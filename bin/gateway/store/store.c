@@ -165,15 +165,14 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 static bool
 is_for_both(struct span method, struct span payload)
 {
-	static const char *const kinds[] = { "item.", "approval.", "error" };
+	static const char *const kinds[] = { DELTA_KIND, "item.started", "item.completed", "approval.requested", "approval.resolved",
+		"error" };
 	struct span type;
 	size_t i;
 
-	if (method.n > 5 && !memcmp(method.s, "item.", 5) && jtext_get(payload, "type", &type) && jtext_is_string(type, "reasoning"))
-		return false;
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
-		if (method.n >= strlen(kinds[i]) && !memcmp(method.s, kinds[i], strlen(kinds[i])))
-			return true;
+		if (method.n == strlen(kinds[i]) && !memcmp(method.s, kinds[i], method.n))
+			return strncmp(kinds[i], "item.", 5) || !jtext_get(payload, "type", &type) || !jtext_is_string(type, "reasoning");
 	return false;
 }
 
