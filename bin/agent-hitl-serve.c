@@ -23,12 +23,13 @@
 #include "jtext.h"
 #include "opt.h"
 #include "out.h"
+#include "record.h"
 
 #define GRACE_MS 5000 /* for requests in progress when asked to stop */
 #define DEFAULT_LISTEN "127.0.0.1:7842"
 #define TOKEN_VARIABLE "CLARITY_HITL_BROKER_TOKEN"
 
-enum { OPT_LISTEN = OPT_OWN, OPT_DIR, OPT_QUERY, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING };
+enum { OPT_LISTEN = OPT_OWN, OPT_DIR, OPT_QUERY, OPT_ALLOW_HOST, OPT_READY_FD, OPT_PING, OPT_RECORD };
 
 static const struct opt opts[] = {
 	{ OPT_DIR, "dir", "DIR", "the directory of the questions (default CLARITY_HITL_DIR, else .clarity-hitl)" },
@@ -39,6 +40,7 @@ static const struct opt opts[] = {
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that browsers may call this broker by; may be given several times" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	{ OPT_PING, "ping", "DURATION", "time between two signs of life on a stream (default 15s)" },
+	{ OPT_RECORD, "record", "FILE", "append every answer to FILE, a JSON line each, to find a fault" },
 	OPT_STD,
 	OPT_END,
 };
@@ -55,6 +57,7 @@ struct serve {
 	struct daemon daemon;
 	struct auth_settings auth_settings;
 	struct broker_settings broker_settings;
+	const char *record_file;
 	/* in the order in which they start */
 	struct auth *auth;
 	struct broker *broker;
@@ -154,6 +157,9 @@ start(struct serve *serve)
 		die_err(&err);
 	server_settings_init(&settings);
 	settings.server_header = "x-agentutils: " PACKAGE_VERSION;
+	if (serve->record_file && !record_open(serve->record_file, NULL, &err))
+		die_err(&err);
+	settings.said = serve->record_file ? record_said : NULL;
 	serve->server = server_new(serve->daemon.base, &settings, on_request, serve);
 	daemon_listen(&serve->daemon, serve->server, DEFAULT_LISTEN);
 	daemon_ready(&serve->daemon);
@@ -165,6 +171,7 @@ finish(struct serve *serve)
 	server_free(serve->server);
 	broker_free(serve->broker);
 	auth_free(serve->auth);
+	record_close();
 	daemon_end(&serve->daemon);
 }
 
@@ -189,6 +196,9 @@ take_option(struct serve *serve, int key)
 		break;
 	case OPT_READY_FD:
 		daemon_take_ready_fd(&serve->daemon, opt_arg);
+		break;
+	case OPT_RECORD:
+		serve->record_file = opt_arg;
 		break;
 	case OPT_PING:
 		serve->broker_settings.ping_ms = daemon_ping_ms(opt_arg);

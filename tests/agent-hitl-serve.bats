@@ -8,10 +8,21 @@ setup() {
 	unset CLARITY_HITL_DIR
 }
 teardown() { common_teardown; }
+# What it says of questions is held against the contract that it shares with the gateway; its /, its /health and what is nowhere are its own.
+teardown_file() {
+	local file
+	for file in "$contract_said"/serve-*; do
+		[ -e "$file" ] || return 0
+		jq -c 'select(.path|test("^/(questions|answer|cancel|events)"))' "$file" >"$file.shared"
+		rm "$file"
+	done
+	contract_holds
+}
 
 # serve [options]: sets $broker
 serve() {
-	start serve agent-hitl-serve --dir "$dir" --listen 127.0.0.1:0 "$@"
+	mkdir -p "$contract_said"
+	start serve agent-hitl-serve --dir "$dir" --listen 127.0.0.1:0 --record "$contract_said/serve-$BATS_TEST_NUMBER" "$@"
 	await 20 has_line serve.out listening || { cat serve.err >&2; return 1; }
 	broker=$(jq -r .url serve.out)
 }
@@ -41,6 +52,17 @@ code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 	agent-hitl-answer --broker "$broker" a.b yes
 	wait "$pid"
 	[ "$(cat ask.out)" = yes ]
+}
+
+@test "what it says is written down, without secrets, with mode 600" {
+	serve --record said
+	[ "$(code -d '{"key":"k","question":"the token is sk-abcdefghijklmnopqrstuvwxyz0123456789"}' "$broker/questions")" = 200 ]
+	[ "$(code "$broker/questions/k")" = 200 ]
+	[ "$(jq -c '[.method,.path,.status]' said | paste -sd' ')" = '["POST","/questions",200] ["GET","/questions/k",200]' ]
+	[ "$(stat -c %a said)" = 600 ]
+	run ! grep -q abcdefghijklmnopqrstuvwxyz said
+	run -9 agent-hitl-serve --listen 127.0.0.1:0 --record /nowhere/said
+	[[ $output == *"unable to open '/nowhere/said'"* ]]
 }
 
 @test "a token, from the environment or a file" {

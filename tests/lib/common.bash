@@ -82,6 +82,7 @@ can_validate() { [ -d "$contract_tools/node_modules/ajv" ] && command -v node >/
 teardown_file() { contract_holds; }
 contract_holds() {
 	compgen -G "$contract_said/*" >/dev/null || return 0
+	can_validate || return 0
 	node "$AU_SRC/contract/validate.mjs" "$contract_tools" "$AU_SRC/contract/openapi.json" "$contract_said"/* >&2
 }
 
