@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "provider.h"
+#include "statedir.h"
 
 static const char *
 variable(const char *name)
@@ -118,6 +119,31 @@ set_host(struct provider *provider, const char *name)
 	provider->host.token_file = variable("AGENT_RUNTIME_ENDPOINT_TOKEN_FILE");
 }
 
+static const char *
+or_usual(const char *name, const char *usual)
+{
+	const char *value = variable(name);
+
+	return value ? value : usual;
+}
+
+static void
+set_container(struct provider *provider, const char *where)
+{
+	struct runtime_container *container = &provider->container;
+
+	statedir_file(where, "container.env", &provider->secret_file);
+	container->engine = or_usual("AGENT_CONTAINER_ENGINE", on_path("docker") ? "docker" : "podman");
+	container->image = or_usual("AGENT_CONTAINER_IMAGE", "local/agent-session-host");
+	container->memory = or_usual("AGENT_CONTAINER_MEMORY", "512m");
+	container->cpus = or_usual("AGENT_CONTAINER_CPUS", "1");
+	container->pids = or_usual("AGENT_CONTAINER_PIDS", "256");
+	container->env_file = variable("AGENT_CONTAINER_ENV_FILE");
+	container->secret_file = provider->secret_file.s;
+	provider->host.request_ms = request_ms();
+	provider->host.container = container;
+}
+
 static void
 set_pool(struct provider *provider)
 {
@@ -152,11 +178,12 @@ choose(struct provider *provider, const char *command)
 }
 
 void
-provider_choose(struct provider *provider, const char *command, const char *self)
+provider_choose(struct provider *provider, const char *command, const char *self, const char *where)
 {
 	memset(provider, 0, sizeof *provider);
 	buf_init(&provider->command);
 	buf_init(&provider->missing);
+	buf_init(&provider->secret_file);
 	if (!command)
 		command = variable("AGENT_RUNTIME_COMMAND");
 	provider->fallback = !choose(provider, command);
@@ -178,8 +205,10 @@ provider_choose(struct provider *provider, const char *command, const char *self
 	case PROVIDER_LOCAL_DOCKER:
 		if (command)
 			set_shell(provider, command);
-		else
+		else if (variable("AGENT_RUNTIME_ENDPOINT"))
 			set_host(provider, "AGENT_RUNTIME_ENDPOINT");
+		else
+			set_container(provider, where);
 		break;
 	case PROVIDER_DYNAMIC_SESSIONS:
 		if (command)
@@ -197,4 +226,5 @@ provider_release(struct provider *provider)
 {
 	buf_release(&provider->command);
 	buf_release(&provider->missing);
+	buf_release(&provider->secret_file);
 }

@@ -11,13 +11,16 @@ struct provider {
 	enum compass_provider which;
 	const char *argv[4]; /* of the stdio runtime, NULL-ended; points into `command` */
 	struct buf command;
-	struct runtime_host host; /* its endpoint is NULL without one; the texts are the environment's */
-	struct buf missing;	  /* not "": there is none, and why */
-	bool fallback;		  /* nobody chose, and nothing else was found */
+	struct runtime_host host; /* neither endpoint nor container without one; the texts are the environment's */
+	struct runtime_container container;
+	struct buf secret_file;
+	struct buf missing; /* not "": there is none, and why */
+	bool fallback;	    /* nobody chose, and nothing else was found */
 };
 
 /* command: --runtime, or NULL. self: the directory of this program, with a slash at its end. */
-void provider_choose(struct provider *provider, const char *command, const char *self);
+/* where: the gateway's state (statedir.h). */
+void provider_choose(struct provider *provider, const char *command, const char *self, const char *where);
 void provider_release(struct provider *provider);
 
 /* A flag of the contract: on unless the variable says false. */

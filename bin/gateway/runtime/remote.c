@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "runtime/bearer.h"
+#include "runtime/container.h"
 #include "runtime/message.h"
 #include "runtime/remote.h"
 #include "sse.h"
@@ -105,7 +106,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	ask_hold(remote, remote->hold);
 	if (remote->first && !remote->hold)
 		event_active(remote->tick, EV_TIMEOUT, 1);
-	else if (remote->ending && !remote->hold) {
+	else if (remote->ending && !remote->hold && (!remote->container || remote->removed)) {
 		remote->calls.ended(0, remote->payload);
 		return;
 	}
@@ -245,7 +246,11 @@ on_stream_token(const struct buf *token, const char *why, void *payload)
 static void
 notices_ask(struct remote *remote)
 {
-	if (remote->bearer)
+	if (remote->container && !remote->ready)
+		notices_again(remote);
+	else if (remote->token.len)
+		notices_open(remote, &remote->token);
+	else if (remote->bearer)
 		remote->stream_waiting = bearer_get(remote->bearer, on_stream_token, remote);
 	else
 		notices_open(remote, NULL);
@@ -257,6 +262,38 @@ on_stream_timer(evutil_socket_t fd, short what, void *payload)
 	(void)fd;
 	(void)what;
 	notices_ask(payload);
+}
+
+/* ---- its container, if it has one */
+
+static void
+on_container(const char *url, const char *token, void *payload)
+{
+	struct remote *remote = payload;
+
+	buf_reset(&remote->url);
+	buf_addstr(&remote->url, url);
+	buf_reset(&remote->token);
+	buf_addstr(&remote->token, token);
+	remote->ready = true;
+	if (!remote->stream && !remote->stream_waiting)
+		notices_ask(remote);
+	ask_ready(remote);
+}
+
+static void
+on_no_container(const char *code, const char *why, void *payload)
+{
+	ask_none(payload, code, why);
+}
+
+static void
+on_container_gone(void *payload)
+{
+	struct remote *remote = payload;
+
+	remote->removed = true;
+	event_active(remote->tick, EV_TIMEOUT, 1);
 }
 
 /* ---- its end */
@@ -286,6 +323,8 @@ remote_end(struct child *child, bool gently, int64_t grace_ms)
 		return;
 	remote->ending = true;
 	stop(remote);
+	if (remote->container)
+		container_remove(remote->container);
 	event_active(remote->tick, EV_TIMEOUT, 1);
 }
 
@@ -304,6 +343,10 @@ remote_free(struct child *child)
 	while (remote->first)
 		drop_first(remote);
 	bearer_free(remote->bearer);
+	container_free(remote->container);
+	if (remote->token.cap)
+		explicit_bzero(remote->token.s, remote->token.cap);
+	buf_release(&remote->token);
 	fetcher_free(remote->fetcher);
 	event_free(remote->tick);
 	event_free(remote->stream_timer);
@@ -319,7 +362,6 @@ set_endpoint(struct remote *remote)
 {
 	const char *endpoint = remote->host->endpoint + strspn(remote->host->endpoint, " \t");
 
-	buf_init(&remote->url);
 	if (!strncmp(endpoint, "unix:", 5)) {
 		remote->socket = xstrdup(endpoint + 5);
 		buf_addstr(&remote->url, "http://localhost");
@@ -334,6 +376,7 @@ struct child *
 remote_start(struct event_base *base, const struct runtime_host *host, const struct child_calls *calls, void *payload)
 {
 	static const struct child_kind kind = { remote_write, remote_hold, remote_end, remote_kill, remote_free };
+	static const struct container_calls containing = { on_container, on_no_container, on_container_gone };
 	struct remote *remote = xcalloc(1, sizeof *remote);
 
 	remote->child.kind = &kind;
@@ -345,14 +388,19 @@ remote_start(struct event_base *base, const struct runtime_host *host, const str
 	remote->last = &remote->first;
 	remote->request_ms = host->request_ms ? host->request_ms : RUNTIME_REQUEST_MS;
 	remote->turn_ms = host->request_ms ? host->request_ms : RUNTIME_HOST_TURN_MS;
-	set_endpoint(remote);
+	buf_init(&remote->url);
+	buf_init(&remote->token);
+	if (host->endpoint)
+		set_endpoint(remote);
 	remote->fetcher = fetcher_new(base, "agentutils/" PACKAGE_VERSION);
 	if (host->pool || host->token || host->token_file)
 		remote->bearer = bearer_new(base, remote->fetcher, host);
 	remote->tick = event_new(base, -1, 0, on_tick, remote);
 	remote->stream_timer = event_new(base, -1, 0, on_stream_timer, remote);
 	backoff_init(&remote->stream_pause, 1, NOTICES_PAUSE_MAX_MS, (uint64_t)clock_wall_ms() ^ (uint64_t)(uintptr_t)remote);
-	if (!host->pool)
+	if (host->container)
+		remote->container = container_new(base, remote->fetcher, host->container, &containing, remote);
+	else if (!host->pool)
 		notices_ask(remote);
 	return &remote->child;
 }

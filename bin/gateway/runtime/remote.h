@@ -17,6 +17,7 @@
 
 struct bearer;
 struct bearer_wait;
+struct container;
 struct event;
 struct sse;
 
@@ -34,6 +35,7 @@ struct ask {
 	struct fetch *fetch;
 	struct event *timer; /* until the next try; of a turn, until it is given up */
 	int tries, interrupts;
+	bool parked;		/* until the container is ready */
 	bool renewed, stopping; /* it was refused, and has got a new token; the turn is to be interrupted */
 	/* of a turn */
 	struct sse *sse;     /* it streams */
@@ -59,7 +61,10 @@ struct remote {
 	struct buf url;	  /* scheme, host and path, without a slash at its end */
 	char *socket;	  /* NULL: none */
 	struct fetcher *fetcher;
-	struct bearer *bearer; /* NULL: no token is sent */
+	struct bearer *bearer;	     /* NULL: no token is sent */
+	struct container *container; /* NULL: the host is there already */
+	bool ready, removed;	     /* of the container */
+	struct buf token;	     /* the container's */
 	struct event *tick;
 	struct line *first, **last;
 	bool hold, ending;
@@ -80,6 +85,8 @@ void remote_url(const struct remote *remote, const char *path, const struct buf 
 /* remote_ask.c: what a line asks for. */
 void ask_request(struct remote *remote, int64_t id, const char *method, struct span params);
 void ask_hold(struct remote *remote, bool held);
+void ask_ready(struct remote *remote);					 /* the container is: those that wait for it go */
+void ask_none(struct remote *remote, const char *code, const char *why); /* it cannot be */
 void ask_free(struct ask *ask);
 struct ask *ask_turn(const struct remote *remote, const char *turn); /* NULL: it is over */
 

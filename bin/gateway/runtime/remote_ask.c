@@ -10,6 +10,7 @@
 #include "key.h"
 #include "num.h"
 #include "runtime/bearer.h"
+#include "runtime/container.h"
 #include "runtime/remote.h"
 #include "sse.h"
 #include "xalloc.h"
@@ -95,6 +96,10 @@ pause_of(struct ask *ask, const struct fetch_answer *answer)
 	if (answer->result == FETCH_DONE && answer->status == 401 && ask->remote->bearer && !ask->renewed) {
 		ask->renewed = true;
 		return bearer_refused(ask->remote->bearer, &ask->token) ? 0 : -1;
+	}
+	if (ask->remote->container && answer->result == FETCH_UNREACHABLE && !answer->sent && ask->tries < RUNTIME_HOST_TRIES) {
+		ask->remote->ready = false; /* it has ended: another one is started */
+		return 0;
 	}
 	if (!ask->remote->host->pool || ask->tries >= RUNTIME_HOST_TRIES)
 		return -1;
@@ -224,10 +229,41 @@ on_token(const struct buf *token, const char *why, void *payload)
 static void
 ask_begin(struct ask *ask)
 {
-	if (ask->remote->bearer)
+	ask->parked = ask->remote->container && !ask->remote->ready;
+	if (ask->parked)
+		container_need(ask->remote->container);
+	else if (ask->remote->token.len) {
+		buf_reset(&ask->token);
+		buf_add(&ask->token, ask->remote->token.s, ask->remote->token.len);
+		send_ask(ask);
+	} else if (ask->remote->bearer)
 		ask->waiting = bearer_get(ask->remote->bearer, on_token, ask);
 	else
 		send_ask(ask);
+}
+
+void
+ask_ready(struct remote *remote)
+{
+	struct ask *ask, *next;
+
+	for (ask = remote->asks; ask; ask = next) {
+		next = ask->next;
+		if (ask->parked)
+			ask_begin(ask);
+	}
+}
+
+void
+ask_none(struct remote *remote, const char *code, const char *why)
+{
+	struct ask *ask, *next;
+
+	for (ask = remote->asks; ask; ask = next) {
+		next = ask->next;
+		if (ask->parked)
+			answer_failed(ask, 503, code, why);
+	}
 }
 
 static void

@@ -94,8 +94,18 @@ const char *runtime_state_word(enum runtime_state state); /* static storage */
 #define RUNTIME_HOST_STOP_MS 5000		   /* an interrupted turn the host does not end by then is left to itself */
 #define RUNTIME_TOKEN_RESOURCE "https://dynamicsessions.io"
 
+/* One in a container of our own (container.h); all texts borrowed. */
+struct runtime_container {
+	const char *engine; /* the command, its words parted by blanks: "podman --runtime runc" */
+	const char *image;
+	const char *memory, *cpus, *pids; /* as the engine takes them */
+	const char *secret_file;	  /* holds the container's token, mode 0600; the container's name is made from its path */
+	const char *env_file;		  /* NULL: none; further variables of the container, as keys of a model */
+};
+
 struct runtime_host {
 	const char *endpoint;			   /* http://, https://, or unix:/path; its path is kept */
+	const struct runtime_container *container; /* NULL: none; else there is no endpoint until it has been started */
 	bool pool;				   /* Dynamic Sessions: a token for each request, and no account */
 	int64_t request_ms;			   /* 0: RUNTIME_REQUEST_MS, and RUNTIME_HOST_TURN_MS for a turn */
 	const char *token, *token_file;		   /* NULL: a managed identity's where it is a pool, else none */
