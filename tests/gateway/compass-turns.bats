@@ -78,6 +78,39 @@ teardown() { common_teardown; }
 	is .turn.status '"completed"'
 }
 
+@test "a turn that is out of time, or interrupted, is stopped in the runtime; one whose caller has gone goes on" {
+	with_script --turn-timeout 8s <<-END
+		{"on":"turn/interrupt","nth":1}
+		{"touch":"$PWD/first"}
+		{"on":"turn/interrupt","nth":2}
+		{"touch":"$PWD/second"}
+		{"on":"turn","text":"late"}
+		{"delta":"a"}
+		{"wait":"4s"}
+		{"delta":"b"}
+		{"on":"turn"}
+		{"delta":"a"}
+		{"hang":true}
+	END
+	new_thread
+	ask POST "$path/turns" '{"text":"x"}'
+	is '[.turn.status,.turn.error.code]' '["error","AGENT_TURN_TIMEOUT"]'
+	await 20 test -e first
+	[ ! -e second ]
+	new_thread
+	turn x
+	see '.method=="item.delta"'
+	ask POST "$path/turns/$turn/interrupt"
+	[ "$code" = 200 ]
+	await 20 test -e second
+	new_thread
+	start caller curl -sS -H 'content-type: application/json' -d '{"text":"late"}' "$url$path/turns"
+	see '.method=="turn.started"'
+	kill "$pid"
+	see '.method=="turn.completed" and .payload.output.text=="ab"'
+	status_is completed
+}
+
 @test "fifty starts at once on one thread: one is admitted, the others are busy" {
 	with_script <<-'END'
 		{"on":"turn"}
