@@ -68,6 +68,29 @@ get_health() { code "$host/health" >/dev/null && jq -e "$1" answer; }
 	jq -e --arg thread "$thread" '.session.codexThreadId != $thread' answer
 }
 
+@test "a turn that is silent for long shows that it goes on" {
+	serve
+	echo '{"on":"turn","contains":"LONG"}
+		{"wait":"20s"}
+		{"say":"at last"}' >>script
+	start reader curl -sSN -X POST -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{"text":"LONG"}' "$host/agent/turns/start?identifier=A"
+	await 60 has_line reader.out '^: ping'
+	await 60 has_line reader.out '^event: result'
+	grep -q 'at last' reader.out
+}
+
+@test "pieces for a slow reader are the beginning of the whole, which comes in the end" {
+	serve
+	head -c 3000000 /dev/zero | tr '\0' x >long
+	printf '{"text":"%s"}' "ECHO $(head -c 900000 long)" >body
+	curl -sSN --limit-rate 400K -X POST -H 'content-type: application/json' -H 'accept: text/event-stream' --data-binary @body "$host/agent/turns/start?identifier=A" >got
+	sed -n 's/^data: //p' got | jq -rj 'select(.delta) | .delta' >pieces
+	sed -n 's/^data: //p' got | jq -rj 'select(.outputText) | .outputText' >whole
+	[ "$(wc -c <whole)" -gt 900000 ]
+	[ "$(wc -c <pieces)" -gt 0 ]
+	cmp -n "$(wc -c <pieces)" pieces whole
+}
+
 @test "first bootstraps at once make one thread" {
 	serve
 	for i in 1 2 3 4 5; do curl -sS -X POST "$host/agent/session/bootstrap?identifier=A" >"b$i" & pids+=($!); done

@@ -268,6 +268,7 @@ on_ping(evutil_socket_t fd, short what, void *payload)
 	(void)fd;
 	(void)what;
 	stream_ping(payload);
+	turns_ping(payload);
 }
 
 static void

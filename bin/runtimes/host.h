@@ -21,6 +21,7 @@ struct request;
 #define HOST_NAME_MAX 512	     /* bytes of an identifier or a turn's id */
 #define HOST_NOTICE_MAX (64u * 1024) /* bytes of a notice's params; longer ones are told as null */
 #define HOST_PING_MS 15000
+#define HOST_OWED_MAX (1024u * 1024) /* bytes of a turn's text that wait for a slow reader; of what is more, only the whole is given */
 
 struct host_settings {
 	struct event_base *base;

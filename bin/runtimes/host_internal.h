@@ -29,6 +29,8 @@ struct job {
 	struct session *session;
 	struct request *request; /* NULL: answered, or streamed */
 	struct stream *stream;	 /* NULL: none, or its reader has gone */
+	struct buf owed;	 /* text that waits until the reader has read */
+	bool missed;		 /* there was too much of it: no more pieces */
 	bool bootstrap, begun, stopped;
 	int64_t restarts;
 	int64_t sleep_ms; /* of a mock turn */
@@ -86,6 +88,7 @@ bool host_body(struct request *request, struct span *ret) USE_RESULT;
 void turns_bootstrap(struct host *host, struct request *request);
 void turns_start(struct host *host, struct request *request);
 void turns_interrupt(struct host *host, struct request *request, const struct buf *id);
+void turns_ping(struct host *host); /* streams of turns show that somebody is there */
 void turns_free(struct host *host);
 void turn_done(struct job *job, struct span text); /* the mock engine answers */
 

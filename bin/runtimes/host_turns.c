@@ -156,6 +156,7 @@ job_free(struct job *job)
 	buf_release(&job->id);
 	buf_release(&job->text);
 	buf_release(&job->turn);
+	buf_release(&job->owed);
 	trace_release(&job->trace);
 	free(job);
 }
@@ -286,19 +287,32 @@ on_thread(const struct runtime_reply *reply, void *payload)
 }
 
 static void
-on_delta(struct job *job, struct span text)
+give_owed(struct job *job)
 {
 	struct buf data = BUF_INIT;
 
-	/* who reads too slowly misses pieces, and is given the whole in the end */
-	if (!job->stream || stream_full(job->stream) || !text.n)
-		return;
 	buf_addch(&data, '{');
 	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
-	jtext_add_string(&data, "delta", text.s, text.n);
+	jtext_add_string(&data, "delta", job->owed.s, job->owed.len);
 	buf_addch(&data, '}');
+	buf_reset(&job->owed);
 	add_event(job, "delta", &data);
 	buf_release(&data);
+}
+
+/* Pieces are given in their order and without a gap, so what a reader has is always the beginning of the whole. */
+static void
+on_delta(struct job *job, struct span text)
+{
+	if (!job->stream || job->missed || !text.n)
+		return;
+	if (job->owed.len + text.n > HOST_OWED_MAX && stream_full(job->stream)) {
+		job->missed = true;
+		return;
+	}
+	buf_add(&job->owed, text.s, text.n);
+	if (!stream_full(job->stream))
+		give_owed(job);
 }
 
 void
@@ -447,6 +461,7 @@ job_new(struct host *host, struct request *request, const struct buf *identifier
 	buf_init(&job->id);
 	buf_init(&job->text);
 	buf_init(&job->turn);
+	buf_init(&job->owed);
 	*session->jobs_end = job;
 	session->jobs_end = &job->next;
 	session->n_jobs++;
@@ -503,7 +518,28 @@ on_closed(void *payload)
 	job->stream = NULL;
 }
 
-static const struct stream_events stream_events = { .closed = on_closed };
+static void
+on_drained(void *payload)
+{
+	struct job *job = payload;
+
+	if (job->owed.len)
+		give_owed(job);
+}
+
+void
+turns_ping(struct host *host)
+{
+	const struct session *session;
+	const struct job *job;
+
+	for (session = host->sessions; session; session = session->next)
+		for (job = session->jobs; job; job = job->next)
+			if (job->stream && !stream_full(job->stream))
+				stream_write(job->stream, ": ping\n\n", 8);
+}
+
+static const struct stream_events stream_events = { .closed = on_closed, .drained = on_drained };
 
 static void
 turn_open(struct job *job, const struct buf *id, const struct buf *text)
