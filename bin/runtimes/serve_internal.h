@@ -1,4 +1,4 @@
-/* serve_internal.h - what serve.c and serve_threads.c share */
+/* serve_internal.h - what serve.c, serve_threads.c and serve_turns.c share */
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
@@ -27,6 +27,13 @@ struct serve {
 	int64_t next_ask;
 };
 
+/* serve_turns.c: requests about turns; an answer of the client to a request of ours */
+void turn_start(struct serve *serve, const char *request, struct span params);
+void turn_steer(struct serve *serve, const char *request, struct span params);
+void turn_interrupt(struct serve *serve, const char *request, struct span params);
+void serve_take_reply(struct serve *serve, struct span message, int64_t id);
+
+/* serve_threads.c */
 void thread_start(struct serve *serve, const char *request, struct span params);
 void thread_resume(struct serve *serve, const char *request, struct span params);
 void thread_list(struct serve *serve, const char *request);
