@@ -344,7 +344,7 @@ post_event(struct clarity *clarity, struct request *request, const struct buf *r
 
 	if (!shape_body(request, &body))
 		return;
-	if (!shape_key(request, &key)) {
+	if (!request_key(request, &key)) {
 		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
 		return;
 	}

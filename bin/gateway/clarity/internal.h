@@ -38,8 +38,7 @@ int shape_limit(const struct request *request, int fallback);					 /* contract s
 int shape_limit_of(const struct request *request, const char *name, int fallback);
 /* The cursor of ?after= or Last-Event-ID. True: given; -1 in *ret when it is no cursor. */
 bool shape_after(const struct request *request, bool header_too, int64_t *ret);
-bool shape_key(const struct request *request, struct buf *to); /* Idempotency-Key; false: answered with 400 */
-uint64_t shape_print(const struct request *request);	       /* fingerprint of path and body */
+uint64_t shape_print(const struct request *request); /* fingerprint of path and body */
 /* The body as a JSON object; an empty one is {}, and so is every other JSON value but null: none of them has members. False: answered. */
 bool shape_body(struct request *request, struct span *ret);
 

@@ -97,7 +97,7 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 		request_reply_error(request, 400, NULL, "expected kind to start with 'agent.'");
 		goto out;
 	}
-	if (!shape_key(request, &key)) {
+	if (!request_key(request, &key)) {
 		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
 		goto out;
 	}
@@ -149,7 +149,7 @@ post_cancel(struct clarity *clarity, struct request *request, const struct buf *
 	}
 	if (!shape_body(request, &body))
 		return;
-	if (!shape_key(request, &key)) {
+	if (!request_key(request, &key)) {
 		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
 		return;
 	}

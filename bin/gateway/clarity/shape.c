@@ -14,7 +14,6 @@
 #include "store/store.h"
 
 #define LIMIT_MAX 2000
-#define KEY_MAX 255 /* bytes of an idempotency key */
 
 static void
 add_span(struct buf *to, const char *key, struct span text)
@@ -119,24 +118,6 @@ shape_after(const struct request *request, bool header_too, int64_t *ret)
 		*ret = -1;
 	buf_release(&text);
 	return given;
-}
-
-bool
-shape_key(const struct request *request, struct buf *to)
-{
-	const char *key = request_header(request, "idempotency-key");
-	size_t n, i;
-
-	if (!key)
-		return true;
-	n = strlen(key);
-	for (i = 0; i < n; i++)
-		if (key[i] < '!' || key[i] > '~')
-			n = 0;
-	if (!n || n > KEY_MAX)
-		return false;
-	buf_add(to, key, n);
-	return true;
 }
 
 uint64_t

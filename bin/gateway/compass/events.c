@@ -13,7 +13,6 @@
 
 #define LIST_DEFAULT 200
 #define LIST_MAX STORE_PAGE_MAX
-#define KEY_MAX 255
 
 /* ---- POST /v1/agent/threads/:threadId/events:batch */
 
@@ -121,19 +120,13 @@ check_events(struct valid *valid, struct call *call)
 static bool
 read_key(const struct call *call, struct buf *to)
 {
-	const char *key = request_header(call->request, "idempotency-key");
-	size_t n, i;
+	struct buf key = BUF_INIT;
+	bool good = request_key(call->request, &key);
 
-	if (!key)
-		return true;
-	n = strlen(key);
-	for (i = 0; i < n; i++)
-		if (key[i] < '!' || key[i] > '~')
-			n = 0;
-	if (!n || n > KEY_MAX)
-		return false;
-	buf_addf(to, "batch/%s/%s/%s", principal_user(call->who), call->thread.s, key);
-	return true;
+	if (key.len)
+		buf_addf(to, "batch/%s/%s/%s", principal_user(call->who), call->thread.s, key.s);
+	buf_release(&key);
+	return good;
 }
 
 void

@@ -104,6 +104,21 @@ request_path(const struct request *request)
 	return request->path;
 }
 
+bool
+request_key(const struct request *request, struct buf *to)
+{
+	const char *key = request_header(request, "idempotency-key"), *at;
+
+	if (!key)
+		return true;
+	for (at = key; *at > ' ' && *at < 0x7f; at++)
+		;
+	if (*at || at == key || at - key > REQUEST_KEY_MAX)
+		return false;
+	buf_add(to, key, (size_t)(at - key));
+	return true;
+}
+
 struct span
 request_body(const struct request *request)
 {

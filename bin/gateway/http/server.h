@@ -98,6 +98,9 @@ const char *request_method(const struct request *request);    /* "GET"; HEAD say
 const char *request_path(const struct request *request);      /* as sent, still percent-encoded, without query; "/" first */
 const char *request_header(const struct request *request, const char *name); /* trimmed; first one; NULL: absent */
 struct span request_body(const struct request *request);
+/* Appends the Idempotency-Key, when there is one. False: it is none, which is 1 to REQUEST_KEY_MAX visible ASCII characters. */
+#define REQUEST_KEY_MAX 255
+bool request_key(const struct request *request, struct buf *to) USE_RESULT;
 
 #define REQUEST_ID_MAX 128 /* bytes */
 /* What the request is called in answers and logs: the first of x-request-id and x-correlation-id that is 1 to REQUEST_ID_MAX of A-Z a-z 0-9 . _ : -,
