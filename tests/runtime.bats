@@ -188,7 +188,11 @@ teardown() { runtime_teardown; }
 	jq -e '.params.turn.status == "completed"' <<<"$line"
 }
 
-asks() { # sets $request
+# A new thread in which the runtime asks for leave: sets $request and $item.
+asks() {
+	[ -n "${RUNTIME_ASK:-}" ] || skip "RUNTIME_ASK is not set"
+	greet
+	new_thread
 	begin "$RUNTIME_ASK" ',"approvalPolicy":"untrusted"'
 	hear '.method == "item/commandExecution/requestApproval"'
 	jq -e --arg thread "$thread" --arg turn "$turn" '.params.threadId == $thread and .params.turnId == $turn and (.params.itemId | length > 0) and has("id")' <<<"$line"
@@ -196,52 +200,44 @@ asks() { # sets $request
 	item=$(jq -r .params.itemId <<<"$line")
 }
 
+decide() { # DECISION
+	say "{\"id\":$request,\"result\":{\"decision\":\"$1\"}}"
+}
+
+over() { # STATUS of the turn
+	ended
+	jq -e --arg status "$1" '.params.turn.status == $status' <<<"$line"
+}
+
 @test "an approval: accepted, the command runs" {
-	[ -n "${RUNTIME_ASK:-}" ] || skip "RUNTIME_ASK is not set"
-	greet
-	new_thread
 	asks
-	say "{\"id\":$request,\"result\":{\"decision\":\"accept\"}}"
+	decide accept
 	hear ".method == \"item/completed\" and .params.item.id == \"$item\""
 	jq -e '.params.item.type == "commandExecution" and (.params.item.status == "completed" or .params.item.status == "failed")' <<<"$line"
-	ended
-	jq -e '.params.turn.status == "completed"' <<<"$line"
+	over completed
 }
 
 @test "an approval: declined, the turn goes on without it" {
-	[ -n "${RUNTIME_ASK:-}" ] || skip "RUNTIME_ASK is not set"
-	greet
-	new_thread
 	asks
-	say "{\"id\":$request,\"result\":{\"decision\":\"decline\"}}"
+	decide decline
 	hear ".method == \"item/completed\" and .params.item.id == \"$item\""
 	jq -e '.params.item.status == "declined"' <<<"$line"
-	ended
-	jq -e '.params.turn.status == "completed"' <<<"$line"
+	over completed
 }
 
 @test "an approval: cancelled, the turn is interrupted" {
-	[ -n "${RUNTIME_ASK:-}" ] || skip "RUNTIME_ASK is not set"
-	greet
-	new_thread
 	asks
-	say "{\"id\":$request,\"result\":{\"decision\":\"cancel\"}}"
-	ended
-	jq -e '.params.turn.status == "interrupted"' <<<"$line"
+	decide cancel
+	over interrupted
 }
 
 @test "an interrupt while an approval is open, and an answer that comes too late" {
-	[ -n "${RUNTIME_ASK:-}" ] || skip "RUNTIME_ASK is not set"
-	greet
-	new_thread
 	asks
 	call turn/interrupt "{\"threadId\":\"$thread\",\"turnId\":\"$turn\"}"
-	ended
-	jq -e '.params.turn.status == "interrupted"' <<<"$line"
-	say "{\"id\":$request,\"result\":{\"decision\":\"accept\"}}"
+	over interrupted
+	decide accept
 	begin hello
-	ended
-	jq -e '.params.turn.status == "completed"' <<<"$line"
+	over completed
 }
 
 @test "the account: read, login with a key, logout" {
