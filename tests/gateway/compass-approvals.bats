@@ -253,6 +253,29 @@ answer_is() { # what the turn said at its end
 	run ! grep -rq verysecret "$BATS_TEST_TMPDIR/state" "$gateway_log.out" "$gateway_log.err"
 }
 
+@test "the runtime's own refusals of account calls have the contract's codes" {
+	AGENT_RUNTIME_PROVIDER=local_process with_script <<-'END'
+		{"on":"account/read"}
+		{"refuse":"nothing to read"}
+		{"on":"account/login/start"}
+		{"refuse":"no way in"}
+		{"on":"account/logout"}
+		{"refuse":"no way out"}
+		{"on":"account/rateLimits/read"}
+		{"answer":{"rateLimits":{"primary":{"resetsAt":7},"planType":" "},"rateLimitsByLimitId":{}}}
+	END
+	ask POST /v1/agent/runtime/account/read '{}'
+	refused 503 RUNTIME_ACCOUNT_READ_FAILED
+	[[ $body == *'nothing to read'* ]]
+	ask POST /v1/agent/runtime/account/login/start '{"type":"apiKey","apiKey":"k"}'
+	refused 400 RUNTIME_AUTH_LOGIN_FAILED
+	ask POST /v1/agent/runtime/account/logout
+	refused 503 RUNTIME_AUTH_LOGOUT_FAILED
+	# what the runtime leaves out of its limits is there all the same
+	ask POST /v1/agent/runtime/account/rate-limits/read
+	[ "$body" = '{"rateLimits":{"limitId":null,"limitName":null,"primary":{"usedPercent":0,"windowDurationMins":null,"resetsAt":7},"secondary":null,"credits":null,"planType":null},"rateLimitsByLimitId":null}' ]
+}
+
 @test "approvals lie among the questions for people, and can be answered there" {
 	with_script <<<"$asking"
 	export CLARITY_HITL_DIR=$BATS_TEST_TMPDIR/state/hitl

@@ -303,6 +303,8 @@ teardown() { common_teardown; }
 	is .thread.status '"completed"'
 	ask GET "/v1/agent/threads/$thread/turns/$turn"
 	is .outputText '"Cloud(dynamic_sessions) response: hello"'
+	ask GET "/v1/agent/threads/$thread/turns/nothing"
+	refused 404 AGENT_TURN_NOT_FOUND
 	ask POST "/v1/agent/threads/$thread/turns" '{"text":"x","executionHost":"desktop_local"}'
 	is .outputText '"Cloud(desktop_local) response: x"'
 	ask POST /v1/agent/threads/nothing/turns '{"text":"x"}'

@@ -74,6 +74,34 @@ teardown() {
 	await 20 gone "$gateway_pid"
 }
 
+@test "threads on a full disk: 503 with a time to come again, nothing half done, and on with room" {
+	[ "$(id -u)" = 0 ] || skip "mounting a small file system needs root"
+	mkdir small
+	mount -t tmpfs -o size=700k tmpfs small 2>/dev/null || skip "this machine cannot mount a tmpfs"
+	mounted=$BATS_TEST_TMPDIR/small
+	AGENT_RUNTIME_PROVIDER=mock start_gateway --state small
+	thread=$url/v1/agent/threads/$(curl -sS -H 'content-type: application/json' -d '{"workspaceSlug":"acme"}' "$url/v1/agent/threads" | jq -r .thread.threadId)
+	jq -nc '{events:[{method:"n",payload:("x" * 30000)}]}' >batch
+	good=0
+	for _ in $(seq 60); do
+		code=$(curl -sS -o answer -D head -w '%{http_code}' -H 'content-type: application/json' --data-binary @batch "$thread/events:batch")
+		[ "$code" = 200 ] || break
+		good=$((good + 1))
+	done
+	[ "$code" = 503 ]
+	[ "$(jq -r .code answer)" = AGENT_STORE_UNAVAILABLE ]
+	grep -qi '^retry-after: [1-9]' head
+	[ "$(curl -sS "$thread/events?limit=500" | jq '[.events[]|select(.method=="n")]|length')" = "$good" ]
+	jq -nc '{text:("y" * 60000)}' >turn
+	[ "$(curl -sS -o answer -w '%{http_code}' -H 'content-type: application/json' --data-binary @turn "$thread/turns")" = 503 ]
+	[ "$(curl -sS "$thread" | jq -r .thread.status)" = idle ]
+	mount -o remount,size=10m "$mounted"
+	[ "$(curl -sS -o answer -w '%{http_code}' -H 'content-type: application/json' --data-binary @turn "$thread/turns")" = 200 ]
+	[ "$(jq -r .turn.status answer)" = completed ]
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+}
+
 @test "two hundred readers, a third of them slow, get every event once and in order" {
 	start_gateway
 	cat >read.py <<-'PY'
