@@ -228,9 +228,9 @@ begin_start(struct op *op, const struct agent *agent)
 		check_wasm(service->services, agent, &why);
 		break;
 	case ORIGIN_RUNTIME:
-		if (!agent->argv)
-			break; /* the gateway's own */
-			       /* fallthrough */
+		if (agent->argv) /* else it is the gateway's own */
+			check_command(agent, &why);
+		break;
 	case ORIGIN_COMMAND:
 		check_command(agent, &why);
 		break;
