@@ -178,7 +178,11 @@ Closing runtime chat." ] || { cat out; false; }
 	printf '1\n' | chat "$url" --bridge ts >out
 	[ "$(tail -c 6 out | od -An -c | tr -d ' ')" = 'you>\n' ]
 	run -1 --separate-stderr chat "$url" svc_nope --bridge=ts </dev/null
-	[[ $stderr == *'service not found in runtime registry: svc_nope. Known: svc_00echo, '* ]]
+	[[ $stderr == 'service not found in runtime registry: svc_nope. Known: svc_00echo, '* ]]
+	mkdir none
+	start_gateway --agents none
+	run -1 --separate-stderr chat "$url" --bridge=ts </dev/null
+	[ "$stderr" = "no agent services are registered on runtime: $url" ]
 }
 
 @test "runtime-chat --no-stream: whose turn it is, and that nobody answers" {
