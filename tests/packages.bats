@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# Packages and releases. What takes minutes is done where it is asked for: AU_PACKAGES=1 (CI of the packages, and before a release).
+load lib/common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+asked_for() { [ -n "${AU_PACKAGES:-}" ] || skip "takes minutes: set AU_PACKAGES=1 for it"; }
+
+@test "the Debian packaging is of this version, and names what is installed" {
+	version=$("$AU_BUILD/bin/agent-runs" --version | sed 's/.* //')
+	[ "$(sed -n '1s/^agentutils (\(.*\)-[^-]*) .*/\1/p' "$AU_SRC/packaging/debian/changelog")" = "$version" ]
+	while read -r file; do
+		case $file in
+		usr/bin/*) [ -x "$AU_BUILD/bin/${file##*/}" ] ;;
+		usr/share/man/man?/*) [ -e "$AU_SRC/man/${file##*/}" ] ;;
+		esac || { echo "$file is installed by nobody"; return 1; }
+	done <"$AU_SRC/packaging/debian/agent-gateway.install"
+}
+
+@test "an installed tree finds its parts wherever it stands" {
+	make -s -C "$AU_BUILD" install DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/somewhere >/dev/null 2>install.err || { cat install.err; return 1; }
+	mv root/somewhere moved
+	PATH=$BATS_TEST_TMPDIR/moved/bin:/usr/bin:/bin
+	[ "$(command -v agent-gateway)" = "$BATS_TEST_TMPDIR/moved/bin/agent-gateway" ]
+	AGENT_RUNTIME_PROVIDER=mock start_gateway
+	agent-registry | jq -e -s 'any(.[]; .agent.agentId == "echo")'
+	agent-thread-create --workspace w | agent-turn-start --wait hello | jq -e '.turn.status == "completed" or .status == "completed"'
+	agent-doctor --json | jq -e -s 'any(.[]; .check == "runtimes" and .result == "ok")'
+}
+
+@test "make release is the same twice" {
+	asked_for
+	cd "$AU_BUILD"
+	run make -s reproducible
+	[ "$status" = 0 ] || { tail -n 20 <<<"$output"; return 1; }
+	mkdir "$BATS_TEST_TMPDIR/unpacked"
+	tar -C "$BATS_TEST_TMPDIR/unpacked" --strip-components=1 -xf "$(ls -t agentutils-*-linux-*.tar.xz | head -n 1)"
+	cd "$BATS_TEST_TMPDIR"
+	PATH=$BATS_TEST_TMPDIR/unpacked/bin:/usr/bin:/bin
+	start_gateway
+	agent-registry | jq -e -s 'any(.[]; .agent.agentId == "echo")'
+	run ldd unpacked/bin/agent-gateway
+	[[ $output != *libevent* && $output != *libsqlite* ]]
+}
+
+@test "make deb: packages that lintian has nothing to say about" {
+	asked_for
+	for tool in dh dpkg-buildpackage fakeroot lintian; do command -v "$tool" >/dev/null || skip "$tool is not here (Debian: debhelper dpkg-dev fakeroot lintian)"; done
+	cd "$AU_BUILD"
+	run make -s deb
+	[ "$status" = 0 ] || { tail -n 20 <<<"$output"; return 1; }
+	run ! grep -E '^[EW]: ' <<<"$output"
+	dpkg-deb -c deb/agent-gateway_*.deb | grep -q '/usr/lib/systemd/system/agent-gateway.service'
+	dpkg-deb -c deb/agentutils_*.deb | grep -q '/usr/bin/agent-watch'
+}
