@@ -10,6 +10,7 @@
 #include "blank.h"
 #include "clock.h"
 #include "cookie.h"
+#include "core.h"
 #include "err.h"
 #include "jtext.h"
 #include "num.h"
@@ -156,6 +157,8 @@ api_open(struct api *api, struct err *err)
 		url = DEFAULT_URL;
 	if (!address_parse(url, &api->address, err) || !set_token(api, err) || !set_cookie(api, err) || !set_origin(api, err))
 		return false;
+	if (api->token.len || api->cookie.len)
+		core_none();
 	settings.unix_path = api->address.unix_path.len ? api->address.unix_path.s : NULL;
 	settings.cacert = api->cacert;
 	settings.cert = api->cert;

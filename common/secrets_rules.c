@@ -249,6 +249,7 @@ static const struct family {
 	bool (*is)(char);
 	size_t min, max; /* characters after the prefix; max 0: as many as there are */
 } families[] = {
+	{ "agt_", is_token, 40, 0 },	       /* our own: token.h */
 	{ "AKIA", is_upper_or_digit, 16, 16 }, /* Amazon */
 	{ "ASIA", is_upper_or_digit, 16, 16 },
 	{ "ABIA", is_upper_or_digit, 16, 16 },

@@ -9,6 +9,7 @@
 
 #include "auth/auth.h"
 #include "buf.h"
+#include "core.h"
 #include "daemon.h"
 #include "die.h"
 #include "err.h"
@@ -140,6 +141,7 @@ raise_file_limit(void)
 void
 daemon_begin(struct daemon *daemon)
 {
+	core_none();
 	raise_file_limit();
 	daemon->base = event_base_new();
 	if (!daemon->base)

@@ -97,6 +97,7 @@ missed_by_it(void)
 	text(NULL, "AKIAIOSFODNN7EXAMPLE1 xAKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE1 xAKIAIOSFODNN7EXAMPLE");
 	text(NULL, "AIzaSyA-1234567890abcdefghijklmnopqrstu", "AIza[REDACTED]");
 	text(NULL, "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "ghp_[REDACTED]");
+	text(NULL, "it is agt_abcdefabcdef_0123456789_-23456789012345678901234567890123456789a.", "it is agt_[REDACTED].");
 	text(NULL, "github_pat_11ABCDEFG0abcdefghijkl_mnop", "github_pat_[REDACTED]");
 	text(NULL, "xoxb-123456789012-abcdef", "xoxb-[REDACTED]");
 	text(NULL, "glpat-abcdefghij0123456789 sk_live_abcdefghij12", "glpat-[REDACTED] sk_live_[REDACTED]");
