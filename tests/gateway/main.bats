@@ -79,7 +79,7 @@ teardown() { common_teardown; }
 	[[ $stderr == *"another gateway uses it (process $gateway_pid)"* ]]
 	: >file
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state "$PWD/file"
-	[[ $stderr == *"it is no directory"* ]]
+	[[ $stderr == *"/file"*"ot a directory"* || $stderr == *"it is no directory"* ]]
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state /proc/nope
 	[[ $stderr == *"/proc/nope"* ]]
 	run -9 --separate-stderr agent-gateway --agents /no/such --state s2
@@ -93,7 +93,7 @@ teardown() { common_teardown; }
 	wait "$gateway_pid"
 	python3 -c 'import sqlite3; c = sqlite3.connect("state/agentutils.db"); c.execute("PRAGMA user_version=7"); c.commit()'
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state state
-	[[ $stderr == *"a newer version wrote it (schema 7, this one knows 3)"* ]]
+	[[ $stderr == *"a newer version wrote it (schema 7, this one knows "[0-9]")"* ]]
 	run -9 agent-gateway --check --state state
 	echo garbage >bad.db
 	run --separate-stderr agent-gateway --listen 127.0.0.1:0 --store "sqlite:$PWD/bad.db"
