@@ -116,3 +116,13 @@ nowhere() { ! grep -rqaF -e "$1" "$BATS_TEST_TMPDIR/state" "$gateway_log.err"; }
 	run ! grep -q hunter2x state/audit.ndjson
 	run ! grep -q hunter2x "$gateway_log.err"
 }
+
+@test "events are texts of their own: a secret is found in one, and the end of one hides nothing in the next" {
+	start_gateway
+	post() { curl -sS -o /dev/null -w '%{http_code}' -d "{\"kind\":\"agent.chat.assistant_message\",\"run_id\":\"r\",\"data\":{\"message\":\"$1\"}}" "$url/api/agents/events"; }
+	[ "$(post 'the header is Bearer')" = 200 ]
+	[ "$(post 'good morning')" = 200 ]
+	[ "$(post 'password:')" = 200 ]
+	[ "$(post 'was forgotten; Bearer aaaabbbbcccc')" = 200 ]
+	[ "$(curl -s "$url/api/agents/runs/r/events" | jq -c '[.items[].data.message]')" = '["the header is Bearer","good morning","password:","was forgotten; Bearer [REDACTED]"]' ]
+}
