@@ -315,6 +315,22 @@ on_delta(struct job *job, struct span text)
 		give_owed(job);
 }
 
+static void
+on_usage(struct job *job, struct span usage)
+{
+	struct buf data = BUF_INIT;
+
+	if (!job->stream || !usage.s || stream_full(job->stream))
+		return;
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	buf_addstr(&data, ",\"tokenUsage\":");
+	jtext_compact(&data, usage);
+	buf_addch(&data, '}');
+	add_event(job, "usage", &data);
+	buf_release(&data);
+}
+
 void
 turn_done(struct job *job, struct span text)
 {
@@ -363,6 +379,8 @@ on_event(const struct runtime_event *event, void *payload)
 		buf_addstr(&job->turn, event->turn_id);
 	} else if (event->type == RUNTIME_ITEM_DELTA && event->delta == RUNTIME_DELTA_MESSAGE)
 		on_delta(job, event->text);
+	else if (event->type == RUNTIME_USAGE)
+		on_usage(job, event->item);
 	else if (event->type == RUNTIME_APPROVAL)
 		(void)runtime_approval_answer(job->host->runtime, event->approval, &no);
 	else if (event->type == RUNTIME_END)

@@ -59,6 +59,20 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	[ "$(events | jq -s "[.[] | select(.turnId == \"$turn\" and .method == \"turn.completed\")] | length")" = 1 ]
 }
 
+@test "what a turn costs, and what it belongs to, goes along" {
+	start_host
+	start_gateway
+	new_thread
+	say hello
+	see '.method == "turn.completed" and (.payload.usage != null)'
+	start_pool --open
+	AGENT_RUNTIME_ENDPOINT=$pool start_gateway --state state2
+	new_thread
+	parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	ask POST "$path/turns" '{"text":"hello"}' -H "traceparent: $parent" -H 'tracestate: a=b'
+	was_asked ".path == \"/agent/turns/start\" and (.headers.traceparent | startswith(\"00-0af7651916cd43dd8448eb211c80319c-\")) and .headers.tracestate == \"a=b\""
+}
+
 @test "what a turn fails with is told, with its code" {
 	start_host
 	start_gateway

@@ -117,14 +117,18 @@ static bool
 remote_write(struct child *child, const void *bytes, size_t n, bool wipe)
 {
 	struct remote *remote = of(child);
+	struct span whole, trace = SPAN_NONE;
 	struct message message;
 
 	(void)wipe; /* what is made of it is overwritten in any case */
 	message_init(&message);
 	while (n && ((const char *)bytes)[n - 1] == '\n')
 		n--;
-	if (!remote->ending && message_read(&message, bytes, n) && message.type == MESSAGE_REQUEST)
-		ask_request(remote, message.number, message.method.s, message.params);
+	if (!remote->ending && message_read(&message, bytes, n) && message.type == MESSAGE_REQUEST) {
+		if (jtext_check(bytes, n, false, &whole, NULL))
+			(void)jtext_get(whole, "trace", &trace);
+		ask_request(remote, message.number, message.method.s, message.params, trace);
+	}
 	message_release(&message);
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "jtext.h"
 #include "runtime/child.h"
 #include "runtime/runtime.h"
+#include "trace.h"
 
 struct bearer;
 struct bearer_wait;
@@ -30,6 +31,7 @@ struct ask {
 	enum ask_kind kind;
 	int64_t id; /* of the line that is to be answered; 0: none is, any more */
 	struct buf identifier, turn, body;
+	struct trace trace;	     /* of a turn */
 	struct buf token;	     /* it was sent with this one */
 	struct bearer_wait *waiting; /* for a token */
 	struct fetch *fetch;
@@ -83,7 +85,7 @@ void remote_give(struct remote *remote, struct buf *line); /* takes the text; it
 void remote_url(const struct remote *remote, const char *path, const struct buf *identifier, struct buf *to);
 
 /* remote_ask.c: what a line asks for. */
-void ask_request(struct remote *remote, int64_t id, const char *method, struct span params);
+void ask_request(struct remote *remote, int64_t id, const char *method, struct span params, struct span trace); /* trace: SPAN_NONE: none */
 void ask_hold(struct remote *remote, bool held);
 void ask_ready(struct remote *remote);					 /* the container is: those that wait for it go */
 void ask_none(struct remote *remote, const char *code, const char *why); /* it cannot be */
@@ -93,6 +95,7 @@ struct ask *ask_turn(const struct remote *remote, const char *turn); /* NULL: it
 /* remote_answer.c: what the host says becomes lines. Each frees the ask but the first. */
 void answer_begun(struct ask *ask); /* the turn is under way */
 void answer_delta(struct ask *ask, const char *text, size_t n);
+void answer_usage(struct ask *ask, struct span usage);
 void answer_done(struct ask *ask, const struct fetch_answer *answer); /* whatever came */
 void answer_failed(struct ask *ask, int status, const char *code, const char *message);
 void answer_stopped(struct ask *ask); /* the turn, by us */

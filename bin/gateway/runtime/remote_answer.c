@@ -94,6 +94,17 @@ answer_delta(struct ask *ask, const char *text, size_t n)
 	end_notice(ask, &line);
 }
 
+void
+answer_usage(struct ask *ask, struct span usage)
+{
+	struct buf line = BUF_INIT;
+
+	begin_notice(ask, "thread/tokenUsage/updated", &line);
+	jtext_add_string(&line, "turnId", ask->turn.s, ask->turn.len);
+	jtext_add_raw(&line, "tokenUsage", usage.s, usage.n);
+	end_notice(ask, &line);
+}
+
 /* ---- the end of a turn */
 
 static void

@@ -50,6 +50,7 @@ ask_free(struct ask *ask)
 	buf_release(&ask->body);
 	buf_release(&ask->token);
 	buf_release(&ask->answer);
+	trace_release(&ask->trace);
 	free(ask);
 }
 
@@ -136,11 +137,13 @@ on_event(const struct sse_event *event, void *payload)
 {
 	struct ask *ask = payload;
 	struct buf text = BUF_INIT;
-	struct span object;
+	struct span object, usage;
 
 	if (!jtext_check(event->data, event->data_len, true, &object, NULL))
 		return true;
 	ask->failed = !strcmp(event->type, "error");
+	if (!strcmp(event->type, "usage") && jtext_get(object, "tokenUsage", &usage) && jtext_type(usage) == JTEXT_OBJECT)
+		answer_usage(ask, usage);
 	if (!strcmp(event->type, "delta")) {
 		if (!ask->stopping && jtext_get_string(object, "delta", &text))
 			answer_delta(ask, text.s, text.len);
@@ -175,7 +178,8 @@ static void
 send_ask(struct ask *ask)
 {
 	struct remote *remote = ask->remote;
-	const char *headers[] = { "content-type: application/json", "accept: application/json", NULL, NULL };
+	const char *headers[6] = { "content-type: application/json", "accept: application/json" };
+	size_t n = 2;
 	struct fetch_request request = { .method = "POST",
 		.headers = headers,
 		.unix_path = remote->socket,
@@ -186,7 +190,7 @@ send_ask(struct ask *ask)
 		.body_max = RUNTIME_HOST_BODY_MAX,
 		.body_cb = ask->kind == ASK_TURN ? on_body : NULL,
 		.once = ask->kind == ASK_TURN || ask->kind == ASK_LOGIN };
-	struct buf url = BUF_INIT, path = BUF_INIT, header = BUF_INIT;
+	struct buf url = BUF_INIT, path = BUF_INIT, header = BUF_INIT, parent = BUF_INIT, state = BUF_INIT;
 
 	buf_addstr(&path, paths[ask->kind]);
 	if (ask->kind == ASK_TURN)
@@ -197,7 +201,15 @@ send_ask(struct ask *ask)
 	}
 	if (ask->token.len) {
 		buf_addf(&header, "authorization: Bearer %s", ask->token.s);
-		headers[2] = header.s;
+		headers[n++] = header.s;
+	}
+	if (ask->trace.parent) {
+		buf_addf(&parent, "traceparent: %s", ask->trace.parent);
+		headers[n++] = parent.s;
+	}
+	if (ask->trace.parent && ask->trace.state) {
+		buf_addf(&state, "tracestate: %s", ask->trace.state);
+		headers[n++] = state.s;
 	}
 	remote_url(remote, path.s, ask->kind <= ASK_INTERRUPT ? &ask->identifier : NULL, &url);
 	request.url = url.s;
@@ -209,6 +221,8 @@ send_ask(struct ask *ask)
 	buf_release(&url);
 	buf_release(&path);
 	buf_release(&header);
+	buf_release(&parent);
+	buf_release(&state);
 }
 
 static void
@@ -351,7 +365,21 @@ add_input(struct span params, struct buf *to)
 }
 
 static void
-ask_for_turn(struct remote *remote, int64_t id, struct span params)
+take_trace(struct ask *ask, struct span trace)
+{
+	struct buf parent = BUF_INIT, state = BUF_INIT;
+
+	if (trace.s && jtext_get_string(trace, "traceparent", &parent)) {
+		bool more = jtext_get_string(trace, "tracestate", &state);
+
+		trace_take(&ask->trace, parent.s, more ? state.s : NULL);
+	}
+	buf_release(&parent);
+	buf_release(&state);
+}
+
+static void
+ask_for_turn(struct remote *remote, int64_t id, struct span params, struct span trace)
 {
 	struct ask *ask = ask_new(remote, ASK_TURN, id);
 	struct buf text = BUF_INIT;
@@ -369,6 +397,7 @@ ask_for_turn(struct remote *remote, int64_t id, struct span params)
 	buf_addch(&ask->body, '}');
 	buf_release(&text);
 	ask->said_print = HASH_INIT;
+	take_trace(ask, trace);
 	answer_begun(ask);
 	ask_begin(ask);
 }
@@ -413,7 +442,7 @@ ask_account(struct remote *remote, enum ask_kind kind, int64_t id, struct span p
 }
 
 void
-ask_request(struct remote *remote, int64_t id, const char *method, struct span params)
+ask_request(struct remote *remote, int64_t id, const char *method, struct span params, struct span trace)
 {
 	static const struct {
 		const char *method;
@@ -443,7 +472,7 @@ ask_request(struct remote *remote, int64_t id, const char *method, struct span p
 	else if (asked[i].kind == ASK_BOOTSTRAP)
 		ask_bootstrap(remote, id, params);
 	else if (asked[i].kind == ASK_TURN)
-		ask_for_turn(remote, id, params);
+		ask_for_turn(remote, id, params, trace);
 	else if (asked[i].kind == ASK_INTERRUPT)
 		ask_interrupt(remote, id, params);
 	else
