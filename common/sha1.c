@@ -1,9 +1,8 @@
 /* sha1.c - SHA-1 */
 #include "compat.h"
 
-#include <string.h>
-
 #include "sha1.h"
+#include "sha_pad.h"
 
 static uint32_t
 rotate(uint32_t x, unsigned n)
@@ -54,18 +53,13 @@ sha1(const void *bytes, size_t n, unsigned char ret[SHA1_BYTES])
 {
 	uint32_t h[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 };
 	const unsigned char *p = bytes;
-	unsigned char last[128] = { 0 };
+	unsigned char last[128];
 	size_t left = n, tail;
 	int i;
 
 	for (; left >= 64; left -= 64, p += 64)
 		add_block(h, p);
-	if (left)
-		memcpy(last, p, left);
-	last[left] = 0x80;
-	tail = left < 56 ? 64 : 128;
-	for (i = 0; i < 8; i++)
-		last[tail - 1 - (size_t)i] = (unsigned char)((uint64_t)n * 8 >> 8 * i);
+	tail = sha_pad(last, p, left, n);
 	add_block(h, last);
 	if (tail == 128)
 		add_block(h, last + 64);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sha256.h"
+#include "sha_pad.h"
 
 static const uint32_t round_constants[64] = {
 	0x428a2f98,
@@ -107,18 +108,13 @@ sha256(const void *bytes, size_t n, unsigned char ret[SHA256_BYTES])
 {
 	uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 	const unsigned char *p = bytes;
-	unsigned char last[128] = { 0 };
+	unsigned char last[128];
 	size_t left = n, tail;
 	int i;
 
 	for (; left >= 64; left -= 64, p += 64)
 		add_block(h, p);
-	if (left)
-		memcpy(last, p, left);
-	last[left] = 0x80;
-	tail = left < 56 ? 64 : 128;
-	for (i = 0; i < 8; i++)
-		last[tail - 1 - (size_t)i] = (unsigned char)((uint64_t)n * 8 >> 8 * i);
+	tail = sha_pad(last, p, left, n);
 	add_block(h, last);
 	if (tail == 128)
 		add_block(h, last + 64);
