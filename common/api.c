@@ -329,11 +329,12 @@ body_reason(const struct http_answer *answer, struct buf *to, struct buf *code)
 	return jtext_get_string(body, "message", to);
 }
 
-/* Switched off or not set up: asking again later does not help. */
+/* Switched off, not set up or not as needed: asking again later does not help. */
 static bool
 is_off(const struct buf *code)
 {
-	static const char *const ends[] = { "_DISABLED", "_NOT_CONFIGURED", "_NOT_IMPLEMENTED" };
+	static const char *const ends[] = { "_DISABLED", "_NOT_CONFIGURED", "_NOT_IMPLEMENTED", "_RUNTIME_MISSING", "_RUNTIME_VERSION",
+		"_RUNTIME_CONFIG" };
 	size_t i, n;
 
 	for (i = 0; i < ARRAY_LEN(ends); i++) {

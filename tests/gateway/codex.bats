@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# The gateway with the real codex app-server behind it. Offline: tests/fake/fake-model is the model.
+#
+# CODEX names the program; without it, the one that ./bootstrap --with-codex installed, or one on the PATH whose version is known.
+load ../lib/common
+
+setup() {
+	common_setup
+	CODEX=${CODEX:-$AU_BUILD/libexec/agentutils/codex}
+	[ -x "$CODEX" ] || CODEX=$(command -v codex || :)
+	[ -n "$CODEX" ] || skip "no codex: ./bootstrap --with-codex installs it, where npm can"
+	version=$("$CODEX" --version 2>/dev/null | sed 's/.* //')
+	case $version in
+	0.105.0 | 0.169.0) ;;
+	*) skip "codex ${version:-that says no version} is none of the versions that are known" ;;
+	esac
+	export AGENT_WORKSPACE=acme AGENT_RUNTIME_CODEX=$CODEX AGENT_RUNTIME_PROVIDER=local_process CODEX_HOME=$PWD/codex RUST_LOG=off
+	unset OPENAI_API_KEY CODEX_APP_SERVER_COMMAND CODEX_APP_SERVER_ARGS
+	mkdir work
+	cd work
+}
+teardown() { common_teardown; }
+
+begin() { # OPTIONS...: of the model; then the gateway and a thread
+	start_model "$@"
+	start_gateway
+	agent-thread-create >thread
+	id=$(jq -r .threadId thread)
+}
+start_model() {
+	start "model${model_n:=0}" "$AU_SRC/tests/fake/fake-model" --codex-home "$CODEX_HOME" --log "$BATS_TEST_TMPDIR/model.log" --gate "$BATS_TEST_TMPDIR/gate" "$@"
+	await 20 has_line "$BATS_TEST_TMPDIR/model$model_n.out" http
+	model_n=$((model_n + 1))
+}
+events() { agent-events --thread "$id"; }
+said() { events | jq -c "select($1)" | grep -q .; }
+child() { pgrep -P "$gateway_pid" -f app-server; }
+again() {
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	start_gateway
+}
+asked_for() { agent-approvals --thread "$id" >asked 2>/dev/null; }
+
+@test "a turn: the answer in pieces, what it did, what it cost; one child, started when it is needed and kept" {
+	begin
+	[ -z "$(child)" ]
+	agent-turn-start hello <thread >turn
+	[ "$(jq -r .output.text turn)" = "you said hello" ]
+	pid=$(child)
+	agent-turn-start "RUN echo one; echo two" <thread >turn
+	agent-turn-start REASON <thread >turn
+	[ "$(child)" = "$pid" ]
+	[ "$(events | jq -r 'select(.method=="item.completed" and .payload.type=="commandExecution").payload.item.aggregatedOutput')" = $'one\ntwo' ]
+	[ "$(events | jq -rj 'select(.method=="item.reasoning").payload.text')" = "let me think" ]
+	# each request of the model costs the same; the second turn made two of them
+	[ "$(events | jq -c 'select(.method=="turn.completed").payload.usage|[.inputTokens,.cachedInputTokens,.outputTokens,.reasoningOutputTokens,.totalTokens]' | paste -sd' ')" = \
+		"[11,3,5,2,16] [22,6,10,4,32] [11,3,5,2,16]" ]
+}
+
+@test "a plan, a diff and the output of a command are events as they come" {
+	begin
+	# 0.169.0 gives a model that it does not know no plan to write
+	if [ "$version" = 0.105.0 ]; then
+		agent-turn-start PLAN <thread
+		[ "$(events | jq -c 'select(.method=="turn.plan").payload.plan|map(.status)')" = '["completed","inProgress"]' ]
+	fi
+	agent-turn-start --sandbox-policy danger-full-access --approval-policy never "PATCH new.txt" <thread
+	[ "$(cat new.txt)" = new ]
+	said '.method=="turn.diff" and (.payload.diff|contains("+new"))'
+	said '.method=="item.completed" and .payload.type=="fileChange" and .payload.item.status=="completed"'
+	start turn agent-turn-start --sandbox-policy danger-full-access --approval-policy never --thread "$id" \
+		"RUN echo first; sleep 1; echo second; until [ -e $BATS_TEST_TMPDIR/gate ]; do sleep 0.05; done"
+	await 30 said '.method=="item.output" and (.payload.text|contains("second"))'
+	! said '.method=="item.completed" and .payload.type=="commandExecution"'
+	touch "$BATS_TEST_TMPDIR/gate"
+	await 30 gone "$pid"
+}
+
+@test "a long turn is interrupted, at once or after a while, and the thread goes on" {
+	begin
+	for _ in 1 2 3; do
+		agent-turn-start --no-wait SLOW <thread >turn
+		# the runtime may not have said that it has begun
+		[ "$(agent-turn-interrupt --jq .status <turn)" = interrupted ]
+	done
+	agent-turn-start --no-wait SLOW <thread >turn
+	await 30 said '.method=="item.delta"'
+	[ "$(agent-turn-interrupt --jq .status <turn)" = interrupted ]
+	run -11 agent-watch --timeout 30 <turn
+	pid=$(child)
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	[ "$(child)" = "$pid" ]
+}
+
+@test "a command does not outlive the interrupt of its turn" {
+	begin
+	agent-turn-start --no-wait --sandbox-policy danger-full-access --approval-policy never "RUN echo \$\$ >pid; exec sleep 1000" <thread >turn
+	await 30 test -s pid
+	kill -0 "$(cat pid)"
+	[ "$(agent-turn-interrupt --jq .status <turn)" = interrupted ]
+	await 30 gone "$(cat pid)"
+}
+
+@test "an approval is accepted and declined from another shell" {
+	begin
+	start turn agent-turn-start --stream --thread "$id" --approval-policy untrusted --sandbox-policy danger-full-access "RUN touch made"
+	await 30 asked_for
+	[ ! -e made ]
+	agent-approve accept <asked | jq -e '.decision=="accept"'
+	await 30 gone "$pid"
+	run -0 wait "$pid"
+	[ -e made ]
+	start turn agent-turn-start --stream --thread "$id" "RUN touch again"
+	await 30 asked_for
+	agent-approve decline <asked
+	await 30 gone "$pid"
+	[ ! -e again ]
+	[ "$(events | jq -c 'select(.method=="approval.resolved").payload|[.decision,.resolution]' | paste -sd' ')" = '["accept","answered"] ["decline","answered"]' ]
+	# nobody asks any more, and an interrupt while it is open takes the question back
+	agent-turn-start --no-wait "RUN touch third" <thread >turn
+	await 30 asked_for
+	agent-turn-interrupt <turn
+	run -1 agent-approvals <thread
+}
+
+@test "the model answers 429, 500, 401, or is cut off: a code, what to do, and the thread goes on" {
+	begin --reset 3600
+	for case in "LIMIT 75 AGENT_RUNTIME_RATE_LIMITED" "LATER 75 AGENT_RUNTIME_RATE_LIMITED" "QUOTA 75 AGENT_RUNTIME_RATE_LIMITED" \
+		"FAIL 75 AGENT_MODEL_UNAVAILABLE" "STATUS+503 75 AGENT_MODEL_UNAVAILABLE" "STATUS+401 4 AGENT_RUNTIME_AUTH_REQUIRED" \
+		"CUT 75 AGENT_MODEL_UNAVAILABLE"; do
+		read -r word status code <<<"$case"
+		run -"$status" agent-turn-start --thread "$id" "${word/+/ }"
+		agent-thread-show --jq .status <thread | grep -qx error
+		[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = "$code" ]
+	done
+	# when it may be asked again: the minute that codex says
+	events | jq -e -s '[.[]|select(.method=="turn.completed").payload.error.retryAt][0]|(.[0:19]+"Z"|fromdate) - now | . > 3000 and . < 3800'
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+}
+
+@test "--wait-for-limit waits until the limit is over, and starts again" {
+	begin --once 1
+	agent-turn-start --wait-for-limit LATER <thread >turn 2>said
+	[ "$(jq -r .output.text turn)" = "you said LATER" ]
+	grep -q 'a limit was met: waiting until 20' said
+	[ "$(events | grep -c '"turn.started"')" = 2 ]
+}
+
+@test "a model that sends no head, or a head and nothing: the turn's time ends it" {
+	start_model
+	start_gateway --turn-timeout 3s
+	agent-thread-create >thread
+	id=$(jq -r .threadId thread)
+	for word in DEAF SILENT; do
+		run -10 agent-turn-start --thread "$id" $word
+		[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_TURN_TIMEOUT ]
+	done
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+}
+
+@test "the child is killed in the middle of a turn: that turn fails at once, the next one goes on in the same conversation" {
+	begin
+	agent-turn-start "remember me" <thread
+	agent-turn-start --no-wait SLOW <thread >turn
+	await 30 said '.method=="item.delta" and (.payload.text|contains("."))'
+	pid=$(child)
+	kill -9 "$pid"
+	run -10 agent-watch --timeout 30 <turn
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_RUNTIME_UNAVAILABLE ]
+	agent-turn-start --jq .output.text RECALL <thread | grep -q 'remember me.*RECALL'
+	[ "$(child)" != "$pid" ]
+}
+
+@test "a conversation goes on after the gateway was started again; usage is that of its turn" {
+	begin
+	agent-turn-start "remember me" <thread
+	again
+	agent-turn-start --jq .output.text RECALL <thread | grep -q 'remember me.*RECALL'
+	agent-turn-start hello <thread
+	[ "$(events | jq -c 'select(.method=="turn.completed").payload.usage.totalTokens' | paste -sd' ')" = "16 16 16" ]
+}
+
+@test "two threads at once on one child" {
+	begin
+	agent-thread-create >other
+	start one agent-turn-start --stream --thread "$id" "HOLD first"
+	start two agent-turn-start --stream --thread "$(jq -r .threadId other)" "HOLD second"
+	await 30 has_line "$BATS_TEST_TMPDIR/one.out" item.delta
+	await 30 has_line "$BATS_TEST_TMPDIR/two.out" item.delta
+	[ "$(child | wc -l)" = 1 ]
+	touch "$BATS_TEST_TMPDIR/gate"
+	await 30 has_line "$BATS_TEST_TMPDIR/one.out" 'turn.completed'
+	await 30 has_line "$BATS_TEST_TMPDIR/two.out" 'turn.completed'
+	[ "$(jq -rj 'select(.method=="item.delta").payload.text' "$BATS_TEST_TMPDIR/one.out")" = "you said HOLD first" ]
+	[ "$(jq -rj 'select(.method=="item.delta").payload.text' "$BATS_TEST_TMPDIR/two.out")" = "you said HOLD second" ]
+}
+
+@test "a broken configuration is found when a thread is needed, and mended without starting anything again" {
+	begin
+	cp "$CODEX_HOME/config.toml" good
+	sed -i 's/wire_api = "responses"/wire_api = "chat"/' "$CODEX_HOME/config.toml"
+	run -9 agent-turn-start --thread "$id" hello
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error|[.code,(.message|contains("config.toml"))]|tostring' | tail -n 1)" = '["AGENT_RUNTIME_CONFIG",true]' ]
+	cp good "$CODEX_HOME/config.toml"
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+}
+
+@test "it logs in with a key from a file or the environment; an account is read, left, and its limits are asked for" {
+	start_model --key sk-test --provider 'requires_openai_auth = true'
+	start_gateway
+	agent-thread-create >thread
+	id=$(jq -r .threadId thread)
+	run -4 agent-turn-start --thread "$id" hello
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error|.code,.hint' | paste -sd' ')" = \
+		"AGENT_RUNTIME_AUTH_REQUIRED log in with agent-account-login, or give the gateway a key (AGENT_RUNTIME_API_KEY_FILE)" ]
+	run -4 agent-account-limits
+	echo sk-test >key
+	AGENT_RUNTIME_API_KEY_FILE=$PWD/key again
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	[ "$(agent-account-read --jq .authMode)" = apikey ]
+	run -4 agent-account-limits # a key has none
+	start watch agent-watch --runtime --timeout 30
+	agent-account-logout
+	await 30 has_line "$BATS_TEST_TMPDIR/watch.out" account/updated
+	OPENAI_API_KEY=sk-test again
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	! grep -rq sk-test "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR"/gateway*
+	agent-account-logout
+	AGENT_RUNTIME_API_KEY_FILE=/nowhere again
+	run -4 agent-turn-start --thread "$id" hello
+}
+
+@test "no codex, one that is too old, one that knows no app-server: said at once, with what to do" {
+	start_model
+	cat >old <<-'END'
+		#!/bin/sh
+		read -r line
+		line=${line#*'"id":'}
+		echo "{\"id\":${line%%,*},\"result\":{\"userAgent\":\"x/0.99.1 (y)\"}}"
+		cat >/dev/null
+	END
+	printf '#!/bin/sh\necho "unrecognized subcommand" >&2; exit 2\n' >older
+	chmod +x old older
+	for case in "$PWD/old AGENT_RUNTIME_VERSION" "$PWD/older AGENT_RUNTIME_VERSION" "/nowhere AGENT_RUNTIME_MISSING"; do
+		read -r AGENT_RUNTIME_CODEX code <<<"$case"
+		PATH=$AU_BUILD/bin:/usr/bin:/bin start_gateway
+		agent-thread-create >thread
+		for _ in 1 2; do
+			run -9 --separate-stderr agent-turn-start --thread "$(jq -r .threadId thread)" hello
+			[ "$(jq -r .error.code <<<"$output")" = "$code" ]
+			[[ $stderr = *--with-codex* ]]
+		done
+		run -9 agent-account-read
+		kill "$gateway_pid"
+		await 20 gone "$gateway_pid"
+	done
+}
+
+@test "behind the script that npm puts on the PATH the program itself is started" {
+	mkdir -p pkg/codex/bin pkg/codex-linux-x64/vendor/triple/bin bin
+	printf '#!/bin/sh\nexit 1\n' >pkg/codex/bin/codex.js
+	chmod +x pkg/codex/bin/codex.js
+	ln -s "$(realpath "$CODEX")" pkg/codex-linux-x64/vendor/triple/bin/codex
+	ln -s ../pkg/codex/bin/codex.js bin/codex
+	start_model
+	unset AGENT_RUNTIME_CODEX
+	[ ! -e "$AU_BUILD/libexec/agentutils/codex" ] || export AGENT_RUNTIME_CODEX=$PWD/bin/codex
+	PATH=$PWD/bin:$PATH start_gateway
+	agent-thread-create | agent-turn-start --jq .output.text hello | grep -qx 'you said hello'
+	ps -o args= -p "$(child)" | grep -q 'codex-linux-x64/vendor/triple/bin/codex app-server'
+}
