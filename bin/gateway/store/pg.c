@@ -97,11 +97,13 @@ static bool
 failed(struct pg *pg, const PGresult *result, const char *what, struct err *err)
 {
 	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	struct buf text = BUF_INIT;
 
-	if (PQstatus(pg->conn) == CONNECTION_BAD || (result && ends_session(PQresultErrorField(result, PG_DIAG_SQLSTATE))))
+	/* an error without the server's code is libpq's own: it could not write or read, or is out of step */
+	if (PQstatus(pg->conn) == CONNECTION_BAD || ends_session(state) || (!state && PQresultStatus(result) != PGRES_PIPELINE_ABORTED))
 		pg->lost = true;
-	if (result && blames_data(PQresultErrorField(result, PG_DIAG_SQLSTATE)))
+	if (blames_data(state))
 		pg->refused = true;
 	first_line(primary ? primary : PQerrorMessage(pg->conn), &text);
 	err_set(err, STATUS_RETRY, "unable to %s: %s", what, text.len ? text.s : "the database is gone");
@@ -140,6 +142,7 @@ static bool
 leave_pipeline(struct pg *pg)
 {
 	PGresult *result;
+	int empty = 0;
 
 	if (PQpipelineStatus(pg->conn) == PQ_PIPELINE_OFF)
 		return true;
@@ -152,10 +155,10 @@ leave_pipeline(struct pg *pg)
 
 		result = PQgetResult(pg->conn);
 		status = PQresultStatus(result);
-		PQclear(result);
+		PQclear(result); /* only whether there was one is asked from now on */
 		if (status == PGRES_PIPELINE_SYNC)
 			break;
-		if (PQstatus(pg->conn) == CONNECTION_BAD)
+		if (PQstatus(pg->conn) == CONNECTION_BAD || (!result && ++empty > 1))
 			return failed(pg, NULL, "store", &pg->trouble);
 	}
 	return !pg->lost && (PQexitPipelineMode(pg->conn) || failed(pg, NULL, "store", &pg->trouble));

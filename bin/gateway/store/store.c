@@ -453,16 +453,19 @@ run_read_alone(struct store *store, struct op *op)
 	if (op->kind == OP_PAGE) {
 		events_free(&op->u.page->events, &op->u.page->n_events);
 		op->u.page->more = false;
+		op->u.page->err.status = STATUS_OK;
 		if (!run_read(store, op, &op->u.page->err) && !op->u.page->err.status)
 			op->u.page->err = store->err;
 		return;
 	}
 	if (op->kind == OP_DOCS) {
 		docs_clear(op->u.docs);
+		op->u.docs->err.status = STATUS_OK;
 		if (!run_read(store, op, &err))
 			op->u.docs->err = err;
 		return;
 	}
+	op->u.rows->err.status = STATUS_OK;
 	while (op->u.rows->n_rows)
 		store->ops->free(op->u.rows->rows[--op->u.rows->n_rows]);
 	if (!run_read(store, op, &err))
