@@ -39,14 +39,13 @@ job_is_over(const void *row, struct change *change)
 	return true;
 }
 
-static bool
-apply_end(struct change *change, const void *row, struct change_context *context)
+void
+job_store_end(struct change_context *context, const struct job *job)
 {
-	const struct job *job = change->payload;
-	const struct run *run = row;
+	const struct run *run = change_row(context);
 
-	if (job_is_over(row, change))
-		return false;
+	if (run && run_terminal(run))
+		return;
 	if (run && run->cancel_asked && job->firing)
 		events_firing_cancelled(context, job, run);
 	else if (run && run->cancel_asked)
@@ -57,6 +56,14 @@ apply_end(struct change *change, const void *row, struct change_context *context
 		events_failure(context, job);
 	else
 		events_reply(context, job, false);
+}
+
+static bool
+apply_end(struct change *change, const void *row, struct change_context *context)
+{
+	if (job_is_over(row, change))
+		return false;
+	job_store_end(context, change->payload);
 	return true;
 }
 

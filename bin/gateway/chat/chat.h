@@ -13,6 +13,7 @@
 
 struct agent;
 struct agents;
+struct change_context;
 struct chat;
 struct err;
 struct entry;
@@ -43,10 +44,14 @@ struct chat_turn {
 	const struct trace *trace; /* copied */
 };
 struct chat_turn_call;
-/* Comes once, never from inside start(). ok: text is the answer; else it is the reason. */
-typedef void chat_turn_done(bool ok, struct span text, void *payload);
+/* ok: text is the answer; else it is the reason. On the store's thread, in the change that stores the turn's end, whose stream is the run: what the run
+ * says of it is stored with it, or not at all. May come again when that failed. */
+typedef void chat_turn_stored(struct change_context *context, bool ok, struct span text, void *payload);
+/* Comes once, never from inside start(). stored: that has happened; else nothing has, and text is the reason. */
+typedef void chat_turn_done(bool stored, struct span text, void *payload);
 struct chat_turns {
-	struct chat_turn_call *(*start)(const struct chat_turn *turn, chat_turn_done *done, void *done_payload, void *payload);
+	struct chat_turn_call *(*start)(
+	    const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *done, void *done_payload, void *payload);
 	void (*stop)(struct chat_turn_call *call); /* its done() comes as ever */
 	void *payload;
 };

@@ -145,17 +145,32 @@ run_remote(struct handlers *handlers, struct job *job)
 }
 
 static void
-after_turn(bool ok, struct span text, void *payload)
+on_turn_stored(struct change_context *context, bool ok, struct span text, void *payload)
 {
 	struct job *job = payload;
 
-	job->turn = NULL;
 	buf_reset(&job->reply);
 	buf_add(&job->reply, text.s, text.n);
 	/* a turn may have worked and said nothing */
 	if (ok && !job->reply.len)
 		buf_addstr(&job->reply, "(no text)");
-	job_end(job, !ok);
+	job->failed = !ok;
+	job_store_end(context, job);
+}
+
+static void
+after_turn(bool stored, struct span text, void *payload)
+{
+	struct job *job = payload;
+
+	job->turn = NULL;
+	if (stored) {
+		job_finish(job);
+		return;
+	}
+	buf_reset(&job->reply);
+	buf_add(&job->reply, text.s, text.n);
+	job_end(job, true);
 }
 
 static void
@@ -166,7 +181,7 @@ run_turn(struct handlers *handlers, struct job *job)
 	};
 
 	job->stop_turn = handlers->turns.stop;
-	job->turn = handlers->turns.start(&turn, after_turn, job, handlers->turns.payload);
+	job->turn = handlers->turns.start(&turn, on_turn_stored, after_turn, job, handlers->turns.payload);
 }
 
 /* Why nobody can be asked; false: somebody can. */

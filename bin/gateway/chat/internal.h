@@ -75,6 +75,8 @@ extern const struct subscription_events chat_news; /* what is said, on its way i
 void job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
 /* The handler is done: job->reply is the answer, or with failed the reason. */
 void job_end(struct job *job, bool failed);
+/* The same on the store's thread, in a change of the job's run; nothing for a run that is over. */
+void job_store_end(struct change_context *context, const struct job *job);
 /* A run that is over gets no more events of ours: then true, and the change is refused. */
 bool job_is_over(const void *row, struct change *change);
 

@@ -163,7 +163,7 @@ done_notes(struct change *change)
 		ended |= note->kind == NOTE_END;
 		after(flight, note);
 		if (note->kind == NOTE_END && flight->run) {
-			run_turn_ended(flight->run, note);
+			run_turn_ended(flight->run, NULL);
 			flight->run = NULL;
 		}
 	}
@@ -189,6 +189,7 @@ pump(struct flight *flight)
 		return;
 	batch = xcalloc(1, sizeof *batch);
 	batch->flight = flight;
+	batch->run = flight->run;
 	buf_init(&batch->turn);
 	buf_init(&batch->message);
 	buf_add(&batch->turn, flight->turn.s, flight->turn.len);
@@ -198,6 +199,8 @@ pump(struct flight *flight)
 	flight->first = flight->tail = NULL;
 	change = change_new(done_notes, batch);
 	change->apply = notes_apply;
+	if (flight->run)
+		buf_add(&change->stream, flight->thread.s, flight->thread.len);
 	log_change(flight->compass->settings.log, change);
 }
 
@@ -446,7 +449,7 @@ flights_free(struct compass *compass)
 		if (flight->waiting)
 			call_free(flight->waiting);
 		if (flight->run)
-			run_turn_ended(flight->run, NULL);
+			run_turn_drop(flight->run);
 		flight_free(flight);
 	}
 }

@@ -5,6 +5,7 @@
 
 #include "compass/internal.h"
 #include "compass/note.h"
+#include "compass/run.h"
 #include "xalloc.h"
 
 struct note *
@@ -149,7 +150,12 @@ notes_apply(struct change *change, const void *row, struct change_context *conte
 			}
 		}
 		form_turn_answer(&change->answer, &turn);
-	}
+	} else
+		for (note = batch->notes; note; note = note->next)
+			note->lost = true;
+	for (note = batch->run ? batch->notes : NULL; note; note = note->next)
+		if (note->kind == NOTE_END)
+			run_turn_store(batch->run, context, note);
 	turn_release(&turn);
 	return true;
 }

@@ -9,6 +9,7 @@
 
 struct change;
 struct change_context;
+struct chat_turn_call;
 struct flight;
 
 enum note_kind { NOTE_EVENT, NOTE_DELTA, NOTE_NATIVE, NOTE_APPROVAL, NOTE_RESOLVED, NOTE_END };
@@ -35,7 +36,8 @@ void notes_free(struct note *note); /* and those after it */
 struct batch {
 	struct flight *flight; /* for the loop only */
 	struct note *notes;
-	struct buf turn, message; /* copies, for the store's thread */
+	struct buf turn, message;	  /* copies, for the store's thread */
+	const struct chat_turn_call *run; /* a run's message, or NULL; what of it the store's thread reads never changes */
 };
 bool notes_apply(struct change *change, const void *row, struct change_context *context);
 

@@ -25,16 +25,10 @@ struct chat_turn_call {
 	struct buf run, text, turn;
 	struct buf native, rules, why; /* from the store */
 	struct trace trace;
+	chat_turn_stored *stored;
 	chat_turn_done *done;
 	void *payload;
 };
-
-static void
-call_end(struct chat_turn_call *call, bool ok, const struct buf *text)
-{
-	call->done(ok, span_of(text), call->payload);
-	run_turn_ended(call, NULL);
-}
 
 /* ---- the beginning, on the store's thread */
 
@@ -136,20 +130,21 @@ done_start(struct change *change)
 	if (change->result != CHANGE_DONE)
 		buf_addstr(&call->why, change->err.text[0] ? change->err.text : "unable to store the turn");
 	if (call->why.len)
-		call_end(call, false, &call->why);
+		run_turn_ended(call, &call->why);
 	else
 		fly(call);
 	change_free(change);
 }
 
 static struct chat_turn_call *
-start(const struct chat_turn *turn, chat_turn_done *done, void *done_payload, void *payload)
+start(const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *done, void *done_payload, void *payload)
 {
 	struct chat_turn_call *call = xcalloc(1, sizeof *call);
 	struct change *change = change_new(done_start, call);
 
 	call->compass = payload;
 	call->agent = agent_ref(turn->agent);
+	call->stored = stored;
 	call->done = done;
 	call->payload = done_payload;
 	buf_init(&call->run);
@@ -170,21 +165,25 @@ start(const struct chat_turn *turn, chat_turn_done *done, void *done_payload, vo
 /* ---- the end */
 
 void
-run_turn_ended(struct chat_turn_call *call, const struct note *end)
+run_turn_store(const struct chat_turn_call *call, struct change_context *context, const struct note *end)
 {
 	struct buf text = BUF_INIT, code = BUF_INIT;
-	bool ok = end && !end->lost && end->status == THREAD_COMPLETED;
+	bool ok = !end->lost && end->status == THREAD_COMPLETED;
 
 	if (ok)
 		buf_add(&text, end->text.s, end->text.len);
-	else if (end && end->lost)
+	else if (end->lost)
 		buf_addstr(&text, "the turn was interrupted");
-	else if (end && jtext_get_string(span_of(&end->error), "message", &text) && jtext_get_string(span_of(&end->error), "code", &code))
+	else if (jtext_get_string(span_of(&end->error), "message", &text) && jtext_get_string(span_of(&end->error), "code", &code))
 		buf_addf(&text, "%s(%s)", text.len ? " " : "", code.s);
-	if (end)
-		call->done(ok, span_of(&text), call->payload);
+	call->stored(context, ok, span_of(&text), call->payload);
 	buf_release(&text);
 	buf_release(&code);
+}
+
+void
+run_turn_drop(struct chat_turn_call *call)
+{
 	agent_unref(call->agent);
 	buf_release(&call->run);
 	buf_release(&call->text);
@@ -194,6 +193,13 @@ run_turn_ended(struct chat_turn_call *call, const struct note *end)
 	buf_release(&call->why);
 	trace_release(&call->trace);
 	free(call);
+}
+
+void
+run_turn_ended(struct chat_turn_call *call, const struct buf *why)
+{
+	call->done(!why, why ? span_of(why) : SPAN_NONE, call->payload);
+	run_turn_drop(call);
 }
 
 /* ---- an end that somebody asks for */

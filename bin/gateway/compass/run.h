@@ -4,6 +4,8 @@
 
 #include "compat.h"
 
+struct buf;
+struct change_context;
 struct chat_turn_call;
 struct compass;
 struct note;
@@ -15,7 +17,10 @@ size_t engines_count(const struct compass *compass);
 void engines_stop(struct compass *compass, int64_t grace_ms, void (*done)(void *payload), void *payload); /* done for each */
 void engines_free(struct compass *compass);
 
-/* ---- run.c: the turn's end is stored (NULL: the gateway ends, and nobody is told); the call is not there any more when this returns */
-void run_turn_ended(struct chat_turn_call *call, const struct note *end);
+/* ---- run.c. The turn ends in this change, on the store's thread: what the run says of it goes with it. */
+void run_turn_store(const struct chat_turn_call *call, struct change_context *context, const struct note *end);
+/* On the loop: that is stored (why NULL), or nothing is and this is why. The call is not there any more when this returns. */
+void run_turn_ended(struct chat_turn_call *call, const struct buf *why);
+void run_turn_drop(struct chat_turn_call *call); /* nobody is told */
 
 #endif
