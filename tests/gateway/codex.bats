@@ -69,12 +69,18 @@ asked_for() { agent-approvals --thread "$id" >asked 2>/dev/null; }
 	[ "$(cat new.txt)" = new ]
 	said '.method=="turn.diff" and (.payload.diff|contains("+new"))'
 	said '.method=="item.completed" and .payload.type=="fileChange" and .payload.item.status=="completed"'
-	start turn agent-turn-start --sandbox-policy danger-full-access --approval-policy never --thread "$id" \
-		"RUN echo first; sleep 1; echo second; until [ -e $BATS_TEST_TMPDIR/gate ]; do sleep 0.05; done"
-	await 30 said '.method=="item.output" and (.payload.text|contains("second"))'
+	mkfifo pipe
+	start turn agent-turn-start --sandbox-policy danger-full-access --approval-policy never --thread "$id" "RUN cat pipe"
+	exec 7>pipe
+	await 30 poured
 	! said '.method=="item.completed" and .payload.type=="commandExecution"'
-	touch "$BATS_TEST_TMPDIR/gate"
+	exec 7>&-
 	await 30 gone "$pid"
+	said '.method=="item.completed" and .payload.type=="commandExecution" and (.payload.item.aggregatedOutput|contains("more"))'
+}
+poured() {
+	echo more >&7
+	said '.method=="item.output" and (.payload.text|contains("more"))'
 }
 
 @test "a long turn is interrupted, at once or after a while, and the thread goes on" {
@@ -95,7 +101,7 @@ asked_for() { agent-approvals --thread "$id" >asked 2>/dev/null; }
 
 @test "a command does not outlive the interrupt of its turn" {
 	begin
-	agent-turn-start --no-wait --sandbox-policy danger-full-access --approval-policy never "RUN echo \$\$ >pid; exec sleep 1000" <thread >turn
+	agent-turn-start --no-wait --sandbox-policy danger-full-access --approval-policy never "RUN echo \$\$ >pid; exec tail -f /dev/null" <thread >turn
 	await 30 test -s pid
 	kill -0 "$(cat pid)"
 	[ "$(agent-turn-interrupt --jq .status <turn)" = interrupted ]
