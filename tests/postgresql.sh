@@ -2,12 +2,12 @@
 # postgresql.sh FILE.bats ...: runs these tests with their gateways on a PostgreSQL server of our own, which is gone afterwards
 #
 # A machine without a server, or a build without libpq, is told so and passes.
+# shellcheck disable=SC1091,SC2034,SC2154 # the library sets and uses what seems unset and unused here
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 AU_BUILD=${AU_BUILD:-$here/../build}
 PATH=$AU_BUILD/bin:$PATH
 export AU_BUILD
-# shellcheck source=tests/lib/postgresql.bash
 . "$here/lib/postgresql.bash"
 why=
 if ! postgresql_available; then

@@ -3,9 +3,9 @@
 #
 # Messages with their replies over 32 and 256 connections that are spread over the gateways; and how long what one gateway stores takes to a reader
 # at another one. The server is a scratch one on this machine, with fsync on. Without a server: nothing but a word on standard error.
+# shellcheck disable=SC1091,SC2034,SC2154 # the library sets and uses what seems unset and unused here
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=tests/lib/postgresql.bash
 . "$here/../lib/postgresql.bash"
 seconds=${BENCH_SECONDS:-5}
 why='' pids=()
