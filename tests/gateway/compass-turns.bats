@@ -268,9 +268,9 @@ goes_well() {
 	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
-	AGENT_RUNTIME_PROVIDER=local_docker start_gateway
+	AGENT_RUNTIME_PROVIDER=local_docker AGENT_CONTAINER_ENGINE=/no/engine start_gateway
 	ask POST "$path/turns" '{"text":"x"}'
-	is '.turn.error.message' '"Runtime provider local_docker is unavailable: AGENT_RUNTIME_ENDPOINT is missing"'
+	is .turn.error.code '"AGENT_RUNTIME_ENGINE_MISSING"'
 }
 
 @test "items of a turn: commands, changes of files, thoughts; messages only as deltas" {
