@@ -50,12 +50,14 @@ teardown() { common_teardown; }
 	chmod +x agent-gateway-traced
 	AGENT_RUNTIME_PROVIDER=mock start traced ./agent-gateway-traced --listen 127.0.0.1:0 --state state --access-log access
 	await 60 has_line traced.out '"listening"'
+	traced=$(pgrep -P "$pid")
+	started=("$traced" "$pid") # strace alone would leave it behind
 	AGENT_RUNTIME_URL=$(jq -r .url traced.out)
 	export AGENT_RUNTIME_URL
 	agent-run-create --agent shell | agent-send 'echo hello' | agent-watch --until waiting --outcome=ignore >/dev/null
 	agent-thread-create --workspace w | agent-turn-start --wait hello >/dev/null
 	curl -sS "$AGENT_RUNTIME_URL/metrics" | grep -q process_open_fds
-	kill "$(pgrep -P "$pid")" # strace ends with what it traces
+	kill "$traced" # strace ends with what it traces
 	await 30 gone "$pid"
 	# what ended by a signal, and what was cut in two, are no names
 	sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' trace | sort -u >used
