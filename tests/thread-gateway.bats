@@ -120,6 +120,6 @@ in_progress() { [ "$(agent-thread-show --jq .status <thread)" = inProgress ]; }
 @test "a runtime that wants a login says so, and its notifications are followed" {
 	start_gateway --runtime "$mock --login-needed"
 	agent-thread-create >thread
-	run -10 agent-turn-start hello <thread
+	run -4 agent-turn-start hello <thread
 	run -5 agent-watch --runtime --timeout 300ms
 }
