@@ -647,6 +647,8 @@ start_compass(struct gateway *gateway)
 	settings.command = gateway->provider.argv[0] ? gateway->provider.argv : NULL;
 	settings.host = gateway->provider.host.endpoint || gateway->provider.host.container ? &gateway->provider.host : NULL;
 	settings.missing = gateway->provider.missing.s;
+	settings.oldest = gateway->provider.oldest;
+	settings.api_key = gateway->provider.which == PROVIDER_LOCAL_PROCESS && settings.command;
 	if (gateway->provider.fallback)
 		info("turns go to the runtime for tests: no runtime is named, and no codex was found");
 	gateway->compass = compass_new(&settings, &err);
@@ -769,7 +771,7 @@ main(int argc, char *argv[])
 		.ping_ms = 15000,
 		.turn_ms = COMPASS_TURN_MS,
 		.approval_ms = COMPASS_APPROVAL_MS,
-		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT },
+		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT },
 		.auth_settings = { .rate = RATE, .burst = 2 * RATE },
 		.where = BUF_INIT,
 		.dir = BUF_INIT,

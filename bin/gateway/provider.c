@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "codex.h"
 #include "provider.h"
 #include "statedir.h"
 
@@ -57,6 +58,15 @@ on_path(const char *program)
 }
 
 static void
+quote(struct buf *to, const char *text)
+{
+	buf_addch(to, '\'');
+	for (; *text; text++)
+		buf_addstr(to, *text == '\'' ? "'\\''" : (const char[]){ *text, '\0' });
+	buf_addch(to, '\'');
+}
+
+static void
 set_shell(struct provider *provider, const char *command)
 {
 	buf_addf(&provider->command, "exec %s", command);
@@ -77,14 +87,26 @@ set_mock(struct provider *provider, const char *self)
 	provider->argv[0] = provider->command.s;
 }
 
+/* One that was found is started as it stands, one that was named is a command of the shell. */
 static void
 set_codex(struct provider *provider)
 {
 	const char *command = variable("CODEX_APP_SERVER_COMMAND"), *args = variable("CODEX_APP_SERVER_ARGS");
 	struct buf line = BUF_INIT;
 
-	buf_addf(&line, "%s %s", command ? command : "codex", args ? args : "app-server");
-	set_shell(provider, line.s);
+	if (!command)
+		provider->oldest = CODEX_OLDEST;
+	if (command || args || !provider->codex.len) {
+		if (command)
+			buf_addstr(&line, command);
+		else
+			quote(&line, provider->codex.len ? provider->codex.s : "codex");
+		buf_addf(&line, " %s", args ? args : "app-server");
+		set_shell(provider, line.s);
+	} else {
+		provider->argv[0] = provider->codex.s;
+		provider->argv[1] = "app-server";
+	}
 	buf_release(&line);
 }
 
@@ -168,7 +190,7 @@ choose(struct provider *provider, const char *command)
 		provider->which = PROVIDER_LOCAL_PROCESS;
 	else if (variable("DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"))
 		provider->which = PROVIDER_DYNAMIC_SESSIONS;
-	else if (variable("CODEX_APP_SERVER_COMMAND") || on_path("codex"))
+	else if (variable("CODEX_APP_SERVER_COMMAND") || provider->codex.len)
 		provider->which = PROVIDER_LOCAL_PROCESS;
 	else {
 		provider->which = PROVIDER_MOCK;
@@ -184,6 +206,8 @@ provider_choose(struct provider *provider, const char *command, const char *self
 	buf_init(&provider->command);
 	buf_init(&provider->missing);
 	buf_init(&provider->secret_file);
+	buf_init(&provider->codex);
+	(void)codex_find(&provider->codex, self);
 	if (!command)
 		command = variable("AGENT_RUNTIME_COMMAND");
 	provider->fallback = !choose(provider, command);
@@ -225,6 +249,7 @@ void
 provider_release(struct provider *provider)
 {
 	buf_release(&provider->command);
+	buf_release(&provider->codex);
 	buf_release(&provider->missing);
 	buf_release(&provider->secret_file);
 }

@@ -11,6 +11,8 @@ struct provider {
 	enum compass_provider which;
 	const char *argv[4]; /* of the stdio runtime, NULL-ended; points into `command` */
 	struct buf command;
+	struct buf codex;	  /* the program, "": there is none */
+	const char *oldest;	  /* version that it must have, or NULL: any; static */
 	struct runtime_host host; /* neither endpoint nor container without one; the texts are the environment's */
 	struct runtime_container container;
 	struct buf secret_file;

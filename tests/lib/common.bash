@@ -18,6 +18,7 @@ PATH=$AU_BUILD/bin:$PATH
 export PATH
 unset AGENT_RUNTIME_URL AGENT_RUNTIME_TOKEN CLARITY_RUNTIME_TOKEN CLARITYD_AUTH_TOKEN CLARITY_API_TOKEN AGENT_ERRORS
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy NO_PROXY no_proxy NO_COLOR
+export AGENT_RUNTIME_CODEX= # a codex that happens to be here is for its own tests
 export LC_ALL=C.UTF-8 TERM=${TERM:-dumb}
 
 # Gives the test a home of its own; call from setup().

@@ -595,11 +595,17 @@ struct compass *
 compass_new(const struct compass_settings *settings, struct err *err)
 {
 	static const struct runtime_calls calls = { .account = on_account, .notice = compass_notice, .gone = compass_gone };
-	struct runtime_settings runtime = { .argv = settings->command };
+	struct runtime_settings runtime = { .oldest = settings->oldest, .argv = settings->command };
 	struct compass *compass = xcalloc(1, sizeof *compass);
 	struct timeval tick = { 0, TICK_MS * 1000 };
 
 	compass->settings = *settings;
+	if (settings->api_key) {
+		const char *file = getenv("AGENT_RUNTIME_API_KEY_FILE");
+
+		runtime.key_file = file && *file ? file : NULL;
+		runtime.key_variable = "OPENAI_API_KEY";
+	}
 	if (settings->questions && !(compass->desk = desk_new(settings->base, settings->questions, approvals_from_desk, compass, err))) {
 		free(compass);
 		return NULL;

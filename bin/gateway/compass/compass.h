@@ -52,6 +52,8 @@ struct compass_settings {
 	    command; /* NULL-ended: the stdio runtime; NULL: there is none, and without a host either `missing` says what is missing for it */
 	const struct runtime_host *host;       /* a session host instead of a command; borrowed */
 	const char *missing;		       /* "AGENT_RUNTIME_ENDPOINT is missing" */
+	const char *oldest;		       /* version that the command must have, or NULL: any */
+	bool api_key;			       /* it logs in by itself: AGENT_RUNTIME_API_KEY_FILE, else OPENAI_API_KEY */
 	bool enabled, cloud, local, switching; /* the contract's feature flags */
 	int64_t turn_ms, approval_ms;
 	void (*say)(const char *text, void *payload); /* what an operator should know: the runtime's notices; may be NULL */

@@ -187,6 +187,7 @@ struct runtime {
 	struct turn *turns;
 	struct threads loaded;
 	enum runtime_fault last_fault; /* of last_error */
+	char *key_file, *key_variable; /* or NULL */
 	char *oldest;		       /* version, or NULL */
 	int64_t reset_at;	       /* wall clock: when the account's limits that were used up begin anew; 0: none was */
 	char over[RUNTIME_OVER_MAX][64];
@@ -217,5 +218,11 @@ void runtime_need(struct runtime *runtime);
 void runtime_break(struct runtime *runtime, enum runtime_fault fault, const char *fmt, ...) PRINTF(3, 4);
 void runtime_over(struct runtime *runtime, const char *turn_id); /* remembers it */
 bool runtime_was_over(const struct runtime *runtime, const char *turn_id);
+
+/* life.c */
+void runtime_is_ready(struct runtime *runtime);
+
+/* login.c: it has been greeted; it gets the key if it wants one, then it is ready */
+void login_begin(struct runtime *runtime);
 
 #endif

@@ -18,13 +18,20 @@
 
 /* ---- its end */
 
+/* It never was ready, and starting it once more changes that only when somebody does something about it. */
+static bool
+is_lasting(enum runtime_fault fault)
+{
+	return fault == RUNTIME_FAULT_MISSING || fault == RUNTIME_FAULT_VERSION || fault == RUNTIME_FAULT_AUTH;
+}
+
 static void
 fail_all(struct runtime *runtime, enum runtime_fault fault, const char *message)
 {
 	turns_gone(runtime, runtime->generation, fault, message);
 	calls_fail(runtime, runtime->generation, fault, message);
 	runtime->greeting = NULL;
-	if (fault == RUNTIME_FAULT_START)
+	if (fault == RUNTIME_FAULT_START || is_lasting(fault))
 		runtime_fail_waiting(runtime, fault, message);
 }
 
@@ -35,7 +42,7 @@ runtime_break(struct runtime *runtime, enum runtime_fault fault, const char *fmt
 
 	if (!runtime->child || runtime->ending)
 		return;
-	if (runtime->state == RUNTIME_STARTING)
+	if (runtime->state == RUNTIME_STARTING && !is_lasting(fault))
 		fault = RUNTIME_FAULT_START;
 	runtime->ending = true;
 	runtime->why_fault = fault;
@@ -258,6 +265,15 @@ on_errors(const char *s, size_t n, void *payload)
 
 /* ---- its beginning */
 
+void
+runtime_is_ready(struct runtime *runtime)
+{
+	runtime->ready_mono = clock_monotonic_ms();
+	runtime->ready_wall = clock_wall_ms();
+	runtime_set_state(runtime, RUNTIME_READY);
+	runtime_tick(runtime);
+}
+
 static void
 on_greeted(const struct runtime_reply *reply, void *payload)
 {
@@ -282,10 +298,7 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 	buf_addstr(&line, "{\"method\":\"initialized\"}");
 	runtime_say(runtime, &line);
 	buf_release(&line);
-	runtime->ready_mono = clock_monotonic_ms();
-	runtime->ready_wall = clock_wall_ms();
-	runtime_set_state(runtime, RUNTIME_READY);
-	runtime_tick(runtime);
+	login_begin(runtime);
 }
 
 /* Codex 0.105.0 says each thing a second time under such a name: two of three lines, and nobody reads them. */
@@ -365,7 +378,6 @@ runtime_need(struct runtime *runtime)
 {
 	struct buf why = BUF_INIT;
 	int64_t left;
-	bool lasting;
 
 	if (runtime->stopping || (runtime->state != RUNTIME_IDLE && runtime->state != RUNTIME_PAUSED))
 		return;
@@ -378,8 +390,7 @@ runtime_need(struct runtime *runtime)
 	} else if (left > RUNTIME_PATIENCE_MS && is_needed(runtime)) {
 		buf_addf(&why, "%s; it is tried again in %lld ms", runtime->last_error.s, (long long)left);
 		/* what only somebody who installs something gets over is said again */
-		lasting = runtime->last_fault == RUNTIME_FAULT_MISSING || runtime->last_fault == RUNTIME_FAULT_VERSION;
-		runtime_fail_waiting(runtime, lasting ? runtime->last_fault : RUNTIME_FAULT_PAUSED, why.s);
+		runtime_fail_waiting(runtime, is_lasting(runtime->last_fault) ? runtime->last_fault : RUNTIME_FAULT_PAUSED, why.s);
 		runtime_tick(runtime);
 	}
 	buf_release(&why);

@@ -399,7 +399,9 @@ runtime_new(struct event_base *base, const struct runtime_settings *settings, co
 	runtime->env = make_env(settings);
 	runtime->dir = settings->dir ? xstrdup(settings->dir) : NULL;
 	runtime->oldest = settings->oldest ? xstrdup(settings->oldest) : NULL;
-	own->oldest = NULL;
+	runtime->key_file = settings->key_file ? xstrdup(settings->key_file) : NULL;
+	runtime->key_variable = settings->key_variable ? xstrdup(settings->key_variable) : NULL;
+	own->oldest = own->key_file = own->key_variable = NULL;
 	runtime->next_id = 1;
 	runtime->pause_until = runtime->idle_at = runtime->stop_at = DEADLINE_NONE;
 	backoff_init(&runtime->backoff, own->pause_min_ms, own->pause_max_ms, (uint64_t)clock_wall_ms() ^ (uint64_t)(uintptr_t)runtime);
@@ -444,6 +446,8 @@ runtime_free(struct runtime *runtime)
 	free_list(runtime->env);
 	free(runtime->dir);
 	free(runtime->oldest);
+	free(runtime->key_file);
+	free(runtime->key_variable);
 	free(runtime);
 }
 

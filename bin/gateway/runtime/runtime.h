@@ -32,6 +32,7 @@ struct trace;
 #define RUNTIME_CALLS_MAX 256		       /* calls of runtime_call() at once */
 #define RUNTIME_APPROVALS_MAX 64	       /* open approvals of one turn; further ones are declined */
 #define RUNTIME_ERRORS_MAX 8192		       /* bytes kept of the end of the child's standard error */
+#define RUNTIME_KEY_MAX 4096		       /* bytes of a key's file */
 #define RUNTIME_INIT_TIMEOUT_MS 30000
 #define RUNTIME_CALL_TIMEOUT_MS 30000
 #define RUNTIME_INTERRUPT_TIMEOUT_MS 10000
@@ -130,6 +131,9 @@ struct runtime_settings {
 	int64_t approval_timeout_ms;	 /* an approval nobody answered is declined; 0: it waits as long as its turn */
 	int64_t pause_min_ms, pause_max_ms;
 	size_t line_max;
+	/* It logs in with a key before it is ready, unless it has an account or needs none: the file's, else the environment's. Read at each start,
+	 * kept nowhere. NULL: not. */
+	const char *key_file, *key_variable;
 	const char *oldest; /* version that its greeting must have at least, or it is ended (VERSION); NULL: any */
 };
 
