@@ -104,7 +104,7 @@ sent() { jq -r 'select(.method).method' asked | tr '\n' ' '; }
 	turn_of FAIL
 	is failed
 	[ "$(info)" = internalServerError ]
-	jq -e '.params.turn.error | (.message | contains("it went wrong")) and .additionalDetails == "{\"why\":1}"' <<<"$line"
+	jq -e '.params.turn.error | (.message | contains("it went wrong (a wheel came off)")) and (.additionalDetails | fromjson.why == 1)' <<<"$line"
 	turn_of 'STOP refusal'
 	jq -e '.params.turn.error.message | contains("refusal")' <<<"$line"
 	for text in DIE LONG; do

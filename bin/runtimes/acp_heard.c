@@ -13,7 +13,7 @@
 static void
 end_refused(struct talk *talk, const char *what, struct span error)
 {
-	struct buf message = BUF_INIT, said = BUF_INIT, details = BUF_INIT;
+	struct buf message = BUF_INIT, said = BUF_INIT, details = BUF_INIT, why = BUF_INIT;
 	struct span data;
 	int64_t code = 0;
 
@@ -22,6 +22,9 @@ end_refused(struct talk *talk, const char *what, struct span error)
 	if (jtext_get(error, "data", &data) && jtext_type(data) != JTEXT_NULL)
 		jtext_compact(&details, data);
 	buf_addf(&message, "the agent refused %s: %s", what, said.len ? said.s : "no reason given");
+	/* many say no more than "Internal error" there */
+	if (details.len && (jtext_string(data, &why) || jtext_get_string(data, "details", &why)) && why.len)
+		buf_addf(&message, " (%s)", why.s);
 	if (code == -32000)
 		buf_addstr(&message, "; log in with the agent's own command, or give --auth");
 	talk_end(talk, message.s,
@@ -32,6 +35,7 @@ end_refused(struct talk *talk, const char *what, struct span error)
 	buf_release(&message);
 	buf_release(&said);
 	buf_release(&details);
+	buf_release(&why);
 }
 
 static void
