@@ -430,7 +430,7 @@ test_other(void)
 	ask(&run, "SLOW");
 	ok(until(&run.events, 2) && runtime_turn_interrupt(run.runtime, run.turn), "and another one, as soon as it has begun");
 	ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_INTERRUPTED && !run.end.forced, "ends too");
-	good = turn(&run, "FAIL") && run.end.fault == RUNTIME_FAULT_TURN;
+	good = turn(&run, "FAIL") && (run.end.fault == RUNTIME_FAULT_TURN || run.end.fault == RUNTIME_FAULT_MODEL);
 	ok(good, "a turn that fails: %s (%s)", run.message.s, run.info.s);
 	{
 		struct runtime_turn_request request = {
