@@ -1,52 +1,37 @@
 /* libcurl.c - libcurl, loaded when it is first needed */
 #include "compat.h"
 
-#include <dlfcn.h>
-#include <string.h>
-
 #include "err.h"
 #include "fetch/libcurl.h"
+#include "library.h"
 #include "status.h"
 
 #ifdef __APPLE__
-#define LIBCURL_NAME "libcurl.4.dylib"
+#define LIBCURL_FILE "libcurl.4.dylib"
 #else
-#define LIBCURL_NAME "libcurl.so.4"
+#define LIBCURL_FILE "libcurl.so.4"
 #endif
 
 const struct libcurl *
 libcurl_load(struct err *err)
 {
+	static const char *const names[] = {
+#define LIBCURL_NAME(name) "curl_" #name,
+		LIBCURL_FUNCTIONS(LIBCURL_NAME)
+#undef LIBCURL_NAME
+	};
 	static struct libcurl lib;
 	static bool loaded;
-	struct libcurl found;
-	void *handle;
 
+	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
 	if (loaded)
 		return &lib;
-	handle = dlopen(LIBCURL_NAME, RTLD_NOW | RTLD_LOCAL);
-	if (!handle) {
-		err_set(err, STATUS_CONFIG, "unable to load libcurl: %s", dlerror());
+	if (!library_load(LIBCURL_FILE, names, ARRAY_LEN(names), &lib, err))
 		return NULL;
-	}
-#define LIBCURL_FIND(name)                                                                                                                 \
-	do {                                                                                                                               \
-		void *at = dlsym(handle, "curl_" #name);                                                                                   \
-		if (!at) {                                                                                                                 \
-			err_set(err, STATUS_CONFIG, "unable to load libcurl: it has no curl_" #name);                                      \
-			dlclose(handle);                                                                                                   \
-			return NULL;                                                                                                       \
-		}                                                                                                                          \
-		memcpy(&found.name, &at, sizeof at);                                                                                       \
-	} while (0);
-	LIBCURL_FUNCTIONS(LIBCURL_FIND)
-#undef LIBCURL_FIND
-	if (found.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		err_set(err, STATUS_CONFIG, "unable to start libcurl");
-		dlclose(handle);
 		return NULL;
 	}
-	lib = found;
 	loaded = true;
 	return &lib;
 }

@@ -12,12 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libpq-fe.h>
-
 #include "buf.h"
 #include "num.h"
 #include "status.h"
 #include "store/db.h"
+#include "store/libpq.h"
 #include "xalloc.h"
 
 #define PARAMS_MAX 16	  /* of one statement */
@@ -26,6 +25,8 @@
 #define OID_BYTEA 17
 #define CHANNEL "agentutils"
 #define LOCK "4707, 1" /* two numbers of 32 bits: the writers' lock */
+
+static const struct libpq *pq; /* NULL until a store is opened */
 
 struct pg {
 	struct db db;
@@ -96,16 +97,16 @@ blames_data(const char *state)
 static bool
 failed(struct pg *pg, const PGresult *result, const char *what, struct err *err)
 {
-	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	const char *primary = result ? pq->resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *state = result ? pq->resultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	struct buf text = BUF_INIT;
 
 	/* an error without the server's code is libpq's own: it could not write or read, or is out of step */
-	if (PQstatus(pg->conn) == CONNECTION_BAD || ends_session(state) || (!state && PQresultStatus(result) != PGRES_PIPELINE_ABORTED))
+	if (pq->status(pg->conn) == CONNECTION_BAD || ends_session(state) || (!state && pq->resultStatus(result) != PGRES_PIPELINE_ABORTED))
 		pg->lost = true;
 	if (blames_data(state))
 		pg->refused = true;
-	first_line(primary ? primary : PQerrorMessage(pg->conn), &text);
+	first_line(primary ? primary : pq->errorMessage(pg->conn), &text);
 	err_set(err, STATUS_RETRY, "unable to %s: %s", what, text.len ? text.s : "the database is gone");
 	buf_release(&text);
 	return false;
@@ -114,7 +115,7 @@ failed(struct pg *pg, const PGresult *result, const char *what, struct err *err)
 static bool
 is_good(const PGresult *result)
 {
-	ExecStatusType status = PQresultStatus(result);
+	ExecStatusType status = pq->resultStatus(result);
 
 	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || status == PGRES_PIPELINE_SYNC;
 }
@@ -126,12 +127,12 @@ read_deferred(struct pg *pg)
 	PGresult *result;
 
 	while (pg->deferred && !pg->lost) {
-		while ((result = PQgetResult(pg->conn))) {
+		while ((result = pq->getResult(pg->conn))) {
 			if (!is_good(result) && !pg->trouble.status)
 				failed(pg, result, "store", &pg->trouble);
-			PQclear(result);
+			pq->clear(result);
 		}
-		if (PQstatus(pg->conn) == CONNECTION_BAD && !pg->trouble.status)
+		if (pq->status(pg->conn) == CONNECTION_BAD && !pg->trouble.status)
 			failed(pg, NULL, "store", &pg->trouble);
 		pg->deferred--;
 	}
@@ -144,24 +145,24 @@ leave_pipeline(struct pg *pg)
 	PGresult *result;
 	int empty = 0;
 
-	if (PQpipelineStatus(pg->conn) == PQ_PIPELINE_OFF)
+	if (pq->pipelineStatus(pg->conn) == PQ_PIPELINE_OFF)
 		return true;
-	if (!PQpipelineSync(pg->conn))
+	if (!pq->pipelineSync(pg->conn))
 		return failed(pg, NULL, "store", &pg->trouble);
 	read_deferred(pg);
 	/* the sync's own */
 	while (!pg->lost) {
 		ExecStatusType status;
 
-		result = PQgetResult(pg->conn);
-		status = PQresultStatus(result);
-		PQclear(result); /* only whether there was one is asked from now on */
+		result = pq->getResult(pg->conn);
+		status = pq->resultStatus(result);
+		pq->clear(result); /* only whether there was one is asked from now on */
 		if (status == PGRES_PIPELINE_SYNC)
 			break;
-		if (PQstatus(pg->conn) == CONNECTION_BAD || (!result && ++empty > 1))
+		if (pq->status(pg->conn) == CONNECTION_BAD || (!result && ++empty > 1))
 			return failed(pg, NULL, "store", &pg->trouble);
 	}
-	return !pg->lost && (PQexitPipelineMode(pg->conn) || failed(pg, NULL, "store", &pg->trouble));
+	return !pg->lost && (pq->exitPipelineMode(pg->conn) || failed(pg, NULL, "store", &pg->trouble));
 }
 
 static bool
@@ -210,12 +211,12 @@ end_rows(struct pg_query *query)
 	struct pg *pg = pg_of(query->query.db);
 	PGresult *result;
 
-	PQclear(query->rows);
+	pq->clear(query->rows);
 	query->rows = NULL;
 	if (pg->active == query) {
 		pg->active = NULL;
-		while (!pg->lost && (result = PQgetResult(pg->conn)))
-			PQclear(result);
+		while (!pg->lost && (result = pq->getResult(pg->conn)))
+			pq->clear(result);
 	}
 	query->begun = false;
 }
@@ -282,12 +283,12 @@ send_query(struct pg *pg, struct pg_query *query)
 	static const int binary[PARAMS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
 	if (query->connection != pg->connection) {
-		if (!PQsendPrepare(pg->conn, query->name, query->text, query->n, query->types))
+		if (!pq->sendPrepare(pg->conn, query->name, query->text, query->n, query->types))
 			return false;
 		query->connection = pg->connection;
 		pg->deferred++;
 	}
-	return PQsendQueryPrepared(pg->conn, query->name, query->n, query->values, query->lengths, binary, 1);
+	return pq->sendQueryPrepared(pg->conn, query->name, query->n, query->values, query->lengths, binary, 1);
 }
 
 static bool
@@ -295,7 +296,7 @@ enter_pipeline(struct pg *pg, struct err *err)
 {
 	if (pg->active)
 		end_rows(pg->active);
-	return PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF || PQenterPipelineMode(pg->conn) || failed(pg, NULL, "store", err);
+	return pq->pipelineStatus(pg->conn) != PQ_PIPELINE_OFF || pq->enterPipelineMode(pg->conn) || failed(pg, NULL, "store", err);
 }
 
 /* Until every result that is due has come. */
@@ -323,7 +324,7 @@ pg_run(struct query *q, int *ret_changed, struct err *err)
 
 		/* prepared in the pipeline, run alone */
 		if (query->connection != pg->connection) {
-			if (!enter_pipeline(pg, err) || !PQsendPrepare(pg->conn, query->name, query->text, query->n, query->types))
+			if (!enter_pipeline(pg, err) || !pq->sendPrepare(pg->conn, query->name, query->text, query->n, query->types))
 				return failed(pg, NULL, "store", err);
 			query->connection = pg->connection;
 			pg->deferred++;
@@ -332,15 +333,15 @@ pg_run(struct query *q, int *ret_changed, struct err *err)
 			return false;
 		if (!send_query(pg, query))
 			return failed(pg, NULL, "store", err);
-		result = PQgetResult(pg->conn);
+		result = pq->getResult(pg->conn);
 		ok = result && is_good(result);
 		if (!ok)
 			failed(pg, result, "store", err);
-		changed = ok ? PQcmdTuples(result) : "";
+		changed = ok ? pq->cmdTuples(result) : "";
 		*ret_changed = ok && num_i64(changed, strlen(changed), &n) ? (int)n : 0;
-		PQclear(result);
-		while (!pg->lost && (result = PQgetResult(pg->conn)))
-			PQclear(result);
+		pq->clear(result);
+		while (!pg->lost && (result = pq->getResult(pg->conn)))
+			pq->clear(result);
 		return ok;
 	}
 	if (!enter_pipeline(pg, err))
@@ -358,7 +359,7 @@ begin_rows(struct pg *pg, struct pg_query *query, struct err *err)
 	if (pg->active)
 		end_rows(pg->active);
 	if (query->connection != pg->connection) {
-		if (!enter_pipeline(pg, err) || !PQsendPrepare(pg->conn, query->name, query->text, query->n, query->types))
+		if (!enter_pipeline(pg, err) || !pq->sendPrepare(pg->conn, query->name, query->text, query->n, query->types))
 			return failed(pg, NULL, "read the store", err);
 		query->connection = pg->connection;
 		pg->deferred++;
@@ -373,7 +374,7 @@ begin_rows(struct pg *pg, struct pg_query *query, struct err *err)
 	if (!send_query(pg, query))
 		return failed(pg, NULL, "read the store", err);
 	if (query->streams)
-		PQsetSingleRowMode(pg->conn);
+		pq->setSingleRowMode(pg->conn);
 	pg->active = query;
 	query->begun = true;
 	query->row = -1;
@@ -392,14 +393,14 @@ pg_step(struct query *q, struct err *err)
 	}
 	if (!query->begun && !begin_rows(pg, query, err))
 		return DB_FAILED;
-	if (query->rows && query->row + 1 < PQntuples(query->rows)) {
+	if (query->rows && query->row + 1 < pq->ntuples(query->rows)) {
 		query->row++;
 		return DB_ROW;
 	}
 	if (pg->active != query)
 		return DB_DONE;
-	PQclear(query->rows);
-	query->rows = PQgetResult(pg->conn);
+	pq->clear(query->rows);
+	query->rows = pq->getResult(pg->conn);
 	query->row = 0;
 	if (!query->rows || !is_good(query->rows)) {
 		failed(pg, query->rows, "read the store", err);
@@ -408,14 +409,14 @@ pg_step(struct query *q, struct err *err)
 		end_rows(query);
 		return DB_FAILED;
 	}
-	if (PQresultStatus(query->rows) == PGRES_TUPLES_OK) {
+	if (pq->resultStatus(query->rows) == PGRES_TUPLES_OK) {
 		/* nothing more is in the connection */
-		PGresult *end = PQgetResult(pg->conn);
+		PGresult *end = pq->getResult(pg->conn);
 
-		PQclear(end);
+		pq->clear(end);
 		pg->active = NULL;
 	}
-	if (PQntuples(query->rows))
+	if (pq->ntuples(query->rows))
 		return DB_ROW;
 	return DB_DONE;
 }
@@ -428,10 +429,10 @@ pg_get_int(struct query *q, int i)
 	uint64_t value;
 	int k, n;
 
-	if (PQgetisnull(query->rows, query->row, i))
+	if (pq->getisnull(query->rows, query->row, i))
 		return 0;
-	at = (const unsigned char *)PQgetvalue(query->rows, query->row, i);
-	n = PQgetlength(query->rows, query->row, i);
+	at = (const unsigned char *)pq->getvalue(query->rows, query->row, i);
+	n = pq->getlength(query->rows, query->row, i);
 	value = n && at[0] & 0x80 ? UINT64_MAX : 0;
 	for (k = 0; k < n; k++)
 		value = value << 8 | at[k];
@@ -443,9 +444,9 @@ pg_get(struct query *q, int i)
 {
 	const struct pg_query *query = query_of(q);
 
-	if (PQgetisnull(query->rows, query->row, i))
+	if (pq->getisnull(query->rows, query->row, i))
 		return SPAN_NONE;
-	return (struct span){ PQgetvalue(query->rows, query->row, i), (size_t)PQgetlength(query->rows, query->row, i) };
+	return (struct span){ pq->getvalue(query->rows, query->row, i), (size_t)pq->getlength(query->rows, query->row, i) };
 }
 
 /* ---- transactions */
@@ -455,7 +456,7 @@ defer(struct pg *pg, const char *text, struct err *err)
 {
 	if (!enter_pipeline(pg, err))
 		return false;
-	if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 1))
+	if (!pq->sendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 1))
 		return failed(pg, NULL, "store", err);
 	pg->deferred++;
 	return true;
@@ -503,10 +504,10 @@ pg_rollback(struct db *db)
 		(void)leave_pipeline(pg);
 	if (!pg->lost) {
 		/* what was to be prepared behind a statement that failed is not */
-		PQclear(PQexec(pg->conn, "ROLLBACK"));
-		PQclear(PQexec(pg->conn, "DEALLOCATE ALL"));
+		pq->clear(pq->exec(pg->conn, "ROLLBACK"));
+		pq->clear(pq->exec(pg->conn, "DEALLOCATE ALL"));
 		pg->connection++;
-		pg->lost = PQstatus(pg->conn) == CONNECTION_BAD;
+		pg->lost = pq->status(pg->conn) == CONNECTION_BAD;
 	}
 	pg->trouble.status = STATUS_OK;
 	pg->in_transaction = false;
@@ -527,7 +528,7 @@ pg_fd(const struct db *db)
 {
 	const struct pg *pg = (const struct pg *)db;
 
-	return pg->lost ? -1 : PQsocket(pg->conn);
+	return pg->lost ? -1 : pq->socket(pg->conn);
 }
 
 static bool
@@ -545,13 +546,13 @@ pg_heard(struct db *db)
 
 	if (pg->lost)
 		return false;
-	if (!PQconsumeInput(pg->conn)) {
+	if (!pq->consumeInput(pg->conn)) {
 		pg->lost = true;
 		return false;
 	}
-	while ((notify = PQnotifies(pg->conn))) {
-		others |= notify->be_pid != PQbackendPID(pg->conn);
-		PQfreemem(notify);
+	while ((notify = pq->notifies(pg->conn))) {
+		others |= notify->be_pid != pq->backendPID(pg->conn);
+		pq->freemem(notify);
 	}
 	return others;
 }
@@ -561,7 +562,7 @@ pg_state(const struct db *db)
 {
 	const struct pg *pg = (const struct pg *)db;
 
-	if (pg->lost || PQstatus(pg->conn) == CONNECTION_BAD)
+	if (pg->lost || pq->status(pg->conn) == CONNECTION_BAD)
 		return pg->in_doubt ? DB_IN_DOUBT : DB_LOST;
 	return pg->refused ? DB_REFUSED : DB_GOOD;
 }
@@ -569,10 +570,10 @@ pg_state(const struct db *db)
 static bool
 refuse(struct pg *pg, enum status status, const PGresult *result, struct err *err)
 {
-	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *primary = result ? pq->resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	struct buf text = BUF_INIT;
 
-	first_line(primary ? primary : PQerrorMessage(pg->conn), &text);
+	first_line(primary ? primary : pq->errorMessage(pg->conn), &text);
 	err_set(err, status, "unable to use the store '%s': %s", pg->url.s, text.s);
 	buf_release(&text);
 	return false;
@@ -581,10 +582,10 @@ refuse(struct pg *pg, enum status status, const PGresult *result, struct err *er
 static bool
 exec(struct pg *pg, const char *text, struct err *err)
 {
-	PGresult *result = PQexec(pg->conn, text);
+	PGresult *result = pq->exec(pg->conn, text);
 	bool ok = is_good(result) || refuse(pg, STATUS_CONFIG, result, err);
 
-	PQclear(result);
+	pq->clear(result);
 	return ok;
 }
 
@@ -603,16 +604,16 @@ connect_to(const char *url)
 		"tcp_user_timeout", "fallback_application_name", "dbname", NULL };
 	const char *values[] = { "10", "10", "5", "3", "20000", "agent-gateway", url, NULL };
 
-	return PQconnectdbParams(keys, values, 1);
+	return pq->connectdbParams(keys, values, 1);
 }
 
 static bool
 set_up(struct pg *pg, struct err *err)
 {
-	PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
-	if (PQserverVersion(pg->conn) < 120000)
+	pq->setNoticeReceiver(pg->conn, ignore_notice, NULL);
+	if (pq->serverVersion(pg->conn) < 120000)
 		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': the server is PostgreSQL %d, expected 12 or newer",
-		    pg->url.s, PQserverVersion(pg->conn) / 10000);
+		    pg->url.s, pq->serverVersion(pg->conn) / 10000);
 	return exec(pg,
 	    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
 	    "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '20s'; SET standard_conforming_strings = on;"
@@ -627,13 +628,13 @@ pg_connect(struct db *db, struct err *err)
 
 	if (pg->active)
 		end_rows(pg->active);
-	PQfinish(pg->conn);
+	pq->finish(pg->conn);
 	pg->conn = connect_to(pg->url.s);
 	pg->connection++;
 	pg->deferred = 0;
 	pg->trouble.status = STATUS_OK;
 	pg->in_transaction = pg->in_doubt = pg->refused = false;
-	pg->lost = PQstatus(pg->conn) != CONNECTION_OK;
+	pg->lost = pq->status(pg->conn) != CONNECTION_OK;
 	if (pg->lost)
 		return refuse(pg, STATUS_UNREACHABLE, NULL, err);
 	pg->lost = !set_up(pg, err);
@@ -645,7 +646,7 @@ pg_close(struct db *db)
 {
 	struct pg *pg = pg_of(db);
 
-	PQfinish(pg->conn);
+	pq->finish(pg->conn);
 	buf_release(&pg->url);
 	free(pg);
 }
@@ -678,12 +679,12 @@ static bool
 has_no_password(const char *url, struct err *err)
 {
 	char *why = NULL;
-	PQconninfoOption *options = PQconninfoParse(url, &why), *option;
+	PQconninfoOption *options = pq->conninfoParse(url, &why), *option;
 	bool ok = true;
 
 	if (!options) {
 		ok = err_set(err, STATUS_CONFIG, "unable to use the store: its URL is not understood");
-		PQfreemem(why); /* it may have the password in it */
+		pq->freemem(why); /* it may have the password in it */
 		return ok;
 	}
 	for (option = options; ok && option->keyword; option++)
@@ -691,7 +692,7 @@ has_no_password(const char *url, struct err *err)
 			ok = err_set(err, STATUS_CONFIG,
 			    "unable to use the store: a password in its URL is seen by everybody on this machine; put it into the file that PGPASSFILE names, "
 			    "or into a service file");
-	PQconninfoFree(options);
+	pq->conninfoFree(options);
 	return ok;
 }
 
@@ -718,19 +719,19 @@ own_schema(const char *text, struct buf *to)
 static bool
 read_version(struct pg *pg, int *ret, struct err *err)
 {
-	PGresult *result = PQexec(pg->conn, "SELECT to_regclass('agentutils_schema') IS NOT NULL");
+	PGresult *result = pq->exec(pg->conn, "SELECT to_regclass('agentutils_schema') IS NOT NULL");
 	bool ok = is_good(result) || refuse(pg, STATUS_CONFIG, result, err);
 	int64_t version;
 
 	*ret = 0;
-	if (ok && PQgetvalue(result, 0, 0)[0] == 't') {
-		PQclear(result);
-		result = PQexec(pg->conn, "SELECT version FROM agentutils_schema");
+	if (ok && pq->getvalue(result, 0, 0)[0] == 't') {
+		pq->clear(result);
+		result = pq->exec(pg->conn, "SELECT version FROM agentutils_schema");
 		ok = is_good(result) || refuse(pg, STATUS_CONFIG, result, err);
-		if (ok && PQntuples(result) && num_i64(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0), &version))
+		if (ok && pq->ntuples(result) && num_i64(pq->getvalue(result, 0, 0), (size_t)pq->getlength(result, 0, 0), &version))
 			*ret = (int)version;
 	}
-	PQclear(result);
+	pq->clear(result);
 	return ok && schema_known(*ret, pg->url.s, err);
 }
 
@@ -756,7 +757,7 @@ migrate(struct pg *pg, struct err *err)
 	buf_addf(&text, "UPDATE agentutils_schema SET version=%d WHERE version<>%d; COMMIT", schema_version, schema_version);
 	ok = ok && exec(pg, text.s, err);
 	if (!ok)
-		PQclear(PQexec(pg->conn, "ROLLBACK"));
+		pq->clear(pq->exec(pg->conn, "ROLLBACK"));
 	buf_release(&text);
 	return ok;
 }
@@ -766,7 +767,8 @@ open_only(const char *url, struct err *err)
 {
 	struct pg *pg;
 
-	if (!has_no_password(url, err))
+	pq = libpq_load(err);
+	if (!pq || !has_no_password(url, err))
 		return NULL;
 	pg = xcalloc(1, sizeof *pg);
 	pg->db.ops = &pg_ops;
