@@ -49,12 +49,12 @@ call_runtime_failed(struct call *call, const struct runtime_reply *reply, int st
 	buf_addstr(&text, reply->message);
 	if (*fault_hint(reply->fault))
 		buf_addf(&text, "; %s", fault_hint(reply->fault));
-	if (reply->fault == RUNTIME_FAULT_AUTH)
-		call_fail_text(call, 401, fault_code(reply->fault), text.s, NULL);
-	else if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
+	if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
 		call_fail_text(call, reply->status, reply->code, reply->message, NULL);
-	else if (reply->fault == RUNTIME_FAULT_REFUSED)
-		call_fail_text(call, status, code, reply->message, NULL);
+	else if (reply->fault == RUNTIME_FAULT_REFUSED || reply->rpc_code) /* its own words have the code of what was asked */
+		call_fail_text(call, status, code, text.s, NULL);
+	else if (reply->fault == RUNTIME_FAULT_AUTH)
+		call_fail_text(call, 401, fault_code(reply->fault), text.s, NULL);
 	else
 		call_fail_text(call, 503, fault_code(reply->fault), text.s, NULL);
 	buf_release(&text);
