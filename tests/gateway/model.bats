@@ -29,7 +29,7 @@ failed() { jq -r 'select(.kind == "agent.waiting" and .level == "warn").data.rea
 
 @test "the three lines of the README work" {
 	endpoint
-	sed -n '/^## Chat with a model/,/^## An agent from/p' "$AU_SRC/README.md" | sed -n '/^```sh/,/^```$/p' | grep -v '^```' >lines
+	sed -n '/^## Chat with a model/,/^## [^C]/p' "$AU_SRC/README.md" | sed -n '/^```sh/,/^```$/p' | grep -v '^```' >lines
 	[ "$(wc -l <lines)" = 3 ]
 	# the endpoint of the test, and what bootstrap runs once all is built
 	sed -i "s|http://127.0.0.1:11434/v1|$endpoint|; s|^\./bootstrap chat|runtime-chat --embedded|" lines
