@@ -5,10 +5,9 @@
 
 #define TOKENS_MAX (INT64_C(1) << 50) /* more are no number of tokens */
 
-static bool
-read_usage(struct span object, const char *key, struct usage *ret)
+bool
+usage_read(struct span value, struct usage *ret)
 {
-	struct span value;
 	const struct {
 		const char *key;
 		int64_t *to;
@@ -17,12 +16,34 @@ read_usage(struct span object, const char *key, struct usage *ret)
 	size_t i;
 
 	*ret = (struct usage){ 0 };
-	if (!jtext_get(object, key, &value) || jtext_type(value) != JTEXT_OBJECT)
+	if (jtext_type(value) != JTEXT_OBJECT)
 		return false;
 	for (i = 0; i < ARRAY_LEN(members); i++)
 		if (jtext_get_i64(value, members[i].key, members[i].to) && (*members[i].to < 0 || *members[i].to > TOKENS_MAX))
 			return false;
 	return true;
+}
+
+static bool
+read_usage(struct span object, const char *key, struct usage *ret)
+{
+	struct span value;
+
+	*ret = (struct usage){ 0 };
+	return jtext_get(object, key, &value) && usage_read(value, ret);
+}
+
+static int64_t
+sum(int64_t a, int64_t b)
+{
+	return a + b < TOKENS_MAX ? a + b : TOKENS_MAX;
+}
+
+void
+usage_sum(struct usage *to, const struct usage *more)
+{
+	*to = (struct usage){ sum(to->input, more->input), sum(to->cached, more->cached), sum(to->output, more->output),
+		sum(to->reasoning, more->reasoning) };
 }
 
 static int64_t

@@ -34,6 +34,12 @@ bool usage_spent(const struct usage_meter *meter, struct usage *ret);
 
 bool usage_same(const struct usage *a, const struct usage *b);
 
+/* What usage_add() wrote. False: it is none. */
+bool usage_read(struct span value, struct usage *ret) USE_RESULT;
+
+/* Never more than can be read again. */
+void usage_sum(struct usage *to, const struct usage *more);
+
 /* {"inputTokens":..,"cachedInputTokens":..,"outputTokens":..,"reasoningOutputTokens":..,"totalTokens":..} */
 void usage_add(struct buf *to, const struct usage *usage);
 

@@ -60,6 +60,12 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 	agent-send --run r1 again | agent-watch --until waiting --timeout 30s --outcome=ignore >events
 	[ "$(agent-events --thread r1 --kind turn.completed | wc -l)" = 2 ]
 	[ "$(agent-threads --workspace acme --jq .threadId)" = r1 ]
+	# what the turns have cost is the run's, and stays
+	want=$(agent-events --thread r1 --kind turn.completed | jq -cs 'map(.payload.usage | to_entries) | add | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries')
+	jq -ne --argjson u "$want" '$u.totalTokens > 0'
+	agent-runs r1 | jq -e --argjson u "$want" '.usage == $u'
+	begin r0
+	agent-runs r0 | jq -e 'has("usage") | not'
 }
 
 @test "one cursor for both surfaces: what one has not told yet the other does" {

@@ -105,6 +105,36 @@ main(void)
 	fold(run, "agent.run_cancelled", "{}", NULL);
 	ok(run->status == RUN_CANCELLED && !run->n_open && !run->cancel_asked, "cancelled: nothing is open");
 	run_free(run);
+
+	run = run_load(span("r3"), span("{\"status\":2,\"events\":7}"));
+	ok(run && !run->counted, "a document of before turns were counted is understood");
+	if (run) {
+		struct buf text = BUF_INIT;
+
+		seq = 7;
+		fold(run, "agent.step_completed", "{\"usage\":{\"inputTokens\":9,\"outputTokens\":9}}", NULL);
+		fold(run, "agent.step_completed", "{\"usage\":{\"inputTokens\":-1}}", "1");
+		fold(run, "agent.step_completed", "{\"usage\":7}", "1");
+		run_summary(run, &text);
+		ok(!strstr(text.s, "usage"), "what somebody posted, or nonsense, costs nothing: no usage");
+		fold(run, "agent.step_completed",
+		    "{\"usage\":{\"inputTokens\":10,\"cachedInputTokens\":4,\"outputTokens\":5,\"reasoningOutputTokens\":2,\"totalTokens\":15}}",
+		    "1");
+		fold(run, "agent.step_completed", "{\"usage\":{\"inputTokens\":1,\"cachedInputTokens\":1,\"outputTokens\":2}}", "2");
+		buf_reset(&doc);
+		run_save(run, &doc);
+		run_free(run);
+		run = run_load(span("r3"), (struct span){ doc.s, doc.len });
+		buf_reset(&text);
+		if (run)
+			run_summary(run, &text);
+		ok(run && text.s &&
+			strstr(text.s,
+			    ",\"usage\":{\"inputTokens\":11,\"cachedInputTokens\":5,\"outputTokens\":7,\"reasoningOutputTokens\":2,\"totalTokens\":18}}"),
+		    "the usage of the turns is summed, and is kept");
+		buf_release(&text);
+	}
+	run_free(run);
 	buf_release(&doc);
 	buf_release(&again);
 	return done();

@@ -61,5 +61,10 @@ main(void)
 	usage_take(&meter, SPAN_OF("{\"total\":{\"inputTokens\":57},\"last\":{\"inputTokens\":7}}"), true);
 	is_spent(&meter, "{\"inputTokens\":7,\"cachedInputTokens\":0,\"outputTokens\":0,\"reasoningOutputTokens\":0,\"totalTokens\":7}",
 	    "unless it is known what the thread had cost");
+	meter.now = (struct usage){ .input = INT64_C(1) << 50, .output = 1 };
+	meter.before = (struct usage){ .output = 1 };
+	usage_sum(&meter.now, &meter.before);
+	usage_sum(&meter.now, &meter.now);
+	ok(meter.now.input == INT64_C(1) << 50 && meter.now.output == 4, "a sum stays a number of tokens");
 	return done();
 }

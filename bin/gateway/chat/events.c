@@ -70,6 +70,13 @@ emit(struct change_context *context, const struct job *job, const char *kind, en
 }
 
 static void
+add_usage(const struct job *job, struct buf *data)
+{
+	if (job->usage.len)
+		jtext_add_raw(data, "usage", job->usage.s, job->usage.len);
+}
+
+static void
 add_history(const struct job *job, struct buf *data)
 {
 	jtext_add_bool(data, "historyEnabled", !job->handler || job->handler->history_enabled);
@@ -162,6 +169,7 @@ events_reply(struct change_context *context, const struct job *job, bool echo)
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
 	add_provider(job, echo, &data);
 	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
+	add_usage(job, &data);
 	emit(context, job, "agent.step_completed", LEVEL_INFO, "Runtime chat response ready", &data);
 
 	begin(job, &data);
@@ -181,6 +189,7 @@ step_failed(struct change_context *context, const struct job *job, const char *e
 	begin(job, &data);
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
 	add(&data, "error", error);
+	add_usage(job, &data);
 	emit(context, job, "agent.step_completed", LEVEL_ERROR, "Runtime chat response failed", &data);
 	buf_release(&data);
 }

@@ -60,6 +60,7 @@ struct job {
 	bool tool_called; /* it answered */
 	struct history history;
 	struct buf reply; /* or, with failed, the error */
+	struct buf usage; /* what its turn on a runtime has cost: JSON, or "" */
 	bool failed;
 	struct firing *firing; /* a timer's, or NULL: a message */
 	struct trace trace;    /* of the request that brought it, as long as this process lives */

@@ -126,6 +126,7 @@ enum member {
 	M_TRIGGER_TYPE,
 	M_TRIGGER_TYPE_,
 	M_SOURCE,
+	M_USAGE,
 	MEMBERS
 };
 static const struct span members[MEMBERS] = {
@@ -151,6 +152,7 @@ static const struct span members[MEMBERS] = {
 	[M_TRIGGER_TYPE] = SPAN_INIT("triggerType"),
 	[M_TRIGGER_TYPE_] = SPAN_INIT("trigger_type"),
 	[M_SOURCE] = SPAN_INIT("source"),
+	[M_USAGE] = SPAN_INIT("usage"),
 };
 
 /* Values as they stand in the data; of members that stand twice, the last. */
@@ -338,6 +340,18 @@ fold_cancel(struct run *run, const struct entry *event, const struct span found[
 	run->n_open = n;
 }
 
+/* Only what the gateway has counted itself: an event that was posted has no turn. */
+static void
+fold_usage(struct run *run, const struct entry *event, const struct span found[MEMBERS])
+{
+	struct usage usage;
+
+	if (!event->turn.n || !found[M_USAGE].s || !usage_read(found[M_USAGE], &usage))
+		return;
+	usage_sum(&run->usage, &usage);
+	run->counted++;
+}
+
 static void
 fold_kind(struct run *run, const struct entry *event, const struct span found[MEMBERS])
 {
@@ -380,6 +394,7 @@ fold_kind(struct run *run, const struct entry *event, const struct span found[ME
 		TAKE(found, &step, M_STEP, M_STEP_);
 		if (step.len == run->current_step.len && !memcmp(step.s, run->current_step.s, step.len))
 			buf_reset(&run->current_step);
+		fold_usage(run, event, found);
 	} else if (is_kind(event, "agent.handoff")) {
 		run->handoffs++;
 		if (!strcmp(run->trigger.s, "unknown"))
@@ -481,6 +496,10 @@ run_summary(const struct run *run, struct buf *to)
 	add_text(to, "currentStepId", &run->current_step);
 	jtext_add_string(to, "lastEventKind", run->last_kind.s, run->last_kind.len);
 	jtext_add_string(to, "lastEventMessage", run->last_message.s, run->last_message.len);
+	if (run->counted) {
+		buf_addstr(to, ",\"usage\":");
+		usage_add(to, &run->usage);
+	}
 	buf_addch(to, '}');
 }
 
@@ -521,6 +540,11 @@ static const struct number_field number_fields[] = {
 	{ "tools", offsetof(struct run, tool_calls) },
 	{ "llms", offsetof(struct run, llm_calls) },
 	{ "events", offsetof(struct run, events) },
+	{ "counted", offsetof(struct run, counted) },
+	{ "inputTokens", offsetof(struct run, usage.input) },
+	{ "cachedTokens", offsetof(struct run, usage.cached) },
+	{ "outputTokens", offsetof(struct run, usage.output) },
+	{ "reasoningTokens", offsetof(struct run, usage.reasoning) },
 	{ "begun", offsetof(struct run, started_open) },
 	{ "cancelAsked", offsetof(struct run, cancel_asked) },
 	{ "timerOpen", offsetof(struct run, timer_open) },

@@ -6,7 +6,7 @@
  * The inbox: an event whose turn is "open" (or "open:N", for gateway N to answer) adds its own seq to the messages that wait for an answer; agent.step_started with turn N says that the
  * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. agent.cancel_requested with turn "cancel" says
  * that the run ends with the answer that has begun, and that the other messages get none. agent.run_created with turn "timer" is open work too, until the
- * run is over. Turns are internal to the gateway.
+ * run is over. What a turn on a runtime has cost comes with the end of its step, which has the message's turn. Turns are internal to the gateway.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -14,6 +14,7 @@
 #include "buf.h"
 #include "compat.h"
 #include "jtext.h"
+#include "usage.h"
 
 struct entry;
 
@@ -29,6 +30,8 @@ struct run {
 	int64_t started_ms, updated_ms, completed_ms; /* 0: not yet */
 	struct buf waiting_reason, failure_reason;
 	int64_t steps, handoffs, tool_calls, llm_calls, events;
+	struct usage usage; /* of its turns on a runtime */
+	int64_t counted;    /* turns whose usage is known */
 	struct buf current_step, last_kind, last_message;
 	/* seq of each accepted user message without its answer, oldest first: the run's inbox, which survives a restart */
 	int64_t *open;
