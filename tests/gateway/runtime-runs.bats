@@ -218,6 +218,11 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 	begin r1
 	agent-send --run r1 FAIL | agent-watch --timeout 60s --until waiting --outcome=ignore >events
 	has events '.kind == "agent.step_completed" and (.level == "error" and (.data.error | test("^it went wrong [(][A-Z_]+[)]$")))'
+	# it has cost something all the same, of which the step and the run tell
+	has events '.kind == "agent.step_completed" and .data.usage.inputTokens > 0'
+	agent-runs r1 | jq -e '.usage.inputTokens > 0'
+	[ "$(agent-emit --run r1 --kind agent.step_completed --data '{"stepId":"x","usage":{"inputTokens":1000000}}' | wc -l)" = 1 ]
+	agent-runs r1 | jq -e '.lastEventKind == "agent.step_completed" and .usage.inputTokens < 1000000'
 	agent-send --run r1 DIE | agent-watch --timeout 60s --until waiting --outcome=ignore >events
 	has events '.kind == "agent.step_completed" and (.data.error | endswith("(AGENT_RUNTIME_UNAVAILABLE)"))'
 	agent-send --run r1 hello | agent-watch --timeout 60s --until waiting --outcome=ignore >events
