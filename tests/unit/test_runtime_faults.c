@@ -165,7 +165,7 @@ test_exits(void)
 		{ "{\"on\":\"turn/start\"}\n{\"answer\":[1]}\n", "turn/start did not return turn.id", RUNTIME_FAULT_PROTOCOL, true },
 		{ "{\"on\":\"turn/start\"}\n{\"hang\":true}\n", "the runtime gave no answer to turn/start within 3000 ms",
 		    RUNTIME_FAULT_TIMEOUT, true },
-		{ "{\"fail\":\"no money\",\"info\":\"usageLimitExceeded\"}\n", "no money", RUNTIME_FAULT_TURN, true },
+		{ "{\"fail\":\"no money\",\"info\":\"usageLimitExceeded\"}\n", "no money", RUNTIME_FAULT_LIMIT, true },
 		{ "{\"fail\":\"who?\",\"info\":{\"httpConnectionFailed\":{\"httpStatusCode\":401}}}\n", "who?", RUNTIME_FAULT_AUTH, true },
 		{ "{\"retry\":\"Reconnecting\"}\n{\"delta\":\"x\"}\n{\"exit\":1}\n", "the runtime ended with status 1", RUNTIME_FAULT_GONE,
 		    true },
