@@ -236,6 +236,7 @@ show_event(struct show *show, const struct event_view *view, struct buf *to)
 	}
 	if (!strcmp(kind, "agent.chat.assistant_message") && was_shown(show, view)) {
 		buf_release(&text);
+		buf_release(&who);
 		return;
 	}
 	show_who(show, view->data, &who);
