@@ -126,7 +126,7 @@ teardown() { common_teardown; }
 	refused 400 INVALID_JSON
 	type='application/json; charset=latin1' ask POST /v1/agent/threads '{"workspaceSlug":"a"}'
 	refused 415 UNSUPPORTED_MEDIA_TYPE
-	ask POST /v1/agent/threads '{"workspaceSlug":"a"}' -H 'content-encoding: br'
+	ask POST /v1/agent/threads '{"workspaceSlug":"a"}' -H 'content-encoding: zstd'
 	refused 415 UNSUPPORTED_MEDIA_TYPE
 	printf '{"workspaceSlug":"a","x":"%s"}' "$(head -c 102372 /dev/zero | tr '\0' x)" >exact
 	[ "$(wc -c <exact)" = 102400 ]
@@ -137,6 +137,49 @@ teardown() { common_teardown; }
 	refused 413 PAYLOAD_TOO_LARGE
 	ask GET /v1/agent/threads/%E0
 	refused 400 INVALID_REQUEST
+}
+
+@test "compressed bodies: gzip, deflate and br, 102400 bytes when they are inflated, and a bomb is no more than that" {
+	start_gateway
+	pack() { # CODING: standard input, compressed
+		python3 -c 'import sys, zlib; z = zlib.compressobj(9, zlib.DEFLATED, 31 if sys.argv[1] == "gzip" else 15)
+for piece in iter(lambda: sys.stdin.buffer.read(65536), b""): sys.stdout.buffer.write(z.compress(piece))
+sys.stdout.buffer.write(z.flush())' "$1"
+	}
+	sized() { printf '{"workspaceSlug":"a","x":"%s"}' "$(head -c $(($1 - 28)) /dev/zero | tr '\0' x)"; }
+	for coding in gzip deflate; do
+		for n in 102400 102401; do
+			sized "$n" | pack "$coding" >packed
+			[ "$(wc -c <packed)" -lt 1000 ]
+			ask POST /v1/agent/threads @packed -H "content-encoding: $coding"
+			if [ "$n" = 102400 ]; then [ "$code" = 201 ]; else refused 413 PAYLOAD_TOO_LARGE 'Request body is too large'; fi
+		done
+		# 200 MB; the gateway keeps no more of it than the limit
+		{ printf '{"workspaceSlug":"'; head -c 200000000 /dev/zero; } | pack "$coding" >bomb
+		peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status")
+		ask POST /v1/agent/threads @bomb -H "content-encoding: $coding"
+		refused 413 PAYLOAD_TOO_LARGE
+		[ "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status")" -lt $((peak + 8000)) ]
+	done
+	printf '{"workspaceSlug":"a"}' | pack gzip >packed
+	ask POST /v1/agent/threads @packed -H 'Content-Encoding: GZIP' -H 'transfer-encoding: chunked'
+	[ "$code" = 201 ]
+	# {"refreshToken":false}
+	base64 -d <<<iwqAeyJyZWZyZXNoVG9rZW4iOmZhbHNlfQM= >packed
+	ask POST /v1/agent/runtime/account/read @packed -H 'content-encoding: br'
+	[ "$code" = 200 ]
+	printf '{"workspaceSlug":"a"}' | pack gzip | head -c 20 >packed
+	for body in @packed '{"workspaceSlug":"a"}' ''; do
+		ask POST /v1/agent/threads "$body" -H 'content-encoding: gzip'
+		refused 400 INVALID_JSON
+	done
+	for coding in zstd 'gzip, gzip' compress; do
+		ask POST /v1/agent/threads @packed -H "content-encoding: $coding"
+		refused 415 UNSUPPORTED_MEDIA_TYPE
+	done
+	printf '{"workspaceSlug":"a"' | pack gzip >packed
+	ask POST /v1/agent/threads @packed -H 'content-encoding: gzip'
+	refused 400 INVALID_JSON
 }
 
 @test "paths: any letter case, one slash at the end, HEAD for GET, 404 for the rest, OPTIONS for all" {

@@ -369,10 +369,10 @@ has_token(const char *s, size_t n, const char *word)
 }
 
 static enum problem
-read_body(const struct request *request, struct span *ret)
+read_body(struct request *request, struct span *ret)
 {
-	const char *type = request_header(request, "content-type"), *encoding = request_header(request, "content-encoding"), *at;
-	struct span body = request_body(request);
+	const char *type = request_header(request, "content-type"), *at;
+	struct span body;
 
 	*ret = SPAN_NONE;
 	if (request_problem(request) == REQUEST_BODY_TOO_LARGE)
@@ -387,10 +387,17 @@ read_body(const struct request *request, struct span *ret)
 		    !has_token(at + 8, strcspn(at + 8, ";"), "utf8"))
 			return PROBLEM_MEDIA_TYPE;
 	}
-	if (encoding && *encoding && strcasecmp(encoding, "identity"))
+	switch (request_inflate(request, COMPASS_BODY_MAX)) {
+	case REQUEST_INFLATED:
+		break;
+	case REQUEST_UNKNOWN_CODING:
 		return PROBLEM_MEDIA_TYPE;
-	if (body.n > COMPASS_BODY_MAX)
+	case REQUEST_BROKEN:
+		return PROBLEM_INVALID_JSON;
+	case REQUEST_INFLATED_TOO_LARGE:
 		return PROBLEM_BODY_TOO_LARGE;
+	}
+	body = request_body(request);
 	/* a mark of UTF-8 at the beginning says what is known, and is no part of the text */
 	if (body.n >= 3 && !memcmp(body.s, "\xef\xbb\xbf", 3)) {
 		body.s += 3;

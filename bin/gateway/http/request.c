@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "http/conn.h"
+#include "http/inflate.h"
 #include "key.h"
 #include "xalloc.h"
 
@@ -123,6 +124,24 @@ struct span
 request_body(const struct request *request)
 {
 	return (struct span){ request->body.s, request->body.len };
+}
+
+enum request_inflated
+request_inflate(struct request *request, size_t max)
+{
+	const char *coding = request_header(request, "content-encoding");
+	struct buf text = BUF_INIT;
+	enum request_inflated result;
+
+	if (!coding || !*coding || !strcasecmp(coding, "identity"))
+		return request->body.len > max ? REQUEST_INFLATED_TOO_LARGE : REQUEST_INFLATED;
+	result = inflate_body(coding, request_body(request), max, &text);
+	if (result == REQUEST_INFLATED) {
+		buf_release(&request->body);
+		request->body = text;
+	} else
+		buf_release(&text);
+	return result;
 }
 
 const char *

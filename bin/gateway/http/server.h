@@ -98,6 +98,16 @@ const char *request_method(const struct request *request);    /* "GET"; HEAD say
 const char *request_path(const struct request *request);      /* as sent, still percent-encoded, without query; "/" first */
 const char *request_header(const struct request *request, const char *name); /* trimmed; first one; NULL: absent */
 struct span request_body(const struct request *request);
+
+enum request_inflated {
+	REQUEST_INFLATED,	    /* or it had no coding */
+	REQUEST_UNKNOWN_CODING,	    /* none of gzip, deflate and br, or this machine has no library for it */
+	REQUEST_BROKEN,		    /* it is not what its coding says */
+	REQUEST_INFLATED_TOO_LARGE, /* more than max bytes */
+};
+/* Takes the Content-Encoding off the body, which is at most max bytes then; else it stays as it came. Once for a request. */
+enum request_inflated request_inflate(struct request *request, size_t max);
+
 /* Appends the Idempotency-Key, when there is one. False: it is none, which is 1 to REQUEST_KEY_MAX visible ASCII characters. */
 #define REQUEST_KEY_MAX 255
 bool request_key(const struct request *request, struct buf *to) USE_RESULT;
