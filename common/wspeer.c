@@ -36,7 +36,8 @@ struct wspeer {
 	bool inside, fin;
 	struct buf control; /* its payload, when it is a control frame */
 	/* the message that comes */
-	struct buf message;
+	struct buf message; /* when nobody hears it, the beginning of a character at most */
+	size_t taken;	    /* bytes of it, with what is missing of this frame */
 	unsigned fragments;
 	size_t message_max;
 	bool started, text;
@@ -282,6 +283,7 @@ begin_frame(struct wspeer *peer, const struct wslay_frame_iocb *frame)
 		peer->started = true;
 		peer->text = frame->opcode == WSLAY_TEXT_FRAME;
 		peer->fragments = 0;
+		peer->taken = 0;
 		break;
 	case WSLAY_CONTINUATION_FRAME:
 		if (!peer->started)
@@ -290,9 +292,38 @@ begin_frame(struct wspeer *peer, const struct wslay_frame_iocb *frame)
 	default:
 		return CODE_PROTOCOL;
 	}
-	if (++peer->fragments > WSPEER_FRAGMENTS_MAX || frame->payload_length > peer->message_max - peer->message.len)
+	if (frame->payload_length > peer->message_max - peer->taken || (peer->events->message && ++peer->fragments > WSPEER_FRAGMENTS_MAX))
 		return CODE_TOO_BIG;
+	peer->taken += (size_t)frame->payload_length;
 	return 0;
+}
+
+/* How many of these bytes end with a whole character, as far as its first byte says how long it is. */
+static size_t
+whole(const struct buf *text)
+{
+	size_t n = text->len, back, want;
+
+	for (back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = (unsigned char)text->s[n - back];
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+		return want > back ? n - back : n;
+	}
+	return n;
+}
+
+/* What has come of a message that nobody hears. False: it is not the text that it says it is. */
+static bool
+throw_away(struct wspeer *peer)
+{
+	size_t n = peer->text ? whole(&peer->message) : peer->message.len;
+	bool good = !peer->text || utf8_valid(peer->message.s, n);
+
+	buf_consume(&peer->message, n);
+	return good;
 }
 
 static void
@@ -306,7 +337,7 @@ end_message(struct wspeer *peer)
 	}
 	peer->started = false;
 	buf_init(&peer->message);
-	if (!peer->said)
+	if (!peer->said && peer->events->message)
 		peer->events->message(peer->text, (struct span){ message.s, message.len }, peer->payload);
 	buf_release(&message);
 }
@@ -342,6 +373,10 @@ take_piece(struct wspeer *peer, const struct wslay_frame_iocb *frame)
 	}
 	if (frame->data_length)
 		buf_add(wslay_is_ctrl_frame(peer->opcode) ? &peer->control : &peer->message, frame->data, frame->data_length);
+	if (!peer->events->message && !throw_away(peer)) {
+		refuse(peer, CODE_NOT_UTF8);
+		return;
+	}
 	peer->missing -= frame->data_length;
 	peer->inside = peer->missing > 0;
 	if (!peer->inside)

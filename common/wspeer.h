@@ -13,7 +13,7 @@
 struct buf;
 struct wspeer;
 
-#define WSPEER_FRAGMENTS_MAX 4096 /* pieces of one message; more are 1009 */
+#define WSPEER_FRAGMENTS_MAX 4096 /* pieces of one message that is kept; more are 1009 */
 #define WSPEER_HEAD_MAX 10	  /* bytes of an unmasked frame's head */
 #define WSPEER_REASON_MAX 123	  /* bytes of a goodbye's reason; more are cut at a character's end */
 #define WSPEER_KEY_LEN 24	  /* base64 of 16 bytes */
@@ -28,7 +28,8 @@ enum wspeer_state {
 };
 
 struct wspeer_events {
-	/* One whole message, borrowed; text is valid UTF-8. The peer may be used, not freed. */
+	/* One whole message, borrowed; text is valid UTF-8. The peer may be used, not freed. NULL: nobody wants to hear. What comes is
+	 * checked all the same, and thrown away piece by piece, so that even the longest message holds no memory. */
 	void (*message)(bool text, struct span message, void *payload);
 	/* Bytes for the other side: always whole frames, in order. */
 	void (*output)(const void *bytes, size_t n, void *payload);

@@ -153,7 +153,7 @@ make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@"
 	# broken text, text after a goodbye, a hundred pings and no reader of the answers
 	start utf8 python3 "$wsread" --raw 818200000000c328 "$url$path/stream"
 	await 20 has_line utf8.err '^close 1007'
-	start huge python3 "$wsread" --raw 81ff00000000000100010000000000 "$url$path/stream"
+	start huge python3 "$wsread" --raw 81ff000000000640000100000000 "$url$path/stream" # 100 MiB and a byte
 	await 20 has_line huge.err '^close 1009'
 	start pings python3 "$wsread" --raw "$(printf '898000000000%.0s' $(seq 100))" "$url$path/stream"
 	start late python3 "$wsread" --raw 88820000000003e8818100000000ff "$url$path/stream"
@@ -162,6 +162,19 @@ make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@"
 	[ "$code" = 200 ]
 	await 20 has_line witness.out still.here
 	kill -0 "$witness" "$gateway_pid"
+	# what a client says is thrown away as it comes, up to 100 MiB: it costs no memory, and the events go on meanwhile
+	start long python3 "$wsread" --raw 81ff000000000640000000000000 "$url$path/stream"
+	long=$pid
+	head -c 3000000 /dev/zero | tr '\0' x >said
+	peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status")
+	for n in 1 2 3; do
+		start "said$n" python3 "$wsread" --send-file said "$url$path/stream"
+		await 20 has_line "said$n.err" '^pong heard'
+	done
+	[ "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status")" -lt $((peak + 2000)) ]
+	ask POST "$path/events:batch" '{"events":[{"method":"in.between"}]}'
+	await 20 has_line long.out in.between
+	kill -0 "$long"
 	# binary messages are taken and thrown away like text
 	start binary python3 "$wsread" --raw 82820000000000ff "$url$path/stream"
 	await 20 has_line binary.out still.here

@@ -157,6 +157,70 @@ test_limits(void)
 	buf_release(&text);
 }
 
+/* A server that hears nothing: what it says, its state and its code after a message of these bytes, however they are cut. */
+static void
+deaf_says(unsigned first, const char *bytes, size_t n, enum wspeer_state state, int code, const char *name)
+{
+	static const struct wspeer_events deaf = { .output = on_output };
+	struct buf frame = BUF_INIT;
+	bool same = true;
+	struct seen seen;
+	size_t cut;
+
+	add_frame(&frame, first, bytes, n);
+	for (cut = 0; cut <= frame.len && same; cut++) {
+		seen = (struct seen){ .messages = BUF_INIT, .output = BUF_INIT };
+		seen.peer = wspeer_new(WSPEER_SERVER, MESSAGE_MAX, &deaf, &seen);
+		wspeer_feed(seen.peer, frame.s, cut);
+		wspeer_feed(seen.peer, frame.s + cut, frame.len - cut);
+		same = wspeer_state(seen.peer) == state && wspeer_code(seen.peer) == code && seen.output.len == (state ? 4 : 0);
+		end(&seen);
+	}
+	ok(same, "unheard: %s", name);
+	buf_release(&frame);
+}
+
+static void
+test_deaf(void)
+{
+	static const struct wspeer_events deaf = { .output = on_output };
+	char text[MESSAGE_MAX + 2] = "";
+	struct buf bytes = BUF_INIT;
+	struct seen seen = { .messages = BUF_INIT, .output = BUF_INIT };
+	size_t i;
+
+	for (i = 0; i + 3 <= MESSAGE_MAX; i += 3)
+		memcpy(text + i, "\xe2\x82\xac", 3);
+	memcpy(text + i, "xxx", MESSAGE_MAX + 1 - i);
+	deaf_says(0x81, text, MESSAGE_MAX, WSPEER_OPEN, 1006, "text of the largest size");
+	deaf_says(0x81, text, MESSAGE_MAX + 1, WSPEER_CLOSED, 1009, "a byte more");
+	deaf_says(0x82, text + 1, MESSAGE_MAX, WSPEER_OPEN, 1006, "a binary message need be no text");
+	deaf_says(0x81, "\xf0\x9f\x98\x80\xc3\xa9z", 7, WSPEER_OPEN, 1006, "characters of all lengths");
+	deaf_says(0x81, "a\xc3(", 3, WSPEER_CLOSED, 1007, "text that is not UTF-8");
+	deaf_says(0x81, "a\xf0\x9f\x98", 4, WSPEER_CLOSED, 1007, "text that ends inside a character");
+	deaf_says(0x81, "\xbf\xbf\xbf\xbf", 4, WSPEER_CLOSED, 1007, "text without a beginning");
+	deaf_says(0x81, "\xed\xa0\x80", 3, WSPEER_CLOSED, 1007, "half a pair");
+	deaf_says(0x80, "x", 1, WSPEER_CLOSED, 1002, "a continuation of nothing");
+
+	seen.peer = wspeer_new(WSPEER_SERVER, MESSAGE_MAX, &deaf, &seen);
+	add_frame(&bytes, 0x01, "\xe2", 1);
+	for (i = 0; i < 2 * WSPEER_FRAGMENTS_MAX; i++)
+		add_frame(&bytes, 0x00, "", 0);
+	add_frame(&bytes, 0x89, "p", 1);
+	add_frame(&bytes, 0x80, "\x82\xac", 2);
+	add_frame(&bytes, 0x81, text, MESSAGE_MAX); /* the limit is that of one message */
+	wspeer_feed(seen.peer, bytes.s, bytes.len);
+	ok(wspeer_state(seen.peer) == WSPEER_OPEN && seen.output.len == 3 && !memcmp(seen.output.s, "\x8a\x01p", 3),
+	    "unheard: a character in any number of fragments, and a ping between them is answered");
+	buf_reset(&bytes);
+	add_frame(&bytes, 0x01, text, MESSAGE_MAX);
+	add_frame(&bytes, 0x80, "x", 1);
+	wspeer_feed(seen.peer, bytes.s, bytes.len);
+	ok(wspeer_code(seen.peer) == 1009, "unheard: the limit is that of all fragments together");
+	end(&seen);
+	buf_release(&bytes);
+}
+
 static void
 test_wrong(void)
 {
@@ -313,6 +377,7 @@ main(void)
 {
 	test_pieces();
 	test_limits();
+	test_deaf();
 	test_wrong();
 	test_goodbye();
 	test_both();

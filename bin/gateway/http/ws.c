@@ -45,7 +45,9 @@ struct shared_frame {
 void
 ws_settings_init(struct ws_settings *settings)
 {
-	*settings = (struct ws_settings){ .message_max = WS_MESSAGE_MAX, .ping_ms = WS_PING_MS, .pong_ms = WS_PONG_MS };
+	*settings = (struct ws_settings){
+		.message_max = WS_MESSAGE_MAX, .ignored_max = WS_IGNORED_MAX, .ping_ms = WS_PING_MS, .pong_ms = WS_PONG_MS
+	};
 }
 
 /* ---- before the upgrade */
@@ -356,7 +358,7 @@ on_message(bool text, struct span message, void *payload)
 {
 	struct ws *ws = payload;
 
-	if (!ws->events || !ws->events->text)
+	if (!ws->events)
 		return;
 	if (text)
 		ws->events->text(message, ws->payload);
@@ -414,7 +416,7 @@ ws_tick(struct ws *ws, int64_t now)
 
 /* ---- the beginning */
 
-static const struct wspeer_events peer_events = { .message = on_message, .output = on_output };
+static const struct wspeer_events peer_events = { .message = on_message, .output = on_output }, deaf_events = { .output = on_output };
 
 static void
 welcome(struct request *request, const struct shake *shake)
@@ -465,7 +467,10 @@ ws_open(struct request *request, const struct ws_settings *settings, const struc
 	ws->events = events;
 	ws->payload = payload;
 	ws->heard = clock_monotonic_ms();
-	ws->peer = wspeer_new(WSPEER_SERVER, settings->message_max, &peer_events, ws);
+	if (events->text)
+		ws->peer = wspeer_new(WSPEER_SERVER, settings->message_max, &peer_events, ws);
+	else
+		ws->peer = wspeer_new(WSPEER_SERVER, settings->ignored_max, &deaf_events, ws);
 	welcome(request, &shake);
 	note_end(ws, evbuffer_get_length(conn_output(conn))); /* the answer's head, and what of earlier answers is still there */
 	conn->request = NULL;

@@ -6,7 +6,7 @@
  * the client offers is agreed to. All calls on the loop thread.
  *
  * Who closes says why: 1000 done, 1001 the gateway stops, 1002 the client broke the protocol, 1003 a binary message, 1007 not UTF-8,
- * 1008 the caller's right has ended, 1009 a message over message_max, 1011 our trouble, or no sign of life, 1013 the client reads too
+ * 1008 the caller's right has ended, 1009 a message over message_max (or ignored_max), 1011 our trouble, or no sign of life, 1013 the client reads too
  * slowly: what it has not been sent is dropped at a frame's end, so that it still can be told, and it comes back to its place.
  */
 #ifndef HTTP_WS_H
@@ -19,11 +19,12 @@ struct request;
 struct shared_frame;
 struct ws;
 
-#define WS_CLOSE_MS 5000	/* how long a goodbye may take before the connection is cut */
-#define WS_CLOSE_REASON_MAX 123 /* bytes (RFC 6455 5.5); more are cut at a character's end */
-#define WS_MESSAGE_MAX 65536	/* bytes of one message of the client, all fragments together */
-#define WS_PING_MS 30000	/* silence before a ping */
-#define WS_PONG_MS 10000	/* silence after it before the connection counts as dead */
+#define WS_CLOSE_MS 5000	 /* how long a goodbye may take before the connection is cut */
+#define WS_CLOSE_REASON_MAX 123	 /* bytes (RFC 6455 5.5); more are cut at a character's end */
+#define WS_MESSAGE_MAX 65536	 /* bytes of one message of the client, all fragments together */
+#define WS_IGNORED_MAX 104857600 /* the same when nobody hears it: it is thrown away as it comes and holds no memory */
+#define WS_PING_MS 30000	 /* silence before a ping */
+#define WS_PONG_MS 10000	 /* silence after it before the connection counts as dead */
 
 enum ws_close_code {
 	WS_DONE = 1000,
@@ -40,7 +41,7 @@ enum ws_close_code {
 };
 
 struct ws_settings {
-	size_t message_max;
+	size_t message_max, ignored_max;
 	int64_t ping_ms, pong_ms;
 };
 
@@ -59,9 +60,10 @@ void ws_required(struct request *request, const char *const *headers);
 void ws_reject(struct request *request, int status, const char *message, const char *const *headers);
 
 struct ws_events {
-	void (*text)(struct span message, void *payload); /* one whole message, valid UTF-8, borrowed; NULL: read and thrown away */
-	void (*drained)(void *payload);			  /* ws_pending() fell to half of output_max after ws_full() was true */
-	void (*closed)(int code, void *payload);	  /* it is over and freed after this call; the client's code, or one of ours */
+	void (*text)(struct span message,
+	    void *payload);		/* one whole message, valid UTF-8, borrowed; NULL: read and thrown away, up to ignored_max */
+	void (*drained)(void *payload); /* ws_pending() fell to half of output_max after ws_full() was true */
+	void (*closed)(int code, void *payload); /* it is over and freed after this call; the client's code, or one of ours */
 };
 
 /* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13 or 8) and answers it: 101, or 405 or
