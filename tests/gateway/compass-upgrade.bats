@@ -153,7 +153,7 @@ make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@"
 	# broken text, text after a goodbye, a hundred pings and no reader of the answers
 	start utf8 python3 "$wsread" --raw 818200000000c328 "$url$path/stream"
 	await 20 has_line utf8.err '^close 1007'
-	start huge python3 "$wsread" --raw 81ff000000000640000100000000 "$url$path/stream" # 100 MiB and a byte
+	start huge python3 "$wsread" --raw 81ff00000000064000010000000000 "$url$path/stream" # 100 MiB and a byte
 	await 20 has_line huge.err '^close 1009'
 	start pings python3 "$wsread" --raw "$(printf '898000000000%.0s' $(seq 100))" "$url$path/stream"
 	start late python3 "$wsread" --raw 88820000000003e8818100000000ff "$url$path/stream"
@@ -163,7 +163,7 @@ make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@"
 	await 20 has_line witness.out still.here
 	kill -0 "$witness" "$gateway_pid"
 	# what a client says is thrown away as it comes, up to 100 MiB: it costs no memory, and the events go on meanwhile
-	start long python3 "$wsread" --raw 81ff000000000640000000000000 "$url$path/stream"
+	start long python3 "$wsread" --raw 81ff00000000064000000000000061 "$url$path/stream"
 	long=$pid
 	head -c 3000000 /dev/zero | tr '\0' x >said
 	peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status")
