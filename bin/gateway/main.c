@@ -764,54 +764,64 @@ finish(struct gateway *gateway)
 	release_texts(gateway);
 }
 
-int
-main(int argc, char *argv[])
+static const struct gateway beginning = { .daemon = DAEMON_INIT,
+	.ping_ms = 15000,
+	.turn_ms = COMPASS_TURN_MS,
+	.approval_ms = COMPASS_APPROVAL_MS,
+	.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT },
+	.auth_settings = { .rate = RATE, .burst = 2 * RATE },
+	.where = BUF_INIT,
+	.dir = BUF_INIT,
+	.questions = BUF_INIT,
+	.tokens = BUF_INIT,
+	.audit_file = BUF_INIT,
+	.url = BUF_INIT };
+
+/* What the options, the environment and the manifests say. */
+static void
+configure(struct gateway *gateway, int argc, char *argv[])
 {
-	struct gateway gateway = { .daemon = DAEMON_INIT,
-		.ping_ms = 15000,
-		.turn_ms = COMPASS_TURN_MS,
-		.approval_ms = COMPASS_APPROVAL_MS,
-		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT },
-		.auth_settings = { .rate = RATE, .burst = 2 * RATE },
-		.where = BUF_INIT,
-		.dir = BUF_INIT,
-		.questions = BUF_INIT,
-		.tokens = BUF_INIT,
-		.audit_file = BUF_INIT,
-		.url = BUF_INIT };
 	struct err err = ERR_INIT;
 	int key;
 
-	gateway.daemon.grace_ms = GRACE_MS;
-	gateway.daemon.stop = stop;
-	gateway.daemon.quiet = is_quiet;
-	gateway.daemon.reload = reload;
-	gateway.daemon.listening = listening;
-	gateway.daemon.payload = &gateway;
+	gateway->daemon.grace_ms = GRACE_MS;
+	gateway->daemon.stop = stop;
+	gateway->daemon.quiet = is_quiet;
+	gateway->daemon.reload = reload;
+	gateway->daemon.listening = listening;
+	gateway->daemon.payload = gateway;
 	cmd_init(&cmd);
-	server_settings_init(&gateway.server_settings);
-	gateway.server_settings.server_header = "x-agentutils: " PACKAGE_VERSION;
+	server_settings_init(&gateway->server_settings);
+	gateway->server_settings.server_header = "x-agentutils: " PACKAGE_VERSION;
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		take_option(&gateway, key);
+		take_option(gateway, key);
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
-	if (gateway.state && gateway.store && !store_is_shared(gateway.store))
+	if (gateway->state && gateway->store && !store_is_shared(gateway->store))
 		die_usage("--state and --store cannot be given together");
-	gateway.auth_settings.allow_hosts = gateway.daemon.hosts;
-	gateway.auth_settings.problem = on_auth_problem;
-	read_environment(&gateway);
-	find_state(&gateway);
-	find_agents(&gateway);
-	find_questions(&gateway);
-	if (gateway.secrets_file && !(gateway.secrets = secrets_read(gateway.secrets_file, &err)))
+	gateway->auth_settings.allow_hosts = gateway->daemon.hosts;
+	gateway->auth_settings.problem = on_auth_problem;
+	read_environment(gateway);
+	find_state(gateway);
+	find_agents(gateway);
+	find_questions(gateway);
+	if (gateway->secrets_file && !(gateway->secrets = secrets_read(gateway->secrets_file, &err)))
 		die_err(&err);
-	gateway.auth = auth_new(&gateway.auth_settings, &err);
-	if (!gateway.auth)
+	gateway->auth = auth_new(&gateway->auth_settings, &err);
+	if (!gateway->auth)
 		die_err(&err);
-	gateway.agents = agents_load(gateway.dir.s, on_problem, &gateway, &err);
-	if (!gateway.agents)
+	gateway->agents = agents_load(gateway->dir.s, on_problem, gateway, &err);
+	if (!gateway->agents)
 		die_err(&err);
-	add_model(&gateway);
+	add_model(gateway);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct gateway gateway = beginning;
+
+	configure(&gateway, argc, argv);
 	if (gateway.check)
 		return check_only(&gateway);
 
