@@ -120,6 +120,13 @@ query_stream(struct query *query)
 		query->db->ops->stream(query);
 }
 
+void
+query_gather(struct query *query)
+{
+	if (query->db->ops->gather)
+		query->db->ops->gather(query);
+}
+
 /* ---- shared ones */
 
 bool

@@ -36,6 +36,7 @@ struct db_ops {
 	void (*reset)(struct query *query);
 	/* shared databases only */
 	void (*stream)(struct query *query);
+	void (*gather)(struct query *query);
 	int (*fd)(const struct db *db);
 	bool (*wrote)(const struct db *db);
 	bool (*heard)(struct db *db);
@@ -82,6 +83,9 @@ int64_t query_get_int(struct query *query, int i); /* column, from 0; null is 0 
 struct span query_get(struct query *query, int i); /* SPAN_NONE: null; until the next step or reset */
 void query_reset(struct query *query);
 
+/* One INSERT INTO t(...) VALUES(?1, ...) whose runs may go out as one, before what names its table and before the commit. No two runs of it
+ * conflict with each other unless something that names the table comes between them. Once, before its first run. */
+void query_gather(struct query *query);
 void query_stream(struct query *query); /* its rows may be many and large: they are not all held in memory at once */
 
 /* ---- a database that others write to as well. Those that write come one after another: a transaction begins when the one before is committed. */

@@ -93,6 +93,8 @@ tables_new(struct db *db, struct err *err)
 			tables_free(t);
 			return NULL;
 		}
+	query_gather(t->queries[INSERT_EVENT]);
+	query_gather(t->queries[WRITE_ROW]);
 	return t;
 }
 
