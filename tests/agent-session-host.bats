@@ -160,10 +160,109 @@ get_health() { code "$host/health" >/dev/null && jq -e "$1" answer; }
 	sed -n '/^event: error/{n;s/^data: //p;}' answer | jq -e '.code == "RUNTIME_EXECUTION_FAILED" and .turnId == "f"'
 }
 
-@test "nobody can be asked, so an approval is declined" {
+@test "who cannot be asked is not: an approval is declined" {
 	serve
 	[ "$(post 'turns/start?identifier=A' '{"text":"ASK"}' -m 20)" = 200 ]
+	jq -e '.outputText == "answer: decline"' answer
+	[ "$(post 'turns/start?identifier=A' '{"text":"ASK"}' -m 20 -H 'accept: text/event-stream')" = 200 ]
+	grep -q 'answer: decline' answer
+	run ! grep '^event: approval' answer
+	# without a stream there is no way to be told
+	[ "$(post 'turns/start?identifier=A' '{"text":"ASK"}' -m 20 -H 'prefer: approvals')" = 200 ]
+	jq -e '.outputText == "answer: decline"' answer
 	[ ! -e asked ]
+}
+
+# ask_turn NAME: a turn that asks, with a reader who answers; what it is asked is $approval
+ask_turn() {
+	start "$1" curl -sSN -X POST -H 'content-type: application/json' -H 'accept: text/event-stream' -H 'prefer: approvals' -d "{\"text\":\"ASK\",\"turnId\":\"$1\"}" "$host/agent/turns/start?identifier=A"
+	await 20 has_line "$1.out" '^event: approval$'
+	approval=$(sed -n '/^event: approval$/{n;s/^data: //p;}' "$1.out" | jq -r .approvalId)
+}
+text_of() { sed -n '/^event: result/{n;s/^data: //p;}' "$1.out" | jq -r .outputText; }
+
+@test "a reader that can be asked answers, once; whoever else does, of whatever turn, is told that nothing is asked" {
+	serve
+	ask_turn one
+	sed -n '/^event: approval$/{n;s/^data: //p;}' one.out | jq -e '.turnId == "one" and .method == "item/commandExecution/requestApproval" and .params.command == "touch asked" and (.params.itemId | length > 0)'
+	grep -q '"method":"item/started"' one.out
+	for body in '{}' '{"decision":"yes"}' '{"result":7}' '[]'; do
+		[ "$(post "turns/one/approvals/$approval" "$body")" = 400 ]
+		[ "$(cat answer)" = '{"code":"DECISION_REQUIRED","message":"Body field '"'decision' or 'result'"' is required","turnId":"one"}' ]
+	done
+	[ "$(post "turns/one/approvals/$approval" '{')" = 400 ]
+	for other in 0 -1 x 99999 18446744073709551616; do
+		[ "$(post "turns/one/approvals/$other" '{"decision":"accept"}')" = 404 ]
+		jq -e '.code == "APPROVAL_NOT_FOUND"' answer
+	done
+	[ "$(post "turns/two/approvals/$approval" '{"decision":"accept"}')" = 404 ]
+	jq -e '.code == "TURN_NOT_FOUND"' answer
+	[ "$(post "turns/one/approvals/$approval" '{"decision":"accept"}')" = 200 ]
+	[ "$(cat answer)" = "{\"turnId\":\"one\",\"approvalId\":\"$approval\",\"status\":\"resolved\"}" ]
+	await 20 has_line one.out '^event: result'
+	[ "$(text_of one)" = "answer: accept" ]
+	grep -q '^event: approval-resolved' one.out
+	[ "$(post "turns/one/approvals/$approval" '{"decision":"accept"}')" = 404 ]
+	ask_turn two
+	[ "$(post "turns/two/approvals/$approval" '{"result":{"decision":"acceptForSession"}}')" = 200 ]
+	await 20 has_line two.out '^event: result'
+	[ "$(text_of two)" = "answer: acceptForSession" ]
+}
+
+@test "a reader that goes has said no, and an interrupt takes the question back" {
+	serve
+	ask_turn one
+	kill "$pid"
+	# the next turn waits for the end of that one
+	[ "$(post 'turns/start?identifier=A' '{"text":"hello"}' -m 20)" = 200 ]
+	[ ! -e asked ]
+	ask_turn two
+	[ "$(post turns/two/interrupt)" = 200 ]
+	await 20 has_line two.out '^event: result'
+	grep -q '^event: approval-resolved' two.out
+	[ "$(post "turns/two/approvals/$approval" '{"decision":"accept"}')" = 404 ]
+}
+
+@test "what a turn is asked for with: options, and a directory below a root" {
+	mkdir -p roots/in/deep other
+	ln -s ../../other roots/in/out
+	echo '{"on":"turn","contains":"WISHES"}
+		{"say":"${params}"}
+		{"on":"turn","contains":"WHERE"}
+		{"say":"${cwd}"}' >>script
+	start serve "$libexec/agent-session-host" --listen 127.0.0.1:0 --root "$PWD/roots" --root roots "$libexec/agent-runtime-mock" --script "$PWD/script"
+	await 20 has_line serve.out listening || { cat serve.err >&2; return 1; }
+	host=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' serve.out)
+	[ "$(post 'turns/start?identifier=A' '{"text":"WISHES","model":"m","effort":"low","personality":"p","approvalPolicy":{"reject":{}},"sandboxPolicy":"danger-full-access"}')" = 200 ]
+	jq -r .outputText answer | jq -e '[.model, .effort, .personality, .approvalPolicy, .sandboxPolicy.type] == ["m", "low", "p", {"reject":{}}, "dangerFullAccess"]'
+	[ "$(post 'turns/start?identifier=A' '{"text":"WISHES","model":null,"sandboxPolicy":null}')" = 200 ]
+	while read -r member; do
+		[ "$(post 'turns/start?identifier=B' "{\"text\":\"x\",$member}")" = 400 ]
+		jq -e '.code == "OPTION_INVALID" and (.message | contains("cannot be used"))' answer
+	done <<-'END'
+		"model":""
+		"model":7
+		"effort":{}
+		"personality":[]
+		"approvalPolicy":false
+		"sandboxPolicy":[]
+		"developerInstructions":{}
+		"cwd":"a\u0000b"
+	END
+	printf '{"text":"x","model":"%s"}' "$(head -c 4097 /dev/zero | tr '\0' x)" >long
+	[ "$(post 'turns/start?identifier=B' @long)" = 400 ]
+	for dir in / "$PWD" "$PWD/other" "$PWD/roots/in/out" "$PWD/roots/.." "$PWD/roots2" "$PWD/script" roots /nowhere; do
+		[ "$(post 'turns/start?identifier=B' "{\"text\":\"WHERE\",\"cwd\":\"$dir\"}")" = 400 ]
+		[ "$(cat answer)" = '{"code":"CWD_NOT_ALLOWED","message":"Body field '"'cwd'"' is no directory below a root of this host"}' ]
+	done
+	for dir in "$PWD/roots" "$PWD/roots/in/deep" "$PWD/roots/in/../in/"; do
+		[ "$(post 'turns/start?identifier=C' "{\"text\":\"WHERE\",\"cwd\":\"$dir\"}")" = 200 ]
+		jq -e --arg dir "$(realpath "$dir")" '.outputText == $dir' answer
+	done
+	run -9 "$libexec/agent-session-host" --root /nowhere true
+	[[ $output == *"unable to take '/nowhere' for a root"* ]]
+	run -9 "$libexec/agent-session-host" --root "$PWD/script" true
+	[[ $output == *"it is no directory"* ]]
 }
 
 @test "the account: read, login, cancel, logout, limits; and the stream of its notices" {

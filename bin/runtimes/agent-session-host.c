@@ -23,6 +23,7 @@
 #include "num.h"
 #include "opt.h"
 #include "out.h"
+#include "roots.h"
 #include "xalloc.h"
 
 #define ARGS_MAX 64
@@ -30,13 +31,14 @@
 #define TOKEN_VARIABLE "SESSION_RUNTIME_TOKEN"
 #define INT_TOP INT64_C(2147483647)
 
-enum { OPT_ALLOW_HOST = OPT_OWN, OPT_READY_FD };
+enum { OPT_ALLOW_HOST = OPT_OWN, OPT_READY_FD, OPT_ROOT };
 
 static const struct opt opts[] = {
 	{ 'l', "listen", "ADDRESS",
 	    "HOST:PORT, unix:/path or fd:N (default HOST and PORT, else 127.0.0.1:8080; port 0 picks one); may be given several times" },
 	{ OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the token that callers must bring (default SESSION_RUNTIME_TOKEN)" },
 	{ OPT_ALLOW_HOST, "allow-host", "NAME", "a name that callers may call this host by; may be given several times" },
+	{ OPT_ROOT, "root", "DIR", "turns may be in DIR and below (default the current directory); may be given several times" },
 	{ OPT_READY_FD, "ready-fd", "N", "write a newline to descriptor N once ready" },
 	OPT_STD,
 	OPT_END,
@@ -59,6 +61,7 @@ struct serve {
 	int64_t body_max;
 	char *args, *engine; /* ours to free */
 	struct buf address;
+	struct roots roots;
 	/* in the order in which they start */
 	struct auth *auth;
 	struct host *host;
@@ -223,6 +226,9 @@ start(struct serve *serve)
 		die_err(&err);
 	(void)unsetenv(TOKEN_VARIABLE); /* the runtime's programs need not know it */
 	daemon_begin(&serve->daemon);
+	if (!serve->roots.n && !roots_add(&serve->roots, ".", &err))
+		die_err(&err);
+	serve->host_settings.roots = &serve->roots;
 	serve->host_settings.base = serve->daemon.base;
 	serve->host_settings.auth = serve->auth;
 	serve->host = host_new(&serve->host_settings);
@@ -242,6 +248,7 @@ finish(struct serve *serve)
 	auth_free(serve->auth);
 	daemon_end(&serve->daemon);
 	buf_release(&serve->address);
+	roots_release(&serve->roots);
 	free(serve->args);
 	free(serve->engine);
 }
@@ -249,6 +256,8 @@ finish(struct serve *serve)
 static void
 take_option(struct serve *serve, int key)
 {
+	struct err err = ERR_INIT;
+
 	switch (key) {
 	case 'l':
 		daemon_take_listen(&serve->daemon, opt_arg);
@@ -258,6 +267,10 @@ take_option(struct serve *serve, int key)
 		break;
 	case OPT_ALLOW_HOST:
 		daemon_take_host(&serve->daemon, opt_arg);
+		break;
+	case OPT_ROOT:
+		if (!roots_add(&serve->roots, opt_arg, &err))
+			die_err(&err);
 		break;
 	case OPT_READY_FD:
 		daemon_take_ready_fd(&serve->daemon, opt_arg);

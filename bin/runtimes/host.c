@@ -224,11 +224,28 @@ interrupt_of(const char *path, struct buf *ret_id)
 	    server_decode_segment(path + b, n - a - b, ret_id);
 }
 
+/* /agent/turns/ID/approvals/NUMBER */
+static bool
+approval_of(const char *path, struct buf *ret_turn, struct buf *ret_approval)
+{
+	static const char before[] = "/agent/turns/", between[] = "/approvals/";
+	const char *turn = path + sizeof before - 1, *slash, *approval;
+
+	if (strncmp(path, before, sizeof before - 1) != 0)
+		return false;
+	slash = strchr(turn, '/');
+	if (!slash || slash == turn || strncmp(slash, between, sizeof between - 1) != 0)
+		return false;
+	approval = slash + sizeof between - 1;
+	return *approval && !strchr(approval, '/') && server_decode_segment(turn, (size_t)(slash - turn), ret_turn) &&
+	    server_decode_segment(approval, strlen(approval), ret_approval);
+}
+
 static bool
 post(struct host *host, struct request *request, const char *path)
 {
 	static const char account[] = "/agent/account/";
-	struct buf id = BUF_INIT;
+	struct buf id = BUF_INIT, approval = BUF_INIT;
 	bool found = true;
 
 	if (!strcmp(path, "/agent/session/bootstrap"))
@@ -237,9 +254,12 @@ post(struct host *host, struct request *request, const char *path)
 		turns_start(host, request);
 	else if (interrupt_of(path, &id))
 		turns_interrupt(host, request, &id);
+	else if (approval_of(path, &id, &approval))
+		ask_answer(host, request, &id, &approval);
 	else
 		found = !strncmp(path, account, sizeof account - 1) && account_handle(host, request, path + sizeof account - 1);
 	buf_release(&id);
+	buf_release(&approval);
 	return found;
 }
 

@@ -12,6 +12,7 @@ struct auth;
 struct event_base;
 struct host;
 struct request;
+struct roots;
 
 #define HOST_SESSIONS_MAX 1000
 #define HOST_WAITING_MAX 16
@@ -21,6 +22,8 @@ struct request;
 #define HOST_NAME_MAX 512	     /* bytes of an identifier or a turn's id */
 #define HOST_NOTICE_MAX (64u * 1024) /* bytes of a notice's params; longer ones are told as null */
 #define HOST_PING_MS 15000
+#define HOST_WISH_MAX 4096	     /* bytes of a model, an effort, a personality, a policy's name, a directory */
+#define HOST_ASK_MAX (256u * 1024)   /* bytes of an approval's params; a longer one is declined */
 #define HOST_OWED_MAX (1024u * 1024) /* bytes of a turn's text that wait for a slow reader; of what is more, only the whole is given */
 
 struct host_settings {
@@ -29,6 +32,7 @@ struct host_settings {
 	const char *const *argv; /* the runtime, NULL-ended */
 	const char *engine;	 /* how it is called in answers */
 	bool mock;		 /* no runtime: turns are answered with their own text */
+	struct roots *roots;	 /* where turns may be; borrowed */
 	int64_t init_ms, call_ms, turn_ms, mock_sleep_ms;
 	int64_t max_restarts; /* how often one request may take a new runtime, because it ended before it had begun on it */
 };

@@ -1,4 +1,4 @@
-/* host_internal.h - what host.c, host_turns.c, host_account.c and host_stream.c share */
+/* host_internal.h - what the files of the session host share */
 #ifndef HOST_INTERNAL_H
 #define HOST_INTERNAL_H
 
@@ -22,6 +22,11 @@ struct session {
 	size_t n_jobs;
 };
 
+/* What a turn is asked for with (agent-runtime(7)); "" is not given. The policies and the sandbox as runtime_turn_request has them. */
+struct wishes {
+	struct buf model, effort, personality, approval_policy, sandbox_policy, cwd, instructions;
+};
+
 /* A bootstrap or a turn. */
 struct job {
 	struct job *next;
@@ -36,7 +41,11 @@ struct job {
 	int64_t sleep_ms; /* of a mock turn */
 	struct event *timer;
 	struct buf id, text; /* of a turn */
-	struct buf turn;     /* the runtime's id */
+	struct wishes wishes;
+	bool asks;			      /* its reader answers what the runtime wants approved */
+	uint64_t open[RUNTIME_APPROVALS_MAX]; /* what it has been asked and has not answered: the runtime's numbers */
+	size_t n_open;
+	struct buf turn; /* the runtime's id */
 	struct trace trace;
 	uint64_t number, events;
 };
@@ -84,7 +93,26 @@ void host_text(struct buf *to, const char *key, const struct buf *text);				 /* 
 /* A body that is absent or blank is {}. False: it has been answered. */
 bool host_body(struct request *request, struct span *ret) USE_RESULT;
 
+/* host_say.c: of a turn, to whoever waits for its answer */
+void say_event(struct job *job, const char *event, const struct buf *data); /* it streams */
+void say_answer(struct job *job, const struct buf *body);
+void say_refusal(struct job *job, int status, const char *code, const char *message);
+void say_failure(struct job *job, const struct runtime_end *end); /* of a turn, by the runtime */
+void say_delta(struct job *job, struct span text);		  /* pieces are given in their order and without a gap */
+void say_owed(struct job *job);
+void say_usage(struct job *job, struct span usage);
+void say_notice(struct job *job, const struct runtime_event *event); /* anything else, as the runtime says it */
+
+/* host_ask.c: what a turn is asked for with, and what it asks */
+void wishes_init(struct wishes *wishes);
+void wishes_release(struct wishes *wishes);
+bool wishes_take(const struct host *host, struct request *request, struct span body, struct wishes *ret) USE_RESULT; /* false: answered */
+void ask_reader(struct job *job, const struct runtime_event *event); /* APPROVAL or APPROVAL_RESOLVED */
+void ask_nobody(struct job *job);				     /* there is no reader any more: what is open is declined */
+void ask_answer(struct host *host, struct request *request, const struct buf *turn, const struct buf *approval);
+
 /* host_turns.c */
+struct job *turn_of(const struct host *host, const struct buf *id); /* one that waits or is under way, or NULL */
 void turns_bootstrap(struct host *host, struct request *request);
 void turns_start(struct host *host, struct request *request);
 void turns_interrupt(struct host *host, struct request *request, const struct buf *id);

@@ -103,48 +103,7 @@ session_of(struct host *host, const struct buf *identifier)
 	return session;
 }
 
-/* ---- answers */
-
-static void
-add_event(struct job *job, const char *event, const struct buf *data)
-{
-	struct buf frame = BUF_INIT;
-
-	buf_addf(&frame, "id: %llu\nevent: %s\ndata: ", (unsigned long long)++job->events, event);
-	buf_add(&frame, data->s, data->len);
-	buf_addstr(&frame, "\n\n");
-	stream_write(job->stream, frame.s, frame.len);
-	buf_release(&frame);
-}
-
-static void
-job_answer(struct job *job, const struct buf *body)
-{
-	if (job->request)
-		host_reply(job->request, 200, body);
-	else if (job->stream)
-		add_event(job, "result", body);
-	job->request = NULL;
-}
-
-static void
-job_refuse(struct job *job, int status, const char *code, const char *message)
-{
-	struct buf data = BUF_INIT;
-
-	if (job->request)
-		host_refuse(job->request, status, code, message, job->bootstrap ? NULL : &job->id);
-	else if (job->stream) {
-		buf_addch(&data, '{');
-		jtext_add_string(&data, "code", code, strlen(code));
-		jtext_add_string(&data, "message", message, strlen(message));
-		jtext_add_string(&data, "turnId", job->id.s, job->id.len);
-		buf_addch(&data, '}');
-		add_event(job, "error", &data);
-	}
-	job->request = NULL;
-	buf_release(&data);
-}
+/* ---- jobs */
 
 static void
 job_free(struct job *job)
@@ -157,6 +116,7 @@ job_free(struct job *job)
 	buf_release(&job->text);
 	buf_release(&job->turn);
 	buf_release(&job->owed);
+	wishes_release(&job->wishes);
 	trace_release(&job->trace);
 	free(job);
 }
@@ -270,65 +230,20 @@ on_thread(const struct runtime_reply *reply, void *payload)
 		return;
 	}
 	if (reply->fault != RUNTIME_FAULT_NONE)
-		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
+		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
 	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) ||
 		     jtext_get_string(reply->result, "threadId", &id)) ||
 	    !id.len)
-		job_refuse(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id");
+		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id");
 	else {
 		take_thread(session, id.s);
 		add_session(job->host, session, &body);
-		job_answer(job, &body);
+		say_answer(job, &body);
 	}
 	buf_release(&id);
 	buf_release(&body);
 	job_over(job);
 	session_go_on(session);
-}
-
-static void
-give_owed(struct job *job)
-{
-	struct buf data = BUF_INIT;
-
-	buf_addch(&data, '{');
-	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
-	jtext_add_string(&data, "delta", job->owed.s, job->owed.len);
-	buf_addch(&data, '}');
-	buf_reset(&job->owed);
-	add_event(job, "delta", &data);
-	buf_release(&data);
-}
-
-/* Pieces are given in their order and without a gap, so what a reader has is always the beginning of the whole. */
-static void
-on_delta(struct job *job, struct span text)
-{
-	if (!job->stream || job->missed || !text.n)
-		return;
-	if (job->owed.len + text.n > HOST_OWED_MAX && stream_full(job->stream)) {
-		job->missed = true;
-		return;
-	}
-	buf_add(&job->owed, text.s, text.n);
-	if (!stream_full(job->stream))
-		give_owed(job);
-}
-
-static void
-on_usage(struct job *job, struct span usage)
-{
-	struct buf data = BUF_INIT;
-
-	if (!job->stream || !usage.s || stream_full(job->stream))
-		return;
-	buf_addch(&data, '{');
-	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
-	buf_addstr(&data, ",\"tokenUsage\":");
-	jtext_compact(&data, usage);
-	buf_addch(&data, '}');
-	add_event(job, "usage", &data);
-	buf_release(&data);
 }
 
 void
@@ -337,9 +252,9 @@ turn_done(struct job *job, struct span text)
 	struct session *session = job->session;
 	struct buf body = BUF_INIT;
 
-	on_delta(job, text);
+	say_delta(job, text);
 	add_result(job, text, "completed", &body);
-	job_answer(job, &body);
+	say_answer(job, &body);
 	buf_release(&body);
 	job_over(job);
 	session_go_on(session);
@@ -356,10 +271,10 @@ on_end(struct job *job, const struct runtime_end *end)
 		return;
 	}
 	if (end->outcome == RUNTIME_FAILED)
-		job_refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed");
+		say_failure(job, end);
 	else {
 		add_result(job, end->text, end->outcome == RUNTIME_COMPLETED ? "completed" : "interrupted", &body);
-		job_answer(job, &body);
+		say_answer(job, &body);
 	}
 	buf_release(&body);
 	job_over(job);
@@ -369,42 +284,78 @@ on_end(struct job *job, const struct runtime_end *end)
 static void
 on_event(const struct runtime_event *event, void *payload)
 {
-	static const struct runtime_answer no = { .decision = RUNTIME_DECLINE };
 	struct job *job = payload;
 
-	if (event->type == RUNTIME_THREAD && (event->started || event->lost))
-		take_thread(job->session, event->thread);
-	else if (event->type == RUNTIME_TURN_STARTED) {
+	switch (event->type) {
+	case RUNTIME_THREAD:
+		if (event->started || event->lost)
+			take_thread(job->session, event->thread);
+		break;
+	case RUNTIME_TURN_STARTED:
 		buf_reset(&job->turn);
 		buf_addstr(&job->turn, event->turn_id);
-	} else if (event->type == RUNTIME_ITEM_DELTA && event->delta == RUNTIME_DELTA_MESSAGE)
-		on_delta(job, event->text);
-	else if (event->type == RUNTIME_USAGE)
-		on_usage(job, event->item);
-	else if (event->type == RUNTIME_APPROVAL)
-		(void)runtime_approval_answer(job->host->runtime, event->approval, &no);
-	else if (event->type == RUNTIME_END)
+		break;
+	case RUNTIME_ITEM_DELTA:
+		if (event->delta == RUNTIME_DELTA_MESSAGE)
+			say_delta(job, event->text);
+		else if (event->delta != RUNTIME_DELTA_FILE && event->delta != RUNTIME_DELTA_OTHER)
+			say_notice(job, event);
+		break;
+	case RUNTIME_USAGE:
+		say_usage(job, event->item);
+		break;
+	case RUNTIME_APPROVAL:
+	case RUNTIME_APPROVAL_RESOLVED:
+		ask_reader(job, event);
+		break;
+	case RUNTIME_ITEM_STARTED:
+	case RUNTIME_ITEM_COMPLETED:
+	case RUNTIME_NOTICE:
+		say_notice(job, event);
+		break;
+	case RUNTIME_END:
 		on_end(job, event->end);
+		break;
+	}
 }
 
+/* Of a new thread; of one that is resumed too. */
 static void
-add_cwd(const struct host *host, struct buf *to)
+add_thread_params(const struct job *job, struct buf *to)
 {
+	const struct buf *cwd = job->wishes.cwd.len ? &job->wishes.cwd : &job->host->dir;
+
 	buf_addch(to, '{');
-	jtext_add_string(to, "cwd", host->dir.s, host->dir.len);
+	jtext_add_string(to, "cwd", cwd->s, cwd->len);
+	if (job->wishes.instructions.len)
+		jtext_add_string(to, "developerInstructions", job->wishes.instructions.s, job->wishes.instructions.len);
 	buf_addch(to, '}');
+}
+
+static struct span
+some(const struct buf *text)
+{
+	return text->len ? span_of(text) : SPAN_NONE;
 }
 
 static void
 turn_begin(struct job *job)
 {
-	struct runtime_turn_request request = {
-		.new_if_lost = true, .text = span_of(&job->text), .timeout_ms = job->host->settings.turn_ms, .trace = &job->trace
-	};
+	const struct wishes *wishes = &job->wishes;
+	struct runtime_turn_request request = { .new_if_lost = true,
+		.text = span_of(&job->text),
+		.model = some(&wishes->model),
+		.effort = some(&wishes->effort),
+		.personality = some(&wishes->personality),
+		.approval_policy = some(&wishes->approval_policy),
+		.sandbox_policy = some(&wishes->sandbox_policy),
+		.cwd = some(&wishes->cwd),
+		.timeout_ms = job->host->settings.turn_ms,
+		.trace = &job->trace };
 	struct session *session = job->session;
 	struct buf params = BUF_INIT;
 
-	add_cwd(job->host, &params);
+	add_thread_params(job, &params);
 	request.thread_params = span_of(&params);
 	if (session->thread.len)
 		request.thread = span_of(&session->thread);
@@ -422,7 +373,7 @@ job_send(struct job *job)
 	else if (!job->bootstrap)
 		turn_begin(job);
 	else {
-		add_cwd(job->host, &params);
+		add_thread_params(job, &params);
 		(void)runtime_call(job->host->runtime, "thread/start", span_of(&params), 0, on_thread, job);
 	}
 	buf_release(&params);
@@ -438,10 +389,10 @@ job_begin(struct job *job)
 	job->begun = true;
 	if (job->stopped) {
 		add_result(job, SPAN_NONE, "interrupted", &text);
-		job_answer(job, &text);
+		say_answer(job, &text);
 	} else if (job->bootstrap && (job->session->thread.len || !job->host->runtime)) {
 		add_session(job->host, job->session, &text);
-		job_answer(job, &text);
+		say_answer(job, &text);
 	} else {
 		if (!job->bootstrap)
 			job->session->turns++;
@@ -480,6 +431,7 @@ job_new(struct host *host, struct request *request, const struct buf *identifier
 	buf_init(&job->text);
 	buf_init(&job->turn);
 	buf_init(&job->owed);
+	wishes_init(&job->wishes);
 	*session->jobs_end = job;
 	session->jobs_end = &job->next;
 	session->n_jobs++;
@@ -515,7 +467,7 @@ turns_bootstrap(struct host *host, struct request *request)
 	buf_release(&identifier);
 }
 
-static struct job *
+struct job *
 turn_of(const struct host *host, const struct buf *id)
 {
 	struct session *session;
@@ -534,6 +486,7 @@ on_closed(void *payload)
 	struct job *job = payload;
 
 	job->stream = NULL;
+	ask_nobody(job);
 }
 
 static void
@@ -542,7 +495,7 @@ on_drained(void *payload)
 	struct job *job = payload;
 
 	if (job->owed.len)
-		give_owed(job);
+		say_owed(job);
 }
 
 void
@@ -559,11 +512,15 @@ turns_ping(struct host *host)
 
 static const struct stream_events stream_events = { .closed = on_closed, .drained = on_drained };
 
+/* Takes the wishes. */
 static void
-turn_open(struct job *job, const struct buf *id, const struct buf *text)
+turn_open(struct job *job, const struct buf *id, const struct buf *text, struct wishes *wishes)
 {
-	const char *accept = request_header(job->request, "accept");
+	const char *accept = request_header(job->request, "accept"), *prefer = request_header(job->request, "prefer");
 
+	job->wishes = *wishes;
+	wishes_init(wishes);
+	job->asks = prefer && strstr(prefer, "approvals");
 	buf_add(&job->id, id->s, id->len);
 	buf_add(&job->text, text->s, text->len);
 	if (accept && strstr(accept, "text/event-stream")) {
@@ -579,9 +536,11 @@ void
 turns_start(struct host *host, struct request *request)
 {
 	struct buf identifier = BUF_INIT, text = BUF_INIT, id = BUF_INIT;
+	struct wishes wishes;
 	struct job *job;
 	struct span body;
 
+	wishes_init(&wishes);
 	if (identifier_of(request, &identifier) && host_body(request, &body)) {
 		(void)jtext_get_string(body, "text", &text);
 		(void)jtext_get_string(body, "turnId", &id);
@@ -595,14 +554,15 @@ turns_start(struct host *host, struct request *request)
 			host_refuse(request, 400, "TURN_ID_TOO_LONG", "Body field 'turnId' is too long", NULL);
 		else if (turn_of(host, &id))
 			host_refuse(request, 409, "TURN_IN_PROGRESS", "A turn with this turnId is in progress", &id);
-		else {
+		else if (wishes_take(host, request, body, &wishes)) {
 			job = job_new(host, request, &identifier);
 			if (job && !host->runtime)
 				job->sleep_ms = mock_sleep(host, body);
 			if (job)
-				turn_open(job, &id, &text);
+				turn_open(job, &id, &text, &wishes);
 		}
 	}
+	wishes_release(&wishes);
 	buf_release(&identifier);
 	buf_release(&text);
 	buf_release(&id);

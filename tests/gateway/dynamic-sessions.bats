@@ -5,6 +5,7 @@
 load ../lib/common
 load ../lib/compass
 load ../lib/pool
+load ../lib/asking
 
 setup() {
 	compass_setup
@@ -240,4 +241,44 @@ nowhere() { # TEXT...
 	say hello
 	is .turn.error.code '"AGENT_RUNTIME_POOL_UNREACHABLE"'
 	[[ $body == *"look at DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"* ]]
+}
+
+# with_host: a real session host is the pool's, behind a token
+with_host() {
+	printf '%s\n' "$asking_script" >host-script
+	unset HOST PORT SESSION_RUNTIME_ENGINE MAX_BODY_BYTES
+	SESSION_RUNTIME_TOKEN=pool-token start host "$AU_BUILD/libexec/agentutils/agent-session-host" --listen 127.0.0.1:0 "$mock" --chunk 3 --script "$PWD/host-script"
+	await 20 has_line host.out listening || { cat host.err >&2; return 1; }
+	DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' host.out) DYNAMIC_SESSIONS_BEARER_TOKEN=pool-token start_gateway
+}
+
+@test "approvals: accepted, declined, taken back and decided by rule, in a session of a pool" {
+	with_host
+	approvals_go_through
+	nowhere pool-token "thr-$thread"
+}
+
+@test "what a turn is asked for with goes along into the session" {
+	with_host
+	wishes_go_through
+}
+
+@test "an approval is answered with the token and the identifier, and shows neither" {
+	DYNAMIC_SESSIONS_BEARER_TOKEN=given-token with_pool --token given-token
+	new_thread
+	turn ASK
+	see '.method == "approval.requested"'
+	approval=$(events | jq -r 'select(.method == "approval.requested").payload.approvalId')
+	ask POST "$path/approvals/$approval" '{"decision":"accept"}'
+	see '.method == "turn.completed" and .payload.output.text == "accept"'
+	was_asked ".path == \"$base/agent/turns/$turn/approvals/7\" and .query == \"identifier=thr-$thread\" and .headers.authorization == \"Bearer given-token\" and .body == \"{\\\"result\\\":{\\\"decision\\\":\\\"accept\\\"}}\""
+	ask GET "$path/approvals?status=all"
+	nowhere given-token "thr-$thread"
+	# a pool that has no room for the answer is asked again
+	turn ASK
+	see ".method == \"approval.requested\" and .turnId == \"$turn\""
+	approval=$(events | jq -r "select(.method == \"approval.requested\" and .turnId == \"$turn\").payload.approvalId")
+	order '{"next":[{"path":"/approvals/7","status":429,"headers":{"retry-after":"0"}}]}'
+	ask POST "$path/approvals/$approval" '{"decision":"decline"}'
+	see ".method == \"turn.completed\" and .turnId == \"$turn\" and .payload.output.text == \"decline\""
 }

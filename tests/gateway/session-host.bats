@@ -4,6 +4,7 @@
 load ../lib/common
 load ../lib/compass
 load ../lib/pool
+load ../lib/asking
 
 setup() {
 	compass_setup
@@ -80,7 +81,71 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	say FAIL
 	[ "$code" = 200 ]
 	is .turn.status '"error"'
+	# a host of ours tells what kind of trouble it was, one of the contract does not
+	is .turn.error '{"message":"it went wrong","code":"AGENT_MODEL_UNAVAILABLE","hint":"try again later"}'
+	start_pool --open
+	AGENT_RUNTIME_ENDPOINT=$pool start_gateway --state state2
+	new_thread
+	say "STREAMFAIL now"
 	is .turn.error '{"message":"it went wrong","code":"RUNTIME_EXECUTION_FAILED"}'
+}
+
+@test "approvals: accepted, declined, taken back and decided by rule, with the runtime behind a host" {
+	printf '%s\n' "$asking_script" >host-script
+	start_host
+	start_gateway
+	approvals_go_through
+}
+
+@test "what a turn is asked for with goes along" {
+	printf '%s\n' "$asking_script" >host-script
+	start_host
+	start_gateway
+	wishes_go_through
+}
+
+@test "commands, plans and their output are events, as those of a runtime next to the gateway are" {
+	cat >host-script <<-'END'
+		{"on":"turn"}
+		{"reason":"let me think"}
+		{"notify":{"method":"turn/plan/updated","params":{"threadId":"${thread}","turnId":"${turn}","plan":[{"step":"one","status":"inProgress"}]}}}
+		{"command":"ls","output":"a\nb\n"}
+		{"say":"done"}
+	END
+	start_gateway --runtime "$mock --script $PWD/host-script" --state near
+	new_thread
+	say hello
+	events | jq -c 'select((.method | startswith("item.") or . == "turn.plan") and .method != "item.delta") | [.method, .payload.type, .payload.item.aggregatedOutput, .payload.text, .payload.plan]' >near.events
+	start_host
+	start_gateway --state far
+	new_thread
+	say hello
+	events | jq -c 'select((.method | startswith("item.") or . == "turn.plan") and .method != "item.delta") | [.method, .payload.type, .payload.item.aggregatedOutput, .payload.text, .payload.plan]' | diff near.events -
+	grep -q turn.plan near.events
+	grep -q item.completed.*commandExecution near.events
+}
+
+@test "an approval that the host does not hear of ends its turn, and is told so" {
+	with_fake
+	new_thread
+	turn ASK
+	see '.method == "approval.requested"'
+	approval=$(events | jq -r 'select(.method == "approval.requested").payload.approvalId')
+	order '{"next":[{"path":"/approvals/7","status":500,"body":{"code":"BROKEN","message":"what"}}]}'
+	ask POST "$path/approvals/$approval" '{"decision":"accept"}'
+	[ "$code" = 200 ]
+	see '.method == "turn.completed" and .payload.status == "error"'
+	# one that broke off is sent again: a host that heard it twice lets the second go
+	turn ASK
+	see ".method == \"approval.requested\" and .turnId == \"$turn\""
+	approval=$(events | jq -r "select(.method == \"approval.requested\" and .turnId == \"$turn\").payload.approvalId")
+	order '{"next":[{"path":"/approvals/7","status":"reset"}]}'
+	ask POST "$path/approvals/$approval" '{"decision":"decline"}'
+	see ".method == \"turn.completed\" and .turnId == \"$turn\" and .payload.status == \"completed\" and .payload.output.text == \"decline\""
+	# one that the host takes back is asked no more
+	turn TAKEBACK
+	see ".method == \"approval.resolved\" and .turnId == \"$turn\" and .payload.resolution == \"withdrawn\""
+	see ".method == \"turn.completed\" and .turnId == \"$turn\""
 }
 
 @test "a host that wants a token is given it, from a file too" {

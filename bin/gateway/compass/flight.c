@@ -243,6 +243,7 @@ ask_runtime(struct flight *flight)
 		.timeout_ms = flight->timeout_ms,
 		.trace = &flight->trace };
 	struct buf params = BUF_INIT, session = BUF_INIT, why = BUF_INIT;
+	struct span told;
 
 	if (compass->settings.host && flight->runtime == compass->runtime) {
 		flight_host_thread(&flight->thread, &session);
@@ -250,6 +251,8 @@ ask_runtime(struct flight *flight)
 		buf_addch(&params, '{');
 		jtext_add_string(&params, "clientThreadId", flight->thread.s, flight->thread.len);
 		jtext_add_string(&params, "clientTurnId", flight->turn.s, flight->turn.len);
+		if (flight->thread_params.len && jtext_get(span_of(&flight->thread_params), "developerInstructions", &told))
+			jtext_add_raw(&params, "developerInstructions", told.s, told.n);
 		buf_addch(&params, '}');
 		request.turn_params = span_of(&params);
 	} else if (compass->settings.provider == PROVIDER_MOCK && flight->runtime == compass->runtime) {

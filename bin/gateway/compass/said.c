@@ -251,6 +251,26 @@ on_usage(struct flight *flight, const struct runtime_event *event)
 	buf_release(&text);
 }
 
+/* What is asked, with our names of the thread and the turn: the runtime's own are nobody's business, and a pool's open the session. */
+static void
+add_asked(const struct flight *flight, struct span params, struct buf *to)
+{
+	struct span key, value;
+	size_t pos = 0;
+
+	buf_addch(to, '{');
+	jtext_add_string(to, "threadId", flight->thread.s, flight->thread.len);
+	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
+	while (jtext_each(params, &pos, &key, &value))
+		if (!jtext_is_string(key, "threadId") && !jtext_is_string(key, "turnId")) {
+			buf_addch(to, ',');
+			buf_add(to, key.s, key.n);
+			buf_addch(to, ':');
+			jtext_compact(to, value);
+		}
+	buf_addch(to, '}');
+}
+
 static void
 on_approval(struct flight *flight, const struct runtime_event *event)
 {
@@ -259,6 +279,7 @@ on_approval(struct flight *flight, const struct runtime_event *event)
 	struct note *note = note_new(NOTE_APPROVAL);
 	enum runtime_decision decision = RUNTIME_DECLINE;
 	int64_t now = clock_wall_ms(), wait;
+	struct buf params = BUF_INIT;
 	/* who said that nobody is to be asked gets nothing by asking */
 	bool decided = !strcmp(flight->approval_policy.s, "never") || rules_decide(span_of(&flight->rules), kind, event->params, &decision);
 
@@ -274,7 +295,9 @@ on_approval(struct flight *flight, const struct runtime_event *event)
 	buf_add(&note->approval.thread, flight->thread.s, flight->thread.len);
 	buf_add(&note->approval.turn, flight->turn.s, flight->turn.len);
 	note->approval.created_ms = now;
-	approval_doc(&note->approval, kind, event->item_id, event->params, now, now + wait);
+	add_asked(flight, event->params, &params);
+	approval_doc(&note->approval, kind, event->item_id, span_of(&params), now, now + wait);
+	buf_release(&params);
 	if (decided) {
 		note->decision = decision_text(decision);
 		note->resolution = "policy";

@@ -124,10 +124,13 @@ remote_write(struct child *child, const void *bytes, size_t n, bool wipe)
 	message_init(&message);
 	while (n && ((const char *)bytes)[n - 1] == '\n')
 		n--;
-	if (!remote->ending && message_read(&message, bytes, n) && message.type == MESSAGE_REQUEST) {
-		if (jtext_check(bytes, n, false, &whole, NULL))
-			(void)jtext_get(whole, "trace", &trace);
-		ask_request(remote, message.number, message.method.s, message.params, trace);
+	if (!remote->ending && message_read(&message, bytes, n)) {
+		if (message.type == MESSAGE_REQUEST) {
+			if (jtext_check(bytes, n, false, &whole, NULL))
+				(void)jtext_get(whole, "trace", &trace);
+			ask_request(remote, message.number, message.method.s, message.params, trace);
+		} else if (message.type != MESSAGE_NOTIFICATION)
+			ask_approval(remote, &message);
 	}
 	message_release(&message);
 	return true;

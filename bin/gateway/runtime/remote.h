@@ -20,9 +20,21 @@ struct bearer;
 struct bearer_wait;
 struct container;
 struct event;
+struct message;
 struct sse;
 
-enum ask_kind { ASK_BOOTSTRAP, ASK_TURN, ASK_INTERRUPT, ASK_ACCOUNT, ASK_LOGIN, ASK_CANCEL, ASK_LOGOUT, ASK_LIMITS, ASK_KINDS };
+enum ask_kind {
+	ASK_BOOTSTRAP,
+	ASK_TURN,
+	ASK_APPROVAL,
+	ASK_INTERRUPT,
+	ASK_ACCOUNT,
+	ASK_LOGIN,
+	ASK_CANCEL,
+	ASK_LOGOUT,
+	ASK_LIMITS,
+	ASK_KINDS
+};
 
 /* One request to the host, until it has been answered or given up. */
 struct ask {
@@ -31,6 +43,7 @@ struct ask {
 	enum ask_kind kind;
 	int64_t id; /* of the line that is to be answered; 0: none is, any more */
 	struct buf identifier, turn, body;
+	struct buf approval;	     /* its name there */
 	struct trace trace;	     /* of a turn */
 	struct buf token;	     /* it was sent with this one */
 	struct bearer_wait *waiting; /* for a token */
@@ -47,6 +60,10 @@ struct ask {
 	bool failed;	     /* answer is an error that came in the stream */
 	bool whole;	     /* it is all there */
 };
+
+/* An approval's id in lines: its name there, and the turn that it is of. */
+#define APPROVAL_ID_PARTED ':'
+#define APPROVAL_NAME_MAX 64
 
 struct line {
 	struct line *next;
@@ -86,6 +103,7 @@ void remote_url(const struct remote *remote, const char *path, const struct buf 
 
 /* remote_ask.c: what a line asks for. */
 void ask_request(struct remote *remote, int64_t id, const char *method, struct span params, struct span trace); /* trace: SPAN_NONE: none */
+void ask_approval(struct remote *remote, const struct message *message); /* what was said to an approval of the host's */
 void ask_hold(struct remote *remote, bool held);
 void ask_ready(struct remote *remote);					 /* the container is: those that wait for it go */
 void ask_none(struct remote *remote, const char *code, const char *why); /* it cannot be */
@@ -95,6 +113,9 @@ struct ask *ask_turn(const struct remote *remote, const char *turn); /* NULL: it
 /* remote_answer.c: what the host says becomes lines. Each frees the ask but the first. */
 void answer_begun(struct ask *ask); /* the turn is under way */
 void answer_delta(struct ask *ask, const char *text, size_t n);
+void answer_notice(struct ask *ask, struct span notice);     /* what the runtime there says besides: {"method","params"} */
+void answer_approval(struct ask *ask, struct span approval); /* what it wants approved: the same, and "approvalId" */
+void answer_resolved(struct ask *ask, struct span approval);
 void answer_usage(struct ask *ask, struct span usage);
 void answer_done(struct ask *ask, const struct fetch_answer *answer); /* whatever came */
 void answer_failed(struct ask *ask, int status, const char *code, const char *message);

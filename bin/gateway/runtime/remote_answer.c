@@ -105,10 +105,120 @@ answer_usage(struct ask *ask, struct span usage)
 	end_notice(ask, &line);
 }
 
+/* ---- what else the runtime there says of the turn */
+
+/* The params, with our names of the thread and the turn; of a pool's, nothing that opens it. */
+static void
+add_params(const struct ask *ask, struct span params, struct buf *to)
+{
+	const char *const secrets[] = { ask->remote->host->pool ? ask->identifier.s : ask->token.s, ask->token.s, NULL };
+	struct buf text = BUF_INIT;
+	struct span key, value;
+	size_t pos = 0;
+
+	buf_addch(&text, '{');
+	while (jtext_each(params, &pos, &key, &value))
+		if (!jtext_is_string(key, "threadId") && !jtext_is_string(key, "turnId")) {
+			if (text.len > 1)
+				buf_addch(&text, ',');
+			buf_add(&text, key.s, key.n);
+			buf_addch(&text, ':');
+			jtext_compact(&text, value);
+		}
+	buf_addch(&text, '}');
+	buf_addstr(to, ",\"params\":{");
+	jtext_add_string(to, "threadId", ask->identifier.s, ask->identifier.len);
+	jtext_add_string(to, "turnId", ask->turn.s, ask->turn.len);
+	if (text.len > 2) {
+		buf_addch(to, ',');
+		redact_add(to, text.s + 1, text.len - 2, SIZE_MAX, secrets);
+	}
+	buf_addch(to, '}');
+	buf_release(&text);
+}
+
+static bool
+read_said(struct span object, struct buf *method, struct span *params)
+{
+	return jtext_get_string(object, "method", method) && method->len == strlen(method->s) && jtext_get(object, "params", params) &&
+	    jtext_type(*params) == JTEXT_OBJECT;
+}
+
+/* Of messages there are the deltas, and of the turn's life the end. */
+static bool
+is_notice(const char *method)
+{
+	return (!strncmp(method, "item/", 5) && strncmp(method, "item/agentMessage/", 18) != 0) || !strcmp(method, "turn/plan/updated") ||
+	    !strcmp(method, "turn/diff/updated") || !strcmp(method, "error");
+}
+
+void
+answer_notice(struct ask *ask, struct span notice)
+{
+	struct buf method = BUF_INIT, line = BUF_INIT;
+	struct span params;
+
+	if (read_said(notice, &method, &params) && is_notice(method.s)) {
+		buf_addch(&line, '{');
+		jtext_add_string(&line, "method", method.s, method.len);
+		add_params(ask, params, &line);
+		buf_addch(&line, '}');
+		remote_give(ask->remote, &line);
+	}
+	buf_release(&method);
+}
+
+/* The id that it has in lines. False: the host's name for it is none. */
+static bool
+add_approval(const struct ask *ask, struct span approval, struct buf *to)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789abcdefghijklmnopqrstuvwxyz-";
+	struct buf name = BUF_INIT;
+	bool good = jtext_get_string(approval, "approvalId", &name) && name.len && name.len <= APPROVAL_NAME_MAX &&
+	    strspn(name.s, plain) == name.len;
+
+	buf_addch(&name, APPROVAL_ID_PARTED);
+	buf_add(&name, ask->turn.s, ask->turn.len);
+	if (good)
+		jtext_quote(to, name.s, name.len);
+	buf_release(&name);
+	return good;
+}
+
+void
+answer_approval(struct ask *ask, struct span approval)
+{
+	struct buf method = BUF_INIT, line = BUF_INIT;
+	struct span params;
+
+	buf_addstr(&line, "{\"id\":");
+	if (read_said(approval, &method, &params) && add_approval(ask, approval, &line)) {
+		jtext_add_string(&line, "method", method.s, method.len);
+		add_params(ask, params, &line);
+		buf_addch(&line, '}');
+		remote_give(ask->remote, &line);
+	}
+	buf_release(&method);
+	buf_release(&line);
+}
+
+void
+answer_resolved(struct ask *ask, struct span approval)
+{
+	struct buf line = BUF_INIT, id = BUF_INIT;
+
+	if (add_approval(ask, approval, &id)) {
+		begin_notice(ask, "serverRequest/resolved", &line);
+		jtext_add_raw(&line, "requestId", id.s, id.len);
+		end_notice(ask, &line);
+	}
+	buf_release(&id);
+}
+
 /* ---- the end of a turn */
 
 static void
-end_turn(struct ask *ask, const char *status, const char *code, const char *message, const struct buf *metadata)
+end_turn(struct ask *ask, const char *status, const char *code, const char *message, const struct buf *metadata, const struct buf *info)
 {
 	struct buf line = BUF_INIT;
 
@@ -118,6 +228,8 @@ end_turn(struct ask *ask, const char *status, const char *code, const char *mess
 		buf_addstr(&line, ",\"error\":{");
 		jtext_add_string(&line, "message", message, strlen(message));
 		jtext_add_string(&line, "code", code, strlen(code));
+		if (info && info->len)
+			jtext_add_raw(&line, "codexErrorInfo", info->s, info->len);
 		buf_addch(&line, '}');
 	}
 	buf_addch(&line, '}');
@@ -130,16 +242,21 @@ end_turn(struct ask *ask, const char *status, const char *code, const char *mess
 void
 answer_stopped(struct ask *ask)
 {
-	end_turn(ask, "interrupted", NULL, NULL, NULL);
+	end_turn(ask, "interrupted", NULL, NULL, NULL, NULL);
 }
 
 void
 answer_failed(struct ask *ask, int status, const char *code, const char *message)
 {
+	struct ask *turn = ask->kind == ASK_APPROVAL ? ask_turn(ask->remote, ask->turn.s) : NULL;
+
 	if (ask->kind == ASK_TURN) {
-		end_turn(ask, "failed", code, message, NULL);
+		end_turn(ask, "failed", code, message, NULL, NULL);
 		return;
 	}
+	/* it would wait for ever for the answer that could not be given */
+	if (turn)
+		end_turn(turn, "failed", code, message, NULL, NULL);
 	if (ask->id)
 		answer_error(ask->remote, ask->id, status, code, message);
 	ask_free(ask);
@@ -204,16 +321,26 @@ turn_done(struct ask *ask, struct span object)
 	}
 	(void)jtext_get_string(object, "outputText", &text);
 	say_rest(ask, &text);
-	end_turn(ask, stopped ? "interrupted" : "completed", NULL, NULL, &metadata);
+	end_turn(ask, stopped ? "interrupted" : "completed", NULL, NULL, &metadata, NULL);
 	buf_release(&text);
 	buf_release(&metadata);
 }
 
 /* ---- trouble */
 
+/* The turn, by the runtime there, with its own word for it if it has one. */
+static void
+fail_turn(struct ask *ask, int status, const char *code, const char *message, const struct buf *info)
+{
+	if (ask->kind == ASK_TURN)
+		end_turn(ask, "failed", code, message, NULL, info);
+	else
+		answer_failed(ask, status, code, message);
+}
+
 /* What a pool's status means, and what can be done about it. */
 static void
-fail_pool(struct ask *ask, int status, struct span body, const struct buf *own)
+fail_pool(struct ask *ask, int status, struct span body, const struct buf *own, const struct buf *info)
 {
 	const char *const secrets[] = { ask->identifier.s, ask->token.s, NULL };
 	const char *code = "AGENT_RUNTIME_UNAVAILABLE", *advice = "";
@@ -233,7 +360,7 @@ fail_pool(struct ask *ask, int status, struct span body, const struct buf *own)
 	} else if (!strncmp(own->s, "RUNTIME_EXECUTION_FAILED", own->len + 1))
 		code = "RUNTIME_EXECUTION_FAILED";
 	buf_addstr(&message, advice);
-	answer_failed(ask, 503, code, message.s);
+	fail_turn(ask, 503, code, message.s, info);
 	buf_release(&message);
 }
 
@@ -245,7 +372,7 @@ is_about_account(const char *message)
 }
 
 static void
-fail_local(struct ask *ask, int status, struct buf *own, struct buf *message)
+fail_local(struct ask *ask, int status, struct buf *own, struct buf *message, const struct buf *info)
 {
 	const char *const secrets[] = { ask->token.s, NULL };
 	struct buf safe = BUF_INIT;
@@ -263,7 +390,7 @@ fail_local(struct ask *ask, int status, struct buf *own, struct buf *message)
 	else if (!strcmp(own->s, "RUNTIME_AUTH_UNSUPPORTED"))
 		answer_failed(ask, 400, "AGENT_RUNTIME_PROVIDER_UNSUPPORTED", safe.s);
 	else
-		answer_failed(ask, status >= 500 ? 503 : status < 400 ? 400 : status, own->s, safe.s);
+		fail_turn(ask, status >= 500 ? 503 : status < 400 ? 400 : status, own->s, safe.s, info);
 	buf_release(&safe);
 }
 
@@ -271,21 +398,26 @@ fail_local(struct ask *ask, int status, struct buf *own, struct buf *message)
 static void
 refused(struct ask *ask, int status, struct span body)
 {
-	struct buf code = BUF_INIT, message = BUF_INIT;
-	struct span object;
+	struct buf code = BUF_INIT, message = BUF_INIT, info = BUF_INIT;
+	struct span object, value;
 
 	if (jtext_check(body.s, body.n, true, &object, NULL)) {
 		(void)jtext_get_string(object, "code", &code);
 		(void)jtext_get_string(object, "message", &message);
+		if (jtext_get(object, "codexErrorInfo", &value))
+			jtext_compact(&info, value);
 	}
-	if (ask->kind == ASK_INTERRUPT && status != 404 && ask->id) {
+	if (ask->kind == ASK_APPROVAL && (!strcmp(code.s, "APPROVAL_NOT_FOUND") || !strcmp(code.s, "TURN_NOT_FOUND")))
+		ask_free(ask); /* it is asked no more */
+	else if (ask->kind == ASK_INTERRUPT && status != 404 && ask->id) {
 		/* asking again would not help */
 		answer_result(ask->remote, ask->id, (struct span){ "{}", 2 });
 		ask_free(ask);
 	} else if (ask->remote->host->pool)
-		fail_pool(ask, status, body, &code);
+		fail_pool(ask, status, body, &code, &info);
 	else
-		fail_local(ask, status, &code, &message);
+		fail_local(ask, status, &code, &message, &info);
+	buf_release(&info);
 	buf_release(&code);
 	buf_release(&message);
 }

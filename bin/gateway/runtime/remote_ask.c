@@ -11,6 +11,7 @@
 #include "num.h"
 #include "runtime/bearer.h"
 #include "runtime/container.h"
+#include "runtime/message.h"
 #include "runtime/remote.h"
 #include "sse.h"
 #include "xalloc.h"
@@ -18,9 +19,10 @@
 #define RETRY_MS 250  /* before the second try, where nobody names a time; twice that before the third */
 #define NOT_YET_MAX 5 /* interrupts of a turn the host does not know (yet) */
 
-/* The path of each; of an interrupt what stands before the turn. */
+/* The path of each; of an approval and an interrupt what stands before the turn. */
 static const char *const paths[] = { [ASK_BOOTSTRAP] = "/agent/session/bootstrap",
 	[ASK_TURN] = "/agent/turns/start",
+	[ASK_APPROVAL] = "/agent/turns/",
 	[ASK_INTERRUPT] = "/agent/turns/",
 	[ASK_ACCOUNT] = "/agent/account/read",
 	[ASK_LOGIN] = "/agent/account/login/start",
@@ -47,6 +49,7 @@ ask_free(struct ask *ask)
 		explicit_bzero(ask->token.s, ask->token.cap);
 	buf_release(&ask->identifier);
 	buf_release(&ask->turn);
+	buf_release(&ask->approval);
 	buf_release(&ask->body);
 	buf_release(&ask->token);
 	buf_release(&ask->answer);
@@ -102,6 +105,9 @@ pause_of(struct ask *ask, const struct fetch_answer *answer)
 		ask->remote->ready = false; /* it has ended: another one is started */
 		return 0;
 	}
+	/* that an answer was heard twice changes nothing */
+	if (ask->kind == ASK_APPROVAL && answer->result != FETCH_DONE)
+		return ask->tries < RUNTIME_HOST_TRIES ? ms : -1;
 	if (!ask->remote->host->pool || ask->tries >= RUNTIME_HOST_TRIES)
 		return -1;
 	if (answer->result == FETCH_UNREACHABLE && !answer->sent)
@@ -144,6 +150,12 @@ on_event(const struct sse_event *event, void *payload)
 	ask->failed = !strcmp(event->type, "error");
 	if (!strcmp(event->type, "usage") && jtext_get(object, "tokenUsage", &usage) && jtext_type(usage) == JTEXT_OBJECT)
 		answer_usage(ask, usage);
+	if (!ask->stopping && !strcmp(event->type, "notice"))
+		answer_notice(ask, object);
+	if (!strcmp(event->type, "approval"))
+		answer_approval(ask, object);
+	if (!strcmp(event->type, "approval-resolved"))
+		answer_resolved(ask, object);
 	if (!strcmp(event->type, "delta")) {
 		if (!ask->stopping && jtext_get_string(object, "delta", &text))
 			answer_delta(ask, text.s, text.len);
@@ -178,7 +190,7 @@ static void
 send_ask(struct ask *ask)
 {
 	struct remote *remote = ask->remote;
-	const char *headers[6] = { "content-type: application/json", "accept: application/json" };
+	const char *headers[7] = { "content-type: application/json", "accept: application/json" };
 	size_t n = 2;
 	struct fetch_request request = { .method = "POST",
 		.headers = headers,
@@ -193,8 +205,12 @@ send_ask(struct ask *ask)
 	struct buf url = BUF_INIT, path = BUF_INIT, header = BUF_INIT, parent = BUF_INIT, state = BUF_INIT;
 
 	buf_addstr(&path, paths[ask->kind]);
-	if (ask->kind == ASK_TURN)
+	if (ask->kind == ASK_TURN) {
 		headers[1] = "accept: text/event-stream, application/json";
+		headers[n++] = "prefer: approvals";
+	}
+	if (ask->kind == ASK_APPROVAL)
+		buf_addf(&path, "%s/approvals/%s", ask->turn.s, ask->approval.s);
 	if (ask->kind == ASK_INTERRUPT) {
 		buf_add(&path, ask->turn.s, ask->turn.len);
 		buf_addstr(&path, "/interrupt");
@@ -304,6 +320,7 @@ ask_new(struct remote *remote, enum ask_kind kind, int64_t id)
 	buf_init(&ask->identifier);
 	buf_init(&ask->turn);
 	buf_init(&ask->body);
+	buf_init(&ask->approval);
 	buf_init(&ask->token);
 	buf_init(&ask->answer);
 	ask->timer = event_new(remote->base, -1, 0, on_timer, ask);
@@ -378,6 +395,25 @@ take_trace(struct ask *ask, struct span trace)
 	buf_release(&state);
 }
 
+/* The options that were given, by the names they have on the wire; one without them is the contract's to the byte. */
+static void
+add_options(struct span params, struct buf *to)
+{
+	static const char *const names[] = { "model", "effort", "personality", "approvalPolicy", "sandboxPolicy", "cwd",
+		"developerInstructions" };
+	struct buf text = BUF_INIT;
+	struct span value;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		if (jtext_get(params, names[i], &value) && jtext_type(value) != JTEXT_NULL) {
+			buf_reset(&text);
+			jtext_compact(&text, value);
+			jtext_add_raw(to, names[i], text.s, text.len);
+		}
+	buf_release(&text);
+}
+
 static void
 ask_for_turn(struct remote *remote, int64_t id, struct span params, struct span trace)
 {
@@ -394,6 +430,7 @@ ask_for_turn(struct remote *remote, int64_t id, struct span params, struct span 
 	add_thread(ask, params, &ask->body);
 	jtext_add_string(&ask->body, "turnId", ask->turn.s, ask->turn.len);
 	jtext_add_string(&ask->body, "text", text.s, text.len);
+	add_options(params, &ask->body);
 	buf_addch(&ask->body, '}');
 	buf_release(&text);
 	ask->said_print = HASH_INIT;
@@ -430,6 +467,30 @@ ask_interrupt(struct remote *remote, int64_t id, struct span params)
 		ask->id = 0;
 	}
 	ask_begin(ask);
+}
+
+void
+ask_approval(struct remote *remote, const struct message *message)
+{
+	struct buf id = BUF_INIT;
+	struct ask *turn, *ask;
+	char *parted;
+
+	if (jtext_string(message->id, &id) && (parted = strchr(id.s, APPROVAL_ID_PARTED)) && (turn = ask_turn(remote, parted + 1))) {
+		ask = ask_new(remote, ASK_APPROVAL, 0);
+		buf_add(&ask->identifier, turn->identifier.s, turn->identifier.len);
+		buf_add(&ask->turn, turn->turn.s, turn->turn.len);
+		buf_add(&ask->approval, id.s, (size_t)(parted - id.s));
+		if (message->type == MESSAGE_ERROR)
+			buf_addstr(&ask->body, "{\"decision\":\"decline\"}");
+		else {
+			buf_addstr(&ask->body, "{\"result\":");
+			jtext_compact(&ask->body, message->params);
+			buf_addch(&ask->body, '}');
+		}
+		ask_begin(ask);
+	}
+	buf_release(&id);
 }
 
 static void

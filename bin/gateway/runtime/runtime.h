@@ -82,7 +82,8 @@ const char *runtime_state_word(enum runtime_state state); /* static storage */
  * A thread is a session there: its id is the identifier. thread_params of a turn (and the params of thread/start) may have `identifier` and
  * `clientThreadId`, turn_params `clientThreadId` and `clientTurnId`: the names of these things here, which the host is told. Bootstrap goes
  * before each turn. A host that streams gives the pieces of the answer as they come. What it says about the turn is the end's metadata.
- * Approvals are the host's own affair. */
+ * A host that streams and can ask what the runtime there wants approved is answered; one that cannot declines it itself. The options of a turn go
+ * along in its body, which a host may pass over. */
 
 #define RUNTIME_REQUEST_MS 30000 /* until a host's answer begins, and between two pieces of it */
 #define RUNTIME_HOST_TURN_MS                                                                                                               \

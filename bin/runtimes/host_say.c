@@ -1,0 +1,145 @@
+/* host_say.c - what is said of a job: one answer, or the events of a stream and the answer as the last of them */
+#include "compat.h"
+
+#include <string.h>
+
+#include "host_internal.h"
+#include "http/server.h"
+
+/* ---- answers */
+
+void
+say_event(struct job *job, const char *event, const struct buf *data)
+{
+	struct buf frame = BUF_INIT;
+
+	buf_addf(&frame, "id: %llu\nevent: %s\ndata: ", (unsigned long long)++job->events, event);
+	buf_add(&frame, data->s, data->len);
+	buf_addstr(&frame, "\n\n");
+	stream_write(job->stream, frame.s, frame.len);
+	buf_release(&frame);
+}
+
+void
+say_answer(struct job *job, const struct buf *body)
+{
+	if (job->request)
+		host_reply(job->request, 200, body);
+	else if (job->stream)
+		say_event(job, "result", body);
+	job->request = NULL;
+}
+
+/* The runtime's own word for it goes along, as it stands in a turn's error. */
+static void
+add_info(const struct runtime_end *end, struct buf *to)
+{
+	if (!*end->info)
+		return;
+	if (!end->http) {
+		jtext_add_string(to, "codexErrorInfo", end->info, strlen(end->info));
+		return;
+	}
+	buf_addstr(to, ",\"codexErrorInfo\":{");
+	jtext_quote(to, end->info, strlen(end->info));
+	buf_addf(to, ":{\"httpStatusCode\":%lld}}", (long long)end->http);
+}
+
+static void
+refuse(struct job *job, int status, const char *code, const char *message, const struct runtime_end *end)
+{
+	struct buf body = BUF_INIT;
+
+	buf_addch(&body, '{');
+	jtext_add_string(&body, "code", code, strlen(code));
+	jtext_add_string(&body, "message", message, strlen(message));
+	if (!job->bootstrap)
+		jtext_add_string(&body, "turnId", job->id.s, job->id.len);
+	if (end)
+		add_info(end, &body);
+	buf_addch(&body, '}');
+	if (job->request)
+		host_reply(job->request, status, &body);
+	else if (job->stream)
+		say_event(job, "error", &body);
+	job->request = NULL;
+	buf_release(&body);
+}
+
+void
+say_refusal(struct job *job, int status, const char *code, const char *message)
+{
+	refuse(job, status, code, message, NULL);
+}
+
+void
+say_failure(struct job *job, const struct runtime_end *end)
+{
+	refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed", end);
+}
+
+/* ---- pieces */
+
+void
+say_owed(struct job *job)
+{
+	struct buf data = BUF_INIT;
+
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	jtext_add_string(&data, "delta", job->owed.s, job->owed.len);
+	buf_addch(&data, '}');
+	buf_reset(&job->owed);
+	say_event(job, "delta", &data);
+	buf_release(&data);
+}
+
+/* Pieces are given in their order and without a gap, so what a reader has is always the beginning of the whole. */
+void
+say_delta(struct job *job, struct span text)
+{
+	if (!job->stream || job->missed || !text.n)
+		return;
+	if (job->owed.len + text.n > HOST_OWED_MAX && stream_full(job->stream)) {
+		job->missed = true;
+		return;
+	}
+	buf_add(&job->owed, text.s, text.n);
+	if (!stream_full(job->stream))
+		say_owed(job);
+}
+
+void
+say_usage(struct job *job, struct span usage)
+{
+	struct buf data = BUF_INIT;
+
+	if (!job->stream || !usage.s || stream_full(job->stream))
+		return;
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	buf_addstr(&data, ",\"tokenUsage\":");
+	jtext_compact(&data, usage);
+	buf_addch(&data, '}');
+	say_event(job, "usage", &data);
+	buf_release(&data);
+}
+
+/* Messages are told by their deltas; of what is more than a reader takes, these are left out. */
+void
+say_notice(struct job *job, const struct runtime_event *event)
+{
+	struct buf data = BUF_INIT;
+
+	if (!job->stream || !event->params.s || stream_full(job->stream) || !strcmp(event->item_type, "agentMessage") ||
+	    !strcmp(event->item_type, "userMessage"))
+		return;
+	buf_addch(&data, '{');
+	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	jtext_add_string(&data, "method", event->method, strlen(event->method));
+	buf_addstr(&data, ",\"params\":");
+	jtext_compact(&data, event->params);
+	buf_addch(&data, '}');
+	say_event(job, "notice", &data);
+	buf_release(&data);
+}
