@@ -329,20 +329,30 @@ body_reason(const struct http_answer *answer, struct buf *to, struct buf *code)
 	return jtext_get_string(body, "message", to);
 }
 
-/* Switched off, not set up or not as needed: asking again later does not help. */
-static bool
-is_off(const struct buf *code)
+/* A 503 for which coming back later does not help: somebody must log in first; it is switched off, not set up or not as needed. */
+static int
+status_of_503(const struct http_answer *answer, const struct buf *code)
 {
-	static const char *const ends[] = { "_DISABLED", "_NOT_CONFIGURED", "_NOT_IMPLEMENTED", "_RUNTIME_MISSING", "_RUNTIME_VERSION",
-		"_RUNTIME_CONFIG" };
+	static const struct {
+		const char *end;
+		int status;
+	} ends[] = { { "_AUTH_REQUIRED", STATUS_DENIED }, { "_DISABLED", STATUS_CONFIG }, { "_NOT_CONFIGURED", STATUS_CONFIG },
+		{ "_NOT_IMPLEMENTED", STATUS_CONFIG }, { "_RUNTIME_MISSING", STATUS_CONFIG }, { "_RUNTIME_VERSION", STATUS_CONFIG },
+		{ "_RUNTIME_CONFIG", STATUS_CONFIG } };
+	struct buf word = BUF_INIT;
+	int status = STATUS_RETRY;
 	size_t i, n;
 
+	/* where the code says what failed, this says why */
+	if (!http_header(answer, "x-agent-fault", &word))
+		buf_add(&word, code->s, code->len);
 	for (i = 0; i < ARRAY_LEN(ends); i++) {
-		n = strlen(ends[i]);
-		if (code->len > n && !memcmp(code->s + code->len - n, ends[i], n))
-			return true;
+		n = strlen(ends[i].end);
+		if (word.len > n && !memcmp(word.s + word.len - n, ends[i].end, n))
+			status = ends[i].status;
 	}
-	return false;
+	buf_release(&word);
+	return status;
 }
 
 static void
@@ -386,8 +396,8 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 		err_hint(err, "is that the address of an agent runtime?");
 	} else if (said) {
 		utf8_safe(&safe_code, code.s, code.len, UTF8_SAFE_LINE);
-		err_set(err, answer->status == 503 && is_off(&code) ? STATUS_CONFIG : status_of(answer->status),
-		    "unable to %s: %s (%d%s%s)", what, safe.s, answer->status, code.len ? " " : "", safe_code.s);
+		err_set(err, answer->status == 503 ? status_of_503(answer, &code) : status_of(answer->status), "unable to %s: %s (%d%s%s)",
+		    what, safe.s, answer->status, code.len ? " " : "", safe_code.s);
 	} else
 		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->address.given.s, answer->status);
 	err->http = answer->status;

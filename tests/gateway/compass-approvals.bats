@@ -227,6 +227,10 @@ answer_is() { # what the turn said at its end
 	is .turn.error.code '"AGENT_RUNTIME_AUTH_REQUIRED"'
 	ask POST /v1/agent/runtime/account/rate-limits/read
 	refused 503 RUNTIME_RATE_LIMITS_READ_FAILED
+	grep -qi $'^x-agent-fault: AGENT_RUNTIME_AUTH_REQUIRED\r$' head
+	# which a script can tell from what is better later
+	run -4 agent-account-limits
+	assert_line -n 0 -p '(503 RUNTIME_RATE_LIMITS_READ_FAILED)'
 	ask POST /v1/agent/runtime/account/login/start '{"type":"chatgpt"}'
 	is '[.type,(.loginId|type),(.authUrl|startswith("http"))]' '["chatgpt","string",true]'
 	login=$(jq -r .loginId body)

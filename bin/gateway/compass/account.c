@@ -42,6 +42,8 @@ call_has_runtime(struct call *call)
 bool
 call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
 {
+	/* the body has two members and no more (contract section 4), and its code is that of what was asked: why, for a program, stands here */
+	const char *const fault[] = { "x-agent-fault", fault_code(reply->fault), NULL };
 	struct buf text = BUF_INIT;
 
 	if (reply->fault == RUNTIME_FAULT_NONE)
@@ -52,7 +54,7 @@ call_runtime_failed(struct call *call, const struct runtime_reply *reply, int st
 	if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
 		call_fail_text(call, reply->status, reply->code, reply->message, NULL);
 	else if (reply->fault == RUNTIME_FAULT_REFUSED || reply->rpc_code) /* its own words have the code of what was asked */
-		call_fail_text(call, status, code, text.s, NULL);
+		call_fail_text(call, status, code, text.s, reply->fault == RUNTIME_FAULT_REFUSED ? NULL : fault);
 	else if (reply->fault == RUNTIME_FAULT_AUTH)
 		call_fail_text(call, 401, fault_code(reply->fault), text.s, NULL);
 	else
