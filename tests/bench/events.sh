@@ -1,28 +1,46 @@
 #!/usr/bin/env bash
-# events.sh - 100,000 events as lines, from a stored answer, beside curl | jq: one NDJSON line
-set -eu
-state=$(mktemp -d)
-trap 'kill "$server"; wait "$server" 2>/dev/null || :; rm -rf "$state"' EXIT
-python3 - "$state" <<'PY'
-import json, sys
-items = [{"seq": i, "at": "2026-11-21T01:46:30.977Z", "kind": "agent.chat.assistant_message", "serviceId": "svc_echo", "level": "info",
-  "message": "Assistant message emitted (run_1)", "data": {"runId": "run_1", "serviceId": "svc_echo", "agent": "echo", "role": "assistant",
-  "message": "Echo: hello number %d" % i, "provider": "echo", "source": "runtime_hitl_executor"}} for i in range(1, 100001)]
-open(sys.argv[1] + "/events", "w").write(json.dumps({"runId": "run_1", "items": items}, indent=2) + "\n")
-PY
-python3 "$(dirname "$0")/../fake/fake-http" --status 200 --type application/json --body "$state/events" >"$state/out" 2>&1 &
-server=$!
-until [ -s "$state/out" ]; do kill -0 "$server"; done
-url=$(head -n 1 "$state/out")
-clock() {
-	local begin=${EPOCHREALTIME/./}
-	"$@"
-	echo $((${EPOCHREALTIME/./} - begin))
+# events.sh - many stored events as lines, beside curl | jq: both get the same answer from the same server
+# shellcheck disable=SC2154,SC1091
+. "$(dirname "$0")/lib.bash"
+
+# answer N: an answer with so many events, laid out as the server's
+answer() {
+	awk -v n="$1" 'BEGIN {
+		printf "{\n  \"runId\": \"run_1\",\n  \"items\": [\n"
+		for (i = 1; i <= n; i++) {
+			printf "    {\n      \"seq\": %d,\n      \"at\": \"2026-01-02T03:04:05.678Z\",\n      \"kind\": \"agent.chat.assistant_message\",\n", i
+			printf "      \"serviceId\": \"svc_echo\",\n      \"level\": \"info\",\n      \"message\": \"Assistant message emitted (run_1)\",\n"
+			printf "      \"data\": {\n        \"runId\": \"run_1\",\n        \"serviceId\": \"svc_echo\",\n        \"agent\": \"echo\",\n        \"role\": \"assistant\",\n"
+			printf "        \"message\": \"Echo: hello number %d\",\n        \"provider\": \"echo\",\n        \"source\": \"runtime_hitl_executor\"\n      }\n    }%s\n", i, i < n ? "," : ""
+		}
+		printf "  ]\n}\n"
+	}' >"$state/answer"
 }
-ours() { agent-events --url "$url" run_1 >"$state/a"; }
-theirs() { curl -s "$url/api/agents/runs/run_1/events" | jq -c '.items[]' >"$state/b"; }
-ours
-o=$(clock ours)
-t=$(clock theirs)
-cmp -s "$state/a" "$state/b" || { echo "the lines differ" >&2; exit 1; }
-jq -cn --argjson o "$o" --argjson t "$t" '{name: "100,000 events to lines", value: ($o / 1000), unit: "ms", beside: "curl | jq -c", beside_value: ($t / 1000), ratio: ($t / $o), goal: "ratio >= 5"}'
+
+# contest N ROUNDS
+contest() {
+	local server out records
+	answer "$1"
+	out=$state/server
+	: >"$out"
+	python3 "$bench_src/../fake/fake-http" --status 200 --body "$state/answer" >"$out" 2>&1 &
+	server=$!
+	pids+=("$server")
+	until [ -s "$out" ]; do kill -0 "$server"; done
+	url=$(head -n 1 "$out")
+	if [ "$2" != 1 ] && ! cmp -s <(agent-events --url "$url" run_1) <(curl -s "$url/api/agents/runs/run_1/events" | jq -c '.items[]'); then
+		loud "the lines differ"
+		return 1
+	fi
+	mapfile -t records < <(bench-commands "$2" "agent-events --url $url run_1" "curl -s $url/api/agents/runs/run_1/events | jq -c .items[]")
+	measure "$1 events to lines" ms "$(of .ms "${records[0]}")" "$(of .ms "${records[1]}")" "curl | jq -c" "ratio <= 0.2"
+	measure "$1 events to lines: memory" KiB "$(of .kib "${records[0]}")" "$(of .kib "${records[1]}")" "curl | jq -c" "ours <= 16384"
+	end "$server"
+}
+contest "$(size 100000 200)" "$(size 3 2)"
+# the other program keeps the whole of it: some 2 GB
+if [ "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)" -lt 4000000 ]; then
+	loud "there are less than 4 GB of memory: a million events are not measured"
+else
+	contest "$(size 1000000 300)" 1
+fi

@@ -3,21 +3,18 @@
 #
 # Messages with their replies over 32 and 256 connections that are spread over the gateways; and how long what one gateway stores takes to a reader
 # at another one. The server is a scratch one on this machine, with fsync on. Without a server: nothing but a word on standard error.
-# shellcheck disable=SC1091,SC2034,SC2154 # the library sets and uses what seems unset and unused here
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../lib/postgresql.bash"
-seconds=${BENCH_SECONDS:-5}
-why='' pids=()
-state=$(mktemp -d)
-finish() {
-	for pid in "${pids[@]}"; do { kill "$pid" && wait "$pid"; } 2>/dev/null || :; done
-	[ -z "${pg_dir:-}" ] || postgresql_end
-	rm -rf "$state"
+# shellcheck disable=SC1091,SC2154,SC2034 # the libraries set what seems unset here
+. "$(dirname "$0")/lib.bash"
+. "$bench_src/../lib/postgresql.bash"
+limit 4
+pg_dir=''
+leave() {
+	finish
+	[ -z "$pg_dir" ] || postgresql_end
 }
-trap finish EXIT
+trap leave EXIT
 if ! postgresql_available; then
-	echo "scale.sh: skipped: $why" >&2
+	loud "nothing is measured: $why"
 	exit 0
 fi
 
@@ -25,36 +22,44 @@ fi
 gateways() {
 	local n=$1 i
 	shift
-	urls=()
+	urls=() running=()
 	for ((i = 0; i < n; i++)); do
-		rm -f "$state/out"
-		agent-gateway --listen 127.0.0.1:0 --state "$state/$RANDOM$RANDOM" "$@" >"$state/out" 2>"$state/err" &
-		pids+=("$!")
-		until [ -s "$state/out" ]; do kill -0 "${pids[-1]}"; done
-		urls+=("$(jq -r .url "$state/out")")
+		gateway_state=''
+		gateway "$@"
+		running+=("$gateway")
+		urls+=("$url")
 	done
 }
 stop_all() {
-	for pid in "${pids[@]}"; do kill "$pid"; wait "$pid" || :; done
-	pids=()
+	local pid
+	for pid in "${running[@]}"; do end "$pid"; done
 }
-measure() { # WHAT
+# post CONNECTIONS: the record of one run over all of ${urls[@]}
+post() {
+	bench-http -m POST -b '{"message":"hello","service_id":"svc_echo","agent":"echo"}' "${limit[@]}" "$1" '/api/agents/runs/r%c/messages' "${urls[@]}"
+}
+declare -A alone
+compare() { # WHAT
+	local connections record
 	for connections in 32 256; do
-		python3 "$here/post.py" "durable messages with their replies, $connections connections, $1" "$seconds" "$connections" "${urls[@]}"
+		record=$(post "$connections")
+		alone[$connections]=${alone[$connections]:-$(of .rate "$record")}
+		measure "messages, $connections connections, $1" 1/s "$(of .rate "$record")" "${alone[$connections]}" "one gateway, SQLite" "" "$(jq -c '{p50_ms, p99_ms}' <<<"$record")"
 	done
 }
 
 gateways 1
-measure "one gateway on SQLite"
+compare "one gateway, SQLite"
 stop_all
 pg_fsync=on
 postgresql_start
 for n in 1 2 4; do
 	postgresql_database "scale$n"
 	gateways "$n" --store "$pg_url"
-	measure "$n gateway(s) on one PostgreSQL"
+	compare "$n gateway(s), PostgreSQL"
 	if [ "$n" = 2 ]; then
-		python3 "$here/wake.py" 500 "${urls[@]}"
+		record=$(wake "$(size 500 20)" "${urls[0]}" wake curl -sN "${urls[1]}/api/agents/runs/wake/events/stream")
+		measure "from a post at one gateway to a reader at another" ms "$(of .p50_ms "$record")" "$(of .fsync_p50_ms "$record")" "an fsync" "" "$(jq -c '{p99_ms}' <<<"$record")"
 	fi
 	stop_all
 done
