@@ -125,8 +125,31 @@ echo-agent: Echo: two words"
 	run tail -n 2 out
 	assert_output -p 'it broke'
 	assert_line "Run $(run_id out) finished (agent.run_failed). Exiting chat."
-	run -0 chat "$url" svc_06ending --run-id "$(run_id out)" <<<'again'
-	assert_output -p 'finished (agent.run_failed). Exiting chat.'
+	# a run that was over before is shown; nothing is read or sent
+	id=$(run_id out)
+	before=$(agent-events "$id" --jq .seq | tail -n 1)
+	for options in '' '--bridge ts' '--bridge clarity'; do
+		# shellcheck disable=SC2086 # words
+		run -0 --separate-stderr chat "$url" svc_06ending $options --run-id "$id" <<<'again'
+		assert_line -n -1 "Run $id finished (agent.run_failed). Exiting chat."
+		assert [ -z "$stderr" ]
+	done
+	run -0 --separate-stderr clarity-agent runtime-chat "$url" svc_06ending --run-id "$id" <<<'again'
+	assert_line -n -1 'Run is terminal. Exiting chat.'
+	assert [ -z "$stderr" ]
+	run -0 --separate-stderr clarity-agent runtime-chat "$url" svc_06ending --bridge ts --run-id "$id" <<<'again'
+	assert_line -n -1 "Run $id finished (agent.run_failed). Exiting chat."
+	assert [ -z "$stderr" ]
+	assert_equal "$(agent-events "$id" --jq .seq | tail -n 1)" "$before"
+}
+
+@test "the shell that it is written in says nothing of its own" {
+	start_clarity
+	export AU_URL=$url
+	# shellcheck disable=SC2016 # the inner shell's
+	seq 12 | xargs -P 4 -I N sh -c 'printf "one\n" | runtime-chat "$AU_URL" svc_00echo >/dev/null 2>err.N'
+	run cat err.*
+	assert_output ''
 }
 
 @test "a disabled and a failing agent say why" {
