@@ -23,6 +23,8 @@ question() { # STEM KEY TEXT TIME
 	[ "${lines[0]}" = 'Clarity Agent CLI (native Clarity)' ]
 	[ "${lines[1]}" = 'Usage:' ]
 	[ "${#lines[@]}" = 10 ]
+	[ "$(sed -E 's/^  clarity-agent ([a-z-]+).*/\1/' <<<"$output" | tail -n 8 | paste -sd ' ')" = 'runtime-chat runtime-agents connect watch list answer cancel serve' ]
+	[ "${lines[3]}" = '  clarity-agent runtime-agents [runtime-url] [--token <secret>]' ]
 	run -1 --separate-stderr clarity-agent dance
 	[ -z "$output" ]
 	[ "${stderr_lines[0]}" = 'Unknown command: dance' ]

@@ -24,7 +24,7 @@ talk() { sed -n '/^- \/exit$/,$p' <<<"$output" | sed -e 1d -e '/^you> $/d'; }
 	[[ $output == *$'\nInvited bots:\n- ann-b-: EchoAgent (svc_00echo)\n- slowagent: SlowAgent (svc_02slow)\nCommands:\n'* ]]
 	[ "$(talk | head -n 1)" = 'ann-b-> Echo: good morning' ]
 	[[ $(talk | sed -n 2p) == 'slowagent> '* ]]
-	[ "$(talk | tail -n 2)" = $'- ann-b-: EchoAgent (svc_00echo)\n- slowagent: SlowAgent (svc_02slow)' ]
+	[ "$(talk | tail -n 3)" = $'Invited bots:\n- ann-b-: EchoAgent (svc_00echo)\n- slowagent: SlowAgent (svc_02slow)' ]
 	[[ $output != *'never said'* ]]
 	# each run was started as the contract says, by this caller
 	run=$(agent-runs --jq 'select(.serviceId == "svc_00echo").runId')
@@ -47,7 +47,7 @@ talk() { sed -n '/^- \/exit$/,$p' <<<"$output" | sed -e 1d -e '/^you> $/d'; }
 
 @test "to one, to all, rename, status, help, and what is wrong" {
 	start_clarity
-	room 1,2 a b '@a one' '/to a two' '/to b' '/to' '@b' '@who x' '/to who x' '/rename a z' '/rename z b' '/rename z !' '/rename q r' '/rename q' '@Z three' /status \
+	room 1,2 a b '@a one' '/to a two' '/to b' '/to' '@b' '@who x' '/to who x' '/rename a z' '/rename z b' '/rename z !' '/rename z c d' '/rename q r' '/rename q !' '/rename q' '@Z three' /status \
 		/nope '' '/broadcast' '/broadcast four' /help /quit
 	[ -z "$stderr" ]
 	[ "$(talk | sed -E 's/run=[^ ]*/run=R/')" = "a> Echo: one
@@ -58,9 +58,11 @@ Usage: @<alias> <message>
 system> unknown alias 'who'. Use /agents.
 system> unknown alias 'who'. Use /agents.
 system> renamed a -> z
-Alias already exists.
-Invalid alias. Use 1-24 chars [a-zA-Z0-9_-].
-Unknown alias.
+system> Alias already exists.
+system> Invalid alias. Use 1-24 chars [a-zA-Z0-9_-].
+system> Invalid alias. Use 1-24 chars [a-zA-Z0-9_-].
+system> Unknown alias.
+system> Invalid alias. Use 1-24 chars [a-zA-Z0-9_-].
 Usage: /rename <old> <new>
 z> Echo: three
 run> z service=svc_00echo run=R terminal=false
@@ -69,7 +71,17 @@ system> unknown command. Use /help.
 Usage: /broadcast <message>
 z> Echo: four
 b> [runtime chat disabled by agent configuration]
-$(sed -n '/^Commands:$/,/^- \/exit$/p' <<<"$output" | head -n 11)" ]
+Commands:
+- <text> (default broadcast to all invited bots)
+- @alias <text>
+- /to <alias> <text>
+- /broadcast <text>
+- discuss [turns]
+- /rename <old> <new>
+- /agents
+- /status
+- /help
+- /exit" ]
 }
 
 @test "they discuss" {
@@ -158,6 +170,15 @@ system> discuss completed.' ]
 	echo /exit >&8
 	exec 8>&-
 	wait "${started[-1]}"
+}
+
+@test "a terminal that does not say its size is taken to be of the usual one" {
+	start_clarity
+	export AU_URL=$url
+	terminal 80 24 "stty rows 0 cols 0; claritycli $url"
+	see_line '^> \[ \] EchoAgent (echo-agent) \[svc_00echo\]$'
+	type_keys Enter
+	see_line '^Alias for EchoAgent'
 }
 
 @test "on a terminal: arrows, space and Enter choose; the terminal is as before" {
