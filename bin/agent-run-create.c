@@ -250,6 +250,18 @@ create(void *payload, int *ret_status, struct err *err)
 }
 
 static void
+check_trigger(const char *name)
+{
+	static const char *const names[] = { "api", "event", "timer", "a2a" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(name, names[i]))
+			return;
+	die_usage("unable to use --trigger '%s': expected api, event, timer or a2a", name);
+}
+
+static void
 check_context(const char *context)
 {
 	struct err err = ERR_INIT;
@@ -277,6 +289,7 @@ main(int argc, char *argv[])
 			creation.run = opt_arg;
 			break;
 		case OPT_TRIGGER:
+			check_trigger(opt_arg);
 			creation.trigger = opt_arg;
 			break;
 		case OPT_CONTEXT:

@@ -23,6 +23,14 @@ teardown() { common_teardown; }
 {"kind":"agent.run_started","serviceId":"svc_echo","level":"info","message":"agent.run_started (r1)","data":{"runId":"r1","serviceId":"svc_echo","agent":"echo","trigger":"api","triggerContext":{"route":"/cli/runtime-chat","method":"CLI","requestId":"r1","caller":"clarity-agent-cli"}}}' ]
 }
 
+@test "a trigger that there is none of is refused before anything is asked" {
+	export AGENT_RUNTIME_URL=http://127.0.0.1:1
+	run -2 --separate-stderr agent-run-create --agent echo --trigger cron --context '{}'
+	[ "${stderr_lines[0]}" = "agent-run-create: unable to use --trigger 'cron': expected api, event, timer or a2a" ]
+	run -2 --separate-stderr agent-run-create --agent echo --trigger event
+	[ "${stderr_lines[0]}" = "agent-run-create: --trigger 'event' needs its --context" ]
+}
+
 @test "a service or an agent alone is looked up; none is no, several are a conflict" {
 	start_gateway
 	[ "$(agent-run-create --service svc_echo --jq .agent)" = echo ]
