@@ -63,6 +63,15 @@ fault() { post /__fake "$1" >/dev/null; }
 	assert_output 'Echo: my token=[REDACTED]'
 }
 
+@test "a run that nobody named an agent for is one of an unknown agent" {
+	post /api/agents/runs/n/messages '{"message":"x","service_id":"svc_00echo"}' >/dev/null
+	await 5 settled n
+	run jq -r '[.items[] | .data.agent // "-"] | join(" ")' <(events n)
+	assert_output '- unknown unknown unknown unknown'
+	run post /api/agents/runs/n/messages '{"message":"y"}'
+	assert_output -p '"agent": "unknown"'
+}
+
 @test "a disabled agent only waits, a failing one says so, and a tool call takes a seq" {
 	post /api/agents/runs/d/messages '{"message":"x","service_id":"svc_01disabled"}' >/dev/null
 	await 5 settled d

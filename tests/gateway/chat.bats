@@ -27,6 +27,18 @@ agent() {
 	agent-events r --jq 'select(.kind=="agent.step_started").data.stepId | test("^runtime_chat_[0-9]+_[0-9a-z]{6}$")' | grep -qx true
 }
 
+@test "a run that nobody named an agent for is one of an unknown agent, unless its service says who it is" {
+	start_gateway
+	post_message() { curl -sf -d "$2" "$url/api/agents/runs/$1/messages" | jq -r '.agent // "-"'; }
+	[ "$(post_message a '{"message":"hi"}')" = - ]
+	run -12 timeout 20 agent-watch a --until waiting
+	[ "$(agent-events a --jq 'select(.kind == "agent.step_started").data | "\(.agent) \(.serviceId)"')" = 'unknown null' ]
+	[ "$(post_message a '{"message":"again"}')" = unknown ]
+	[ "$(post_message b '{"message":"hi","service_id":"svc_echo"}')" = - ]
+	run -12 timeout 20 agent-watch b --until waiting
+	[ "$(post_message b '{"message":"again"}')" = echo ]
+}
+
 @test "a command gets the contract's arguments and its answer is the reply" {
 	cat >save <<-'S'
 	#!/bin/sh

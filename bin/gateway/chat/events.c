@@ -34,7 +34,7 @@ agent_of(const struct job *job)
 		return job->agent.s;
 	if (job->handler && job->handler->agent_id.len)
 		return job->handler->agent_id.s;
-	return job->handler && job->handler->name.len ? job->handler->name.s : "unknown-agent";
+	return job->handler && job->handler->name.len ? job->handler->name.s : "unknown"; /* as in the summary of such a run */
 }
 
 static void
