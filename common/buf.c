@@ -68,29 +68,6 @@ buf_reserve(struct buf *buf, size_t more)
 }
 
 void
-buf_add(struct buf *buf, const void *bytes, size_t n)
-{
-	if (!n)
-		return;
-	buf_reserve(buf, n);
-	memcpy(buf->s + buf->len, bytes, n);
-	buf->len += n;
-	buf->s[buf->len] = '\0';
-}
-
-void
-buf_addstr(struct buf *buf, const char *s)
-{
-	buf_add(buf, s, strlen(s));
-}
-
-void
-buf_addch(struct buf *buf, char c)
-{
-	buf_add(buf, &c, 1);
-}
-
-void
 buf_addu64(struct buf *buf, uint64_t n)
 {
 	char digits[20];

@@ -9,6 +9,7 @@
 #include "compat.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct err;
 
@@ -32,9 +33,27 @@ void buf_reset(struct buf *buf);   /* length 0, memory kept */
 char *buf_detach(struct buf *buf, size_t *ret_len) USE_RESULT;
 
 void buf_reserve(struct buf *buf, size_t more); /* room for `more` bytes and the NUL */
-void buf_add(struct buf *buf, const void *bytes, size_t n);
-void buf_addstr(struct buf *buf, const char *s);
-void buf_addch(struct buf *buf, char c);
+static inline void
+buf_add(struct buf *buf, const void *bytes, size_t n)
+{
+	if (!n)
+		return;
+	if (n >= buf->cap - buf->len)
+		buf_reserve(buf, n);
+	memcpy(buf->s + buf->len, bytes, n);
+	buf->len += n;
+	buf->s[buf->len] = '\0';
+}
+static inline void
+buf_addstr(struct buf *buf, const char *s)
+{
+	buf_add(buf, s, strlen(s));
+}
+static inline void
+buf_addch(struct buf *buf, char c)
+{
+	buf_add(buf, &c, 1);
+}
 void buf_addu64(struct buf *buf, uint64_t n); /* decimal, without going through printf */
 void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 void buf_vaddf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);

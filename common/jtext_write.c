@@ -7,12 +7,30 @@
 #include "jtext_internal.h"
 #include "utf8.h"
 
+static void
+quote_plain(struct buf *to, const char *s, size_t n)
+{
+	char *at = to->s + to->len;
+
+	*at++ = '"';
+	if (n)
+		memcpy(at, s, n);
+	at += n;
+	*at++ = '"';
+	*at = '\0';
+	to->len += n + 2;
+}
+
 void
 jtext_quote(struct buf *to, const char *s, size_t n)
 {
 	size_t i = 0, run, len;
 
 	buf_reserve(to, n + 2);
+	if (plain_run(s, n, 0) == n && utf8_valid(s, n)) {
+		quote_plain(to, s, n); /* as most are */
+		return;
+	}
 	buf_addch(to, '"');
 	while (i < n) {
 		unsigned char ch;
@@ -68,11 +86,14 @@ jtext_quote(struct buf *to, const char *s, size_t n)
 static void
 add_key(struct buf *to, const char *key)
 {
+	size_t n = strlen(key);
+
+	buf_reserve(to, n + 4);
 	if (to->len && to->s[to->len - 1] != '{' && to->s[to->len - 1] != '[')
-		buf_addch(to, ',');
-	buf_addch(to, '"');
-	buf_addstr(to, key);
-	buf_add(to, "\":", 2);
+		to->s[to->len++] = ',';
+	quote_plain(to, key, n);
+	to->s[to->len++] = ':';
+	to->s[to->len] = '\0';
 }
 
 void

@@ -71,12 +71,21 @@ secrets_may_hold(const struct text *t, bool document)
 		for (at = t->s; (at = memchr(at, '\\', (size_t)(end - at))) && at + 1 < end; at += 2)
 			if (at[1] == 'u' || at[1] == '/')
 				return true;
-	for (i = 0; i < t->n; i++) {
+	if (t->n < 3)
+		return false;
+	h = ((unsigned char)t->s[0] & 31u) << 5 | ((unsigned char)t->s[1] & 31u);
+	for (i = 2; i < t->n; i++) {
 		h = (h << 5 | ((unsigned char)t->s[i] & 31u)) & (BEGINNINGS - 1);
-		if (has_bit(beginnings, h) && i >= 2 && secrets_may_begin(t, i - 2))
+		if (has_bit(beginnings, h) && secrets_may_begin(t, i - 2))
 			return true;
 	}
 	return false;
+}
+
+bool
+secrets_look(const struct secrets *secrets, struct span text, bool document)
+{
+	return secrets_may_hold(&(struct text){ .s = text.s, .n = text.n, .secrets = secrets }, document);
 }
 
 /* ---- texts */

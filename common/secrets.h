@@ -35,6 +35,9 @@ struct secrets *secrets_read(const char *path, struct err *err);
 struct secrets *secrets_parse(const char *text, size_t n, struct err *err); /* the same from memory; err has no file name */
 void secrets_free(struct secrets *secrets);				    /* accepts NULL */
 
+/* A quick look at a text, or at a JSON document. False: it has no secret. True: look closely. */
+bool secrets_look(const struct secrets *secrets, struct span text, bool document);
+
 /* Appends the text without its secrets. True: there were some. */
 bool secrets_text(const struct secrets *secrets, const char *s, size_t n, struct buf *to);
 

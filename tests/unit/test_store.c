@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 #include "log/log.h"
+#include "log/run.h"
 #include "status.h"
 #include "store/store.h"
 #include "tap.h"
@@ -450,6 +451,36 @@ full_disk_between_lists(void)
 	store_close(store);
 }
 
+/* As the run's row has it; NULL: as the first one of the list has it. */
+static int64_t
+events_of(struct store *store, const char *stream)
+{
+	struct rows *rows = rows_new(on_rows, NULL);
+	int64_t n;
+
+	if (stream)
+		buf_addstr(&rows->stream, stream);
+	rows->limit = 1;
+	finished = 0;
+	store_rows(store, rows);
+	await(store, 1);
+	n = rows->n_rows == 1 ? ((struct run *)rows->rows[0])->events : -1;
+	rows_free(rows, log_rows_ops());
+	return n;
+}
+
+static void
+spoil_rows(void)
+{
+	sqlite3 *db;
+
+	if (sqlite3_open(file.s, &db) != SQLITE_OK || sqlite3_exec(db, "UPDATE streams SET doc=x'78'", NULL, NULL, NULL) != SQLITE_OK) {
+		printf("Bail out! %s\n", sqlite3_errmsg(db));
+		exit(1);
+	}
+	sqlite3_close(db);
+}
+
 static void
 child(int fd)
 {
@@ -510,6 +541,12 @@ killed(void)
 			break;
 	}
 	ok(good && i >= n, "all of them are there afterwards, in order");
+	is_int(events_of(store, "killed"), i, "and the run's row knows every one, though it was not written with each");
+	is_int(events_of(store, NULL), i, "in the list of runs too");
+	store_close(store);
+	spoil_rows();
+	store = open_or_die();
+	is_int(events_of(store, "killed"), i, "a row that is not understood is folded again from the events");
 	store_close(store);
 }
 

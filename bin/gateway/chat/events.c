@@ -10,6 +10,7 @@
 #include "utf8.h"
 
 #define SOURCE "runtime_hitl_executor"
+#define DATA_USUAL 384 /* bytes of an event's data without the reply: room made at once */
 
 const char *
 job_mode(const struct job *job)
@@ -47,6 +48,7 @@ add(struct buf *to, const char *key, const char *text)
 static void
 begin(const struct job *job, struct buf *data)
 {
+	buf_reserve(data, DATA_USUAL + job->reply.len);
 	buf_addch(data, '{');
 	jtext_add_string(data, "runId", job->run.s, job->run.len);
 	if (job->service.len)
@@ -59,7 +61,11 @@ emit(struct change_context *context, const struct job *job, const char *kind, en
 {
 	struct buf text = BUF_INIT, turn = BUF_INIT;
 
-	buf_addf(&text, "%s (%s)", message, job->run.s);
+	buf_reserve(&text, strlen(message) + job->run.len + 3);
+	buf_addstr(&text, message);
+	buf_addstr(&text, " (");
+	buf_add(&text, job->run.s, job->run.len);
+	buf_addch(&text, ')');
 	buf_addu64(&turn, (uint64_t)job->seq);
 	buf_addch(data, '}');
 	change_emit(context, SPAN_NONE, kind, level, (struct span){ turn.s, turn.len }, (struct span){ text.s, text.len },

@@ -166,14 +166,17 @@ find_members(struct span data, struct span found[MEMBERS])
 	if (!data.s || *data.s != '{')
 		return;
 	while (jtext_each(data, &pos, &name, &value)) {
-		bool plain = !memchr(name.s, '\\', name.n);
-
-		for (i = 0; i < MEMBERS; i++)
-			if (plain ? name.n == members[i].n + 2 && !memcmp(name.s + 1, members[i].s, members[i].n)
-				  : jtext_is_string(name, members[i].s)) {
-				found[i] = value;
-				break;
-			}
+		if (!memchr(name.s, '\\', name.n)) {
+			for (i = 0; i < MEMBERS; i++)
+				if (name.n == members[i].n + 2 && name.s[1] == members[i].s[0] &&
+				    !memcmp(name.s + 1, members[i].s, members[i].n)) {
+					found[i] = value;
+					break;
+				}
+		} else
+			for (i = 0; i < MEMBERS; i++)
+				if (jtext_is_string(name, members[i].s))
+					found[i] = value;
 	}
 }
 

@@ -174,3 +174,9 @@ cache_clean(struct cache *cache)
 	while (cache->n_dirty)
 		cache->dirty[--cache->n_dirty]->dirty = false;
 }
+
+bool
+cache_is_dirty(const struct cache *cache)
+{
+	return cache->n_dirty > 0;
+}

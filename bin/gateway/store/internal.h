@@ -18,8 +18,9 @@ struct cache;
 struct cached {
 	struct buf stream;
 	void *row;
-	int64_t owner; /* the gateway that works on it; 0: whichever there is; -N: N has taken it over and not looked at it yet */
-	bool dirty;    /* not yet written */
+	int64_t owner;	/* the gateway that works on it; 0: whichever there is; -N: N has taken it over and not looked at it yet */
+	int64_t folded; /* seq of the last event that was folded into it since it is here */
+	bool dirty;	/* not yet written */
 	struct cached *chain, *older, *newer;
 };
 #define CACHE_ROWS 4096 /* rows kept; dirty ones are never dropped */
@@ -33,7 +34,8 @@ void cache_drop(struct cache *cache, struct span stream); /* somebody else has c
 void cache_drop_all(struct cache *cache);
 void cache_forget_dirty(struct cache *cache); /* after a rollback */
 bool cache_each_dirty(struct cache *cache, bool (*cb)(struct cached *, void *), void *payload);
-void cache_clean(struct cache *cache); /* after a commit */
+void cache_clean(struct cache *cache); /* after they were written */
+bool cache_is_dirty(const struct cache *cache);
 
 /* tables.c - the log and what is derived from it; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk or an
  * I/O error). */
@@ -110,8 +112,14 @@ struct store {
 	struct thread_db *threads;
 	struct cache *cache;
 	int64_t last_seq, last_at, next_forget;
-	int64_t batch_at;    /* the time of what the present batch stores */
-	int64_t before;	     /* last_seq before the present batch */
+	int64_t batch_at; /* the time of what the present batch stores */
+	int64_t before;	  /* last_seq before the present batch */
+	struct {
+		int64_t mark; /* seq of the last event that is in the rows on disk; its own database only */
+		int64_t next; /* monotonic: when they are to be written again */
+		bool flushed; /* in this batch */
+		bool stale;   /* memory has lost what the disk lacks, too */
+	} rows;
 	struct share *share; /* NULL: the database is this gateway's alone */
 	int64_t me;	     /* this gateway among those that share it; 0: alone */
 	struct err err;	     /* of the present batch */
@@ -130,6 +138,19 @@ struct op *queue_pop(struct queue *queue);				    /* NULL: empty */
 void store_wake(struct store *store);					    /* the thread; with the lock */
 void store_tell(struct store *store, enum op_kind kind, struct page *page); /* from the thread to the loop, at once */
 void *store_work(void *store);						    /* what the thread does */
+
+/* rows.c - the derived rows; on the store's thread. On false, err (or store->err) is filled. */
+bool rows_open(struct store *store, struct err *err) USE_RESULT;
+bool rows_find(struct store *store, struct span stream, struct cached **ret, struct err *err) USE_RESULT; /* NULL: it is unknown */
+bool rows_fold(
+    struct store *store, const struct entry *event, struct err *err) USE_RESULT; /* into its row, which is made when there is none */
+bool rows_behind(const struct store *store);					 /* the disk lacks something */
+bool rows_flush(struct store *store) USE_RESULT;				 /* to the disk, now, in this batch, which writes */
+bool rows_commit(struct store *store) USE_RESULT;				 /* before the batch's commit: what is due */
+void rows_committed(struct store *store);					 /* after it */
+void rows_undo(struct store *store);						 /* after a rollback */
+bool rows_refresh(struct store *store, struct err *err) USE_RESULT;		 /* before rows are looked at: what a rollback has taken */
+void rows_close(struct store *store);
 
 /* share.c - a database that several gateways share; on the store's thread. On false, err is filled. */
 #define BEAT_MS 3000	 /* how often a gateway says that it lives */

@@ -198,12 +198,13 @@ store_open(const char *where, const char *state, const struct derived_ops *ops, 
 	place_of(where, state, &file, &dir);
 	ok = make_dir(dir.s, err) && take_lock(store, file.s, &before, err) && open_tables(store, where, file.s, err) &&
 	    find_place(store, file.s, before, err) && make_pipe(store->wake, err) && make_pipe(store->ask, err);
+	store->cache = cache_new(ops);
+	ok = ok && rows_open(store, err);
 	buf_release(&file);
 	buf_release(&dir);
 	if (ok) {
 		store->threads = thread_db_new(store->db);
 		store->last_seq_seen = store->last_seq_done = store->last_seq;
-		store->cache = cache_new(ops);
 		pthread_mutex_init(&store->lock, NULL);
 		pthread_cond_init(&store->work, NULL);
 		if (start_thread(store, err))

@@ -226,7 +226,8 @@ set_up(sqlite3 *db, const char *file, struct err *err)
 	if (!read_version(db, file, &version, err))
 		return false;
 	if (!exec(db,
-		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY",
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216;"
+		" PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY",
 		file, err))
 		return false;
 	if (version == schema_version)
@@ -240,6 +241,13 @@ set_up(sqlite3 *db, const char *file, struct err *err)
 	return ok;
 }
 
+/* Nobody asks SQLite what it has allocated, and counting takes a lock each time. Once SQLite is at work this has no effect. */
+static void
+set_up_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct db *
 sqlite_open_db(const char *file, struct err *err)
 {
@@ -248,6 +256,7 @@ sqlite_open_db(const char *file, struct err *err)
 	bool ok;
 
 	s->db.ops = &sqlite_ops;
+	set_up_library();
 	ok = sqlite3_open_v2(file, &s->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
 	if (!ok)
 		err_set(err, STATUS_IO, "unable to open the store '%s': %s", file, s->handle ? sqlite3_errmsg(s->handle) : "out of memory");

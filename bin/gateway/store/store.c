@@ -48,47 +48,6 @@ queue_pop(struct queue *queue)
 	return op;
 }
 
-/* ---- rows, on the thread */
-
-/* The row of a stream, from memory or disk; NULL when it is unknown. False: the disk failed. */
-static bool
-find_row(struct store *store, struct span stream, struct cached **ret, struct err *err)
-{
-	struct buf doc = BUF_INIT;
-	int64_t owner;
-	bool found;
-	void *row;
-
-	*ret = cache_get(store->cache, stream);
-	if (*ret)
-		return true;
-	if (!tables_read_row(store->tables, stream, &found, &doc, &owner, err))
-		return false;
-	if (found) {
-		row = store->ops->load(stream, (struct span){ doc.s, doc.len });
-		if (row) {
-			*ret = cache_put(store->cache, stream, row);
-			(*ret)->owner = owner;
-		}
-	}
-	buf_release(&doc);
-	return true;
-}
-
-static bool
-write_row(struct cached *c, void *payload)
-{
-	struct store *store = payload;
-	struct buf doc = BUF_INIT;
-	bool ok;
-
-	store->ops->save(c->row, &doc);
-	ok = tables_write_row(store->tables, (struct span){ c->stream.s, c->stream.len }, store->ops->updated(c->row),
-	    store->ops->status(c->row), store->ops->open(c->row), c->owner, (struct span){ doc.s, doc.len }, &store->err);
-	buf_release(&doc);
-	return ok;
-}
-
 /* ---- changes, on the thread */
 
 int64_t
@@ -103,7 +62,7 @@ change_row(const struct change_context *context)
 	struct cached *c = NULL;
 
 	if (!context->change->stream.len ||
-	    !find_row(context->store, (struct span){ context->change->stream.s, context->change->stream.len }, &c, &context->store->err))
+	    !rows_find(context->store, (struct span){ context->change->stream.s, context->change->stream.len }, &c, &context->store->err))
 		return NULL;
 	return c ? c->row : NULL;
 }
@@ -116,14 +75,14 @@ emit(struct change_context *context, const struct entry *given)
 	struct entry like = *given;
 	struct buf clean_message = BUF_INIT, clean_data = BUF_INIT;
 	struct entry *event;
-	struct cached *c = NULL;
 
 	like.seq = ++store->last_seq;
 	like.at_ms = context->now;
 	/* every event comes by here, and none with a secret goes further */
-	if (like.message.s && secrets_text(store->secrets, like.message.s, like.message.n, &clean_message))
+	if (like.message.s && secrets_look(store->secrets, like.message, false) &&
+	    secrets_text(store->secrets, like.message.s, like.message.n, &clean_message))
 		like.message = (struct span){ clean_message.s, clean_message.len };
-	if (like.data.s && secrets_json(store->secrets, like.data, &clean_data))
+	if (like.data.s && secrets_look(store->secrets, like.data, true) && secrets_json(store->secrets, like.data, &clean_data))
 		like.data = (struct span){ clean_data.s, clean_data.len };
 	event = entry_new(&like);
 	buf_release(&clean_message);
@@ -131,17 +90,8 @@ emit(struct change_context *context, const struct entry *given)
 	events_add(&change->events, &change->n_events, event);
 	if (context->failed)
 		return event->seq;
-	if (!tables_insert_event(store->tables, event, &store->err) ||
-	    (like.stream.s && !like.thread && !find_row(store, like.stream, &c, &store->err))) {
+	if (!tables_insert_event(store->tables, event, &store->err) || !rows_fold(store, event, &store->err))
 		context->failed = true;
-		return event->seq;
-	}
-	if (like.stream.s && !like.thread) {
-		if (!c)
-			c = cache_put(store->cache, like.stream, store->ops->fresh(like.stream));
-		cache_touch(store->cache, c);
-		store->ops->fold(c->row, event);
-	}
 	return event->seq;
 }
 
@@ -240,7 +190,7 @@ own_row(struct change_context *context)
 
 	if (context->failed || !change->stream.len)
 		return NULL;
-	if (!find_row(context->store, (struct span){ change->stream.s, change->stream.len }, &c, &context->store->err))
+	if (!rows_find(context->store, (struct span){ change->stream.s, change->stream.len }, &c, &context->store->err))
 		context->failed = true;
 	return c;
 }
@@ -354,7 +304,7 @@ run_change(struct store *store, struct change *change, int64_t now)
 	change->result = CHANGE_DONE;
 	if (was_done(store, change, &failed))
 		return !failed;
-	if (change->stream.len && !find_row(store, (struct span){ change->stream.s, change->stream.len }, &c, &store->err))
+	if (change->stream.len && !rows_find(store, (struct span){ change->stream.s, change->stream.len }, &c, &store->err))
 		return false;
 	if (change->apply && !change->apply(change, c ? c->row : NULL, &context)) {
 		change->result = CHANGE_REFUSED;
@@ -410,21 +360,13 @@ add_doc(struct span key, struct span text, void *payload)
 	return true;
 }
 
-/* What this batch has changed must be on record before a list is read. */
-static bool
-flush_rows(struct store *store)
-{
-	return cache_each_dirty(store->cache, write_row, store);
-}
-
 static bool
 run_read(struct store *store, struct op *op, struct err *err)
 {
 	void *both[2] = { store, op->u.rows };
 	struct rows *rows = op->u.rows;
 	struct buf doc = BUF_INIT;
-	int64_t owner;
-	bool found = false, ok;
+	struct cached *c;
 
 	if (op->kind == OP_DOCS)
 		return tables_list_docs(store->tables, op->u.docs->prefix, add_doc, op->u.docs, err);
@@ -436,13 +378,20 @@ run_read(struct store *store, struct op *op, struct err *err)
 		op->u.page->last_seq = store->last_seq;
 		return tables_read_page(store->tables, op->u.page);
 	}
+	if (!rows_refresh(store, err))
+		return false;
 	if (!rows->stream.len)
 		return tables_list_rows(store->tables, rows->open_only, -store->me, rows->limit, add_row, both, err);
-	ok = tables_read_row(store->tables, (struct span){ rows->stream.s, rows->stream.len }, &found, &doc, &owner, err);
-	if (ok && found)
+	if (store->share)
+		cache_drop(store->cache, (struct span){ rows->stream.s, rows->stream.len }); /* others may have changed it since */
+	if (!rows_find(store, (struct span){ rows->stream.s, rows->stream.len }, &c, err))
+		return false;
+	if (c) {
+		store->ops->save(c->row, &doc);
 		add_row((struct span){ rows->stream.s, rows->stream.len }, (struct span){ doc.s, doc.len }, both);
+	}
 	buf_release(&doc);
-	return ok;
+	return true;
 }
 
 static void
@@ -474,6 +423,13 @@ run_read_alone(struct store *store, struct op *op)
 
 /* ---- batches */
 
+/* What is read from the rows on disk, which must have everything. */
+static bool
+is_list(const struct op *op)
+{
+	return op->kind == OP_ROWS && !op->u.rows->stream.len;
+}
+
 /* False with `store->err`, or because the connection went. */
 static bool
 run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
@@ -485,7 +441,7 @@ run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 			if (!run_change(store, op->u.change, now))
 				return false;
 		} else {
-			if (writes && op->kind == OP_ROWS && !flush_rows(store))
+			if (writes && is_list(op) && !rows_flush(store))
 				return false;
 			run_read_alone(store, op);
 			/* An error may have ended the transaction; what followed would be committed one by one, and its numbers used up. */
@@ -503,7 +459,7 @@ commit(struct store *store, int64_t now)
 		if (!tables_forget_keys(store->tables, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
 			return false;
 	}
-	if (!flush_rows(store) || (store->share && db_wrote(store->db) && !share_mark(store, &store->err)))
+	if (!rows_commit(store) || (store->share && db_wrote(store->db) && !share_mark(store, &store->err)))
 		return false;
 	return db_commit(store->db, &store->err);
 }
@@ -515,6 +471,8 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 
 	store->before = store->last_seq;
 	store->err.status = STATUS_OK;
+	if (!rows_refresh(store, &store->err))
+		return false;
 	if (writes && !db_begin(store->db, &store->err))
 		return false;
 	if (writes && store->share && !share_news(store, &store->err))
@@ -530,7 +488,7 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 static void
 batch_is_stored(struct store *store)
 {
-	cache_clean(store->cache);
+	rows_committed(store);
 	store->last_at = store->batch_at;
 }
 
@@ -538,7 +496,7 @@ static void
 rollback(struct store *store)
 {
 	db_rollback(store->db);
-	cache_forget_dirty(store->cache);
+	rows_undo(store);
 	store->last_seq = store->before;
 }
 
@@ -678,7 +636,7 @@ take_batch(struct store *store, struct queue *batch, bool *ret_writes)
 
 		if (!op)
 			break;
-		*ret_writes |= op->kind == OP_CHANGE;
+		*ret_writes |= op->kind == OP_CHANGE || (is_list(op) && rows_behind(store));
 		queue_push(batch, op);
 	}
 	pthread_mutex_unlock(&store->lock);
@@ -701,6 +659,7 @@ store_work(void *payload)
 		if (store->share)
 			share_tend(store);
 	}
+	rows_close(store);
 	if (store->share)
 		share_leave(store);
 	return NULL;
