@@ -264,8 +264,10 @@ goes_well() {
 	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme","executionMode":"local"}'
 	[ "$code" = 201 ]
-	ask POST /v1/agent/runtime/account/read '{}'
-	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
+	for request in 'read {}' 'login/start {"type":"chatgpt"}' 'login/cancel {"loginId":"x"}' 'logout {}' 'rate-limits/read {}'; do
+		ask POST "/v1/agent/runtime/account/${request% *}" "${request#* }"
+		refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
+	done
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
 	AGENT_RUNTIME_PROVIDER=local_docker AGENT_CONTAINER_ENGINE=/no/engine start_gateway

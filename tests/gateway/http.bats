@@ -112,6 +112,9 @@ print(out.decode())' "$port") == *'"items": []'* ]]
 	run raw 'GET /healthz HTTP/1.0\r\n\r\n'
 	[[ $output == *'connection: close'* ]]
 	[ "$(curl -sS -o /dev/null -o /dev/null -w '%{num_connects} ' "$url/healthz" "$url/healthz")" = '1 0 ' ]
+	# how long it is kept is said, as the references do
+	curl -sSI "$url/healthz" | grep -qi $'^keep-alive: timeout=5\r$'
+	run ! grep -i '^keep-alive' <(curl -sSI -H 'connection: close' "$url/healthz")
 }
 
 @test "connections beyond the limit get 503 and those that are there go on" {

@@ -294,11 +294,11 @@ account_login(struct call *call)
 
 	if (valid_body(&valid, call->body))
 		call->state = read_login(&valid, &params);
-	if (valid_failed(&valid, call))
+	if (valid_failed(&valid, call) || !call_has_runtime(call))
 		;
 	else if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (call_has_runtime(call))
+	else
 		(void)runtime_account_login(call->compass->runtime, span_of(&params), on_login, call);
 	wipe(&params);
 }
@@ -327,11 +327,11 @@ account_cancel(struct call *call)
 
 	if (valid_body(&valid, call->body))
 		(void)valid_string(&valid, "loginId", VALID_REQUIRED, 1, 0, &call->text);
-	if (valid_failed(&valid, call))
+	if (valid_failed(&valid, call) || !call_has_runtime(call))
 		return;
 	if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (call_has_runtime(call))
+	else
 		(void)runtime_account_login_cancel(call->compass->runtime, span_of(&call->text), on_cancel, call);
 }
 
@@ -347,9 +347,11 @@ on_logout(const struct runtime_reply *reply, void *payload)
 void
 account_logout(struct call *call)
 {
-	if (!is_interactive(call->compass))
+	if (!call_has_runtime(call))
+		;
+	else if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
-	else if (call_has_runtime(call))
+	else
 		(void)runtime_account_logout(call->compass->runtime, on_logout, call);
 }
 

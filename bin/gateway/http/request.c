@@ -310,6 +310,12 @@ request_head(struct request *request, int status, const char *content_type, cons
 		buf_addstr(&head, "\r\n");
 	}
 	buf_addstr(&head, keep_alive ? "connection: keep-alive\r\n" : "connection: close\r\n");
+	if (keep_alive && !chunked) {
+		/* so that a client does not write its next request into the end of the connection */
+		buf_addstr(&head, "keep-alive: timeout=");
+		buf_addu64(&head, (uint64_t)request->server->settings.idle_ms / 1000);
+		buf_addstr(&head, "\r\n");
+	}
 	if (chunked)
 		buf_addstr(&head, "transfer-encoding: chunked\r\n");
 	else if (length >= 0) {
