@@ -91,7 +91,9 @@ note(const char *file, const char *action, const char *id)
 	else
 		buf_addf(&user, "%ld", (long)geteuid());
 	entry.user = user.s;
-	if (!audit_open(&audit, file, &err) || !audit_add(&audit, &entry, &err))
+	if (audit_open(&audit, file, &err))
+		audit_add(&audit, &entry);
+	if (err.status || !audit_write(&audit, &err))
 		warn_err(&err);
 	audit_close(&audit);
 	buf_release(&user);

@@ -13,6 +13,8 @@
 #include "statedir.h"
 #include "status.h"
 
+#define AUDIT_KEEP 65536 /* bytes of memory kept between two writes */
+
 static int
 open_file(const char *file, struct err *err)
 {
@@ -52,6 +54,7 @@ audit_close(struct audit *audit)
 	if (audit->fd >= 0)
 		close(audit->fd);
 	audit->fd = -1;
+	buf_release(&audit->waiting);
 }
 
 static void
@@ -76,44 +79,55 @@ add_subject(struct buf *to, const char *subject)
 	buf_release(&text);
 }
 
-bool
-audit_add(struct audit *audit, const struct audit_entry *entry, struct err *err)
+void
+audit_add(struct audit *audit, const struct audit_entry *entry)
 {
-	struct buf line = BUF_INIT, at = BUF_INIT;
-	int64_t now = clock_wall_ms(), wait;
+	struct buf *line = &audit->waiting, at = BUF_INIT;
+	int64_t wait;
+
+	if (audit->fd < 0)
+		return;
+	if (entry->denied && !bucket_take(&audit->denied, AUDIT_DENIED_RATE, AUDIT_DENIED_BURST, clock_monotonic_ms(), &wait)) {
+		audit->skipped++;
+		return;
+	}
+	clock_add_iso(&at, clock_wall_ms());
+	buf_addstr(line, audit->torn && !line->len ? "\n{" : "{");
+	jtext_add_string(line, "at", at.s, at.len);
+	add_text(line, "user", entry->user);
+	add_text(line, "token", entry->token && *entry->token ? entry->token : NULL);
+	add_text(line, "peer", entry->peer);
+	add_text(line, "action", entry->action);
+	add_subject(line, entry->subject);
+	jtext_add_i64(line, "status", entry->status);
+	if (audit->skipped)
+		jtext_add_i64(line, "skipped", (int64_t)audit->skipped);
+	audit->skipped = 0;
+	buf_addstr(line, "}\n");
+	buf_release(&at);
+}
+
+bool
+audit_write(struct audit *audit, struct err *err)
+{
+	struct buf *lines = &audit->waiting;
 	ssize_t n;
 	bool good;
 
-	if (audit->fd < 0)
+	if (audit->fd < 0 || !lines->len)
 		return true;
-	if (entry->denied && !bucket_take(&audit->denied, AUDIT_DENIED_RATE, AUDIT_DENIED_BURST, clock_monotonic_ms(), &wait)) {
-		audit->skipped++;
-		return true;
-	}
-	clock_add_iso(&at, now);
-	buf_addstr(&line, audit->torn ? "\n{" : "{");
-	jtext_add_string(&line, "at", at.s, at.len);
-	add_text(&line, "user", entry->user);
-	add_text(&line, "token", entry->token && *entry->token ? entry->token : NULL);
-	add_text(&line, "peer", entry->peer);
-	add_text(&line, "action", entry->action);
-	add_subject(&line, entry->subject);
-	jtext_add_i64(&line, "status", entry->status);
-	if (audit->skipped)
-		jtext_add_i64(&line, "skipped", (int64_t)audit->skipped);
-	buf_addstr(&line, "}\n");
-	n = write(audit->fd, line.s, line.len);
-	good = n == (ssize_t)line.len || audit->failed;
+	n = write(audit->fd, lines->s, lines->len);
+	good = n == (ssize_t)lines->len || audit->failed;
 	if (n < 0 && !good)
 		err_errno(err, STATUS_IO, "unable to write to the audit log '%s'", audit->file);
 	else if (!good)
 		err_set(err, STATUS_IO, "unable to write to the audit log '%s': only a part went in", audit->file);
 	if (n > 0)
-		audit->torn = n < (ssize_t)line.len;
-	if (n == (ssize_t)line.len)
-		audit->skipped = 0;
-	audit->failed = n != (ssize_t)line.len;
-	buf_release(&line);
-	buf_release(&at);
+		audit->torn = n < (ssize_t)lines->len;
+	audit->failed = n != (ssize_t)lines->len;
+	if (lines->cap > AUDIT_KEEP)
+		buf_release(lines);
+	else
+		buf_reset(lines);
 	return good;
 }

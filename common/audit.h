@@ -2,13 +2,14 @@
  *
  *   {"at":TIME,"user":TEXT|null,"token":ID|null,"peer":TEXT,"action":TEXT,"subject":TEXT,"status":NUMBER}
  *
- * Each record is one write to the end of the file, so several processes may add to it; one that could only be written in part is ended by
+ * Whole records go to the end of the file in one write, so several processes may add to it; one that could only be written in part is ended by
  * the next one's newline. What the kernel has taken survives the process, not the power.
  */
 #ifndef AUDIT_H
 #define AUDIT_H
 
 #include "bucket.h"
+#include "buf.h"
 #include "compat.h"
 
 struct err;
@@ -23,12 +24,13 @@ struct audit {
 	bool torn;	  /* the last record lacks its end */
 	bool failed;	  /* the last one could not be written; it is said once */
 	struct bucket denied;
-	uint64_t skipped; /* refused callers that were not recorded; the next record says how many ("skipped") */
+	uint64_t skipped;   /* refused callers that were not recorded; the next record says how many ("skipped") */
+	struct buf waiting; /* records that are not written yet */
 };
 
 #define AUDIT_INIT                                                                                                                         \
 	{                                                                                                                                  \
-		.fd = -1                                                                                                                   \
+		.fd = -1, .waiting = BUF_INIT                                                                                              \
 	}
 
 struct audit_entry {
@@ -42,8 +44,10 @@ struct audit_entry {
 bool audit_open(struct audit *audit, const char *file, struct err *err) USE_RESULT;
 /* After the file was moved away: begins a new one. On failure the old one stays. */
 bool audit_reopen(struct audit *audit, struct err *err) USE_RESULT;
-/* False: err says why it is not there; said once, until one can be written again. */
-bool audit_add(struct audit *audit, const struct audit_entry *entry, struct err *err);
-void audit_close(struct audit *audit);
+/* The record waits; whoever calls this calls audit_write() before what was done is answered. */
+void audit_add(struct audit *audit, const struct audit_entry *entry);
+/* What waits. False: err says why it is not there; said once, until something can be written again. */
+bool audit_write(struct audit *audit, struct err *err) USE_RESULT;
+void audit_close(struct audit *audit); /* what waits is not written */
 
 #endif

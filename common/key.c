@@ -15,6 +15,7 @@
 #include "status.h"
 
 #define KEY_BYTES_MAX 64
+#define POOL 512 /* bytes */
 
 static const char hex[] = "0123456789abcdef";
 
@@ -43,6 +44,25 @@ key_random(void *to, size_t n)
 		abort(); /* a key that is not random would make two different requests one, or a token a guess */
 }
 
+/* For ids, of which a busy daemon makes thousands a second: the kernel is asked for POOL bytes at a time. None is given out twice; a process that
+ * forks and goes on making ids in both would do just that, and none does. */
+static void
+pooled(unsigned char *to, size_t n)
+{
+	static _Thread_local unsigned char pool[POOL];
+	static _Thread_local size_t left;
+	size_t i;
+
+	if (left < n) {
+		for (i = 0; i < POOL; i += KEY_BYTES_MAX)
+			key_random(pool + i, KEY_BYTES_MAX);
+		left = POOL;
+	}
+	left -= n;
+	memcpy(to, pool + left, n);
+	memset(pool + left, 0, n);
+}
+
 void
 key_add_hex(struct buf *to, size_t n)
 {
@@ -51,7 +71,7 @@ key_add_hex(struct buf *to, size_t n)
 
 	if (n > sizeof bytes)
 		abort();
-	key_random(bytes, n);
+	pooled(bytes, n);
 	for (i = 0; i < n; i++) {
 		buf_addch(to, hex[bytes[i] >> 4]);
 		buf_addch(to, hex[bytes[i] & 15]);
@@ -111,7 +131,7 @@ key_uuid(char ret[KEY_UUID])
 {
 	unsigned char bytes[16];
 
-	key_random(bytes, sizeof bytes);
+	pooled(bytes, sizeof bytes);
 	write_uuid(ret, bytes, 4);
 }
 

@@ -662,9 +662,10 @@ start_compass(struct gateway *gateway)
 static void
 start_observing(struct gateway *gateway)
 {
-	struct observe_settings settings = {
-		.audit_file = gateway->audit_file.s, .access_file = gateway->access_file, .secrets = gateway->secrets
-	};
+	struct observe_settings settings = { .base = gateway->daemon.base,
+		.audit_file = gateway->audit_file.s,
+		.access_file = gateway->access_file,
+		.secrets = gateway->secrets };
 	struct err err = ERR_INIT;
 
 	gateway->observe = observe_new(&settings, &err);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "access.h"
 #include "auth/auth.h"
 #include "buf.h"
@@ -18,10 +20,28 @@
 struct observe {
 	struct observe_settings settings;
 	struct audit audit;
+	struct event *write;   /* the records of what one turn of the loop has answered: in one go, and before any answer leaves */
 	struct access *access; /* NULL: none */
 	struct metrics *metrics;
 	struct metrics_rooms rooms;
 };
+
+static void
+write_audit(struct observe *observe)
+{
+	struct err err = ERR_INIT;
+
+	if (!audit_write(&observe->audit, &err))
+		warn("%s; what is done meanwhile is not written down", err.text);
+}
+
+static void
+on_write(evutil_socket_t fd, short what, void *payload)
+{
+	(void)fd;
+	(void)what;
+	write_audit(payload);
+}
 
 struct observe *
 observe_new(const struct observe_settings *settings, struct err *err)
@@ -31,6 +51,7 @@ observe_new(const struct observe_settings *settings, struct err *err)
 	observe->settings = *settings;
 	observe->audit = (struct audit)AUDIT_INIT;
 	observe->metrics = metrics_new();
+	observe->write = event_new(settings->base, -1, 0, on_write, observe);
 	if (!audit_open(&observe->audit, settings->audit_file, err) ||
 	    (settings->access_file && !(observe->access = access_open(settings->access_file, settings->secrets, err)))) {
 		observe_free(observe);
@@ -45,6 +66,8 @@ observe_free(struct observe *observe)
 	if (!observe)
 		return;
 	access_close(observe->access);
+	write_audit(observe);
+	event_free(observe->write);
 	audit_close(&observe->audit);
 	metrics_free(observe->metrics);
 	free(observe);
@@ -61,6 +84,7 @@ observe_reopen(struct observe *observe)
 {
 	struct err err = ERR_INIT;
 
+	write_audit(observe);
 	if (!audit_reopen(&observe->audit, &err))
 		warn("%s", err.text);
 	if (observe->access)
@@ -100,14 +124,13 @@ audit(struct observe *observe, const struct request *request, int status)
 		.denied = denied,
 	};
 	struct buf clean = BUF_INIT;
-	struct err err = ERR_INIT;
 
 	if (reads && !denied && status != 101)
 		return;
 	if (secrets_text(observe->settings.secrets, entry.subject, strlen(entry.subject), &clean))
 		entry.subject = clean.s;
-	if (!audit_add(&observe->audit, &entry, &err))
-		warn("%s; what is done meanwhile is not written down", err.text);
+	audit_add(&observe->audit, &entry);
+	event_active(observe->write, EV_TIMEOUT, 1);
 	buf_release(&clean);
 }
 

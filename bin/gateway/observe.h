@@ -10,12 +10,14 @@
 #include "metrics.h"
 
 struct err;
+struct event_base;
 struct observe;
 struct request;
 struct secrets;
 struct server_end;
 
 struct observe_settings {
+	struct event_base *base;
 	const char *audit_file;	       /* borrowed */
 	const char *access_file;       /* NULL: no access log; "-": standard output */
 	const struct secrets *secrets; /* borrowed */
