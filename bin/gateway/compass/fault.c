@@ -67,7 +67,7 @@ void
 fault_add(struct buf *to, const struct runtime_end *end)
 {
 	/* a host that says what the model did wrong says more than its code */
-	bool told = *end->info && (end->fault == RUNTIME_FAULT_LIMIT || end->fault == RUNTIME_FAULT_MODEL);
+	bool told = end->info && *end->info && (end->fault == RUNTIME_FAULT_LIMIT || end->fault == RUNTIME_FAULT_MODEL);
 	bool hosted = end->code && *end->code && !(told && !strcmp(end->code, "RUNTIME_EXECUTION_FAILED"));
 	const char *code = hosted ? code_of_host(end->code) : fault_code(end->fault), *hint = hosted ? "" : fault_hint(end->fault);
 	struct buf at = BUF_INIT;

@@ -286,13 +286,13 @@ struct runtime_end {
 	const char *message;	  /* FAILED: one line, safe to show; else "" */
 	const char *code;	  /* of a session host: the code for it; else "" */
 	struct span metadata;	  /* of a session host: its runtimeMetadata, JSON; SPAN_NONE: it gave none */
-	const char *info;	  /* codexErrorInfo as a word: "usageLimitExceeded", "contextWindowExceeded" ...; "" when there is none */
-	int64_t http;		  /* the provider's HTTP status inside codexErrorInfo; 0: none */
-	int64_t rpc_code;	  /* REFUSED: its code */
-	int64_t retry_after_ms;	  /* PAUSED: when to come again */
-	int64_t retry_at_ms;	  /* LIMIT: wall clock, 0: nobody knows */
-	bool sent;		  /* turn/start had been sent, so it may have had effects; false: nothing happened, it may be asked again */
-	bool forced;		  /* the child did not say the end itself; we closed the turn */
+	const char *info; /* codexErrorInfo as a word: "usageLimitExceeded", "contextWindowExceeded" ...; "" or NULL when there is none */
+	int64_t http;	  /* the provider's HTTP status inside codexErrorInfo; 0: none */
+	int64_t rpc_code; /* REFUSED: its code */
+	int64_t retry_after_ms; /* PAUSED: when to come again */
+	int64_t retry_at_ms;	/* LIMIT: wall clock, 0: nobody knows */
+	bool sent;		/* turn/start had been sent, so it may have had effects; false: nothing happened, it may be asked again */
+	bool forced;		/* the child did not say the end itself; we closed the turn */
 	/* The answer: all agent messages, as bytes, a blank line between two; also the part before a failure. It is what the texts of the
 	 * RUNTIME_DELTA_MESSAGE events give one after another, so it must not be sent as a delta once more. */
 	struct span text;
