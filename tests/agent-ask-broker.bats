@@ -190,7 +190,7 @@ PY
 	kill "$gateway_pid"
 	await 10 gone "$gateway_pid"
 	await 10 has_line ask.err 'trying again'
-	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" --hitl "$dir"
+	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" "${store[@]}" --hitl "$dir"
 	await 20 has_line again.out listening
 	answer k yes
 	status=0
@@ -215,7 +215,7 @@ PY
 }
 
 @test "a broker on a Unix socket" {
-	start gateway agent-gateway --listen "unix:$BATS_TEST_TMPDIR/sock" --state "$BATS_TEST_TMPDIR/state" --hitl "$dir"
+	start gateway agent-gateway --listen "unix:$BATS_TEST_TMPDIR/sock" --state "$BATS_TEST_TMPDIR/state" "${store[@]}" --hitl "$dir"
 	await 20 has_line gateway.out listening
 	export CLARITY_HITL_BROKER_URL=unix:$BATS_TEST_TMPDIR/sock
 	start ask agent-ask --key k "q"

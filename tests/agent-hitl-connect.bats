@@ -160,7 +160,7 @@ ended_with() {
 	await 10 gone "$gateway_pid"
 	say yes
 	await 10 has_line connect.err 'error'
-	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" --hitl "$dir"
+	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" "${store[@]}" --hitl "$dir"
 	await 20 has_line again.out listening
 	seen 'answered a'
 	answer_is a yes

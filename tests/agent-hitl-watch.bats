@@ -88,7 +88,7 @@ lines_are() { [ "$(jq -r '"\(.type) \(.key)"' watch.out | tr '\n' ',')" = "$1" ]
 	await 10 has_line watch.err 'trying again'
 	rm "$dir/a.question"
 	question c q 3000
-	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" --hitl "$dir"
+	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" "${store[@]}" --hitl "$dir"
 	await 20 has_line again.out listening
 	await 20 lines_are 'new_question a,new_question b,gone a,new_question c,'
 }

@@ -73,7 +73,7 @@ once_in_order() { jq -s -e '[.[].seq] as $s | $s == ($s | sort | unique)' "$1" >
 	watch=$pid
 	kill -9 "$gateway_pid"
 	await 10 gone "$gateway_pid"
-	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state"
+	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" "${store[@]}"
 	await 20 has_line again.out listening
 	for i in 1 2 3; do emit r "agent.n$i"; done
 	emit r agent.run_completed

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# postgresql.sh FILE.bats ...: runs these tests with their gateways on a PostgreSQL server of our own, which is gone afterwards
+# postgresql.sh [FILE.bats ...]: runs these tests, or all that start a gateway, with their gateways on a PostgreSQL server of our own, which is gone
+# afterwards
 #
-# A machine without a server, or a build without libpq, is told so and passes.
+# Status 77: this machine has no server, or the build no libpq.
 # shellcheck disable=SC1091,SC2034,SC2154 # the library sets and uses what seems unset and unused here
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,4 +17,9 @@ if ! postgresql_available; then
 fi
 postgresql_start || exit 8
 trap postgresql_end EXIT
+if [ $# = 0 ]; then
+	# of the gateway's own suites those of its units and of its installation have no store
+	mapfile -t files < <(grep -lE 'start_gateway|with_gateway' "$here"/*.bats "$here"/gateway/*.bats | grep -v -e /TEMPLATE -e /packages)
+	set -- "${files[@]}"
+fi
 AU_STORE=postgresql AU_STORE_DIR=$pg_dir bats --print-output-on-failure "$@"

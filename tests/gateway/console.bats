@@ -179,7 +179,7 @@ get() { curl -sS -o body -D head -w '%{http_code} %{content_type}' "$url$1" "${@
 	kill "$gateway_pid"
 	await 15 gone "$gateway_pid"
 	wait_js 'document.getElementById("connection").dataset.state === "lost"'
-	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state"
+	start again agent-gateway --listen "127.0.0.1:$port" --state "$BATS_TEST_TMPDIR/state" "${store[@]}"
 	await 15 has_line again.out listening
 	wait_js 'document.getElementById("connection").dataset.state === "live"'
 	agent-send --run r two >/dev/null

@@ -75,7 +75,7 @@ teardown() { common_teardown; }
 	[[ $stderr == *"unable to listen on '127.0.0.1:${url##*:}': Address already in use"* ]]
 	run -9 --separate-stderr agent-gateway --listen nonsense --state s2
 	[[ $stderr == *"expected HOST:PORT, unix:/path or fd:N"* ]]
-	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state"
+	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state "$BATS_TEST_TMPDIR/state" "${store[@]}"
 	[[ $stderr == *"another gateway uses it (process $gateway_pid)"* ]]
 	: >file
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state "$PWD/file"
@@ -87,6 +87,7 @@ teardown() { common_teardown; }
 }
 
 @test "a state of a newer version is refused and left alone" {
+	AU_STORE='' # of files; gateway/postgresql.bats has the other one
 	start_gateway
 	agent-emit --run r --kind agent.x >/dev/null
 	kill "$gateway_pid"

@@ -16,9 +16,9 @@ timed() {
 each_second='{"schedules":[{"scheduleId":"tick","scheduleExpr":"every 1 s"}]}'
 runs() { agent-runs --limit 2000 2>/dev/null --jq "select(.runId | startswith(\"timer_\")) | .runId"; }
 fired() { [ "$(runs | wc -l)" -ge "$1" ]; }
-# kept COLUMN: of what the store keeps about schedules
-kept() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("state/agentutils.db").execute("SELECT " + sys.argv[1] + " FROM docs WHERE key LIKE ?", ("timer %",)).fetchone()[0])' "$1"; }
-next_due() { kept 'CAST(doc AS TEXT)' | jq .next; }
+# kept WHAT: of what the store keeps about schedules
+kept() { stored "$1" 'timer '; }
+next_due() { kept doc | jq .next; }
 over() { [ "$(agent-runs --quiet --status "$1" --jq .runId | wc -l)" -ge "$2" ]; }
 
 @test "a firing is a run with the contract's events, and its handler gets the contract's arguments" {

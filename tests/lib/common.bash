@@ -87,7 +87,8 @@ contract_holds() {
 	node "$AU_SRC/contract/validate.mjs" "$contract_tools" "$AU_SRC/contract/openapi.json" "$contract_said"/* >&2
 }
 
-# AU_STORE=postgresql runs the gateways of these tests on the server that tests/postgresql.sh has started: each test has a database of its own.
+# AU_STORE=postgresql runs the gateways of these tests on the server that tests/postgresql.sh has started: each test has a database of its own. The
+# options that name it are ${store[@]}, for a gateway that takes the place of an earlier one.
 own_store() {
 	local name=t_${BATS_SUITE_TEST_NUMBER:-0}_$BATS_ROOT_PID
 	store=()
@@ -99,9 +100,20 @@ own_store() {
 	fi
 }
 
+# stored WHAT PREFIX: of the documents in the store whose keys begin so, whichever store it is; "doc" is one's text
+stored() {
+	own_store
+	if [ "${AU_STORE:-}" = postgresql ]; then
+		psql -X -q -At "${store[1]}" -c "SELECT ${1/doc/"convert_from(doc, 'UTF8')"} FROM docs WHERE encode(key, 'escape') LIKE '$2%'" | head -n 1
+	else
+		python3 -c 'import sqlite3, sys; print(sqlite3.connect("state/agentutils.db").execute("SELECT " + sys.argv[1] + " FROM docs WHERE key LIKE ?", (sys.argv[2] + "%",)).fetchone()[0])' \
+			"${1/doc/CAST(doc AS TEXT)}" "$2"
+	fi
+}
+
 # start_gateway [options]: a gateway of our own on a free port; sets $url and $gateway_pid
 start_gateway() {
-	local record=() store
+	local record=()
 	own_store
 	if can_validate; then
 		mkdir -p "$contract_said"
