@@ -546,10 +546,20 @@ on_news(struct entry *event, void *payload)
 }
 
 static void
+on_told(struct span key, void *payload)
+{
+	struct gateway *gateway = payload;
+
+	services_heard(gateway->services, key);
+}
+
+static void
 on_taken(void *payload)
 {
 	struct gateway *gateway = payload;
 
+	if (!gateway->compass)
+		return; /* it has not begun yet: that is its first look */
 	info("another gateway has been silent for too long: what it left behind is taken over");
 	compass_recover(gateway->compass);
 	chat_recover(gateway->chat);
@@ -563,7 +573,7 @@ on_fenced(void *payload)
 	die(STATUS_RETRY, "another gateway has taken over: this one was silent for too long, or its database was");
 }
 
-static const struct store_others others = { .news = on_news, .taken = on_taken, .fenced = on_fenced };
+static const struct store_others others = { .news = on_news, .told = on_told, .taken = on_taken, .fenced = on_fenced };
 
 /* ---- the beginning */
 
@@ -704,6 +714,7 @@ start(struct gateway *gateway)
 	if (!gateway->log)
 		die_err(&err);
 	log_secrets(gateway->log, gateway->secrets);
+	log_others(gateway->log, &others, gateway);
 	statedir_file(gateway->where.s, "sessions", &sessions);
 	if (!auth_sessions_keep(gateway->auth, sessions.s, &err))
 		die_err(&err);
@@ -735,7 +746,6 @@ start(struct gateway *gateway)
 	start_compass(gateway);
 	chat_recover(gateway->chat);
 	show_rooms(gateway);
-	log_others(gateway->log, &others, gateway);
 	timers.base = gateway->daemon.base;
 	timers.log = gateway->log;
 	timers.chat = gateway->chat;

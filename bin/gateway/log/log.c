@@ -139,6 +139,15 @@ on_news(struct entry *event, void *payload)
 }
 
 static void
+on_told(struct span key, void *payload)
+{
+	struct log *log = payload;
+
+	if (log->others)
+		log->others->told(key, log->others_payload);
+}
+
+static void
 on_taken(void *payload)
 {
 	struct log *log = payload;
@@ -156,7 +165,7 @@ on_fenced(void *payload)
 		log->others->fenced(log->others_payload);
 }
 
-static const struct store_others log_news = { .news = on_news, .taken = on_taken, .fenced = on_fenced };
+static const struct store_others log_news = { .news = on_news, .told = on_told, .taken = on_taken, .fenced = on_fenced };
 
 void
 log_others(struct log *log, const struct store_others *others, void *payload)

@@ -26,6 +26,7 @@ apply_manifest(struct change *change, const void *row, struct change_context *co
 	buf_addf(&key, "service/%s", agent->service.s);
 	service_save(agent, &doc);
 	change_put(context, (struct span){ key.s, key.len }, (struct span){ doc.s, doc.len });
+	change_tell(context, (struct span){ key.s, key.len });
 	if (apply->services->record) {
 		buf_reset(&doc);
 		buf_addch(&doc, '{');
@@ -58,24 +59,35 @@ same_origin(const struct agent *a, const struct agent *b)
 	    a->remote_timeout_ms == b->remote_timeout_ms && a->payload_max == b->payload_max && a->concurrency == b->concurrency;
 }
 
-/* The manifest is stored: it counts from now on. */
+bool
+services_install(struct services *services, struct agent *agent)
+{
+	struct span id = { agent->service.s, agent->service.len };
+	const struct agent *old = agents_by_service(services->settings.agents, id);
+	bool other = old && !same_origin(old, agent);
+
+	if (!agents_put(services->settings.agents, agent))
+		return false;
+	if (other)
+		service_retire(service_of(services, id), "the service's manifest was replaced");
+	return true;
+}
+
+/* The manifest is stored. */
 static void
 install(const struct apply *apply)
 {
 	struct services *services = apply->services;
 	struct span id = { apply->agent->service.s, apply->agent->service.len };
-	const struct agent *old = agents_by_service(services->settings.agents, id);
-	bool is_new = !old, other = old && !same_origin(old, apply->agent);
+	bool is_new = !agents_by_service(services->settings.agents, id);
 	struct buf body = BUF_INIT;
 
-	if (!agents_put(services->settings.agents, apply->agent)) {
+	if (!services_install(services, apply->agent)) {
 		/* checked before; two at once have taken the last place */
 		agent_unref(apply->agent);
 		apply->done(503, NULL, "unable to keep more services", apply->payload);
 		return;
 	}
-	if (other)
-		service_retire(service_of(services, id), "the service's manifest was replaced");
 	buf_addstr(&body, "{\"service\":");
 	service_record(apply->agent, clock_wall_ms(), &body);
 	buf_addch(&body, '}');

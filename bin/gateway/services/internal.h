@@ -61,10 +61,12 @@ struct service {
 	struct service *next;
 };
 
-struct service *service_of(struct services *services, struct span id); /* made when it is not there */
-const struct agent *service_agent(const struct service *service);      /* NULL: it has been removed */
-struct mcp *service_mcp(struct service *service);		       /* of its agent, a remote_mcp one */
-void service_retire(struct service *service, const char *why);	       /* its connection ends; the next one is made anew */
+struct service *service_of(struct services *services, struct span id);		  /* made when it is not there */
+const struct agent *service_agent(const struct service *service);		  /* NULL: it has been removed */
+struct mcp *service_mcp(struct service *service);				  /* of its agent, a remote_mcp one */
+void service_retire(struct service *service, const char *why);			  /* its connection ends; the next one is made anew */
+bool services_install(struct services *services, struct agent *agent) USE_RESULT; /* it counts from now on; false: there are too many */
+void services_report(struct services *services, const char *id, const char *why); /* of a stored service */
 /* done() comes from the loop, with this error. */
 void services_refuse(struct services *services, services_done_cb *done, void *payload, int http, const char *text);
 /* For acts that nobody waits for. */

@@ -197,8 +197,8 @@ services_record(const struct services *services)
 
 /* ---- taking up what was stored */
 
-static void
-report(struct services *services, const char *id, const char *why)
+void
+services_report(struct services *services, const char *id, const char *why)
 {
 	struct err err = ERR_INIT;
 
@@ -214,15 +214,15 @@ take_service(struct services *services, const struct doc *doc)
 	struct err err = ERR_INIT;
 
 	if (agents_by_service(services->settings.agents, (struct span){ id, strlen(id) })) {
-		report(services, id, "a file in the directory of agents declares it");
+		services_report(services, id, "a file in the directory of agents declares it");
 		return;
 	}
 	if (!service_load(&doc->text, &agent, &err)) {
-		report(services, id, err.text);
+		services_report(services, id, err.text);
 		return;
 	}
 	if (!agents_put(services->settings.agents, agent)) {
-		report(services, id, "there are too many");
+		services_report(services, id, "there are too many");
 		agent_unref(agent);
 	}
 }

@@ -43,6 +43,8 @@ struct services *services_new(const struct services_settings *settings);
  * itself. False: the store cannot be read. */
 bool services_load(
     struct services *services, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err) USE_RESULT;
+/* Another gateway on the same store has changed the document under this key. */
+void services_heard(struct services *services, struct span key);
 /* Calls that are under way end, refused. */
 void services_stop(struct services *services);
 void services_free(struct services *services); /* accepts NULL */

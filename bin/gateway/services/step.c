@@ -64,6 +64,7 @@ put(struct change_context *context, const char *kind, const struct buf *id, stru
 	buf_addf(&key, "%s/", kind);
 	buf_add(&key, id->s, id->len);
 	change_put(context, (struct span){ key.s, key.len }, doc);
+	change_tell(context, (struct span){ key.s, key.len });
 	buf_release(&key);
 }
 

@@ -175,6 +175,27 @@ change_thread_shared(struct change_context *context, struct span thread)
 	return shared;
 }
 
+/* A thread that nobody can read, and that nobody but the gateways hears of. */
+#define TOLD ((struct span){ "\1told", 5 })
+
+void
+change_tell(struct change_context *context, struct span key)
+{
+	struct entry like = { .thread = true, .stream = TOLD, .kind = { "told", 4 }, .message = key };
+
+	if (context->store->share)
+		emit(context, &like);
+}
+
+static void
+tell_news(struct store *store, struct entry *event)
+{
+	if (event->thread && event->stream.n == TOLD.n && !memcmp(event->stream.s, TOLD.s, TOLD.n))
+		store->others->told(event->message, store->others_payload);
+	else
+		store->others->news(event, store->others_payload);
+}
+
 int64_t
 change_gateway(const struct change_context *context)
 {
@@ -748,7 +769,7 @@ tell_others(struct store *store, struct op *op)
 	size_t i;
 
 	for (i = 0; others && op->kind == OP_NEWS && i < op->u.page->n_events; i++)
-		others->news(op->u.page->events[i], store->others_payload);
+		tell_news(store, op->u.page->events[i]);
 	if (others && op->kind == OP_TAKEN)
 		others->taken(store->others_payload);
 	if (others && op->kind == OP_FENCED)

@@ -114,6 +114,8 @@ int64_t change_emit(struct change_context *context, struct span stream, const ch
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
 /* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
 void change_put(struct change_context *context, struct span key, struct span doc);
+/* For apply: the other gateways of the store are told that the document under this key has changed; nothing where there can be none. */
+void change_tell(struct change_context *context, struct span key);
 /* Where several gateways share a store: this one's number, 0 where it is alone; whose the open work of the change's stream is (a new one's: ours); and
  * making it ours. */
 int64_t change_gateway(const struct change_context *context);
@@ -210,11 +212,12 @@ void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
 
-/* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; that the work of one that is
+/* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; what change_tell() told; that the work of one that is
  * gone is ours now (rows.open_only, change_turn_open()); and that we were taken for gone: nothing can be stored any more, and this process had
  * better end. Borrowed. */
 struct store_others {
 	void (*news)(struct entry *event, void *payload);
+	void (*told)(struct span key, void *payload);
 	void (*taken)(void *payload);
 	void (*fenced)(void *payload);
 };
