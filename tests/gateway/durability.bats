@@ -79,6 +79,7 @@ teardown() {
 	mkdir small
 	mount -t tmpfs -o size=700k tmpfs small 2>/dev/null || skip "this machine cannot mount a tmpfs"
 	mounted=$BATS_TEST_TMPDIR/small
+	AU_STORE= # the disk of a file
 	AGENT_RUNTIME_PROVIDER=mock start_gateway --state small
 	thread=$url/v1/agent/threads/$(curl -sS -H 'content-type: application/json' -d '{"workspaceSlug":"acme"}' "$url/v1/agent/threads" | jq -r .thread.threadId)
 	jq -nc '{events:[{method:"n",payload:("x" * 30000)}]}' >batch

@@ -258,6 +258,7 @@ audit() { curl -s "$url/api/audit?limit=2000" | jq -c "$@"; }
 	[ "$(id -u)" = 0 ] || skip "mounting a small file system needs root"
 	mkdir small
 	mount -t tmpfs -o size=600k tmpfs small 2>/dev/null || skip "this machine cannot mount a tmpfs"
+	AU_STORE= # the disk of a file
 	mounted=$BATS_TEST_TMPDIR/small
 	start_gateway --state small
 	head -c 60000 /dev/zero | tr '\0' x >blob
