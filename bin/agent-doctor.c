@@ -32,6 +32,7 @@
 #include "jtext.h"
 #include "opt.h"
 #include "out.h"
+#include "program.h"
 #include "spawn.h"
 #include "statedir.h"
 #include "utf8.h"
@@ -476,11 +477,11 @@ static void
 check_codex(void)
 {
 	const char *command = getenv("CODEX_APP_SERVER_COMMAND");
-	struct buf said = BUF_INIT;
+	struct buf said = BUF_INIT, found = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	if (!command || !*command)
-		command = "codex";
+		command = program_codex(&found) ? found.s : "codex";
 	if (!ask_program((const char *const[]){ command, "--version", NULL }, &said, &err)) {
 		if (err.status == STATUS_CONFIG && !strcmp(command, "codex"))
 			report("codex", RESULT_SKIP, 0, NULL, "%s; turns go to another runtime, or to the one for tests", err.text);
@@ -492,6 +493,7 @@ check_codex(void)
 	else
 		report("codex", RESULT_OK, 0, NULL, "%s", said.s);
 	buf_release(&said);
+	buf_release(&found);
 }
 
 /* Runtimes stand beside the commands, installed or not: ../libexec/agentutils. */
@@ -499,34 +501,22 @@ static void
 check_runtimes(void)
 {
 	static const char *const names[] = { "agent-runtime-mock", "agent-runtime-openai", "agent-runtime-acp", "agent-session-host" };
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	struct buf dir = BUF_INIT, file = BUF_INIT, there = BUF_INIT, missing = BUF_INIT;
+	struct buf file = BUF_INIT, there = BUF_INIT, missing = BUF_INIT;
 	struct buf *list;
 	size_t i;
 
-	self[n > 0 ? n : 0] = '\0';
-	if (strrchr(self, '/')) {
-		*strrchr(self, '/') = '\0';
-		buf_addf(&dir, "%s/../libexec/agentutils", self);
-	}
-	if (!dir.len || access(dir.s, X_OK) < 0) {
-		buf_reset(&dir);
-		buf_addstr(&dir, AU_LIBEXECDIR);
-	}
 	for (i = 0; i < ARRAY_LEN(names); i++) {
 		buf_reset(&file);
-		buf_addf(&file, "%s/%s", dir.s, names[i]);
+		program_libexec(names[i], &file);
 		list = access(file.s, X_OK) == 0 ? &there : &missing;
 		buf_addf(list, "%s%s", list->len ? ", " : "", names[i]);
 	}
 	if (!there.len)
-		report("runtimes", RESULT_FAIL, STATUS_CONFIG, "install the whole of agentutils", "none in '%s'", dir.s);
+		report("runtimes", RESULT_FAIL, STATUS_CONFIG, "install the whole of agentutils", "unable to run '%s'", file.s);
 	else if (missing.len)
 		report("runtimes", RESULT_WARN, 0, "install the whole of agentutils", "%s; missing: %s", there.s, missing.s);
 	else
 		report("runtimes", RESULT_OK, 0, NULL, "%s", there.s);
-	buf_release(&dir);
 	buf_release(&file);
 	buf_release(&there);
 	buf_release(&missing);

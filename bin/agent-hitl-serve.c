@@ -62,7 +62,6 @@ struct serve {
 	struct auth *auth;
 	struct broker *broker;
 	struct server *server;
-	bool quiet;
 };
 
 static void
@@ -86,36 +85,12 @@ on_request(struct request *request, void *payload)
 /* ---- the end */
 
 static void
-on_quiet(void *payload)
-{
-	struct serve *serve = payload;
-
-	serve->quiet = true;
-}
-
-static bool
-is_quiet(void *payload)
-{
-	const struct serve *serve = payload;
-
-	return serve->quiet;
-}
-
-static void
 stop(void *payload)
 {
 	struct serve *serve = payload;
 
 	broker_stop(serve->broker);
-	server_drain(serve->server, on_quiet, serve);
-}
-
-static void
-reload(void *payload)
-{
-	struct serve *serve = payload;
-
-	(void)daemon_reload_token(serve->auth);
+	daemon_drain(&serve->daemon, serve->server);
 }
 
 /* ---- the beginning */
@@ -148,6 +123,7 @@ start(struct serve *serve)
 	serve->auth = auth_new(&serve->auth_settings, &err);
 	if (!serve->auth)
 		die_err(&err);
+	serve->daemon.auth = serve->auth;
 	daemon_begin(&serve->daemon);
 	serve->broker_settings.base = serve->daemon.base;
 	serve->broker_settings.auth = serve->auth;
@@ -216,8 +192,6 @@ main(int argc, char *argv[])
 
 	serve.daemon.grace_ms = GRACE_MS;
 	serve.daemon.stop = stop;
-	serve.daemon.quiet = is_quiet;
-	serve.daemon.reload = reload;
 	serve.daemon.listening = listening;
 	serve.daemon.payload = &serve;
 	cmd_init(&cmd);

@@ -26,6 +26,7 @@
 #include "localturn.h"
 #include "opt.h"
 #include "out.h"
+#include "program.h"
 #include "sig.h"
 #include "uplink.h"
 
@@ -378,10 +379,25 @@ read_options(struct running *running, int *argc, char ***argv, const char **ret_
 		}
 }
 
+/* The one that the gateway would take. */
+static const char *
+codex_command(struct buf *to)
+{
+	struct buf codex = BUF_INIT;
+
+	if (!program_codex(&codex))
+		buf_addstr(&codex, "codex");
+	program_quote(codex.s, to);
+	buf_addstr(to, " app-server");
+	buf_release(&codex);
+	return to->s;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct running running = { .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT };
+	struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 	const char *file = NULL;
 	int status;
@@ -392,7 +408,7 @@ main(int argc, char *argv[])
 	if (!running.request.command)
 		running.request.command = getenv("AGENT_RUNTIME_COMMAND");
 	if (!running.request.command || !*running.request.command)
-		running.request.command = "codex app-server";
+		running.request.command = codex_command(&command);
 	if (!content_take(&running.text, file, argv, subject_named(&running.client.subject), &err))
 		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
 	running.request.text = &running.text;
@@ -404,6 +420,7 @@ main(int argc, char *argv[])
 	running.sig_fd = sig_catch();
 	status = client_each(&running.client, run, &running.interrupted, &running);
 
+	buf_release(&command);
 	buf_release(&running.text);
 	buf_release(&running.turn);
 	uplink_release(&running.uplink);

@@ -72,8 +72,10 @@ on_signal(evutil_socket_t signo, short what, void *payload)
 	struct timeval grace = { (time_t)(daemon->grace_ms / 1000), (suseconds_t)(daemon->grace_ms % 1000 * 1000) };
 
 	(void)what;
-	if (signo == SIGHUP)
+	if (signo == SIGHUP && daemon->reload)
 		daemon->reload(daemon->payload);
+	else if (signo == SIGHUP)
+		(void)daemon_reload_token(daemon->auth);
 	else if (daemon->stopping)
 		event_base_loopbreak(daemon->base); /* asked twice: at once */
 	else {
@@ -189,13 +191,32 @@ daemon_ready(const struct daemon *daemon)
 	notify("READY=1");
 }
 
+static void
+on_drained(void *payload)
+{
+	struct daemon *daemon = payload;
+
+	daemon->drained = true;
+}
+
+void
+daemon_drain(struct daemon *daemon, struct server *server)
+{
+	server_drain(server, on_drained, daemon);
+}
+
+static bool
+is_quiet(const struct daemon *daemon)
+{
+	return daemon->quiet ? daemon->quiet(daemon->payload) : daemon->drained;
+}
+
 void
 daemon_run(struct daemon *daemon)
 {
 	do
 		event_base_loop(daemon->base, EVLOOP_ONCE);
-	while (!event_base_got_break(daemon->base) && !event_base_got_exit(daemon->base) &&
-	    !(daemon->stopping && daemon->quiet(daemon->payload)));
+	while (!event_base_got_break(daemon->base) && !event_base_got_exit(daemon->base) && !(daemon->stopping && is_quiet(daemon)));
 }
 
 void

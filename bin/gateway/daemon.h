@@ -22,11 +22,12 @@ struct server;
 #define DAEMON_HOSTS_MAX 64  /* --allow-host */
 
 struct daemon {
-	/* of the program; the functions get its payload, all are needed */
+	/* of the program; the functions get its payload */
 	int64_t grace_ms;
 	void (*stop)(void *payload);
-	bool (*quiet)(void *payload); /* asked after each round of the loop */
-	void (*reload)(void *payload);
+	bool (*quiet)(void *payload);  /* asked after each round of the loop; NULL: once daemon_drain() is done */
+	void (*reload)(void *payload); /* NULL: the token of auth is read again */
+	struct auth *auth;
 	/* an address is ready: as it was asked for, and as clients write it */
 	void (*listening)(const char *address, const struct buf *url, void *payload);
 	void *payload;
@@ -37,7 +38,7 @@ struct daemon {
 	/* ours */
 	struct event_base *base;
 	struct event *signals[3], *watchdog;
-	bool stopping;
+	bool stopping, drained;
 };
 
 #define DAEMON_INIT                                                                                                                        \
@@ -60,6 +61,9 @@ void daemon_listen(struct daemon *daemon, struct server *server, const char *usu
 void daemon_ready(const struct daemon *daemon);
 
 void daemon_run(struct daemon *daemon);
+
+/* Of stop(): what the server answers is answered, and it takes nothing new. */
+void daemon_drain(struct daemon *daemon, struct server *server);
 
 void daemon_end(struct daemon *daemon);
 

@@ -38,6 +38,7 @@
 #include "openapi.h"
 #include "opt.h"
 #include "out.h"
+#include "program.h"
 #include "provider.h"
 #include "record.h"
 #include "routes.h"
@@ -245,19 +246,13 @@ find_state(struct gateway *gateway)
 static void
 find_agents(struct gateway *gateway)
 {
-	char self[PATH_MAX];
-	ssize_t n;
-	char *slash;
-
 	if (gateway->agents_dir) {
 		buf_addstr(&gateway->dir, gateway->agents_dir);
 		return;
 	}
-	n = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (n > 0 && (size_t)n < sizeof self - 1) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		buf_addf(&gateway->dir, "%.*s/../share/agentutils/agents", (int)(slash - self), self);
+	program_dir(&gateway->dir);
+	if (gateway->dir.len) {
+		buf_addstr(&gateway->dir, "../share/agentutils/agents");
 		if (access(gateway->dir.s, R_OK) == 0)
 			return;
 		buf_reset(&gateway->dir);
@@ -616,19 +611,6 @@ on_runtime(const char *text, void *payload)
 	info("%s", text);
 }
 
-/* The directory of this program, with a slash at its end; "" when the system does not tell. */
-static void
-own_directory(struct buf *to)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-	if (n <= 0 || (size_t)n >= sizeof self - 1)
-		return;
-	self[n] = '\0';
-	buf_add(to, self, (size_t)(strrchr(self, '/') + 1 - self));
-}
-
 static void
 start_compass(struct gateway *gateway)
 {
@@ -647,12 +629,9 @@ start_compass(struct gateway *gateway)
 		.say = on_runtime,
 	};
 	struct chat_turns turns;
-	struct buf self = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	own_directory(&self);
-	provider_choose(&gateway->provider, gateway->runtime, self.s, gateway->where.s);
-	buf_release(&self);
+	provider_choose(&gateway->provider, gateway->runtime, gateway->where.s);
 	settings.provider = gateway->provider.which;
 	settings.command = gateway->provider.argv[0] ? gateway->provider.argv : NULL;
 	settings.host = gateway->provider.host.endpoint || gateway->provider.host.container ? &gateway->provider.host : NULL;

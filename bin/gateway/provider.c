@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "codex.h"
+#include "program.h"
 #include "provider.h"
 #include "statedir.h"
 
@@ -39,33 +38,6 @@ provider_flag(const char *name)
 	return !value || is_true(value);
 }
 
-static bool
-on_path(const char *program)
-{
-	const char *path = getenv("PATH"), *end;
-	struct buf file = BUF_INIT;
-	bool found = false;
-
-	for (; path && *path && !found; path = *end ? end + 1 : end) {
-		end = path + strcspn(path, ":");
-		buf_reset(&file);
-		buf_add(&file, path, (size_t)(end - path));
-		buf_addf(&file, "/%s", program);
-		found = access(file.s, X_OK) == 0;
-	}
-	buf_release(&file);
-	return found;
-}
-
-static void
-quote(struct buf *to, const char *text)
-{
-	buf_addch(to, '\'');
-	for (; *text; text++)
-		buf_addstr(to, *text == '\'' ? "'\\''" : (const char[]){ *text, '\0' });
-	buf_addch(to, '\'');
-}
-
 static void
 set_shell(struct provider *provider, const char *command)
 {
@@ -75,15 +47,10 @@ set_shell(struct provider *provider, const char *command)
 	provider->argv[2] = provider->command.s;
 }
 
-/* It stands beside the program, installed or not: ../libexec/agentutils. */
 static void
-set_mock(struct provider *provider, const char *self)
+set_mock(struct provider *provider)
 {
-	buf_addf(&provider->command, "%s../libexec/agentutils/agent-runtime-mock", self);
-	if (access(provider->command.s, X_OK) < 0) {
-		buf_reset(&provider->command);
-		buf_addstr(&provider->command, AU_LIBEXECDIR "/agent-runtime-mock");
-	}
+	program_libexec("agent-runtime-mock", &provider->command);
 	provider->argv[0] = provider->command.s;
 }
 
@@ -95,12 +62,12 @@ set_codex(struct provider *provider)
 	struct buf line = BUF_INIT;
 
 	if (!command)
-		provider->oldest = CODEX_OLDEST;
+		provider->oldest = PROGRAM_CODEX_OLDEST;
 	if (command || args || !provider->codex.len) {
 		if (command)
 			buf_addstr(&line, command);
 		else
-			quote(&line, provider->codex.len ? provider->codex.s : "codex");
+			program_quote(provider->codex.len ? provider->codex.s : "codex", &line);
 		buf_addf(&line, " %s", args ? args : "app-server");
 		set_shell(provider, line.s);
 	} else {
@@ -153,9 +120,10 @@ static void
 set_container(struct provider *provider, const char *where)
 {
 	struct runtime_container *container = &provider->container;
+	struct buf docker = BUF_INIT;
 
 	statedir_file(where, "container.env", &provider->secret_file);
-	container->engine = or_usual("AGENT_CONTAINER_ENGINE", on_path("docker") ? "docker" : "podman");
+	container->engine = or_usual("AGENT_CONTAINER_ENGINE", program_find("docker", &docker) ? "docker" : "podman");
 	container->image = or_usual("AGENT_CONTAINER_IMAGE", "local/agent-session-host");
 	container->memory = or_usual("AGENT_CONTAINER_MEMORY", "512m");
 	container->cpus = or_usual("AGENT_CONTAINER_CPUS", "1");
@@ -164,6 +132,7 @@ set_container(struct provider *provider, const char *where)
 	container->secret_file = provider->secret_file.s;
 	provider->host.request_ms = request_ms();
 	provider->host.container = container;
+	buf_release(&docker);
 }
 
 static void
@@ -200,14 +169,14 @@ choose(struct provider *provider, const char *command)
 }
 
 void
-provider_choose(struct provider *provider, const char *command, const char *self, const char *where)
+provider_choose(struct provider *provider, const char *command, const char *where)
 {
 	memset(provider, 0, sizeof *provider);
 	buf_init(&provider->command);
 	buf_init(&provider->missing);
 	buf_init(&provider->secret_file);
 	buf_init(&provider->codex);
-	(void)codex_find(&provider->codex, self);
+	(void)!program_codex(&provider->codex);
 	if (!command)
 		command = variable("AGENT_RUNTIME_COMMAND");
 	provider->fallback = !choose(provider, command);
@@ -216,7 +185,7 @@ provider_choose(struct provider *provider, const char *command, const char *self
 		if (command)
 			set_shell(provider, command);
 		else
-			set_mock(provider, self);
+			set_mock(provider);
 		break;
 	case PROVIDER_LOCAL_PROCESS:
 		if (command)

@@ -20,9 +20,8 @@ struct provider {
 	bool fallback;	    /* nobody chose, and nothing else was found */
 };
 
-/* command: --runtime, or NULL. self: the directory of this program, with a slash at its end. */
-/* where: the gateway's state (statedir.h). */
-void provider_choose(struct provider *provider, const char *command, const char *self, const char *where);
+/* command: --runtime, or NULL. where: the gateway's state (statedir.h). */
+void provider_choose(struct provider *provider, const char *command, const char *where);
 void provider_release(struct provider *provider);
 
 /* A flag of the contract: on unless the variable says false. */

@@ -23,6 +23,7 @@
 #include "num.h"
 #include "opt.h"
 #include "out.h"
+#include "program.h"
 #include "roots.h"
 #include "xalloc.h"
 
@@ -48,7 +49,7 @@ static const struct cmd cmd = {
 	.name = "agent-session-host",
 	.synopsis = "[options] [COMMAND [ARG ...]]",
 	.about = "put a runtime on the network, one session for each identifier",
-	.example = "  agent-session-host --listen 127.0.0.1:8080 codex app-server",
+	.example = "  agent-session-host --listen 127.0.0.1:8080",
 	.opts = opts,
 	.words_are_text = true,
 };
@@ -60,13 +61,12 @@ struct serve {
 	struct host_settings host_settings;
 	int64_t body_max;
 	char *args, *engine; /* ours to free */
-	struct buf address;
+	struct buf address, codex;
 	struct roots roots;
 	/* in the order in which they start */
 	struct auth *auth;
 	struct host *host;
 	struct server *server;
-	bool quiet;
 };
 
 static void
@@ -80,27 +80,11 @@ on_request(struct request *request, void *payload)
 /* ---- the end */
 
 static void
-on_quiet(void *payload)
-{
-	struct serve *serve = payload;
-
-	serve->quiet = true;
-}
-
-static bool
-is_quiet(void *payload)
-{
-	const struct serve *serve = payload;
-
-	return serve->quiet;
-}
-
-static void
 on_stopped(void *payload)
 {
 	struct serve *serve = payload;
 
-	server_drain(serve->server, on_quiet, serve);
+	daemon_drain(&serve->daemon, serve->server);
 }
 
 static void
@@ -109,14 +93,6 @@ stop(void *payload)
 	struct serve *serve = payload;
 
 	host_stop(serve->host, GRACE_MS / 2, on_stopped, serve);
-}
-
-static void
-reload(void *payload)
-{
-	struct serve *serve = payload;
-
-	(void)daemon_reload_token(serve->auth);
 }
 
 /* ---- the beginning */
@@ -201,7 +177,12 @@ read_command(struct serve *serve, int argc, char *argv[])
 	/* a runtime that is named is used, whatever it is called in answers */
 	serve->host_settings.mock = !n && strcmp(serve->engine, "codex") != 0;
 	if (!n) {
-		serve->argv[n++] = command && *command ? command : "codex";
+		if (command && *command)
+			serve->argv[n++] = command;
+		else {
+			serve->argv[n++] = program_codex(&serve->codex) ? serve->codex.s : "codex";
+			serve->host_settings.oldest = PROGRAM_CODEX_OLDEST;
+		}
 		serve->args = xstrdup(args ? args : "app-server");
 		for (at = serve->args; *(at += strspn(at, " ")) && n <= ARGS_MAX;) {
 			serve->argv[n++] = at;
@@ -224,6 +205,7 @@ start(struct serve *serve)
 	serve->auth = auth_new(&serve->auth_settings, &err);
 	if (!serve->auth)
 		die_err(&err);
+	serve->daemon.auth = serve->auth;
 	(void)unsetenv(TOKEN_VARIABLE); /* the runtime's programs need not know it */
 	daemon_begin(&serve->daemon);
 	if (!serve->roots.n && !roots_add(&serve->roots, ".", &err))
@@ -248,6 +230,7 @@ finish(struct serve *serve)
 	auth_free(serve->auth);
 	daemon_end(&serve->daemon);
 	buf_release(&serve->address);
+	buf_release(&serve->codex);
 	roots_release(&serve->roots);
 	free(serve->args);
 	free(serve->engine);
@@ -283,13 +266,11 @@ take_option(struct serve *serve, int key)
 int
 main(int argc, char *argv[])
 {
-	struct serve serve = { .daemon = DAEMON_INIT, .address = BUF_INIT };
+	struct serve serve = { .daemon = DAEMON_INIT, .address = BUF_INIT, .codex = BUF_INIT };
 	int key;
 
 	serve.daemon.grace_ms = GRACE_MS;
 	serve.daemon.stop = stop;
-	serve.daemon.quiet = is_quiet;
-	serve.daemon.reload = reload;
 	serve.daemon.listening = listening;
 	serve.daemon.payload = &serve;
 	cmd_init(&cmd);

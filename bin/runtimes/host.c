@@ -306,9 +306,12 @@ set_names(struct host *host)
 struct host *
 host_new(const struct host_settings *settings)
 {
-	struct runtime_settings runtime = {
-		.argv = settings->argv, .whole_env = true, .init_timeout_ms = settings->init_ms, .call_timeout_ms = settings->call_ms
-	};
+	struct runtime_settings runtime = { .argv = settings->argv,
+		.whole_env = true,
+		.oldest = settings->oldest,
+		.key_variable = "OPENAI_API_KEY",
+		.init_timeout_ms = settings->init_ms,
+		.call_timeout_ms = settings->call_ms };
 	static const struct runtime_calls calls = { .account = stream_notice };
 	static const struct timeval often = { .tv_sec = HOST_PING_MS / 1000 };
 	struct host *host = xcalloc(1, sizeof *host);

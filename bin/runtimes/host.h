@@ -30,6 +30,7 @@ struct host_settings {
 	struct event_base *base;
 	struct auth *auth;
 	const char *const *argv; /* the runtime, NULL-ended */
+	const char *oldest;	 /* version that the runtime must have, or NULL: any */
 	const char *engine;	 /* how it is called in answers */
 	bool mock;		 /* no runtime: turns are answered with their own text */
 	struct roots *roots;	 /* where turns may be; borrowed */

@@ -277,3 +277,88 @@ poured() {
 	agent-thread-create | agent-turn-start --jq .output.text hello | grep -qx 'you said hello'
 	ps -o args= -p "$(child)" | grep -q 'codex-linux-x64/vendor/triple/bin/codex app-server'
 }
+
+# with_host: codex stands behind a session host that finds it by itself, and the gateway before that
+with_host() {
+	env -u HOST -u PORT -u SESSION_RUNTIME_ENGINE -u SESSION_RUNTIME_TOKEN "$AU_BUILD/libexec/agentutils/agent-session-host" --listen 127.0.0.1:0 --root "$BATS_TEST_TMPDIR" >host.out 2>host.err 3>&- &
+	pids+=("$!")
+	host_pid=$!
+	await 20 has_line host.out listening
+	AGENT_RUNTIME_ENDPOINT=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' host.out)
+	export AGENT_RUNTIME_ENDPOINT
+	start_gateway
+	agent-thread-create >thread
+	id=$(jq -r .threadId thread)
+}
+
+@test "behind a session host: approvals from another shell, an interrupt while one waits, the options, a command's output, what it costs" {
+	start_model
+	with_host
+	start turn agent-turn-start --stream --thread "$id" --model other --approval-policy untrusted --sandbox-policy danger-full-access "RUN echo this; touch made"
+	await 30 asked_for
+	jq -e --arg id "$id" '.kind == "command" and .params.threadId == $id' asked
+	[ ! -e made ]
+	agent-approve accept <asked | jq -e '.decision == "accept"'
+	await 30 gone "$pid"
+	run -0 wait "$pid"
+	[ -e made ]
+	jq -se 'map(select(.model == "other")) | length > 0' "$BATS_TEST_TMPDIR/model.log"
+	start turn agent-turn-start --stream --thread "$id" "RUN touch again"
+	await 30 asked_for
+	agent-approve decline <asked
+	await 30 gone "$pid"
+	[ ! -e again ]
+	agent-turn-start --no-wait "RUN touch third" <thread >turn
+	await 30 asked_for
+	[ "$(agent-turn-interrupt --jq .status <turn)" = interrupted ]
+	run -1 agent-approvals <thread
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	[ ! -e third ]
+	[ "$(events | jq -c 'select(.method=="approval.resolved").payload|[.decision,.resolution]' | paste -sd' ')" = '["accept","answered"] ["decline","answered"] [null,"withdrawn"]' ]
+	[ "$(events | jq -r 'select(.method=="item.completed" and .payload.type=="commandExecution" and .payload.item.exitCode==0).payload.item.aggregatedOutput')" = this ]
+	[ "$(events | jq -c 'select(.method=="turn.completed").payload.usage.totalTokens' | tail -n 1)" = 16 ]
+	# what the model did wrong is told as that of a child of the gateway is
+	run -75 agent-turn-start --thread "$id" LIMIT
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_RUNTIME_RATE_LIMITED ]
+	run -75 agent-turn-start --thread "$id" FAIL
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_MODEL_UNAVAILABLE ]
+}
+
+@test "behind a session host: it logs in with the key of its environment, once, and without one says what to do" {
+	start_model --key sk-test --provider 'requires_openai_auth = true'
+	OPENAI_API_KEY=sk-test with_host
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	[ "$(agent-account-read --jq .authMode)" = apikey ]
+	jq -se 'all(.[]; .authorization == "Bearer sk-test")' "$BATS_TEST_TMPDIR/model.log"
+	! grep -rq sk-test "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR"/gateway* host.out host.err
+	# a login that is there already is kept: no key is needed any more
+	kill "$host_pid" "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	with_host
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	agent-account-logout
+	run -4 --separate-stderr agent-turn-start --thread "$id" hello
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_RUNTIME_AUTH_REQUIRED ]
+	# a key that cannot be used
+	kill "$host_pid" "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	OPENAI_API_KEY=sk-wrong with_host
+	run -4 agent-turn-start --thread "$id" hello
+}
+
+@test "a turn of one's own and a session host find the program that the gateway finds" {
+	mkdir -p pkg/codex/bin pkg/codex-linux-x64/vendor/triple/bin bin
+	printf '#!/bin/sh\nexit 1\n' >pkg/codex/bin/codex.js
+	chmod +x pkg/codex/bin/codex.js
+	ln -s "$(realpath "$CODEX")" pkg/codex-linux-x64/vendor/triple/bin/codex
+	ln -s ../pkg/codex/bin/codex.js bin/codex
+	start_model
+	export AGENT_RUNTIME_CODEX=$PWD/bin/codex
+	start_gateway
+	agent-thread-create | agent-turn-local --jq .output.text hello | grep -qx 'you said hello'
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	with_host
+	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
+	curl -sS "$AGENT_RUNTIME_ENDPOINT/health" | jq -e '.codex.command | endswith("codex-linux-x64/vendor/triple/bin/codex")'
+}

@@ -13,6 +13,7 @@
 #include "mcp/mcp.h"
 #include "services/internal.h"
 #include "status.h"
+#include "program.h"
 #include "xalloc.h"
 
 struct op {
@@ -124,22 +125,12 @@ check_wasm(const struct services *services, const struct agent *agent, struct bu
 static void
 check_command(const struct agent *agent, struct buf *why)
 {
-	const char *program = agent->argv[0], *path = getenv("PATH"), *end;
-	struct buf whole = BUF_INIT;
-	bool found = false;
+	const char *program = agent->argv[0];
+	struct buf file = BUF_INIT;
 
-	if (strchr(program, '/'))
-		found = access(program, X_OK) == 0;
-	else
-		for (; path && *path && !found; path = *end ? end + 1 : end) {
-			end = path + strcspn(path, ":");
-			buf_reset(&whole);
-			buf_addf(&whole, "%.*s/%s", (int)(end - path), path, program);
-			found = access(whole.s, X_OK) == 0;
-		}
-	if (!found)
+	if (!program_find(program, &file))
 		buf_addf(why, "unable to run '%s': %s", program, strerror(strchr(program, '/') ? errno : ENOENT));
-	buf_release(&whole);
+	buf_release(&file);
 }
 
 /* Has it failed too often (restartPolicy), this time included? */
