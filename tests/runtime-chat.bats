@@ -441,6 +441,32 @@ vanish() {
 	assert nobody "$(run_id terminal.log | tail -n 1)"
 }
 
+@test "on a terminal: a reply that is still coming when the watch begins anew is shown once" {
+	mkdir agents
+	printf '%s\n' '{"on":"turn"}' '{"delta":"one "}' '{"wait":"1s"}' '{"delta":"two "}' '{"wait":"1s"}' '{"delta":"three"}' >turns
+	jq -n --arg script "$PWD/turns" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
+		metadata: {sourceFile: "mock", module: "mock", serviceId: "svc_mock", serviceType: "agent",
+			agent: {agentId: "mock", name: "mock", role: "assistant", objective: "test", triggers: ["api"]}},
+		spec: {origin: {type: "runtime", command: ["agent-runtime-mock", "--script", $script]}, enabled: true, autostart: true,
+			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/mock.json
+	start_gateway --agents agents
+	run -0 terminal "
+		spawn runtime-chat $url svc_mock
+		need {agent.run_started}
+		need {you> }
+		send \"go\r\"
+		need {one }
+		send \"/refresh\r\"
+		need {two }
+		send \"\004\"
+		need {three}
+		need {Closing runtime chat.}
+		ended
+	"
+	[ "$(grep -o "one " terminal.log | wc -l)" = 1 ]
+	[ "$(grep -o three terminal.log | wc -l)" = 1 ]
+}
+
 @test "help and version" {
 	run -0 runtime-chat --help
 	assert_line -n 0 'usage: runtime-chat [options] [URL] [SERVICE]'
