@@ -134,13 +134,7 @@ PY
 @test "an answer that is still being written is not taken" {
 	start ask agent-ask --key k "q"
 	await 10 pending 1
-	python3 - <<'PY'
-import os, time
-with open(os.environ["CLARITY_HITL_DIR"] + "/k.answer", "wb", 0) as f:
-    for c in b"do not deploy":
-        f.write(bytes([c]))
-        time.sleep(0.02)
-PY
+	write_slowly "$CLARITY_HITL_DIR/k.answer" "do not deploy" "$pid"
 	wait "$pid"
 	[ "$(cat ask.out)" = "do not deploy" ]
 }

@@ -19,7 +19,6 @@ start_proxy() { # OPTIONS...: in front of the gateway
 	start_gateway --runtime "$mock --chunk 4 --pause 5ms"
 	printf -- '-old\n+new\n' >change.diff
 	agent-thread-create --workspace acme | agent-turn-start --stream --file change.diff "explain this diff" >events
-	[ "$(jq -r 'select(.method=="item.delta").payload.text' events | wc -l)" -ge 3 ]
 	[ "$(jq -j 'select(.method=="item.delta").payload.text' events)" = $'Cloud(dynamic_sessions) response: explain this diff\n\n-old\n+new' ]
 	[ "$(agent-show --time none <events | grep -c 'response: explain this diff')" = 1 ]
 	# each in turn; a record names what the next command wants
@@ -103,7 +102,7 @@ in_progress() { [ "$(agent-thread-show --jq .status <thread)" = inProgress ]; }
 	start_gateway --listen "unix:$PWD/s" --runtime "$mock"
 	await 30 gone "$turn_pid"
 	run -10 wait "$turn_pid"
-	[ "$(jq -r .method turn.out | tr '\n' ' ')" = "turn.started item.delta turn.completed " ]
+	[ "$(jq -r .method turn.out | uniq | tr '\n' ' ')" = "turn.started item.delta turn.completed " ]
 }
 
 @test "a turn of this machine is seen live by those who watch the thread" {

@@ -147,7 +147,9 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 
 @test "a handler that has answered may leave a daemon, and another's end does not touch it" {
 	leaving 'echo "{\"reply\":\"done\"}"'
-	sed -i '/left1/c echo >left1' leave # an answer ends with its last writer
+	mkfifo there # who has not left the handler's group yet when it ends would end with it
+	sed -i -e '/left1/c echo >left1; exec 8<>there' -e 's/>left[234]/&; echo >there/g' leave # an answer ends with its last writer
+	sed -i 's/^echo "{/for daemon in 2 3 4; do read -r _ <\&8; done; &/' leave
 	jq '.metadata.serviceId = "svc_hang" | .metadata.agent.agentId = "hang" | .spec.origin.command = ["tail", "-f", "/dev/null"]' agents/leave.json >agents/hang.json
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send --wait x >/dev/null

@@ -59,7 +59,7 @@ agent() {
 	agent silent '["true"]'
 	agent garbage '["echo", "not json"]'
 	agent missing '["./no-such-program"]'
-	agent slow '["sh", "-c", "sleep 60 & wait"]'
+	agent slow '["sh", "-c", "tail -f /dev/null slow-one & wait"]'
 	agent empty '["echo", "{}"]'
 	agent refuses '["echo", "{\"error\":\"no thanks\"}"]'
 	start_gateway --agents agents
@@ -77,7 +77,7 @@ agent() {
 	empty|agent chat tool returned no reply text: receive_chat
 	refuses|no thanks
 	T
-	! pgrep -f 'sleep 60' >/dev/null
+	! pgrep -f 'tail -f /dev/null slow-one' >/dev/null
 }
 
 @test "a disabled agent says so; an operator's input is answered all the same" {

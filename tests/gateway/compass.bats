@@ -359,7 +359,7 @@ sys.stdout.buffer.write(z.flush())' "$1"
 	new_thread
 	ask POST "/v1/agent/threads/$thread/turns" '{"text":"hello","executionMode":"local"}'
 	is '[.outputText,.turn.executionMode,.turn.executionHost]' '["Local turn accepted. Awaiting desktop local runtime events.","local","desktop_local"]'
-	[ "$(events 1 | jq -r .method | paste -sd' ')" = 'turn.started item.delta runtime.metadata turn.completed' ]
+	[ "$(events 1 | jq -r .method | uniq | paste -sd' ')" = 'turn.started item.delta runtime.metadata turn.completed' ]
 	events 1 | jq -c 'select(.method=="runtime.metadata").payload' | grep -qxF '{"driver":"desktop_local"}'
 	ask GET "/v1/agent/threads/$thread"
 	is .thread.executionMode '"cloud"'

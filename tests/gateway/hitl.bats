@@ -230,14 +230,7 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	start_gateway --hitl "$dir"
 	[ "$(post /questions '{"key":"k","question":"q"}')" = 200 ]
 	listen
-	cat >writer.py <<'PY'
-import sys, time
-with open(sys.argv[1], "wb", 0) as f:
-    for c in b"do not deploy":
-        f.write(bytes([c]))
-        time.sleep(0.02)
-PY
-	start writer python3 writer.py "$dir/k.answer"
+	write_slowly "$dir/k.answer" "do not deploy" "$gateway_pid"
 	await 10 has_line events.out answered
 	answered() { code "$url/questions/k" >/dev/null && jq -e '.status == "answered"' answer; }
 	await 10 answered
