@@ -644,7 +644,7 @@ start_compass(struct gateway *gateway)
 	if (!gateway->compass)
 		die_err(&err);
 	compass_recover(gateway->compass);
-	compass_run_turns(gateway->compass, &turns);
+	compass_run_turns(gateway->compass, gateway->chat, &turns);
 	chat_set_turns(gateway->chat, &turns);
 }
 

@@ -202,6 +202,33 @@ poured() {
 	[ "$(jq -rj 'select(.method=="item.delta").payload.text' "$BATS_TEST_TMPDIR/two.out")" = "you said HOLD second" ]
 }
 
+@test "an agent's manifest: its messages are turns of codex, with pieces, an approval and an interrupt" {
+	start_model
+	mkdir agents
+	jq -n --arg codex "$CODEX" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
+		metadata: {sourceFile: "coder", module: "coder", serviceId: "svc_coder", serviceType: "agent",
+			agent: {agentId: "coder", name: "coder", role: "assistant", objective: "test", triggers: ["api"]}},
+		spec: {origin: {type: "runtime", command: [$codex, "app-server"], workspace: "acme", approvalPolicy: "untrusted", systemPrompt: "be brief"},
+			enabled: true, autostart: true, restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/coder.json
+	start_gateway --agents agents
+	printf '%s\n' hello | runtime-chat "$url" svc_coder --agent coder >chat
+	grep -q 'coder: you said hello' chat
+	run=$(sed -n 's/^Started run: //p' chat)
+	agent-send --run "$run" "RUN touch made" >sent
+	await 30 eval 'agent-approvals "$run" >asked 2>/dev/null && [ -s asked ]'
+	agent-approve accept <asked >/dev/null
+	agent-watch --until waiting --outcome=ignore --timeout 60s <sent >events
+	jq -es 'any(.[]; .kind == "agent.tool_called" and (.message | contains("touch made"))) and any(.[]; .kind == "agent.chat.delta")' events
+	# the same conversation, from the other side
+	start turn agent-turn-start --thread "$run" SLOW
+	await 30 eval 'agent-events --thread "$run" --kind item.delta | jq -es --arg t "$(agent-events --thread "$run" --kind turn.started | jq -rs ".[-1].turnId")" "any(.[]; .turnId == \$t)"'
+	agent-turn-interrupt --thread "$run" --turn "$(agent-events --thread "$run" --kind turn.started | jq -rs '.[-1].turnId')" >/dev/null
+	await 30 has_line "$BATS_TEST_TMPDIR/turn.out" '"interrupted"'
+	agent-send --wait --run "$run" again >events
+	jq -es 'any(.[]; .kind == "agent.chat.assistant_message" and .data.message == "you said again")' events
+	agent-runs "$run" | jq -e '.usage.inputTokens >= 33'
+}
+
 @test "a broken configuration is found when a thread is needed, and mended without starting anything again" {
 	begin
 	cp "$CODEX_HOME/config.toml" good

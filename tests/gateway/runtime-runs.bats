@@ -321,16 +321,39 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 	run -1 agent-events --token-file bob.token --thread r1
 }
 
-@test "a run's thread takes messages, not turns; a thread's id is no run's" {
+@test "a run with a thread's id that is no such thread's run says so" {
 	gateway --runtime "$AU_BUILD/libexec/agentutils/agent-runtime-mock"
-	begin r1
-	agent-send --run r1 hello | agent-watch --timeout 60s --until waiting --outcome=ignore >events
-	run -14 --separate-stderr agent-turn-start --thread r1 hello
-	[[ $stderr == *AGENT_THREAD_IS_RUN* ]]
 	id=$(agent-thread-create --workspace acme --jq .threadId)
 	agent-run-create --service svc_mock --agent mock --run "$id" >made
 	agent-send --run "$id" hello | agent-watch --timeout 60s --until waiting --outcome=ignore >events
 	has events '.kind == "agent.waiting" and (.data.reason | startswith("a thread has this run"))'
+}
+
+@test "a timer of a runtime's agent starts a turn in a thread of its own" {
+	gateway_of_timers() { # the schedule's members
+		jq --argjson s "$1" '.metadata.agent |= (.triggers = ["timer"] | .timer = {schedules: [{scheduleId: "tick", scheduleExpr: "every 1 s"} + $s]})' agents/mock.json >timed
+		mv timed agents/mock.json
+	}
+	gateway_of_timers '{"message":"what is new?"}'
+	gateway
+	await 30 eval 'agent-runs --jq "select(.status == \"completed\" and .trigger == \"timer\").runId" >runs && [ -s runs ]'
+	run=$(tail -n 1 runs)
+	agent-events "$run" >events
+	has events '.kind == "agent.step_completed" and (.data.message | endswith("response: what is new?")) and .data.usage.totalTokens > 0'
+	agent-events --thread "$run" --kind turn.started | jq -e '.payload.text == "what is new?"'
+	agent-thread-show "$run" | jq -e '.workspaceSlug == "acme" and .status == "completed"'
+	agent-runs "$run" | jq -e '.usage.totalTokens > 0'
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	# without a message it is told which one has fired; what fails is the run's failure
+	gateway_of_timers '{"scheduleId":"FAIL"}'
+	gateway
+	await 30 eval 'agent-runs --jq "select(.status == \"failed\" and (.runId | contains(\"FAIL\"))).failureReason" >reasons && grep "it went wrong" reasons'
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	gateway_of_timers '{"message":7}'
+	run -9 --separate-stderr agent-gateway --check --agents agents --state state
+	[[ $stderr == *message* ]]
 }
 
 @test "a runtime's manifest is checked, and is not taken from callers" {

@@ -16,6 +16,7 @@
 struct agents {
 	struct agent **list;
 	size_t n;
+	struct agent *of_threads; /* AGENT_THREADS */
 };
 
 void
@@ -27,8 +28,26 @@ agents_free(struct agents *agents)
 		return;
 	for (i = 0; i < agents->n; i++)
 		agent_unref(agents->list[i]);
+	agent_unref(agents->of_threads);
 	free(agents->list);
 	free(agents);
+}
+
+static struct agent *
+make_of_threads(void)
+{
+	static const char manifest[] =
+	    "{\"apiVersion\":\"clarity.runtime/v1\",\"kind\":\"MCPService\",\"metadata\":{\"sourceFile\":\"runtime\",\"module\":\"runtime\",\"serviceId\":"
+	    "\"" AGENT_THREADS
+	    "\",\"serviceType\":\"agent\",\"agent\":{\"agentId\":\"runtime\",\"name\":\"runtime\",\"role\":\"assistant\","
+	    "\"objective\":\"threads\",\"triggers\":[\"api\"]}},\"spec\":{\"origin\":{\"type\":\"runtime\"},\"enabled\":true,\"autostart\":true,"
+	    "\"restartPolicy\":{\"mode\":\"never\",\"maxRestarts\":0,\"windowSeconds\":60},\"policyRef\":\"default\"}}";
+	struct agent *agent = NULL;
+	struct err err = ERR_INIT;
+
+	if (agent_parse(manifest, sizeof manifest - 1, "", &agent, &err))
+		agent->state.lifecycle = LIFE_RUNNING;
+	return agent;
 }
 
 static struct agent **
@@ -144,6 +163,7 @@ agents_load(const char *dir, void (*problem)(const struct err *err, void *payloa
 		free(agents);
 		return NULL;
 	}
+	agents->of_threads = make_of_threads();
 	for (i = 0; i < n; i++) {
 		buf_reset(&path);
 		buf_addf(&path, "%s/%s", dir, names[i]->d_name);
@@ -173,6 +193,8 @@ agents_by_service(const struct agents *agents, struct span service)
 {
 	struct agent **at = find(agents, service);
 
+	if (!at && service.n == strlen(AGENT_THREADS) && !memcmp(service.s, AGENT_THREADS, service.n))
+		return agents->of_threads;
 	return at ? *at : NULL;
 }
 

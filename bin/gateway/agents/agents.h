@@ -26,7 +26,9 @@ struct err;
 #define SCHEDULE_MAX_MS (INT64_C(36525) * 86400000) /* longest period of a timer that is told apart from a longer one: a hundred years */
 
 #define AGENT_SYSTEM_MAX (256u * 1024) /* bytes of a runtime's system prompt */
-#define AGENT_WORKSPACE "default"      /* of the threads of a runtime's runs, when its manifest says nothing */
+#define AGENT_THREADS                                                                                                                      \
+	"runtime:threads" /* service id of the agent that answers threads which are read as runs: the gateway's own runtime; in no list */
+#define AGENT_WORKSPACE "default" /* of the threads of a runtime's runs, when its manifest says nothing */
 
 enum origin { ORIGIN_LOCAL_WASM, ORIGIN_REMOTE_MCP, ORIGIN_COMMAND, ORIGIN_RUNTIME };
 enum chat_mode { CHAT_AUTO, CHAT_ECHO, CHAT_DISABLED };
@@ -51,6 +53,7 @@ struct agent_state {
 /* One of metadata.agent.timer.schedules. */
 struct schedule {
 	struct buf id, expr;
+	struct buf message; /* what a runtime is told when it fires; "": what has fired */
 	int64_t period_ms;
 	bool enabled;
 };
@@ -127,7 +130,7 @@ struct agent_state *agents_state(struct agents *agents, struct span service); /*
 
 size_t agents_count(const struct agents *agents);
 const struct agent *agents_at(const struct agents *agents, size_t i);
-const struct agent *agents_by_service(const struct agents *agents, struct span service); /* NULL: none */
+const struct agent *agents_by_service(const struct agents *agents, struct span service); /* NULL: none; AGENT_THREADS too */
 const struct agent *agents_by_name(const struct agents *agents, struct span agent);	 /* agentId, name or module, letter case ignored */
 
 /* The registry item of contract 6.1, compact. */

@@ -231,7 +231,7 @@ check_schedule(struct span item, struct buf *seen, struct err *err)
 		goto out;
 	}
 	buf_add(seen, mark.s, mark.len);
-	ok = may_bool(item, where, "enabled", err);
+	ok = may_bool(item, where, "enabled", err) && may_string(item, where, "message", err);
 out:
 	buf_release(&text);
 	buf_release(&mark);

@@ -15,6 +15,7 @@ schedules_free(struct agent *agent)
 	for (i = 0; i < agent->n_schedules; i++) {
 		buf_release(&agent->schedules[i].id);
 		buf_release(&agent->schedules[i].expr);
+		buf_release(&agent->schedules[i].message);
 	}
 	free(agent->schedules);
 	agent->schedules = NULL;
@@ -28,10 +29,12 @@ read_schedule(struct schedule *schedule, struct span item)
 
 	buf_init(&schedule->id);
 	buf_init(&schedule->expr);
+	buf_init(&schedule->message);
 	if (!jtext_get_string(item, "scheduleId", &schedule->id))
 		(void)jtext_get_string(item, "id", &schedule->id);
 	if (!jtext_get_string(item, "scheduleExpr", &schedule->expr))
 		(void)jtext_get_string(item, "expr", &schedule->expr);
+	(void)jtext_get_string(item, "message", &schedule->message);
 	schedule->enabled = !jtext_get(item, "enabled", &value) || jtext_type(value) != JTEXT_FALSE;
 	if (!schedule_period(schedule->expr.s, &schedule->period_ms))
 		schedule->enabled = false;
@@ -78,6 +81,8 @@ agent_timer_tool(const struct agent *agent)
 
 	if (agent->timer_tool.len)
 		return agent->timer_tool.s;
+	if (agent->origin == ORIGIN_RUNTIME)
+		return "turn";
 	/* a command is told what it is run for */
 	if (agent->origin == ORIGIN_COMMAND || has_tool(agent, remote))
 		return remote;

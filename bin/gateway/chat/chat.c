@@ -50,6 +50,9 @@ job_free(struct job *job)
 {
 	if (!job)
 		return;
+	if (job->turn_options.len && job->chat->handlers)
+		handlers_missed(job->chat->handlers, job);
+	buf_release(&job->turn_options);
 	buf_release(&job->run);
 	buf_release(&job->service);
 	buf_release(&job->agent);
@@ -79,6 +82,7 @@ job_new(struct chat *chat, const struct buf *run, int64_t seq)
 	buf_init(&job->service);
 	buf_init(&job->agent);
 	buf_init(&job->text);
+	buf_init(&job->turn_options);
 	buf_init(&job->step);
 	buf_init(&job->session);
 	buf_init(&job->status_json);
@@ -256,6 +260,7 @@ chat_free(struct chat *chat)
 	if (!chat)
 		return;
 	handlers_free(chat->handlers);
+	chat->handlers = NULL;
 	log_unsubscribe(chat->news);
 	recent_free(chat->recent);
 	for (i = 0; i < CHAT_BUCKETS; i++)

@@ -13,6 +13,7 @@
 
 struct agent;
 struct agents;
+struct change;
 struct change_context;
 struct chat;
 struct err;
@@ -40,6 +41,7 @@ struct chat_settings {
 
 struct chat_turn {
 	struct span run, text; /* copied */
+	struct span options;   /* what chat_message had as turn, "" or SPAN_NONE without; copied */
 	const struct agent *agent;
 	const struct trace *trace; /* copied */
 };
@@ -53,6 +55,8 @@ struct chat_turns {
 	struct chat_turn_call *(*start)(
 	    const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *done, void *done_payload, void *payload);
 	void (*stop)(struct chat_turn_call *call); /* its done() comes as ever */
+	/* A message with turn options got no turn, or none that it could tell of; why may be "". */
+	void (*missed)(struct span options, struct span why, void *payload);
 	void *payload;
 };
 
@@ -77,11 +81,17 @@ struct chat_message {
 	struct span run, text, role; /* role: user, assistant, system (checked by the caller) */
 	struct span service, agent;  /* as the request gave them, or SPAN_NONE */
 	enum chat_channel channel;
-	struct span kind;	   /* HITL: the event kind to record */
-	struct span key;	   /* idempotency key or SPAN_NONE */
+	struct span kind; /* HITL: the event kind to record */
+	struct span key;  /* idempotency key or SPAN_NONE */
+	struct span
+	    turn; /* JSON object: the message is to be this turn of the run's thread; it is not cut, and refused while another waits. SPAN_NONE: any */
 	const struct trace *trace; /* what of others belongs to it; NULL: nothing known */
 	uint64_t print;
 };
+
+/* On the store's thread: a stream without a row that is a thread's id becomes a run too, which the gateway's own runtime answers. False: it is that of a
+ * thread that a desktop works on, and change->err says so. */
+bool chat_adopt(struct change *change, struct change_context *context) USE_RESULT;
 
 struct chat_answer {
 	int http; /* 200, 409, 503 … */

@@ -178,10 +178,15 @@ after_turn(bool stored, struct span text, void *payload)
 static void
 run_turn(struct handlers *handlers, struct job *job)
 {
-	struct chat_turn turn = {
-		.run = { job->run.s, job->run.len }, .text = { job->text.s, job->text.len }, .agent = job->handler, .trace = &job->trace
-	};
+	struct chat_turn turn = { .run = { job->run.s, job->run.len },
+		.text = { job->text.s, job->text.len },
+		.options = { job->turn_options.s, job->turn_options.len },
+		.agent = job->handler,
+		.trace = &job->trace };
 
+	if (job->firing && !job->text.len)
+		firing_text(job, &job->text);
+	turn.text = (struct span){ job->text.s, job->text.len };
 	job->stop_turn = handlers->turns.stop;
 	job->turn = handlers->turns.start(&turn, on_turn_stored, after_turn, job, handlers->turns.payload);
 }
@@ -199,8 +204,8 @@ cannot_ask(const struct handlers *handlers, const struct job *job, const struct 
 		    job->service.s);
 	else if (now->state.lifecycle != LIFE_RUNNING)
 		buf_addf(why, "service is not running: %s", job->service.s);
-	else if (now->origin == ORIGIN_RUNTIME && (!handlers->turns.start || job->firing))
-		buf_addstr(why, job->firing ? "a runtime is not called by timers" : "no runtimes here");
+	else if (now->origin == ORIGIN_RUNTIME && !handlers->turns.start)
+		buf_addstr(why, "no runtimes here");
 	return why->len;
 }
 
@@ -237,6 +242,14 @@ handler_end(struct job *job, const char *why)
 		service_call_end(job->remote, why);
 	else if (job->turn)
 		job->stop_turn(job->turn);
+}
+
+void
+handlers_missed(struct handlers *handlers, const struct job *job)
+{
+	if (handlers->turns.start)
+		handlers->turns.missed((struct span){ job->turn_options.s, job->turn_options.len },
+		    (struct span){ job->reply.s, job->failed ? job->reply.len : 0 }, handlers->turns.payload);
 }
 
 void

@@ -19,7 +19,8 @@ void handler_ask(struct handlers *handlers, struct job *job);
 /* Ends what is at work for the job, if anything is; job_end() comes with this reason. */
 void handler_end(struct job *job, const char *why);
 void handlers_stop(struct handlers *handlers);
-void handlers_free(struct handlers *handlers);		/* accepts NULL */
-size_t handlers_count(const struct handlers *handlers); /* programs started for a message, at work and waiting */
+void handlers_free(struct handlers *handlers);				/* accepts NULL */
+void handlers_missed(struct handlers *handlers, const struct job *job); /* one with turn options is over */
+size_t handlers_count(const struct handlers *handlers);			/* programs started for a message, at work and waiting */
 
 #endif

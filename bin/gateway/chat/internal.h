@@ -45,6 +45,7 @@ struct job {
 	struct chat *chat;
 	struct buf run, service, agent; /* as recorded with the message; service and agent may be "" */
 	struct buf text;		/* sanitised */
+	struct buf turn_options;	/* of the turn that it is to be: JSON, "": any */
 	struct buf step;		/* stepId */
 	struct buf session;		/* sessionId */
 	struct buf status_json;		/* runtimeState of the context */
@@ -113,6 +114,7 @@ void firing_free(struct firing *firing); /* accepts NULL */
 void firing_ended(struct firing *firing);
 const char *firing_tool(const struct firing *firing);
 void firing_arguments(const struct job *job, struct buf *to);
+void firing_text(const struct job *job, struct buf *to); /* the same for a runtime */
 void firing_answer(struct job *job, const struct buf *output);		   /* into reply and failed */
 void events_firing(struct change_context *context, const struct job *job); /* its end */
 void events_firing_cancelled(struct change_context *context, const struct job *job, const struct run *run);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/agents.h"
 #include "chat/internal.h"
 #include "chat/sanitize.h"
 #include "clock.h"
@@ -14,7 +15,7 @@
 
 struct post {
 	struct chat *chat;
-	struct buf role, service, agent, kind;
+	struct buf role, service, agent, kind, turn;
 	struct sanitized text;
 	enum chat_channel channel;
 	struct trace trace;
@@ -32,6 +33,7 @@ post_free(struct post *post)
 	buf_release(&post->service);
 	buf_release(&post->agent);
 	buf_release(&post->kind);
+	buf_release(&post->turn);
 	buf_release(&post->text.text);
 	trace_release(&post->trace);
 	free(post);
@@ -58,6 +60,17 @@ refuse(struct change *change, const struct run *run, const char *what)
 	err_set(&change->err, STATUS_CONFLICT, "%s", text.s);
 	change->err.http = 409;
 	buf_release(&text);
+}
+
+/* For a message that is to be a turn now. */
+static void
+refuse_busy(struct change *change, const struct run *run)
+{
+	buf_addstr(&change->answer, "{\"error\":\"a message is being answered\"");
+	add_buf(&change->answer, "runId", &run->id);
+	buf_addstr(&change->answer, ",\"status\":\"running\"}");
+	err_set(&change->err, STATUS_CONFLICT, "a message is being answered");
+	change->err.http = 409;
 }
 
 static void
@@ -108,6 +121,8 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 		jtext_add_string(data, "channel", "virtual_cli", 11);
 	}
 	add_buf(data, "submittedAt", &at);
+	if (post->turn.len)
+		jtext_add_raw(data, "turn", post->turn.s, post->turn.len);
 	buf_addch(data, '}');
 	buf_release(&at);
 }
@@ -121,6 +136,10 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
 	int64_t owner;
 
+	if (!run && !chat_adopt(change, context))
+		return false;
+	if (!run)
+		run = change_row(context);
 	if (run && (run_terminal(run) || run->cancel_asked)) {
 		refuse(change, run, post->channel == CHAT_HITL ? "HITL input" : "chat messages");
 		return false;
@@ -129,6 +148,15 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 		err_set(&change->err, STATUS_RETRY, "run '%s' has %d unanswered messages already", run->id.s, RUN_OPEN_MAX);
 		change->err.http = 429;
 		return false;
+	}
+	if (run && post->turn.len && run->n_open) {
+		refuse_busy(change, run);
+		return false;
+	}
+	/* a thread is answered by its own runtime, whatever agent the message is for */
+	if (run && !strcmp(run->service.s, AGENT_THREADS)) {
+		buf_reset(&post->service);
+		buf_reset(&post->agent);
 	}
 	/* what the request does not say, the run knows */
 	if (run && !post->service.len)
@@ -169,6 +197,7 @@ queue_answer(const struct change *change, const struct post *post)
 	if (strcmp(post->agent.s, "unknown") != 0)
 		buf_add(&job->agent, post->agent.s, post->agent.len);
 	buf_add(&job->text, post->text.text.s, post->text.text.len);
+	buf_add(&job->turn_options, post->turn.s, post->turn.len);
 	job->hitl = post->channel == CHAT_HITL;
 	trace_copy(&job->trace, &post->trace);
 	chat_enqueue(job);
@@ -243,9 +272,11 @@ chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(cons
 	copy(&post->service, message->service);
 	copy(&post->agent, message->agent);
 	copy(&post->kind, message->kind);
+	copy(&post->turn, message->turn);
 	if (!post->kind.len)
 		buf_addf(&post->kind, "agent.chat.%s_message", post->role.s);
-	sanitize(chat->settings.secrets, message->text.s, message->text.n, chat->settings.message_chars, &post->text);
+	sanitize(chat->settings.secrets, message->text.s, message->text.n, message->turn.n ? SIZE_MAX : chat->settings.message_chars,
+	    &post->text);
 	buf_add(&change->stream, message->run.s, message->run.n);
 	if (message->key.n) {
 		buf_addstr(&change->key, "messages ");

@@ -51,11 +51,15 @@ after_interrupted(struct change *change)
 static void
 enqueue_event(struct job *job, const struct entry *event)
 {
+	struct span turn;
+
 	(void)jtext_get_string(event->data, "message", &job->text);
 	buf_add(&job->service, event->service.s, event->service.n);
 	(void)jtext_get_string(event->data, "agent", &job->agent);
 	if (!strcmp(job->agent.s, "unknown"))
 		buf_reset(&job->agent);
+	if (jtext_get(event->data, "turn", &turn) && jtext_type(turn) == JTEXT_OBJECT)
+		jtext_compact(&job->turn_options, turn);
 	job->hitl = strcmp(event->kind.s, "agent.chat.user_message") != 0;
 	chat_enqueue(job);
 }

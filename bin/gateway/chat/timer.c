@@ -178,9 +178,11 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 }
 
 static void
-end_step(struct change_context *context, const struct firing *firing, const struct buf *reply, const char *error)
+end_step(struct change_context *context, const struct job *job, const char *error)
 {
-	struct buf data = BUF_INIT;
+	const struct firing *firing = job->firing;
+	const struct buf *reply = &job->reply;
+	struct buf data = BUF_INIT, turn = BUF_INIT;
 
 	begin(&data, firing);
 	add_step(&data, firing);
@@ -189,9 +191,14 @@ end_step(struct change_context *context, const struct firing *firing, const stru
 		jtext_add_string(&data, "error", error, strlen(error));
 	else if (reply->len)
 		add(&data, "message", reply);
-	(void)emit(context, firing, "agent.step_completed", error ? LEVEL_ERROR : LEVEL_INFO, NULL,
+	if (job->usage.len) {
+		jtext_add_raw(&data, "usage", job->usage.s, job->usage.len);
+		buf_addu64(&turn, (uint64_t)firing->seq);
+	}
+	(void)emit(context, firing, "agent.step_completed", error ? LEVEL_ERROR : LEVEL_INFO, turn.len ? turn.s : NULL,
 	    error ? "Timer step failed" : "Timer step completed", &firing->tool, &data);
 	buf_release(&data);
+	buf_release(&turn);
 }
 
 void
@@ -201,7 +208,7 @@ events_firing(struct change_context *context, const struct job *job)
 	struct buf data = BUF_INIT;
 
 	events_tool_called(context, job);
-	end_step(context, firing, &job->reply, job->failed ? job->reply.s : NULL);
+	end_step(context, job, job->failed ? job->reply.s : NULL);
 	begin(&data, firing);
 	add_trigger(&data, firing);
 	if (job->failed)
@@ -219,7 +226,7 @@ events_firing_cancelled(struct change_context *context, const struct job *job, c
 
 	buf_add(&reason, run->cancel_reason.s, run->cancel_reason.len);
 	events_tool_called(context, job);
-	end_step(context, firing, &job->reply, job->failed ? "the run was cancelled" : NULL);
+	end_step(context, job, job->failed ? "the run was cancelled" : NULL);
 	begin(&data, firing);
 	if (reason.len)
 		add(&data, "reason", &reason);
@@ -282,6 +289,21 @@ firing_arguments(const struct job *job, struct buf *to)
 	add_trigger(to, firing);
 	add_fired(to, firing);
 	buf_addstr(to, "}\n");
+}
+
+void
+firing_text(const struct job *job, struct buf *to)
+{
+	const struct firing *firing = job->firing;
+	const struct agent *agent = firing->agent;
+	size_t i;
+
+	for (i = 0; i < agent->n_schedules; i++)
+		if (!strcmp(agent->schedules[i].id.s, firing->schedule.s) && agent->schedules[i].message.len) {
+			buf_add(to, agent->schedules[i].message.s, agent->schedules[i].message.len);
+			return;
+		}
+	buf_addf(to, "The timer '%s' (%s) fired at %s.", firing->schedule.s, firing->expr.s, firing->at.s);
 }
 
 /* A timer's handler need not say anything; what it says may be a text or an error. */

@@ -6,9 +6,11 @@
 
 #include "agents/agents.h"
 #include "blank.h"
+#include "chat/chat.h"
 #include "clarity/internal.h"
 #include "err.h"
 #include "http/server.h"
+#include "key.h"
 #include "log/log.h"
 #include "xalloc.h"
 
@@ -237,7 +239,9 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 {
 	const struct posted *posted = change->payload;
 
-	(void)row;
+	/* what is said of a thread as a run makes it one; a run that is made with its id is another one */
+	if (!row && change->stream.len && strcmp(posted->kind.s, "agent.run_created") != 0 && !chat_adopt(change, context))
+		return false;
 	change_emit(context, posted->stream.len ? (struct span){ posted->stream.s, posted->stream.len } : SPAN_NONE, posted->kind.s,
 	    posted->level, SPAN_NONE, (struct span){ posted->message.s, posted->message.len },
 	    posted->has_service ? (struct span){ posted->service.s, posted->service.len } : SPAN_NONE,
@@ -264,6 +268,8 @@ after_post(struct change *change)
 		request_reply_error(request, 409, NULL, "idempotency key was used for another request");
 		break;
 	case CHANGE_REFUSED:
+		request_reply_error(request, change->err.http, NULL, "%s", change->err.text);
+		break;
 	case CHANGE_FAILED:
 		request_reply_error(request, 503, later, "%s", change->err.text);
 		break;
@@ -281,6 +287,8 @@ store(struct clarity *clarity, struct posted *posted, const struct buf *key, uin
 		buf_addstr(&change->key, "events ");
 		buf_add(&change->key, key->s, key->len);
 	}
+	if (key_is_uuid(posted->stream.s))
+		buf_add(&change->stream, posted->stream.s, posted->stream.len);
 	change->print = print;
 	change->apply = apply_post;
 	log_change(clarity->settings.log, change);

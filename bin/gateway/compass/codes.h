@@ -27,7 +27,8 @@
 	CODE(SOURCE_NOT_FOUND, 404, "AGENT_SOURCE_TURN_NOT_FOUND", "Source turn not found") \
 	CODE(APPROVAL_NOT_FOUND, 404, "AGENT_APPROVAL_NOT_FOUND", "Approval not found") \
 	CODE(THREAD_BUSY, 409, "AGENT_THREAD_BUSY", "A turn is already in progress") \
-	CODE(THREAD_IS_RUN, 409, "AGENT_THREAD_IS_RUN", "This thread is a run: send it a message") \
+	CODE(THREAD_IS_RUN, 409, "AGENT_THREAD_IS_RUN", "This thread is a run, which has no local mode") \
+	CODE(THREAD_ENDED, 409, "AGENT_THREAD_ENDED", "This thread is a run that is over") \
 	CODE(SWITCH_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot switch mode while a turn is in progress") \
 	CODE(DELETE_BUSY, 409, "AGENT_THREAD_BUSY", "Cannot delete a thread while a turn is in progress") \
 	CODE(INTERRUPT_CONFLICT, 409, "AGENT_TURN_INTERRUPT_CONFLICT", "Turn is not interruptible") \

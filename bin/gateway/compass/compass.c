@@ -199,7 +199,7 @@ call_again(struct change *change)
 	struct call *call = change->payload;
 
 	call->problem = PROBLEM_NONE;
-	call->known = false;
+	call->known = call->of_run = false;
 	buf_reset(&call->native);
 	buf_reset(&call->keys);
 	if (call->made_rules)
@@ -537,6 +537,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	(void)what;
 	watchers_tick(payload);
 	flights_tick(payload);
+	runs_tick(payload);
 }
 
 static void
@@ -682,6 +683,7 @@ compass_free(struct compass *compass)
 	runtime_free(compass->runtime);
 	engines_free(compass);
 	flights_free(compass);
+	runs_free(compass);
 	desk_free(compass->desk);
 	watch_forget_notices(compass);
 	event_free(compass->tick);

@@ -17,6 +17,7 @@
 #include "compat.h"
 
 struct auth;
+struct chat;
 struct chat_turns;
 struct compass;
 struct err;
@@ -80,8 +81,8 @@ struct compass_stats {
 	uint64_t starts, unasked_ends; /* of the runtime's process; unasked: it ended by itself */
 };
 struct compass_stats compass_stats(const struct compass *compass);
-/* What runs whose agent is a runtime are answered by (chat.h). */
-void compass_run_turns(struct compass *compass, struct chat_turns *ret);
+/* What runs whose agent is a runtime are answered by (chat.h), and what a turn on a run's thread is told to; chat is borrowed. */
+void compass_run_turns(struct compass *compass, struct chat *chat, struct chat_turns *ret);
 
 /* Answers it, now or later. False: no path of this room (nothing answered). */
 bool compass_handle(struct compass *compass, struct request *request) USE_RESULT;

@@ -364,6 +364,25 @@ copy(struct buf *to, const struct buf *from)
 	buf_add(to, from->s, from->len);
 }
 
+static void
+want_otherwise(struct flight *flight, struct span options)
+{
+	struct buf *const texts[] = { &flight->model, &flight->effort, &flight->personality, &flight->approval_policy };
+	static const char *const names[] = { "model", "effort", "personality", "approvalPolicy" };
+	struct span value;
+	size_t i;
+
+	for (i = 0; options.n && i < ARRAY_LEN(texts); i++)
+		if (jtext_get(options, names[i], &value)) {
+			buf_reset(texts[i]);
+			(void)jtext_string(value, texts[i]);
+		}
+	if (options.n && jtext_get(options, "sandboxPolicy", &value)) {
+		buf_reset(&flight->sandbox_policy);
+		jtext_compact(&flight->sandbox_policy, value);
+	}
+}
+
 void
 flight_start_run(struct compass *compass, struct flight_order *order)
 {
@@ -388,6 +407,7 @@ flight_start_run(struct compass *compass, struct flight_order *order)
 	copy(&flight->approval_policy, &wants->approval_policy);
 	copy(&flight->sandbox_policy, &wants->sandbox);
 	copy(&flight->cwd, &wants->cwd);
+	want_otherwise(flight, order->options);
 	buf_init(&flight->thread_params);
 	add_thread_params(wants, &flight->thread_params);
 	buf_init(&flight->message);
@@ -396,6 +416,7 @@ flight_start_run(struct compass *compass, struct flight_order *order)
 	buf_init(&flight->held);
 	buf_init(&flight->held_item);
 	flight->host = THREAD_DYNAMIC_SESSIONS;
+	flight->waiting = order->waiting;
 	trace_copy(&flight->trace, order->trace);
 	if (order->full)
 		flight_end(join(flight), &full);

@@ -14,6 +14,7 @@
 #include "trace.h"
 
 struct agent_runtime;
+struct chat;
 struct chat_turn_call;
 struct engine;
 struct entry;
@@ -41,9 +42,12 @@ struct compass {
 	struct runtime *runtime;
 	struct engine *engines; /* runtimes of runs' agents */
 	struct desk *desk;
-	struct flight *flights;	  /* turns that the runtime works on, and their last events on the way to the store */
-	struct watcher *watchers; /* open WebSockets */
-	struct notice *notices;	  /* runtime notifications, oldest first */
+	struct chat *chat;	       /* what runs are told by; NULL: there is none */
+	struct call *asking;	       /* who started a turn of a run, until the turn has begun */
+	struct chat_turn_call *parked; /* runs' turns that wait for a turn of the thread to end */
+	struct flight *flights;	       /* turns that the runtime works on, and their last events on the way to the store */
+	struct watcher *watchers;      /* open WebSockets */
+	struct notice *notices;	       /* runtime notifications, oldest first */
 	size_t n_notices;
 	int64_t last_notice;
 	const char *auth_mode; /* that the runtime notified last; NULL: none */
@@ -87,6 +91,8 @@ struct call {
 	bool has_title, has_archived, archived, has_rules;
 	bool made_rules;   /* rules are what the store said, not the caller */
 	bool async, known; /* known: the turn was there before */
+	bool of_run;	   /* the thread is a run too */
+	struct call *next; /* among those that wait for a run's turn */
 	int state, limit;
 	int64_t after;
 	struct buf keys;   /* scratch */
@@ -192,7 +198,9 @@ struct flight_order {
 	struct runtime *runtime;
 	const struct agent_runtime *wants;
 	struct buf turn, thread, native, rules, text;
-	int64_t timeout_ms; /* 0: as all */
+	struct span options;  /* JSON object: what this turn wants otherwise than the agent; SPAN_NONE: nothing */
+	struct call *waiting; /* to be answered at the end, or NULL */
+	int64_t timeout_ms;   /* 0: as all */
 	const struct trace *trace;
 	bool full; /* there are too many runtimes: it fails, and is told so */
 };

@@ -22,12 +22,14 @@
 struct chat_turn_call {
 	struct compass *compass;
 	const struct agent *agent;
-	struct buf run, text, turn;
+	struct buf run, text, turn, options;
 	struct buf native, rules, why; /* from the store */
 	struct trace trace;
 	chat_turn_stored *stored;
 	chat_turn_done *done;
 	void *payload;
+	bool busy;		     /* a turn of the thread is in progress */
+	struct chat_turn_call *next; /* parked */
 };
 
 /* ---- the beginning, on the store's thread */
@@ -60,12 +62,23 @@ make_turn(struct chat_turn_call *call, struct change_context *context, struct th
 	buf_add(&turn->id, call->turn.s, call->turn.len);
 	buf_add(&turn->thread, thread->id.s, thread->id.len);
 	buf_add(&turn->input, call->text.s, call->text.len);
+	if (call->options.len) {
+		(void)jtext_get_string(span_of(&call->options), "parentTurnId", &turn->parent);
+		(void)jtext_get_string(span_of(&call->options), "sourceTurnId", &turn->source);
+		(void)jtext_get_string(span_of(&call->options), "clientRequestId", &turn->request);
+	}
 	key_add_uuid(&turn->user_message);
 	turn->mode = THREAD_CLOUD;
 	turn->host = THREAD_DYNAMIC_SESSIONS;
 	turn->started_ms = change_now_ms(context);
 	if (!change_turn_add(context, turn)) {
-		buf_addstr(&call->why, "a turn is in progress on the run's thread");
+		struct turn other;
+
+		turn_init(&other);
+		call->busy = change_turn_open(context, span_of(&thread->id), &other);
+		if (!call->busy)
+			buf_addstr(&call->why, "the turn was started before");
+		turn_release(&other);
 		return;
 	}
 	thread->status = THREAD_IN_PROGRESS;
@@ -84,27 +97,37 @@ apply_start(struct change *change, const void *row, struct change_context *conte
 	struct turn turn;
 
 	(void)row;
+	buf_reset(&call->native);
+	buf_reset(&call->rules);
+	buf_reset(&call->why);
+	call->busy = false;
 	thread_init(&thread);
 	turn_init(&turn);
-	if (!change_thread_get(context, span_of(&call->run), &thread))
+	if (!change_thread_get(context, span_of(&call->run), &thread) && !strcmp(call->agent->service.s, AGENT_THREADS))
+		buf_addf(&call->why, "the thread is not there any more: %s", call->run.s);
+	else if (!thread.id.len)
 		make_thread(call, context, &thread);
 	else if (!change_thread_shared(context, span_of(&call->run)))
 		buf_addf(&call->why, "a thread has this run's id: %s", call->run.s);
 	if (!call->why.len)
 		make_turn(call, context, &thread, &turn);
+	if (!call->why.len && !call->busy)
+		form_turn_answer(&change->answer, &turn);
 	thread_release(&thread);
 	turn_release(&turn);
 	return true;
 }
 
 static void
-fly(struct chat_turn_call *call)
+fly(struct chat_turn_call *call, const struct buf *answer)
 {
+	struct call *asking = run_asking(call->compass, span_of(&call->turn));
 	const struct agent *agent = call->agent;
 	const struct buf *rules = call->rules.len ? &call->rules : &agent->runtime.rules;
 	struct flight_order order = { .run = call,
 		.wants = &agent->runtime,
 		.trace = &call->trace,
+		.options = call->options.len ? span_of(&call->options) : SPAN_NONE,
 		.timeout_ms = agent->timeout_ms,
 		.runtime = call->compass->runtime };
 	struct buf *const texts[] = { &order.turn, &order.thread, &order.native, &order.rules, &order.text };
@@ -119,7 +142,19 @@ fly(struct chat_turn_call *call)
 	    !engine_find(call->compass, (const char *const *)(uintptr_t)agent->argv, agent->directory.len ? agent->directory.s : NULL,
 		&order.runtime))
 		order.full = true;
+	if (asking && !asking->async)
+		order.waiting = asking;
 	flight_start_run(call->compass, &order);
+	if (asking && asking->async)
+		call_reply(asking, 202, answer);
+}
+
+/* The turn of the thread that is in progress is none of the run's: it was begun before the thread became one. */
+static void
+park(struct chat_turn_call *call)
+{
+	call->next = call->compass->parked;
+	call->compass->parked = call;
 }
 
 static void
@@ -131,16 +166,39 @@ done_start(struct change *change)
 		buf_addstr(&call->why, change->err.text[0] ? change->err.text : "unable to store the turn");
 	if (call->why.len)
 		run_turn_ended(call, &call->why);
+	else if (call->busy)
+		park(call);
 	else
-		fly(call);
+		fly(call, &change->answer);
 	change_free(change);
+}
+
+static void
+store_start(struct chat_turn_call *call)
+{
+	struct change *change = change_new(done_start, call);
+
+	change->apply = apply_start;
+	log_change(call->compass->settings.log, change);
+}
+
+void
+runs_tick(struct compass *compass)
+{
+	struct chat_turn_call *call, *next;
+
+	call = compass->parked;
+	compass->parked = NULL;
+	for (; call; call = next) {
+		next = call->next;
+		store_start(call);
+	}
 }
 
 static struct chat_turn_call *
 start(const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *done, void *done_payload, void *payload)
 {
 	struct chat_turn_call *call = xcalloc(1, sizeof *call);
-	struct change *change = change_new(done_start, call);
 
 	call->compass = payload;
 	call->agent = agent_ref(turn->agent);
@@ -150,15 +208,17 @@ start(const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *do
 	buf_init(&call->run);
 	buf_init(&call->text);
 	buf_init(&call->turn);
+	buf_init(&call->options);
 	buf_init(&call->native);
 	buf_init(&call->rules);
 	buf_init(&call->why);
 	trace_copy(&call->trace, turn->trace);
 	buf_add(&call->run, turn->run.s, turn->run.n);
 	buf_add(&call->text, turn->text.s, turn->text.n);
-	key_add_uuid(&call->turn);
-	change->apply = apply_start;
-	log_change(call->compass->settings.log, change);
+	buf_add(&call->options, turn->options.s, turn->options.n);
+	if (!call->options.len || !jtext_get_string(span_of(&call->options), "turnId", &call->turn))
+		key_add_uuid(&call->turn);
+	store_start(call);
 	return call;
 }
 
@@ -188,6 +248,7 @@ run_turn_drop(struct chat_turn_call *call)
 	buf_release(&call->run);
 	buf_release(&call->text);
 	buf_release(&call->turn);
+	buf_release(&call->options);
 	buf_release(&call->native);
 	buf_release(&call->rules);
 	buf_release(&call->why);
@@ -243,8 +304,20 @@ done_stop(struct change *change)
 static void
 stop(struct chat_turn_call *call)
 {
-	struct stop *stop = xcalloc(1, sizeof *stop);
-	struct change *change = change_new(done_stop, stop);
+	struct chat_turn_call **at;
+	struct stop *stop;
+	struct change *change;
+
+	for (at = &call->compass->parked; *at && *at != call; at = &(*at)->next)
+		;
+	if (*at) {
+		*at = call->next;
+		buf_addstr(&call->why, "the turn was interrupted");
+		run_turn_ended(call, &call->why);
+		return;
+	}
+	stop = xcalloc(1, sizeof *stop);
+	change = change_new(done_stop, stop);
 
 	stop->compass = call->compass;
 	buf_init(&stop->turn);
@@ -255,7 +328,24 @@ stop(struct chat_turn_call *call)
 }
 
 void
-compass_run_turns(struct compass *compass, struct chat_turns *ret)
+runs_free(struct compass *compass)
 {
-	*ret = (struct chat_turns){ .start = start, .stop = stop, .payload = compass };
+	struct chat_turn_call *call;
+	struct call *asking;
+
+	while ((call = compass->parked)) {
+		compass->parked = call->next;
+		run_turn_drop(call);
+	}
+	while ((asking = compass->asking)) {
+		compass->asking = asking->next;
+		call_free(asking);
+	}
+}
+
+void
+compass_run_turns(struct compass *compass, struct chat *chat, struct chat_turns *ret)
+{
+	compass->chat = chat;
+	*ret = (struct chat_turns){ .start = start, .stop = stop, .missed = run_missed, .payload = compass };
 }

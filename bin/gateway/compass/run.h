@@ -3,8 +3,10 @@
 #define COMPASS_RUN_H
 
 #include "compat.h"
+#include "jtext.h"
 
 struct buf;
+struct call;
 struct change_context;
 struct chat_turn_call;
 struct compass;
@@ -22,5 +24,12 @@ void run_turn_store(const struct chat_turn_call *call, struct change_context *co
 /* On the loop: that is stored (why NULL), or nothing is and this is why. The call is not there any more when this returns. */
 void run_turn_ended(struct chat_turn_call *call, const struct buf *why);
 void run_turn_drop(struct chat_turn_call *call); /* nobody is told */
+
+/* asking.c: a turn started on a run's thread. The call is answered when the message's turn has ended, or (asynchronous) begun. */
+void run_ask(struct call *call);
+struct call *run_asking(struct compass *compass, struct span turn);   /* who asked for this turn, not waiting any more; NULL: nobody */
+void run_missed(struct span options, struct span why, void *payload); /* of chat_turns */
+void runs_tick(struct compass *compass);
+void runs_free(struct compass *compass);
 
 #endif

@@ -278,6 +278,10 @@ mode_in(struct call *call, struct change_context *context, struct thread *thread
 		call->problem = PROBLEM_SWITCH_BUSY;
 		return;
 	}
+	if (call->mode == THREAD_LOCAL && change_thread_shared(context, span_of(&thread->id))) {
+		call->problem = PROBLEM_THREAD_IS_RUN;
+		return;
+	}
 	thread->mode = (enum thread_mode)call->mode;
 	thread->host = (enum thread_host)call->host;
 	thread->session |= thread->mode == THREAD_CLOUD;

@@ -6,6 +6,7 @@
 
 #include "blank.h"
 #include "compass/internal.h"
+#include "compass/run.h"
 #include "http/server.h"
 #include "key.h"
 
@@ -79,7 +80,11 @@ emit_waiting(struct change_context *context, const struct turn *turn)
 	struct buf data = BUF_INIT, reason = BUF_INIT;
 	bool good = turn->status == THREAD_COMPLETED;
 
-	if (!change_thread_shared(context, span_of(&turn->thread))) {
+	bool alone = change_turn_alone(context, span_of(&turn->id));
+
+	if (alone)
+		change_turn_alone_over(context, span_of(&turn->id));
+	if (alone || !change_thread_shared(context, span_of(&turn->thread))) {
 		if (good || !jtext_get_string(span_of(&turn->error), "message", &reason))
 			buf_addstr(&reason, "awaiting operator input");
 		buf_addch(&data, '{');
@@ -190,6 +195,19 @@ finish_local(struct change_context *context, struct turn *turn)
 	(void)turn_finish(context, turn, (struct span){ metadata, sizeof metadata - 1 }, SPAN_NONE);
 }
 
+/* The thread is a run too: what is asked for becomes a message of the run, after this. */
+static void
+start_as_message(struct call *call, struct change_context *context, struct turn *turn)
+{
+	if (call->mode == THREAD_LOCAL)
+		call->problem = PROBLEM_THREAD_IS_RUN;
+	else if (!call->compass->settings.cloud)
+		call->problem = PROBLEM_CLOUD_DISABLED;
+	else if (change_turn_open(context, span_of(&call->thread), turn))
+		call->problem = PROBLEM_THREAD_BUSY;
+	call->of_run = true;
+}
+
 static void
 start_in(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer)
 {
@@ -200,9 +218,13 @@ start_in(struct call *call, struct change_context *context, struct thread *threa
 		form_turn_answer(answer, turn);
 		return;
 	}
-	call->problem = change_thread_shared(context, span_of(&call->thread)) ? PROBLEM_THREAD_IS_RUN : check_lineage(call, context);
+	call->problem = check_lineage(call, context);
 	if (call->problem)
 		return;
+	if (change_thread_shared(context, span_of(&call->thread))) {
+		start_as_message(call, context, turn);
+		return;
+	}
 	fill(call, thread, change_now_ms(context), turn);
 	if (turn->mode == THREAD_CLOUD ? !settings->cloud : !settings->local) {
 		call->problem = turn->mode == THREAD_CLOUD ? PROBLEM_CLOUD_DISABLED : PROBLEM_LOCAL_DISABLED;
@@ -233,6 +255,8 @@ done_start(struct change *change)
 
 	if (call_refused(call, change))
 		;
+	else if (call->of_run)
+		run_ask(call);
 	else if (call->known || call->mode == THREAD_LOCAL)
 		call_reply(call, 200, &change->answer);
 	else {

@@ -315,14 +315,19 @@ wants_of_thread(const struct subscription *subscription, const struct entry *eve
 }
 
 static bool
+is_of(const struct subscription *subscription, const struct entry *event)
+{
+	return event->stream.n == subscription->stream.len && !memcmp(event->stream.s, subscription->stream.s, event->stream.n);
+}
+
+static bool
 wants(const struct subscription *subscription, const struct entry *event)
 {
 	size_t n;
 
 	if (event->thread ? !wants_of_thread(subscription, event) : subscription->thread)
 		return false;
-	if (subscription->stream.len &&
-	    (event->stream.n != subscription->stream.len || memcmp(event->stream.s, subscription->stream.s, event->stream.n)))
+	if (subscription->stream.len && !is_of(subscription, event))
 		return false;
 	if (!subscription->prefix || event->thread)
 		return true;
@@ -458,6 +463,11 @@ publish_to(struct subscription *list, struct entry *event)
 	struct subscription *subscription, *next;
 
 	for (subscription = list; subscription; subscription = next) {
+		/* a thread that is followed as a run has become one: from here on what the run says counts */
+		if (subscription->thread && subscription->shared && !event->thread && is_of(subscription, event)) {
+			subscription->thread = false;
+			subscription->prefix = "agent.";
+		}
 		subscription->busy++; /* it may unsubscribe itself, but must not vanish before its neighbour is known */
 		if (!subscription->dead && subscription->phase == LIVE && subscription->cursor < event->seq && wants(subscription, event))
 			give(subscription, event);

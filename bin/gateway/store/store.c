@@ -126,13 +126,20 @@ is_for_both(struct span method, struct span payload)
 	return false;
 }
 
+static bool
+is_end(struct span method)
+{
+	return method.n == 14 && !memcmp(method.s, "turn.completed", 14);
+}
+
 int64_t
 change_emit_thread(
     struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload)
 {
 	struct entry like = { .thread = true, .stream = thread, .kind = method, .turn = turn, .service = by, .data = payload };
 
-	like.shared = !by.s && is_for_both(method, payload) && change_thread_shared(context, thread);
+	like.shared = !by.s && change_thread_shared(context, thread) &&
+	    (is_for_both(method, payload) || (is_end(method) && turn.s && change_turn_alone(context, turn)));
 	return emit(context, &like);
 }
 

@@ -44,6 +44,7 @@ enum statement {
 	THREAD_DROP_TURNS,
 	THREAD_DROP_APPROVALS,
 	THREAD_LIST,
+	THREAD_ADOPT,
 	TURN_GET,
 	TURN_BY_REQUEST,
 	TURN_OPEN,
@@ -73,6 +74,9 @@ static const char *const texts[] = {
 	[THREAD_DROP_APPROVALS] = "DELETE FROM approvals WHERE thread=?1",
 	[THREAD_LIST] = "SELECT " THREAD_COLUMNS
 			" FROM threads WHERE workspace=?1 AND (?2=2 OR archived=?2) ORDER BY updated DESC, id DESC LIMIT ?3",
+	/* what others have sent up under a run's names was not told to the thread's readers as the gateway's word, and is not */
+	[THREAD_ADOPT] =
+	    "UPDATE events SET stream=thread WHERE thread=?1 AND stream IS NULL AND NOT (kind >= 'agent.' AND kind < 'agent/')",
 	[TURN_GET] = "SELECT " TURN_COLUMNS " FROM turns WHERE turn=?1",
 	[TURN_BY_REQUEST] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND request=?2",
 	[TURN_OPEN] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND status='inProgress'",
@@ -414,6 +418,56 @@ change_thread_list(
 		cb(&thread, payload);
 		thread_release(&thread);
 	}
+}
+
+static void
+alone_key(struct buf *to, struct span turn)
+{
+	buf_addstr(to, "lone-turn/");
+	buf_add(to, turn.s, turn.n);
+}
+
+void
+change_adopt_thread(struct change_context *context, struct span thread)
+{
+	struct query *query = get(context, THREAD_ADOPT);
+	struct buf key = BUF_INIT;
+	struct turn turn;
+
+	if (!query)
+		return;
+	query_text(query, 1, thread);
+	run(context, query);
+	change_share_thread(context, thread);
+	turn_init(&turn);
+	if (change_turn_open(context, thread, &turn)) {
+		alone_key(&key, (struct span){ turn.id.s, turn.id.len });
+		change_put(context, (struct span){ key.s, key.len }, (struct span){ "{}", 2 });
+	}
+	turn_release(&turn);
+	buf_release(&key);
+}
+
+bool
+change_turn_alone(struct change_context *context, struct span turn)
+{
+	struct buf key = BUF_INIT;
+	bool alone;
+
+	alone_key(&key, turn);
+	alone = change_has(context, (struct span){ key.s, key.len });
+	buf_release(&key);
+	return alone;
+}
+
+void
+change_turn_alone_over(struct change_context *context, struct span turn)
+{
+	struct buf key = BUF_INIT;
+
+	alone_key(&key, turn);
+	change_put(context, (struct span){ key.s, key.len }, SPAN_NONE);
+	buf_release(&key);
 }
 
 /* ---- turns */

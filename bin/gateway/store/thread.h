@@ -72,6 +72,11 @@ int64_t change_emit_thread(
 /* A run that is a thread too: what happens in it is also for the readers of the run. For good. */
 void change_share_thread(struct change_context *context, struct span thread);
 bool change_thread_shared(struct change_context *context, struct span thread);
+/* A thread that becomes a run too: its events so far are the run's from now on, and so is the end of the turn that is in progress. */
+void change_adopt_thread(struct change_context *context, struct span thread);
+/* Was this turn begun before its thread became a run? Then the run has no words of its own about its end. */
+bool change_turn_alone(struct change_context *context, struct span turn);
+void change_turn_alone_over(struct change_context *context, struct span turn);
 /* The run side's word about a thread: its own readers do not see it. */
 int64_t change_emit_run_word(struct change_context *context, struct span thread, const char *kind, enum level level, struct span data);
 
