@@ -195,7 +195,26 @@ struct waiting {
 	struct reply *reply;
 	int64_t seq;
 	int status;
+	int64_t limit; /* the answer met one: wall clock of its end, -1: nobody knows, 0: it met none */
+	struct buf why;
 };
+
+/* A turn on a runtime that met a limit says so with its code. */
+static void
+look_for_limit(struct waiting *waiting, struct span event)
+{
+	struct span data = SPAN_NONE, code;
+	struct buf at = BUF_INIT;
+
+	if (!jtext_get(event, "data", &data) || !jtext_get(data, "code", &code) || !jtext_is_string(code, "AGENT_RUNTIME_RATE_LIMITED"))
+		return;
+	if (!jtext_get_string(data, "retryAt", &at) || !clock_parse_iso(at.s, at.len, &waiting->limit))
+		waiting->limit = -1;
+	buf_reset(&waiting->why);
+	if (!jtext_get_string(data, "reason", &waiting->why))
+		buf_addstr(&waiting->why, "a limit was met");
+	buf_release(&at);
+}
 
 static bool
 on_event(const struct event_view *view, void *payload)
@@ -216,6 +235,8 @@ on_event(const struct event_view *view, void *payload)
 	if (change.answered < waiting->seq)
 		return true;
 	waiting->status = change.failed ? STATUS_FAILED : STATUS_OK;
+	if (change.failed)
+		look_for_limit(waiting, view->whole);
 	return false;
 }
 
@@ -245,10 +266,10 @@ on_notice(const char *text, void *payload)
 }
 
 static bool
-wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err *err)
+wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, int64_t *ret_limit, struct err *err)
 {
 	static const struct follow_events events = { .event = on_event, .history = on_history, .gap = on_gap, .notice = on_notice };
-	struct waiting waiting = { .sending = sending, .seq = seq };
+	struct waiting waiting = { .sending = sending, .seq = seq, .why = BUF_INIT };
 	struct follow_settings settings = { .history = true };
 	struct pollfd fd = { .fd = sig_catch() };
 	enum follow_result result;
@@ -279,13 +300,18 @@ wait_for_reply(struct sending *sending, int64_t seq, int *ret_status, struct err
 	follow_free(follow);
 	reply_free(waiting.reply);
 	*ret_status = waiting.status;
-	return result == FOLLOW_DONE;
+	*ret_limit = waiting.limit;
+	if (result == FOLLOW_DONE && waiting.limit) {
+		err_set(err, STATUS_RETRY, "unable to get an answer of run '%s': %s", sending->client.subject.run.s, waiting.why.s);
+		err->retry_at_ms = waiting.limit > 0 ? waiting.limit : 0;
+	}
+	buf_release(&waiting.why);
+	return result == FOLLOW_DONE && !waiting.limit;
 }
 
 static bool
-send_message(void *payload, int *ret_status, struct err *err)
+send_once(struct sending *sending, int *ret_status, int64_t *ret_limit, struct err *err)
 {
-	struct sending *sending = payload;
 	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT, key = BUF_INIT;
 	struct http_answer answer;
 	struct span value;
@@ -323,8 +349,23 @@ send_message(void *payload, int *ret_status, struct err *err)
 	buf_release(&what);
 	buf_release(&key);
 	if (ok && sending->wait && !strcmp(sending->role, "user"))
-		ok = wait_for_reply(sending, seq, ret_status, err);
+		ok = wait_for_reply(sending, seq, ret_status, ret_limit, err);
 	return ok;
+}
+
+static bool
+send_message(void *payload, int *ret_status, struct err *err)
+{
+	struct sending *sending = payload;
+	int64_t limit = 0;
+
+	while (!send_once(sending, ret_status, &limit, err)) {
+		if (!limit || !sending->client.api.wait_for_limit || !api_wait_for_limit(&sending->client.api, limit))
+			return false;
+		limit = 0;
+		*err = (struct err)ERR_INIT;
+	}
+	return true;
 }
 
 int

@@ -28,10 +28,8 @@
 #include "sig.h"
 #include "turnstream.h"
 
-#define AGAIN_MS 500				  /* between two questions for a turn whose answer was lost */
-#define LOST_MS 30000				  /* so long a lost answer is asked for */
-#define LIMIT_MS 60000				  /* so long a limit is waited for of which nobody knows when it is over */
-#define LIMIT_MAX_MS (INT64_C(31) * 86400 * 1000) /* a later end is not waited for */
+#define AGAIN_MS 500  /* between two questions for a turn whose answer was lost */
+#define LOST_MS 30000 /* so long a lost answer is asked for */
 
 enum {
 	OPT_WAIT = OPT_OWN,
@@ -49,7 +47,6 @@ enum {
 	OPT_REQUEST_ID,
 	OPT_NO_SOCKET,
 	OPT_OUTCOME,
-	OPT_WAIT_FOR_LIMIT,
 };
 
 static const struct opt opts[] = {
@@ -69,8 +66,6 @@ static const struct opt opts[] = {
 	{ OPT_SOURCE, "source-turn", "ID", "the turn that it is made from" },
 	{ OPT_REQUEST_ID, "request-id", "KEY", "so that asking again starts no second turn (default: a new one)" },
 	{ OPT_NO_SOCKET, "no-socket", NULL, "with --stream: poll instead of opening a WebSocket" },
-	{ OPT_WAIT_FOR_LIMIT, "wait-for-limit", NULL,
-	    "when a limit of the account or the model is met: wait until it is over and start again" },
 	{ OPT_OUTCOME, "outcome", "USE", "exit (default) with the turn's outcome, or ignore it" },
 	OPT_JQ,
 	OPT_API,
@@ -398,10 +393,10 @@ wait_for_limit(struct starting *starting, int64_t until, struct err *err)
 	struct buf at = BUF_INIT;
 
 	if (until <= 0)
-		until = now + LIMIT_MS;
-	if (until > now + LIMIT_MAX_MS)
+		until = now + API_LIMIT_MS;
+	if (until > now + API_LIMIT_MAX_MS)
 		return err_set(
-		    err, STATUS_RETRY, "unable to wait for the limit: it is over in more than %d days", (int)(LIMIT_MAX_MS / 86400000));
+		    err, STATUS_RETRY, "unable to wait for the limit: it is over in more than %d days", (int)(API_LIMIT_MAX_MS / 86400000));
 	clock_add_iso(&at, until);
 	info("a limit was met: waiting until %s", at.s);
 	buf_release(&at);
@@ -507,9 +502,6 @@ read_options(struct starting *starting, int *argc, char ***argv, const char **re
 				die_usage("%s", err.text);
 			starting->request_id = opt_arg;
 			break;
-		case OPT_WAIT_FOR_LIMIT:
-			starting->wait_for_limit = true;
-			break;
 		case OPT_OUTCOME:
 			if (strcmp(opt_arg, "exit") && strcmp(opt_arg, "ignore"))
 				die_usage("unable to use --outcome '%s': expected exit or ignore", opt_arg);
@@ -534,6 +526,9 @@ main(int argc, char *argv[])
 	if (!content_take(&starting.text, file, argv, subject_named(&starting.client.subject), &err))
 		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
 	client_open(&starting.client);
+	/* an interrupt must be heard meanwhile: it is waited for here */
+	starting.wait_for_limit = starting.client.api.wait_for_limit;
+	starting.client.api.wait_for_limit = false;
 
 	starting.sig_fd = sig_catch();
 	status = client_each(&starting.client, start, &starting.interrupted, &starting);

@@ -14,6 +14,7 @@
 #include "err.h"
 #include "jtext.h"
 #include "num.h"
+#include "sig.h"
 #include "opt.h"
 #include "status.h"
 #include "trace.h"
@@ -45,6 +46,9 @@ api_opt(struct api *api, int key, const char *arg, struct err *err)
 		return true;
 	case OPT_KEY_CONNECT_TIMEOUT:
 		return num_duration(arg, "--connect-timeout", &api->connect_timeout_ms, err);
+	case OPT_KEY_WAIT_FOR_LIMIT:
+		api->wait_for_limit = true;
+		return true;
 	case OPT_KEY_CACERT:
 		api->cacert = arg;
 		return true;
@@ -151,7 +155,10 @@ bool
 api_open(struct api *api, struct err *err)
 {
 	struct http_settings settings = { .user_agent = "agentutils/" PACKAGE_VERSION };
-	const char *url = api->url ? api->url : getenv("AGENT_RUNTIME_URL");
+	const char *url = api->url ? api->url : getenv("AGENT_RUNTIME_URL"), *wait = getenv("AGENT_WAIT_FOR_LIMIT");
+
+	if (wait && !strcmp(wait, "1"))
+		api->wait_for_limit = true;
 
 	if (!url || !*url)
 		url = DEFAULT_URL;
@@ -417,7 +424,24 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 }
 
 bool
-api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
+api_wait_for_limit(const struct api *api, int64_t until)
+{
+	int64_t now = clock_wall_ms();
+
+	if (until <= 0)
+		until = now + API_LIMIT_MS;
+	if (until - now > API_LIMIT_MAX_MS || (api->deadline != DEADLINE_NONE && until - now > deadline_left(api->deadline)))
+		return false;
+	if (api->pause)
+		return api->pause(until);
+	while ((now = clock_wall_ms()) < until)
+		if (sig_wait(deadline_in(until - now)))
+			return false;
+	return true;
+}
+
+static bool
+call_once(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
     struct http_answer *answer, struct err *err)
 {
 	const char *extra[5] = { NULL };
@@ -454,5 +478,18 @@ api_call(struct api *api, const char *method, const char *url, const struct buf 
 		return api_fail(api, answer, what, err);
 	if (!jtext_check(answer->body.s, answer->body.len, false, &value, NULL))
 		return api_fail(api, answer, what, err);
+	return true;
+}
+
+bool
+api_call(struct api *api, const char *method, const char *url, const struct buf *json, const char *key, const char *what,
+    struct http_answer *answer, struct err *err)
+{
+	while (!call_once(api, method, url, json, key, what, answer, err)) {
+		if (!api->wait_for_limit || answer->status != 429 || !api_wait_for_limit(api, err->retry_at_ms))
+			return false;
+		http_answer_release(answer);
+		*err = (struct err)ERR_INIT;
+	}
 	return true;
 }

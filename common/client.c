@@ -2,17 +2,36 @@
 #include "compat.h"
 
 #include "client.h"
+#include "clock.h"
 #include "die.h"
 #include "err.h"
 #include "filter.h"
 #include "opt.h"
 #include "out.h"
+#include "sig.h"
+
+static bool
+pause_for_limit(int64_t until)
+{
+	struct buf at = BUF_INIT;
+	int64_t now;
+
+	clock_add_iso(&at, until);
+	out_flush();
+	info("a limit was met: waiting until %s", at.s);
+	buf_release(&at);
+	while ((now = clock_wall_ms()) < until)
+		if (sig_wait(deadline_in(until - now)))
+			return false;
+	return true;
+}
 
 void
 client_begin(struct client *client, const struct cmd *cmd)
 {
 	cmd_init(cmd);
 	*client = (struct client){ .api = API_INIT };
+	client->api.pause = pause_for_limit;
 	subject_init(&client->subject);
 }
 

@@ -26,6 +26,7 @@ enum { DESK_KEY_DIR = 400, DESK_KEY_BROKER };
 	    { DESK_KEY_BROKER, "broker", "URL", "a broker instead of a directory; unix:/path works" },                                     \
 	    { OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the broker's token (default CLARITY_HITL_BROKER_TOKEN)" },              \
 	    { OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" },                     \
+	    { OPT_KEY_WAIT_FOR_LIMIT, "wait-for-limit", NULL, "when a limit is met: wait until it is over and ask again" },                \
 	    { OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" },                                                        \
 	    { OPT_KEY_CERT, "cert", "FILE", "client certificate" },                                                                        \
 	{                                                                                                                                  \

@@ -26,6 +26,7 @@ enum {
 	OPT_KEY_TURN,
 	OPT_KEY_COOKIE_FILE,
 	OPT_KEY_ORIGIN,
+	OPT_KEY_WAIT_FOR_LIMIT,
 	OPT_OWN = 512
 };
 
@@ -55,6 +56,7 @@ struct opt {
 	    { OPT_KEY_TOKEN_FILE, "token-file", "FILE", "file with the bearer token (default AGENT_RUNTIME_TOKEN)" },                      \
 	    { 't', "timeout", "DURATION", "end the whole command after this time" },                                                       \
 	    { OPT_KEY_CONNECT_TIMEOUT, "connect-timeout", "DURATION", "longest wait for a connection (default 10s)" },                     \
+	    { OPT_KEY_WAIT_FOR_LIMIT, "wait-for-limit", NULL, "when a limit is met: wait until it is over and ask again" },                \
 	    { OPT_KEY_CACERT, "cacert", "FILE", "trust the certificates in FILE" },                                                        \
 	    { OPT_KEY_CERT, "cert", "FILE", "client certificate" },                                                                        \
 	{                                                                                                                                  \

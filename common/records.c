@@ -22,6 +22,8 @@ struct records {
 	struct err err;
 	struct buf head; /* the first bytes, to show when it is no list */
 	bool broken;
+	struct buf url;
+	const char *member; /* static */
 };
 
 static bool
@@ -45,6 +47,20 @@ on_body(const char *bytes, size_t n, void *payload)
 	return !records->broken;
 }
 
+static void
+ask(struct records *records)
+{
+	struct api *api = records->api;
+	char **headers = api_headers(api, "application/json", NULL);
+	struct http_request request = { .method = "GET", .url = records->url.s, .body_cb = on_body, .payload = records };
+
+	request.headers = (const char *const *)(uintptr_t)headers;
+	request.deadline = api->deadline;
+	request.silence_ms = API_REQUEST_TIMEOUT_MS;
+	records->call = http_start(api->http, &request);
+	api_headers_free(headers);
+}
+
 struct records *
 records_start(struct api *api, const char *url, const char *what, records_item_cb *cb, void *payload)
 {
@@ -55,21 +71,18 @@ struct records *
 records_start_of(struct api *api, const char *url, const char *member, const char *what, records_item_cb *cb, void *payload)
 {
 	struct records *records = xcalloc(1, sizeof *records);
-	char **headers = api_headers(api, "application/json", NULL);
-	struct http_request request = { .method = "GET", .url = url, .body_cb = on_body, .payload = records };
 
 	records->api = api;
 	records->cb = cb;
 	records->payload = payload;
+	records->member = member;
 	buf_init(&records->head);
 	buf_init(&records->what);
 	buf_addstr(&records->what, what);
+	buf_init(&records->url);
+	buf_addstr(&records->url, url);
 	records->split = jsplit_new(member, RECORD_MAX, on_item, records);
-	request.headers = (const char *const *)(uintptr_t)headers;
-	request.deadline = api->deadline;
-	request.silence_ms = API_REQUEST_TIMEOUT_MS;
-	records->call = http_start(api->http, &request);
-	api_headers_free(headers);
+	ask(records);
 	return records;
 }
 
@@ -88,6 +101,22 @@ not_a_list(const struct records *records, const struct http_answer *answer, stru
 	return api_fail(records->api, &shown, records->what.s, err);
 }
 
+/* A limit was met, and waited for. */
+static bool
+ask_again(struct records *records, int status, struct err *err)
+{
+	if (status != 429 || !records->api->wait_for_limit || !api_wait_for_limit(records->api, err->retry_at_ms))
+		return false;
+	http_end(records->call);
+	jsplit_free(records->split);
+	records->split = jsplit_new(records->member, RECORD_MAX, on_item, records);
+	records->broken = false;
+	buf_reset(&records->head);
+	records->err = *err = (struct err)ERR_INIT;
+	ask(records);
+	return true;
+}
+
 bool
 records_done(struct records *records, bool *ret_ok, struct buf *rest, struct err *err)
 {
@@ -100,9 +129,11 @@ records_done(struct records *records, bool *ret_ok, struct buf *rest, struct err
 	answer = http_call_answer(records->call);
 	if (!ok)
 		err_prefix(err, "unable to %s: unable to reach %s", records->what.s, records->api->address.given.s);
-	else if (answer->status < 200 || answer->status > 299)
+	else if (answer->status < 200 || answer->status > 299) {
 		ok = api_fail(records->api, answer, records->what.s, err);
-	else if (records->broken || !jsplit_end(records->split, &records->err))
+		if (ask_again(records, answer->status, err))
+			return false;
+	} else if (records->broken || !jsplit_end(records->split, &records->err))
 		ok = not_a_list(records, answer, err);
 	else if (rest) {
 		members = jsplit_rest(records->split);
@@ -127,6 +158,7 @@ records_end(struct records *records)
 	jsplit_free(records->split);
 	buf_release(&records->head);
 	buf_release(&records->what);
+	buf_release(&records->url);
 	free(records);
 }
 

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sig.h"
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
@@ -60,6 +62,14 @@ sig_catch_also(int signo)
 	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	sigaction(signo, &act, NULL);
+}
+
+bool
+sig_wait(int64_t deadline)
+{
+	struct pollfd fd = { .fd = pipe_fds[0], .events = POLLIN };
+
+	return poll(&fd, 1, deadline_poll(deadline)) > 0;
 }
 
 int

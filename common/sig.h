@@ -14,6 +14,9 @@ int sig_catch(void);
 /* Catches one more, as SIGWINCH: after sig_catch(). */
 void sig_catch_also(int signo);
 
+/* Would sig_take() give one? Waits for that until the deadline at most. */
+bool sig_wait(int64_t deadline);
+
 /* The signal that came first and was not taken yet, 0 when none. */
 int sig_take(void);
 

@@ -153,6 +153,24 @@ poured() {
 	[ "$(events | grep -c '"turn.started"')" = 2 ]
 }
 
+@test "a limit that a run's message meets: its end is known, and waited for" {
+	start_model --once 2
+	mkdir agents
+	jq -n --arg codex "$CODEX" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
+		metadata: {sourceFile: "coder", module: "coder", serviceId: "svc_coder", serviceType: "agent",
+			agent: {agentId: "coder", name: "coder", role: "assistant", objective: "test", triggers: ["api"]}},
+		spec: {origin: {type: "runtime", command: [$codex, "app-server"]}, enabled: true, autostart: true,
+			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/coder.json
+	start_gateway --agents agents
+	agent-run-create --service svc_coder --agent coder --run r1 >made
+	run -75 --separate-stderr agent-send --wait --errors json --run r1 LATER
+	jq -e '.error | .retryable and (.retry_at | type == "string") and (.message | contains("RATE_LIMITED"))' <<<"$stderr"
+	agent-send --wait --wait-for-limit --run r1 LATER >events 2>said
+	grep -q 'a limit was met: waiting until 20' said
+	jq -es 'any(.[]; .kind == "agent.step_completed" and .data.code == "AGENT_RUNTIME_RATE_LIMITED" and (.data.retryAt | type == "string"))' events
+	jq -es '.[-1] | .kind == "agent.waiting" and .level == "info"' events
+}
+
 @test "a model that sends no head, or a head and nothing: the turn's time ends it" {
 	start_model
 	start_gateway --turn-timeout 3s

@@ -63,6 +63,7 @@ job_free(struct job *job)
 	buf_release(&job->trigger);
 	buf_release(&job->trigger_context);
 	buf_release(&job->reply);
+	buf_release(&job->error);
 	buf_release(&job->usage);
 	agent_unref(job->handler);
 	history_release(&job->history);
@@ -89,6 +90,7 @@ job_new(struct chat *chat, const struct buf *run, int64_t seq)
 	buf_init(&job->trigger);
 	buf_init(&job->trigger_context);
 	buf_init(&job->reply);
+	buf_init(&job->error);
 	buf_init(&job->usage);
 	buf_add(&job->run, run->s, run->len);
 	return job;

@@ -46,9 +46,10 @@ struct chat_turn {
 	const struct trace *trace; /* copied */
 };
 struct chat_turn_call;
-/* ok: text is the answer; else it is the reason. usage: what the turn has cost as usage_add() writes it, "" when that is not known. On the store's thread, in the change that stores the turn's end, whose stream is the run: what the run
+/* ok: text is the answer; else it is the reason. error: JSON with its code and retryAt, "" without. usage: what the turn has cost as usage_add() writes it, "" when that is not known. On the store's thread, in the change that stores the turn's end, whose stream is the run: what the run
  * says of it is stored with it, or not at all. May come again when that failed. */
-typedef void chat_turn_stored(struct change_context *context, bool ok, struct span text, struct span usage, void *payload);
+typedef void chat_turn_stored(
+    struct change_context *context, bool ok, struct span text, struct span error, struct span usage, void *payload);
 /* Comes once, never from inside start(). stored: that has happened; else nothing has, and text is the reason. */
 typedef void chat_turn_done(bool stored, struct span text, void *payload);
 struct chat_turns {

@@ -82,6 +82,19 @@ add_usage(const struct job *job, struct buf *data)
 		jtext_add_raw(data, "usage", job->usage.s, job->usage.len);
 }
 
+/* The code of a turn's failure, and when it may be tried again. */
+static void
+add_code(const struct job *job, struct buf *data)
+{
+	static const char *const names[] = { "code", "retryAt" };
+	struct span error = { job->error.s, job->error.len }, value;
+	size_t i;
+
+	for (i = 0; error.n && i < ARRAY_LEN(names); i++)
+		if (jtext_get(error, names[i], &value))
+			jtext_add_raw(data, names[i], value.s, value.n);
+}
+
 static void
 add_history(const struct job *job, struct buf *data)
 {
@@ -195,6 +208,7 @@ step_failed(struct change_context *context, const struct job *job, const char *e
 	begin(job, &data);
 	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
 	add(&data, "error", error);
+	add_code(job, &data);
 	add_usage(job, &data);
 	emit(context, job, "agent.step_completed", LEVEL_ERROR, "Runtime chat response failed", &data);
 	buf_release(&data);
@@ -229,6 +243,7 @@ events_failure(struct change_context *context, const struct job *job)
 	begin(job, &data);
 	jtext_add_string(&data, "reason", job->reply.s, job->reply.len);
 	jtext_add_string(&data, "waitingReason", job->reply.s, job->reply.len);
+	add_code(job, &data);
 	add(&data, "source", SOURCE);
 	emit(context, job, "agent.waiting", LEVEL_WARN, "Awaiting operator input after response error", &data);
 	buf_release(&data);

@@ -145,12 +145,14 @@ run_remote(struct handlers *handlers, struct job *job)
 }
 
 static void
-on_turn_stored(struct change_context *context, bool ok, struct span text, struct span usage, void *payload)
+on_turn_stored(struct change_context *context, bool ok, struct span text, struct span error, struct span usage, void *payload)
 {
 	struct job *job = payload;
 
 	buf_reset(&job->reply);
 	buf_add(&job->reply, text.s, text.n);
+	buf_reset(&job->error);
+	buf_add(&job->error, error.s, error.n);
 	buf_reset(&job->usage);
 	buf_add(&job->usage, usage.s, usage.n);
 	/* a turn may have worked and said nothing */

@@ -61,6 +61,7 @@ struct job {
 	bool tool_called; /* it answered */
 	struct history history;
 	struct buf reply; /* or, with failed, the error */
+	struct buf error; /* with failed, what its turn on a runtime says of it: JSON, or "" */
 	struct buf usage; /* what its turn on a runtime has cost: JSON, or "" */
 	bool failed;
 	struct firing *firing; /* a timer's, or NULL: a message */
@@ -114,7 +115,7 @@ void firing_free(struct firing *firing); /* accepts NULL */
 void firing_ended(struct firing *firing);
 const char *firing_tool(const struct firing *firing);
 void firing_arguments(const struct job *job, struct buf *to);
-void firing_text(const struct job *job, struct buf *to); /* the same for a runtime */
+void firing_text(const struct job *job, struct buf *to);		   /* the same for a runtime */
 void firing_answer(struct job *job, const struct buf *output);		   /* into reply and failed */
 void events_firing(struct change_context *context, const struct job *job); /* its end */
 void events_firing_cancelled(struct change_context *context, const struct job *job, const struct run *run);

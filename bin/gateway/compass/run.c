@@ -236,7 +236,7 @@ run_turn_store(const struct chat_turn_call *call, struct change_context *context
 		buf_addstr(&text, "the turn was interrupted");
 	else if (jtext_get_string(span_of(&end->error), "message", &text) && jtext_get_string(span_of(&end->error), "code", &code))
 		buf_addf(&text, "%s(%s)", text.len ? " " : "", code.s);
-	call->stored(context, ok, span_of(&text), span_of(&end->usage), call->payload);
+	call->stored(context, ok, span_of(&text), ok || end->lost ? SPAN_NONE : span_of(&end->error), span_of(&end->usage), call->payload);
 	buf_release(&text);
 	buf_release(&code);
 }
