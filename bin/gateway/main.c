@@ -35,6 +35,7 @@
 #include "log/log.h"
 #include "num.h"
 #include "observe.h"
+#include "peers.h"
 #include "openapi.h"
 #include "opt.h"
 #include "out.h"
@@ -129,6 +130,7 @@ struct gateway {
 	struct observe *observe;
 	struct agents *agents;
 	struct log *log;
+	struct peers *peers; /* NULL: the log is this gateway's alone */
 	struct services *services;
 	struct chat *chat;
 	struct timers *timers;
@@ -546,6 +548,7 @@ on_told(struct span key, void *payload)
 	struct gateway *gateway = payload;
 
 	services_heard(gateway->services, key);
+	peers_heard(gateway->peers, key);
 }
 
 static void
@@ -698,6 +701,10 @@ start(struct gateway *gateway)
 	if (!auth_sessions_keep(gateway->auth, sessions.s, &err))
 		die_err(&err);
 	buf_release(&sessions);
+	if (log_gateway(gateway->log)) {
+		gateway->peers = peers_new(gateway->daemon.base, gateway->log, gateway->tokens.s, on_auth_problem, gateway);
+		log_settle(gateway->log); /* nobody comes in with less than the others ask for */
+	}
 	start_observing(gateway);
 	start_services(gateway);
 	if (gateway->record_file && !record_open(gateway->record_file, gateway->secrets, &err))
@@ -744,6 +751,7 @@ finish(struct gateway *gateway)
 	timers_free(gateway->timers);
 	chat_free(gateway->chat);
 	log_close(gateway->log);
+	peers_free(gateway->peers);
 	services_free(gateway->services);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);

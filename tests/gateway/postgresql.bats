@@ -337,6 +337,63 @@ settled() { # at $1: closed and answered, each once
 	listed svc_on
 }
 
+@test "a token that is made or revoked at one gateway is so at the others" {
+	gateway a
+	gateway b
+	says() { [ "$(curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $2" "${url_of[$1]}/api/agents/registry")" = "$3" ]; }
+	agent-gateway-token --state a create --user ann >made
+	token=$(jq -r .token made)
+	says a "$token" 200
+	await 10 says b "$token" 200
+	says b none 401
+	says a none 401
+	agent-gateway-token --state b list >listed
+	jq -e '.user == "ann" and (has("token") | not)' listed
+	# at the other one, and one that comes later knows it all
+	agent-gateway-token --state b revoke "$(jq -r .id made)" >/dev/null
+	says b "$token" 401
+	await 10 says a "$token" 401
+	gateway c
+	says c "$token" 401
+	says c none 401
+	# nothing but the hash is in the store
+	[ "$(pg_sql "SELECT count(*) FROM docs WHERE position('${token##*_}' IN encode(doc, 'escape')) > 0")" = 0 ]
+}
+
+@test "a question that is asked at one gateway is answered at another, when they share the directory" {
+	gateway a --hitl questions
+	gateway b --hitl questions
+	start ask agent-ask --broker "${url_of[a]}" --key k "Which?"
+	at b
+	asked() { agent-hitl-list --broker "$url" | jq -e '.question == "Which?"'; }
+	await 10 asked
+	agent-hitl-answer --broker "$url" k blue >/dev/null
+	await 20 has_line ask.out blue
+}
+
+@test "a run on a runtime goes on at another gateway, and is stopped there" {
+	printf '{"on":"turn","contains":"SLOW"}\n{"delta":"begun "}\n{"hang":true}\n' >script
+	mkdir -p agents
+	jq --arg script "$PWD/script" '.metadata.serviceId = "svc_m" | .metadata.agent.agentId = "m" | .spec.autostart = true
+		| .spec.origin = {type: "runtime", command: ["agent-runtime-mock", "--script", $script], workspace: "acme"}' "$AU_SRC/bin/gateway/builtin/shell.json" >agents/m.json
+	gateway a --agents agents
+	gateway b --agents agents
+	answered() { [ "$(agent-events r --kind agent.chat.assistant_message --jq .seq | wc -l)" = "$1" ]; }
+	at a
+	agent-run-create --agent m --run r | agent-send one >/dev/null
+	await 30 answered 1
+	at b
+	agent-send --run r two >/dev/null
+	await 30 answered 2
+	at a
+	agent-send --run r SLOW >/dev/null
+	begun() { agent-events --thread r | grep -q begun; }
+	await 30 begun
+	at b
+	agent-run-cancel --run r >/dev/null
+	run -11 timeout 30 agent-watch --until terminal r
+}
+
 @test "a schema of an older version is brought up to date, with what is in it" {
 	gateway a
 	agent-run-create --agent echo --run r | agent-send --wait old >/dev/null
