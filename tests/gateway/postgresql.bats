@@ -428,6 +428,17 @@ settled() { # at $1: closed and answered, each once
 	run -3 agent-gateway --listen 127.0.0.1:0 --state s --store "postgresql:///x?host=$BATS_TEST_TMPDIR/nobody"
 }
 
+@test "suites that were written for a file pass on the server: chats, runs that are cancelled" {
+	# make check-postgresql runs all of them
+	mkdir inner
+	path=$(tr : '\n' <<<"$PATH" | grep -v bats-core | paste -sd :) # bats puts its own inside there
+	run env -i PATH="$path" HOME="$HOME" TMPDIR="$PWD/inner" LC_ALL="$LC_ALL" AU_SRC="$AU_SRC" AU_BUILD="$AU_BUILD" AU_STORE=postgresql AU_STORE_DIR="$pg_dir" \
+		bats "$AU_SRC"/tests/gateway/{chat,cancel}.bats 3>&-
+	[ "$status" = 0 ] || { echo "$output" | grep -v '^ok'; false; }
+	[ "$(grep -c '^ok' <<<"$output")" -ge 20 ]
+	[ "$(pg_sql "SELECT count(*) FROM pg_database WHERE datname LIKE 't\_%'")" -ge 15 ]
+}
+
 @test "one gateway for each state directory" {
 	gateway a
 	run -9 agent-gateway --listen 127.0.0.1:0 --state a --store "$pg_url"
