@@ -230,7 +230,12 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	start_gateway --hitl "$dir"
 	[ "$(post /questions '{"key":"k","question":"q"}')" = 200 ]
 	listen
-	write_slowly "$dir/k.answer" "do not deploy" "$gateway_pid"
+	write_slowly "$dir/k.answer" "do not deploy" "$gateway_pid" &
+	writer=$!
+	until gone "$writer"; do
+		[ "$(code "$url/questions/k")" = 200 ]
+		jq -e '.status == "pending" or .response == "do not deploy"' answer
+	done
 	await 10 has_line events.out answered
 	answered() { code "$url/questions/k" >/dev/null && jq -e '.status == "answered"' answer; }
 	await 10 answered
