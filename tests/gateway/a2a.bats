@@ -76,6 +76,9 @@ refused() { # STATUS TEXT CHANGE
 	[ "$(send "$envelope")" = 202 ]
 	refused 409 'duplicate a2a.messageId: m1' .
 	refused 409 'duplicate a2a.messageId: m1' '.context.runId = "other"'
+	# before anything is said of the target
+	refused 409 'duplicate a2a.messageId: m1' '.to.serviceId = "svc_x"'
+	refused 400 "invalid a2a.kind: expected handoff.request|handoff.accepted|handoff.rejected|handoff.completed" '.kind = "x"'
 	for n in $(seq 2100); do echo "{\"kind\":\"agent.note\",\"data\":{\"runId\":\"noise\",\"n\":$n}}"; done | agent-emit >/dev/null
 	kill "$gateway_pid"
 	await 15 gone "$gateway_pid"

@@ -29,10 +29,16 @@ struct envelope {
 	struct buf whole; /* compact */
 };
 
+struct refusal {
+	int status;
+	struct buf text; /* "": none */
+};
+
 struct handoff {
 	struct asked *asked;
 	struct envelope envelope;
 	struct buf service, agent; /* of the target */
+	struct refusal refusal;	   /* for what the services say; a messageId that was taken already goes before it */
 };
 
 static struct span
@@ -263,11 +269,6 @@ read_envelope(struct span body, struct envelope *envelope)
 
 /* ---- who it is from and to */
 
-struct refusal {
-	int status;
-	struct buf text;
-};
-
 /* side: "target" or "source"; unknown: what an unknown one is. */
 static const struct agent *
 check_service(const struct agents *agents, const char *side, const char *member, const struct buf *service, const struct buf *agent_id,
@@ -349,6 +350,7 @@ handoff_free(struct handoff *handoff)
 		buf_release(*text);
 	buf_release(&handoff->service);
 	buf_release(&handoff->agent);
+	buf_release(&handoff->refusal.text);
 	asked_free(handoff->asked);
 	free(handoff);
 }
@@ -433,7 +435,7 @@ emit_started(struct change_context *context, const struct handoff *handoff, stru
 }
 
 static bool
-refuse(struct change *change, const char *text, const struct run *run)
+refuse(struct change *change, int status, const char *text, const struct run *run)
 {
 	buf_addch(&change->answer, '{');
 	jtext_add_string(&change->answer, "error", text, strlen(text));
@@ -443,7 +445,7 @@ refuse(struct change *change, const char *text, const struct run *run)
 	}
 	buf_addch(&change->answer, '}');
 	err_set(&change->err, STATUS_CONFLICT, "%s", text);
-	change->err.http = 409;
+	change->err.http = status;
 	return false;
 }
 
@@ -460,10 +462,12 @@ apply_handoff(struct change *change, const void *row, struct change_context *con
 	buf_add(&key, envelope->message_id.s, envelope->message_id.len);
 	if (change_has(context, span(&key))) {
 		buf_addf(&text, "duplicate a2a.messageId: %s", envelope->message_id.s);
-		refuse(change, text.s, NULL);
+		refuse(change, 409, text.s, NULL);
+	} else if (handoff->refusal.text.len) {
+		refuse(change, handoff->refusal.status, handoff->refusal.text.s, NULL);
 	} else if (run && (run_terminal(run) || run->cancel_asked)) {
 		buf_addf(&text, "run is terminal and no longer accepts A2A messages: %s", run->id.s);
-		refuse(change, text.s, run);
+		refuse(change, 409, text.s, run);
 	} else {
 		ok = true;
 		change_put(context, span(&key), (struct span){ "1", 1 });
@@ -503,27 +507,21 @@ after_handoff(struct change *change)
 	change_free(change);
 }
 
-/* False: answered. */
-static bool
-check(const struct clarity *clarity, struct request *request, struct handoff *handoff)
+static void
+check(const struct agents *agents, struct handoff *handoff)
 {
 	const struct envelope *envelope = &handoff->envelope;
-	const struct agents *agents = clarity->settings.agents;
-	struct refusal refusal = { .text = BUF_INIT };
-	const struct agent *source = NULL, *target = find_target(agents, envelope, &refusal);
-	bool ok = target != NULL;
+	struct refusal *refusal = &handoff->refusal;
+	const struct agent *source = NULL, *target = find_target(agents, envelope, refusal);
 
-	if (ok && envelope->from_service.len)
-		ok = (source = check_service(agents, "source", "from", &envelope->from_service, &envelope->from_agent, 400, &refusal)) !=
-		    NULL;
-	ok = ok && check_declared(target, source, envelope, &refusal);
-	if (ok) {
+	if (!target)
+		return;
+	if (envelope->from_service.len)
+		source = check_service(agents, "source", "from", &envelope->from_service, &envelope->from_agent, 400, refusal);
+	if (!refusal->text.len && check_declared(target, source, envelope, refusal)) {
 		buf_add(&handoff->service, target->service.s, target->service.len);
 		buf_add(&handoff->agent, target->agent_id.s, target->agent_id.len);
-	} else
-		request_reply_error(request, refusal.status, NULL, "%s", refusal.text.s);
-	buf_release(&refusal.text);
-	return ok;
+	}
 }
 
 void
@@ -543,13 +541,15 @@ post_a2a(struct clarity *clarity, struct request *request, const struct buf *run
 		buf_init(*text);
 	buf_init(&handoff->service);
 	buf_init(&handoff->agent);
+	buf_init(&handoff->refusal.text);
 	jtext_compact(&handoff->envelope.whole, body);
 	if (handoff->envelope.whole.len > clarity->settings.a2a_max)
 		request_reply_error(
 		    request, 413, NULL, "a2a payload too large (%zu > %zu bytes)", handoff->envelope.whole.len, clarity->settings.a2a_max);
 	else if ((wrong = read_envelope(body, &handoff->envelope)))
 		request_reply_error(request, 400, NULL, "%s", wrong);
-	else if (check(clarity, request, handoff)) {
+	else {
+		check(clarity->settings.agents, handoff);
 		change = change_new(after_handoff, handoff);
 		buf_add(&change->stream, handoff->envelope.run.s, handoff->envelope.run.len);
 		change->apply = apply_handoff;
