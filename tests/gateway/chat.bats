@@ -8,8 +8,8 @@ teardown() { common_teardown; }
 # agent NAME COMMAND-JSON [CHAT-JSON]: an agent with a command, in ./agents
 agent() {
 	mkdir -p agents
-	jq --arg id "$1" --argjson command "$2" --argjson chat "${3:-{\}}" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id | .metadata.agent.chat = $chat
-		| .spec.origin.command = $command | .spec.origin.timeoutMs = 2000' "$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
+	jq --arg id "$1" --argjson command "$2" --argjson ms "${timeout:-20000}" --argjson chat "${3:-{\}}" '.metadata.serviceId = "svc_" + $id | .metadata.agent.agentId = $id | .metadata.agent.chat = $chat
+		| .spec.origin.command = $command | .spec.origin.timeoutMs = $ms' "$AU_SRC/bin/gateway/builtin/shell.json" >"agents/$1.json"
 }
 
 @test "an echo's events are the contract's, member for member and in order" {
@@ -59,7 +59,7 @@ agent() {
 	agent silent '["true"]'
 	agent garbage '["echo", "not json"]'
 	agent missing '["./no-such-program"]'
-	agent slow '["sh", "-c", "tail -f /dev/null slow-one & wait"]'
+	timeout=2000 agent slow '["sh", "-c", "tail -f /dev/null slow-one & wait"]'
 	agent empty '["echo", "{}"]'
 	agent refuses '["echo", "{\"error\":\"no thanks\"}"]'
 	start_gateway --agents agents
