@@ -19,10 +19,11 @@
 #include "opt.h"
 #include "out.h"
 
-enum { OPT_APPROVE = OPT_OWN };
+enum { OPT_APPROVE = OPT_OWN, OPT_AHEAD };
 
 static const struct opt opts[] = {
 	{ OPT_APPROVE, "approve", NULL, "give the empty answer, which approves" },
+	{ OPT_AHEAD, "ahead", NULL, "also when nobody has asked yet: whoever asks next may take it" },
 	{ 'f', "file", "FILE", "read the answer from FILE; - is standard input" },
 	OPT_DESK,
 	OPT_STD,
@@ -75,13 +76,15 @@ main(int argc, char *argv[])
 	struct err err = ERR_INIT;
 	struct buf answer = BUF_INIT, record = BUF_INIT, path = BUF_INIT;
 	const char *file = NULL;
-	bool approve = false;
+	bool approve = false, ahead = false;
 	int key;
 
 	cmd_init(&cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1) {
 		if (key == OPT_APPROVE)
 			approve = true;
+		else if (key == OPT_AHEAD)
+			ahead = true;
 		else if (key == 'f')
 			file = opt_arg;
 		else if (!desk_opt(&desk, key, opt_arg, &err))
@@ -89,8 +92,10 @@ main(int argc, char *argv[])
 	}
 	if (argc < 1 || !*argv[0])
 		die_usage("a key is missing");
+	if (ahead && desk.broker)
+		die_usage("--ahead is for a directory; a broker takes answers to its questions only");
 	take_answer(&answer, file, approve, argc - 1, argv + 1);
-	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], answer.s, answer.len, &path, &err))
+	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], ahead, answer.s, answer.len, &path, &err))
 		die_err(&err);
 	buf_addch(&record, '{');
 	jtext_add_string(&record, "key", argv[0], strlen(argv[0]));

@@ -190,7 +190,7 @@ remote_answer(struct desk *desk, const char *key, size_t key_n, int64_t timestam
 }
 
 bool
-desk_answer(struct desk *desk, const char *key, const char *text, size_t n, struct buf *ret_path, struct err *err)
+desk_answer(struct desk *desk, const char *key, bool ahead, const char *text, size_t n, struct buf *ret_path, struct err *err)
 {
 	struct hitl_question question;
 	bool ok;
@@ -198,7 +198,7 @@ desk_answer(struct desk *desk, const char *key, const char *text, size_t n, stru
 	if (desk->remote)
 		return remote_answer(desk, key, strlen(key), -1, text, n, err);
 	hitl_question_init(&question);
-	ok = hitl_answer(&desk->hitl, key, strlen(key), text, n, &question, err);
+	ok = (ahead ? hitl_answer_ahead : hitl_answer)(&desk->hitl, key, strlen(key), text, n, &question, err);
 	if (ok)
 		buf_addf(ret_path, "%s/%s.answer", desk->hitl.path.s, question.stem.s);
 	hitl_question_release(&question);

@@ -59,8 +59,9 @@ void desk_close(struct desk *desk);
 
 /* Pending questions only, oldest first. */
 bool desk_list(struct desk *desk, struct hitl_list *list, struct err *err) USE_RESULT;
-/* ret_path: the answer's file is appended; not with a broker. */
-bool desk_answer(struct desk *desk, const char *key, const char *answer, size_t n, struct buf *ret_path, struct err *err) USE_RESULT;
+/* ret_path: the answer's file is appended; not with a broker. ahead: hitl_answer_ahead(); of no effect with a broker. */
+bool desk_answer(
+    struct desk *desk, const char *key, bool ahead, const char *answer, size_t n, struct buf *ret_path, struct err *err) USE_RESULT;
 /* The very question that was listed: STATUS_NO or STATUS_CONFLICT when it is gone, answered, or another one has its place. */
 bool desk_reply(struct desk *desk, struct hitl_question *question, const char *answer, size_t n, struct err *err) USE_RESULT;
 bool desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *err) USE_RESULT;

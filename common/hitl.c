@@ -422,6 +422,31 @@ hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answ
 }
 
 bool
+hitl_answer_ahead(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question,
+    struct err *err)
+{
+	struct buf name = BUF_INIT;
+	bool ok = true;
+
+	if (hitl_find(hitl, key, n, question, err))
+		return hitl_reply(hitl, question, answer, answer_n, err);
+	if (err->status != STATUS_NO)
+		return false;
+	blank_trim(&key, &n, BLANK_JS);
+	hitl_stem(&question->stem, key, n, HITL_BROKER);
+	if (!n)
+		ok = err_set(err, STATUS_INPUT, "unable to answer: the key is empty");
+	else if (question->stem.len > HITL_STEM_MAX)
+		ok = err_set(err, STATUS_INPUT, "unable to answer: the key has more than %d characters", HITL_STEM_MAX);
+	else if (answer_n > HITL_FILE_MAX)
+		ok = err_set(err, STATUS_INPUT, "unable to answer: the answer has more than %u bytes", HITL_FILE_MAX);
+	else if (hitl_put(hitl, hitl_file_name(&name, question->stem.s, ANSWER_END), answer, answer_n, ANSWER_MODE, true) == PUT_FAILED)
+		ok = err_errno(err, STATUS_IO, "unable to write '%s/%s'", hitl->path.s, name.s);
+	buf_release(&name);
+	return ok;
+}
+
+bool
 hitl_cancel(const struct hitl *hitl, const char *key, size_t n, struct hitl_question *question, bool *ret_removed, struct err *err)
 {
 	struct buf name = BUF_INIT;

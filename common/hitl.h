@@ -114,6 +114,11 @@ void hitl_done(const struct hitl *hitl, const struct hitl_question *question);
 bool hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question,
     struct err *err) USE_RESULT;
 
+/* The same, but where there is no such question the answer is left for whoever asks it next, in the place of one that lies there. (hitl_ask()
+ * takes none of before; the askers of others do.) question: only its stem is filled then. */
+bool hitl_answer_ahead(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n,
+    struct hitl_question *question, struct err *err) USE_RESULT;
+
 /* The same for the very question that was found or listed: STATUS_NO when it is gone or another one has its place. */
 bool hitl_reply(const struct hitl *hitl, struct hitl_question *question, const char *answer, size_t answer_n, struct err *err) USE_RESULT;
 

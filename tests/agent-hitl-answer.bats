@@ -52,6 +52,30 @@ teardown() { common_teardown; }
 	[ -e "$dir/k.answer" ] && [ ! -s "$dir/k.answer" ]
 }
 
+@test "--ahead answers who asks later, if that is not agent-ask; to a question that is there it changes nothing" {
+	run -1 agent-hitl-answer early.key yes
+	[ ! -e "$dir/early.key.answer" ]
+	run -0 agent-hitl-answer --ahead early.key yes
+	[ "$(jq -r .path <<<"$output")" = "$(realpath "$dir")/early.key.answer" ]
+	agent-hitl-answer --ahead early.key no
+	[ "$(cat "$dir/early.key.answer")" = no ]
+	timeout 20 agent-ask --key early.key 'and now?' >ask.out 3>&- &
+	started+=("$!")
+	await 10 test -e "$dir/early.key.question"
+	[ ! -e "$dir/early.key.answer" ]
+	agent-hitl-answer --ahead early.key later
+	wait "${started[-1]}"
+	[ "$(cat ask.out)" = later ]
+	printf '{"key":"k","question":"q"}' >"$dir/k.question"
+	agent-hitl-answer --ahead k one
+	run -14 agent-hitl-answer --ahead k two
+	# the longest key, and a longer one
+	agent-hitl-answer --ahead "$(printf %240s | tr ' ' k)" yes
+	run -6 agent-hitl-answer --ahead "$(printf %241s | tr ' ' k)" yes
+	run -6 agent-hitl-answer --ahead ' ' yes
+	run -2 agent-hitl-answer --ahead --broker http://127.0.0.1:1 k yes
+}
+
 @test "wrong calls" {
 	run -2 agent-hitl-answer
 }

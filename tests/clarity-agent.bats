@@ -263,8 +263,14 @@ Connected to runtime: $url" ]
 	question e e q 1
 	run -0 clarity-agent answer e '' --dir hitl # given, and empty: approves
 	[ -e hitl/e.answer ] && [ ! -s hitl/e.answer ]
-	run -1 --separate-stderr clarity-agent answer nobody yes --dir hitl
-	[[ $stderr == *'question not found: nobody'* ]]
+	# before anybody asks, a later one in its stead
+	run -0 --separate-stderr clarity-agent answer nobody.yet 'yes' --dir hitl
+	[ "$output" = 'Wrote answer: hitl/nobody.yet.answer' ]
+	[ -z "$stderr" ]
+	run -0 clarity-agent answer nobody.yet no --dir hitl
+	[ "$(cat hitl/nobody.yet.answer)" = no ]
+	run -0 clarity-agent answer one two --dir made
+	[ "$(cat made/one.answer)" = two ]
 }
 
 @test "cancel: says whether there was one, with status 0 both times" {
