@@ -187,6 +187,17 @@ Closing runtime chat." ] || { cat out; false; }
 	[ "$stderr" = "no agent services are registered on runtime: $url" ]
 }
 
+@test "runtime-chat: even /exit as the first line comes after a look at the run" {
+	start_clarity
+	for n in 1 2 3 4 5; do
+		run -0 --separate-stderr chat "$url" 1 < <(echo /exit)
+		[ -z "$stderr" ]
+		[[ $output == *$'\necho-agent (agent.run_started): agent.run_started (run_cli_'*$'\nClosing runtime chat.' ]]
+		run jq -r .requests.stream <(curl -s "$url/__fake")
+		[ "$output" = "$n" ]
+	done
+}
+
 @test "runtime-chat --no-stream: whose turn it is, and that nobody answers" {
 	start_clarity
 	printf 'hello\n/exit\n' | chat "$url" 1 --no-stream --poll-ms 100 >out
