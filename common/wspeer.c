@@ -24,7 +24,8 @@ enum { CODE_NONE = 1005, CODE_ABNORMAL = 1006, CODE_PROTOCOL = 1002, CODE_NOT_UT
 /* The frames that come are told apart by wslay; what they may be and make together is decided here: its own layer for that knows neither
  * the codes 1012 to 1014 nor how many pieces a message has. */
 struct wspeer {
-	wslay_frame_context_ptr ctx;
+	wslay_frame_context_ptr ctx; /* has a buffer of 4 KiB: only while a frame is not complete, see wspeer_feed() */
+	uint64_t held;		     /* bytes that it has been given and that are not yet part of what came */
 	const struct wspeer_events *events;
 	void *payload;
 	const unsigned char *in; /* what wspeer_feed() was given and wslay has not taken */
@@ -62,6 +63,7 @@ take_input(uint8_t *to, size_t n, int flags, void *payload)
 	memcpy(to, peer->in, n);
 	peer->in += n;
 	peer->left -= n;
+	peer->held += n;
 	return (ssize_t)n;
 }
 
@@ -85,16 +87,15 @@ make_mask(uint8_t *to, size_t n, void *payload)
 	return -1;
 }
 
+static const struct wslay_frame_callbacks callbacks = {
+	.send_callback = give_output, .recv_callback = take_input, .genmask_callback = make_mask
+};
+
 struct wspeer *
 wspeer_new(enum wspeer_role role, size_t message_max, const struct wspeer_events *events, void *payload)
 {
-	static const struct wslay_frame_callbacks callbacks = {
-		.send_callback = give_output, .recv_callback = take_input, .genmask_callback = make_mask
-	};
 	struct wspeer *peer = xcalloc(1, sizeof *peer);
 
-	if (wslay_frame_context_init(&peer->ctx, &callbacks, peer))
-		abort(); /* out of memory */
 	buf_init(&peer->out);
 	buf_init(&peer->control);
 	buf_init(&peer->message);
@@ -112,7 +113,8 @@ wspeer_free(struct wspeer *peer)
 {
 	if (!peer)
 		return;
-	wslay_frame_context_free(peer->ctx);
+	if (peer->ctx)
+		wslay_frame_context_free(peer->ctx);
 	buf_release(&peer->out);
 	buf_release(&peer->control);
 	buf_release(&peer->message);
@@ -362,11 +364,18 @@ end_frame(struct wspeer *peer)
 	}
 }
 
+static size_t
+head_size(const struct wslay_frame_iocb *frame)
+{
+	return (size_t)(2 + (frame->payload_length < 126 ? 0 : frame->payload_length <= 65535 ? 2 : 8) + (frame->mask ? MASK_LEN : 0));
+}
+
 static void
 take_piece(struct wspeer *peer, const struct wslay_frame_iocb *frame)
 {
 	int code = peer->inside ? 0 : begin_frame(peer, frame);
 
+	peer->held -= (peer->inside ? 0 : head_size(frame)) + frame->data_length;
 	if (code) {
 		refuse(peer, code);
 		return;
@@ -389,6 +398,8 @@ wspeer_feed(struct wspeer *peer, const void *bytes, size_t n)
 	struct wslay_frame_iocb frame;
 	ssize_t got;
 
+	if (!peer->ctx && wslay_frame_context_init(&peer->ctx, &callbacks, peer))
+		abort(); /* out of memory */
 	peer->in = bytes;
 	peer->left = n;
 	while (wspeer_state(peer) != WSPEER_CLOSED) {
@@ -402,6 +413,11 @@ wspeer_feed(struct wspeer *peer, const void *bytes, size_t n)
 			take_piece(peer, &frame);
 	}
 	peer->left = 0;
+	if (!peer->inside && !peer->held) {
+		/* between frames: an idle connection needs none */
+		wslay_frame_context_free(peer->ctx);
+		peer->ctx = NULL;
+	}
 }
 
 /* ---- how it stands */

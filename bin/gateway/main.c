@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <event2/event.h>
 
@@ -814,11 +817,22 @@ configure(struct gateway *gateway, int argc, char *argv[])
 	add_model(gateway);
 }
 
+/* What is said to thousands of readers is allocated and freed again within a moment: the kernel need not have it back in between. */
+static void
+keep_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 21);
+#endif
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct gateway gateway = beginning;
 
+	keep_memory();
 	configure(&gateway, argc, argv);
 	if (gateway.check)
 		return check_only(&gateway);

@@ -1,6 +1,7 @@
 /* conn.c - the life of a connection */
 #include "compat.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,72 @@ pending(const struct conn *conn)
 	return evbuffer_get_length(bufferevent_get_output(conn->bev));
 }
 
+/* Output waits until the loop has looked once what else there is, which may be more to say, and is then sent without asking whether there is room: there nearly always is, and what was said
+ * to a thousand readers needs no call of the kernel but their writes. The loop watches for room only while a rest is left (EV_WRITE). */
+static void
+note_said(struct conn *conn)
+{
+	static const struct timeval at_once = { 0 };
+	struct server *server = conn->server;
+
+	if (conn->prev_said || (bufferevent_get_enabled(conn->bev) & EV_WRITE))
+		return;
+	if (!server->said)
+		event_add(server->flush, &at_once);
+	conn->next_said = server->said;
+	conn->prev_said = &server->said;
+	if (conn->next_said)
+		conn->next_said->prev_said = &conn->next_said;
+	server->said = conn;
+}
+
+static void
+forget_said(struct conn *conn)
+{
+	if (!conn->prev_said)
+		return;
+	*conn->prev_said = conn->next_said;
+	if (conn->next_said)
+		conn->next_said->prev_said = conn->prev_said;
+	conn->prev_said = NULL;
+}
+
+static void
+send_said(struct conn *conn)
+{
+	struct evbuffer *output = conn_output(conn);
+	int n;
+
+	if (!evbuffer_get_length(output))
+		return;
+	evbuffer_unfreeze(output, 1);
+	n = evbuffer_write(output, bufferevent_getfd(conn->bev));
+	evbuffer_freeze(output, 1);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		on_event(conn->bev, BEV_EVENT_WRITING | BEV_EVENT_ERROR, conn);
+	else if (evbuffer_get_length(output))
+		bufferevent_enable(conn->bev, EV_WRITE);
+	else
+		on_write(conn->bev, conn);
+}
+
+void
+conns_flush(struct server *server)
+{
+	struct conn *said = server->said;
+
+	/* who says more meanwhile has its turn later */
+	server->said = NULL;
+	if (said)
+		said->prev_said = &said;
+	while (said) {
+		struct conn *conn = said;
+
+		forget_said(conn);
+		send_said(conn);
+	}
+}
+
 /* Output was added or taken: remember when it moved, and tell a stream. */
 static void
 on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *payload)
@@ -37,6 +104,8 @@ on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *pa
 
 	(void)output;
 	conn->written += info->n_added;
+	if (info->n_added)
+		note_said(conn);
 	conn->server->stats.sent += info->n_deleted;
 	if (conn->ws && info->n_deleted)
 		ws_taken(conn->ws, info->n_deleted);
@@ -66,7 +135,8 @@ conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text
 	evbuffer_add_cb(conn_output(conn), on_output, conn);
 	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, CONN_READ_AHEAD);
-	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+	bufferevent_disable(conn->bev, EV_WRITE); /* see note_said() */
+	bufferevent_enable(conn->bev, EV_READ);
 }
 
 void
@@ -76,6 +146,7 @@ conn_free(struct conn *conn)
 	struct ws *ws = conn->ws;
 
 	server_forget(conn);
+	forget_said(conn);
 	request_let_go(conn);
 	conn->stream = NULL;
 	conn->ws = NULL;
@@ -357,7 +428,7 @@ on_write(struct bufferevent *bev, void *payload)
 {
 	struct conn *conn = payload;
 
-	(void)bev;
+	bufferevent_disable(bev, EV_WRITE);
 	if (conn->stream)
 		stream_moved(conn->stream);
 	else if (conn->ws)

@@ -55,7 +55,8 @@ struct conn {
 	struct server *server;
 	struct bufferevent *bev;
 	struct conn *next, **prev;
-	struct request *request; /* from the head to the answer */
+	struct conn *next_said, **prev_said; /* of those with new output; prev_said NULL: not one of them */
+	struct request *request;	     /* from the head to the answer */
 	struct stream *stream;
 	struct ws *ws;
 	struct parse_chunks chunks;
@@ -96,6 +97,8 @@ struct server {
 	struct conn *conns;
 	unsigned n_conns;
 	struct server_stats stats;
+	struct conn *said;   /* those with new output, see conns_flush() */
+	struct event *flush; /* there are some */
 	struct event *tick;
 	bool paused; /* out of descriptors: not accepting for a moment */
 	bool draining;
@@ -114,6 +117,7 @@ void conn_answered(struct conn *conn, bool keep_alive); /* the request's answer 
 void conn_look_again(struct conn *conn);		/* from the loop: there may be something to read that was left */
 void conn_part(struct conn *conn, int64_t ms);		/* output goes out within ms, then the end */
 void conn_tick(struct conn *conn, int64_t now);
+void conns_flush(struct server *server); /* sends what has been said */
 struct evbuffer *conn_output(struct conn *conn);
 
 /* request.c */

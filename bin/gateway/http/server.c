@@ -87,6 +87,14 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	check_drained(server);
 }
 
+static void
+on_flush(evutil_socket_t fd, short what, void *payload)
+{
+	(void)fd;
+	(void)what;
+	conns_flush(payload);
+}
+
 struct server *
 server_new(struct event_base *base, const struct server_settings *settings, server_request_cb *cb, void *payload)
 {
@@ -105,6 +113,7 @@ server_new(struct event_base *base, const struct server_settings *settings, serv
 		server->settings.connections_max = files.rlim_cur > 2 * SPARE_FILES ? (unsigned)files.rlim_cur - SPARE_FILES : SPARE_FILES;
 	server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
 	event_add(server->tick, &tick);
+	server->flush = evtimer_new(base, on_flush, server);
 	return server;
 }
 
@@ -382,6 +391,7 @@ server_free(struct server *server)
 	server->drained = NULL;
 	while (server->conns)
 		conn_free(server->conns);
+	event_free(server->flush);
 	event_free(server->tick);
 	free(server->names);
 	free(server->values);
