@@ -6,6 +6,7 @@
  */
 #include "compat.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +17,14 @@
 #include "opt.h"
 #include "out.h"
 
-enum { OPT_WORKSPACE = OPT_OWN, OPT_MODE, OPT_HOST, OPT_TITLE };
+enum { OPT_WORKSPACE = OPT_OWN, OPT_MODE, OPT_HOST, OPT_TITLE, OPT_CWD };
 
 static const struct opt opts[] = {
 	{ OPT_WORKSPACE, "workspace", "SLUG", "the workspace (default AGENT_WORKSPACE)" },
 	{ OPT_MODE, "mode", "MODE", "where its turns run: cloud (default) or local" },
 	{ OPT_HOST, "host", "HOST", "dynamic_sessions or desktop_local (default: the mode's own)" },
 	{ OPT_TITLE, "title", "TEXT", "its title, up to 200 characters" },
+	{ OPT_CWD, "cwd", "DIR", "the directory of its turns, which must be below a root of the server; relative to the current one" },
 	{ '0', "null", NULL, "print the thread's id only, ended by NUL" },
 	OPT_JQ,
 	OPT_API,
@@ -40,7 +42,7 @@ static const struct cmd cmd = {
 };
 
 struct wanted {
-	const char *workspace, *mode, *host, *title;
+	const char *workspace, *mode, *host, *title, *cwd;
 };
 
 static void
@@ -78,6 +80,7 @@ create(struct client *client, const struct wanted *wanted, bool id_only)
 	add_if(&body, "executionMode", wanted->mode);
 	add_if(&body, "executionHost", wanted->host);
 	add_if(&body, "title", wanted->title);
+	add_if(&body, "cwd", wanted->cwd);
 	buf_addch(&body, '}');
 	buf_addf(&what, "open a thread in workspace '%s'", wanted->workspace);
 	if (!compass_call(&client->api, "POST", url.s, &body, "thread", what.s, &answer, &err)) {
@@ -92,13 +95,30 @@ create(struct client *client, const struct wanted *wanted, bool id_only)
 	buf_release(&what);
 }
 
+/* The server may be another machine: only what is relative is looked up here. */
+static const char *
+absolute(const char *dir, struct buf *to)
+{
+	char *here;
+
+	if (!dir || *dir == '/')
+		return dir;
+	here = realpath(dir, NULL);
+	if (!here)
+		die(STATUS_INPUT, "unable to use the directory '%s': %s", dir, strerror(errno));
+	buf_addstr(to, here);
+	free(here);
+	return to->s;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct client client;
 	struct wanted wanted = { .workspace = getenv("AGENT_WORKSPACE") };
+	struct buf cwd = BUF_INIT;
 	bool id_only = false;
-	int key;
+	int key, status;
 
 	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
@@ -115,6 +135,9 @@ main(int argc, char *argv[])
 		case OPT_TITLE:
 			wanted.title = opt_arg;
 			break;
+		case OPT_CWD:
+			wanted.cwd = opt_arg;
+			break;
 		case '0':
 			id_only = true;
 			break;
@@ -126,7 +149,10 @@ main(int argc, char *argv[])
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
 	if (wanted.mode && strcmp(wanted.mode, "cloud") && strcmp(wanted.mode, "local"))
 		die_usage("unable to use --mode '%s': expected cloud or local", wanted.mode);
+	wanted.cwd = absolute(wanted.cwd, &cwd);
 	client_open(&client);
 	create(&client, &wanted, id_only);
-	return client_end(&client, STATUS_OK);
+	status = client_end(&client, STATUS_OK);
+	buf_release(&cwd);
+	return status;
 }

@@ -83,11 +83,11 @@ export type ApprovalStatus = "pending" | "resolved";
 export type ApprovalResolution = "answered" | "policy" | "timeout" | "withdrawn";
 /** Every refusal of /v1: these two members, always. */
 export type Problem = { code: string; message: string };
-export type Thread = { threadId: string; workspaceId: string; workspaceSlug: string; executionMode: ExecutionMode; executionHost: ExecutionHost; status: ThreadStatus; cloudSessionIdentifier: string | null; title: string | null; archived: boolean; approvals?: ApprovalRules; createdAt: Time; updatedAt: Time; modeSwitchedAt: Time | null };
+export type Thread = { threadId: string; workspaceId: string; workspaceSlug: string; executionMode: ExecutionMode; executionHost: ExecutionHost; status: ThreadStatus; cloudSessionIdentifier: string | null; title: string | null; archived: boolean; approvals?: ApprovalRules; cwd?: string; createdAt: Time; updatedAt: Time; modeSwitchedAt: Time | null };
 export type ThreadAnswer = { thread: Thread };
 /** The one that changed last comes first. */
 export type ThreadList = { threads: Array<Thread> };
-export type ThreadPost = { workspaceSlug: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; title?: string; approvals?: ApprovalRules | null; [member: string]: unknown };
+export type ThreadPost = { workspaceSlug: string; executionMode?: ExecutionMode; executionHost?: ExecutionHost; title?: string; approvals?: ApprovalRules | null; cwd?: string; [member: string]: unknown };
 export type ThreadPatch = { title?: string; archived?: boolean; approvals?: ApprovalRules | null; [member: string]: unknown };
 export type ModePatch = { executionMode: ExecutionMode; executionHost?: ExecutionHost; [member: string]: unknown };
 /** Why a turn failed or was interrupted. */

@@ -45,6 +45,7 @@
 #include "program.h"
 #include "provider.h"
 #include "record.h"
+#include "roots.h"
 #include "routes.h"
 #include "secrets.h"
 #include "services/services.h"
@@ -73,7 +74,8 @@ enum {
 	OPT_ACCESS_LOG,
 	OPT_RUNTIME,
 	OPT_TURN_TIMEOUT,
-	OPT_APPROVAL_TIMEOUT
+	OPT_APPROVAL_TIMEOUT,
+	OPT_ROOT
 };
 
 static const struct opt opts[] = {
@@ -91,6 +93,7 @@ static const struct opt opts[] = {
 	{ OPT_RATE, "rate", "N", "requests per second of one caller with a token, twice as many at once (default 1000, 0: no limit)" },
 	{ OPT_RUNTIME, "runtime", "COMMAND",
 	    "the runtime of turns, a command of the shell (default AGENT_RUNTIME_COMMAND, else codex app-server, else agent-runtime-mock)" },
+	{ OPT_ROOT, "root", "DIR", "threads may be in DIR and below (default: in no directory of their own); may be given several times" },
 	{ OPT_TURN_TIMEOUT, "turn-timeout", "DURATION", "time a turn may take, not counting that of its approvals (default 30m)" },
 	{ OPT_APPROVAL_TIMEOUT, "approval-timeout", "DURATION",
 	    "time after which an approval that nobody answers is declined (default 5m)" },
@@ -123,6 +126,7 @@ struct gateway {
 	int64_t ping_ms, turn_ms, approval_ms;
 	const char *runtime;
 	struct provider provider;
+	struct roots roots;
 	size_t a2a_max;
 	bool check, apply_commands;
 	struct buf where, dir, questions, tokens, audit_file, url;
@@ -427,6 +431,10 @@ take_option(struct gateway *gateway, int key)
 	case OPT_RUNTIME:
 		gateway->runtime = opt_arg;
 		break;
+	case OPT_ROOT:
+		if (!roots_add(&gateway->roots, opt_arg, &err))
+			die_err(&err);
+		break;
 	case OPT_TURN_TIMEOUT:
 		ok = num_duration(opt_arg, "--turn-timeout", &gateway->turn_ms, &err);
 		break;
@@ -630,6 +638,7 @@ start_compass(struct gateway *gateway)
 		.cloud = provider_flag("AGENT_CLOUD_MODE_ENABLED"),
 		.local = provider_flag("AGENT_LOCAL_MODE_ENABLED_DESKTOP"),
 		.switching = provider_flag("AGENT_MODE_SWITCH_ENABLED"),
+		.roots = &gateway->roots,
 		.turn_ms = gateway->turn_ms,
 		.approval_ms = gateway->approval_ms,
 		.say = on_runtime,
@@ -750,6 +759,7 @@ finish(struct gateway *gateway)
 	broker_free(gateway->broker);
 	compass_free(gateway->compass);
 	provider_release(&gateway->provider);
+	roots_release(&gateway->roots);
 	clarity_free(gateway->clarity);
 	timers_free(gateway->timers);
 	chat_free(gateway->chat);

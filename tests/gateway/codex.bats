@@ -407,3 +407,15 @@ with_host() {
 	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
 	curl -sS "$AGENT_RUNTIME_ENDPOINT/health" | jq -e '.codex.command | endswith("codex-linux-x64/vendor/triple/bin/codex")'
 }
+
+@test "threads in directories of their own" {
+	mkdir one two
+	start_model
+	start_gateway --root .
+	for dir in one two; do
+		agent-thread-create --cwd "$dir" >thread
+		id=$(jq -r .threadId thread)
+		agent-turn-start --approval-policy never "RUN pwd" <thread
+		[ "$(events | jq -r 'select(.method=="item.completed" and .payload.type=="commandExecution").payload.item.aggregatedOutput')" = "$PWD/$dir" ]
+	done
+}

@@ -369,3 +369,40 @@ goes_well() {
 	events | jq -rj 'select(.method=="item.delta").payload.text' | cmp - answer
 	run ! grep -rqE 'qrstuvw|hunter2|ccccdddd' "$BATS_TEST_TMPDIR/state"
 }
+
+@test "a thread in a directory of its own: below a root, kept, and where its turns are" {
+	mkdir -p work/one work/two other
+	ln -s ../other work/out
+	export AGENT_WORKSPACE=acme
+	with_script --root work <<<'{"on":"turn"}
+{"say":"${cwd}"}'
+	cd work
+	agent-thread-create --cwd one >../one
+	cd ..
+	jq -e --arg dir "$PWD/work/one" '.cwd == $dir' one
+	agent-thread-create --cwd "$PWD/work/two/../two" >two
+	[ "$(agent-turn-start --jq .output.text hello <one)" = "$PWD/work/one" ]
+	[ "$(agent-turn-start --jq .output.text hello <two)" = "$PWD/work/two" ]
+	# one that names none has none
+	agent-thread-create | jq -e 'has("cwd") | not'
+	for dir in "$PWD/other" "$PWD/work/out" "$PWD/work/../other" / "$PWD/work/none"; do
+		run -6 --separate-stderr agent-thread-create --cwd "$dir"
+		[[ $stderr == *"cwd is no directory below a root of this gateway"* ]]
+	done
+	run -6 agent-thread-create --cwd nowhere
+	ask POST /v1/agent/threads '{"workspaceSlug":"acme","cwd":"work/one"}'
+	refused 400 INVALID_REQUEST "cwd must be an absolute path"
+	ask POST /v1/agent/threads '{"workspaceSlug":"acme","cwd":7}'
+	refused 400 INVALID_REQUEST "Expected string, received number"
+	ask POST /v1/agent/threads "{\"workspaceSlug\":\"acme\",\"cwd\":\"/$(head -c 4096 /dev/zero | tr '\0' x)\"}"
+	refused 400 INVALID_REQUEST
+	# it stays with the thread, also for a gateway that has no roots; that one gives none
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	start_gateway --runtime "$mock --script $BATS_TEST_TMPDIR/script"
+	[ "$(agent-turn-start --jq .output.text hello <one)" = "$PWD/work/one" ]
+	agent-thread-show <one | jq -e --arg dir "$PWD/work/one" '.cwd == $dir'
+	run -6 agent-thread-create --cwd "$PWD/work/one"
+	run -9 agent-gateway --root /nowhere --check
+	[[ $output == *"unable to take '/nowhere' for a root"* ]]
+}

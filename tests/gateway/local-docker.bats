@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2086
 load ../lib/common
 load ../lib/compass
+load ../lib/asking
 
 setup_file() {
 	local engine
@@ -123,6 +124,73 @@ create() { ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'; }
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
 	run ! $real_engine inspect "$container"
+}
+
+# docker_forms: commands that are called docker, with the engine behind them; one that is not there is none
+docker_forms() {
+	local i
+	mkdir shim
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf "%%s\\n" "$*" >>%q\nexec %s "$@"\n' "$PWD/docker.asked" "$real_engine" >shim/docker
+	chmod +x shim/docker
+	forms=(docker)
+	PATH=$PWD/shim:$PATH
+	command -v podman >/dev/null || return 0
+	for i in $(type -ap docker); do
+		[ "$i" != "$PWD/shim/docker" ] || continue
+		start engine podman --runtime runc system service --time 0 "unix://$PWD/engine.sock"
+		await 20 test -S engine.sock
+		forms+=("$i -H unix://$PWD/engine.sock")
+		break
+	done
+}
+
+@test "the docker command line: the image is built, the container is started, found, used and removed" {
+	needs_engine
+	docker_forms
+	for form in "${forms[@]}"; do
+		rm -rf state
+		export AGENT_CONTAINER_ENGINE=$form AGENT_CONTAINER_IMAGE=$image-docker
+		[ "$form" != docker ] || unset AGENT_CONTAINER_ENGINE # it is what is taken where nothing is said
+		agent-image-build | jq -e --arg image "$image-docker" '.image == $image and (.id | test("^sha256:[0-9a-f]+$"))'
+		start_gateway
+		new_thread
+		container=$(name_of)
+		[ -n "$container" ]
+		say hello
+		is .outputText '"Cloud(dynamic_sessions) response: hello"'
+		kill -9 "$gateway_pid"
+		await 10 gone "$gateway_pid"
+		start_gateway
+		ask POST "$path/turns" '{"text":"again"}'
+		is .turn.status '"completed"'
+		[ "$(ours | wc -l)" = 1 ]
+		kill "$gateway_pid"
+		await 30 gone "$gateway_pid"
+		run ! $real_engine inspect "$container"
+		$form image inspect "$image-docker" >/dev/null
+		$form rmi --force "$image-docker" >/dev/null
+	done
+	grep -q '^import --change CMD ' docker.asked
+	grep -q "^run --detach --name agentutils-.* --read-only .* --cap-drop=ALL --security-opt=no-new-privileges .* --publish 127.0.0.1::8080 " docker.asked
+	grep -q '^rm --force agentutils-' docker.asked
+	AGENT_CONTAINER_IMAGE=local/not-there start_gateway --state state2
+	create
+	refused 503 AGENT_RUNTIME_IMAGE_MISSING
+}
+
+@test "approvals and what a turn is asked for with go into the container and back" {
+	needs_engine
+	printf '%s\n' "$asking_script" >asking
+	chmod 644 asking
+	"$AU_BUILD/bin/agent-image-build" --engine "$real_engine" --image "$image-asking" --add "$PWD/asking" -- /usr/libexec/agentutils/agent-runtime-mock --chunk 3 --script "$PWD/asking" >built
+	AGENT_CONTAINER_IMAGE=$image-asking start_gateway
+	approvals_go_through
+	container=$(name_of)
+	wishes_go_through
+	kill "$gateway_pid"
+	await 30 gone "$gateway_pid"
+	$real_engine rmi --force "$image-asking" >/dev/null
 }
 
 @test "an image that is not there" {

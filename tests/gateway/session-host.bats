@@ -320,3 +320,17 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
 	refused 503 AGENT_RUNTIME_UNAVAILABLE "Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing"
 }
+
+@test "a thread in a directory of its own: the host's roots count" {
+	mkdir -p far/deep
+	printf '%s\n' '{"on":"turn"}' '{"say":"${cwd}"}' >host-script
+	start_host --root far
+	start_gateway
+	new_thread "\"cwd\":\"$PWD/far/deep\""
+	say hello
+	is .outputText "\"$PWD/far/deep\""
+	new_thread '"cwd":"/"'
+	say hello
+	is .turn.status '"error"'
+	is .turn.error.message '"Body field '"'cwd'"' is no directory below a root of this host"'
+}

@@ -134,7 +134,7 @@ call_new(struct compass *compass, struct request *request, const struct route *r
 	struct call *call = xcalloc(1, sizeof *call);
 	struct buf *const texts[] = { &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source,
 		&call->model, &call->effort, &call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules,
-		&call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native };
+		&call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native, &call->cwd };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(texts); i++)
@@ -158,8 +158,8 @@ call_free(struct call *call)
 {
 	struct buf *const texts[] = { &call->thread, &call->other, &call->title, &call->workspace, &call->text, &call->request_id,
 		&call->parent, &call->source, &call->model, &call->effort, &call->personality, &call->approval_policy,
-		&call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys, &call->made,
-		&call->native };
+		&call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native,
+		&call->cwd };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(texts); i++)
@@ -202,8 +202,10 @@ call_again(struct change *change)
 	call->known = call->of_run = false;
 	buf_reset(&call->native);
 	buf_reset(&call->keys);
-	if (call->made_rules)
+	if (call->made_rules) {
 		buf_reset(&call->rules);
+		buf_reset(&call->cwd);
+	}
 }
 
 struct change *

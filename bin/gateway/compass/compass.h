@@ -25,6 +25,7 @@ struct entry;
 struct event_base;
 struct log;
 struct request;
+struct roots;
 struct runtime;
 struct runtime_host;
 struct secrets;
@@ -54,6 +55,7 @@ struct compass_settings {
 	const struct runtime_host *host;       /* a session host instead of a command; borrowed */
 	const char *missing;		       /* "AGENT_RUNTIME_ENDPOINT is missing" */
 	const char *oldest;		       /* version that the command must have, or NULL: any */
+	const struct roots *roots;	       /* below which threads may be; borrowed */
 	bool api_key;			       /* it logs in by itself: AGENT_RUNTIME_API_KEY_FILE, else OPENAI_API_KEY */
 	bool enabled, cloud, local, switching; /* the contract's feature flags */
 	int64_t turn_ms, approval_ms;

@@ -320,7 +320,7 @@ flight_start(struct call *call)
 	flight->compass = call->compass;
 	flight->runtime = call->compass->runtime;
 	flight->timeout_ms = call->compass->settings.turn_ms;
-	buf_init(&flight->cwd);
+	take(&flight->cwd, &call->cwd);
 	buf_init(&flight->thread_params);
 	buf_init(&flight->turn);
 	buf_add(&flight->turn, call->made.s, call->made.len);

@@ -78,6 +78,8 @@ form_thread(struct buf *to, const struct thread *thread)
 	jtext_add_bool(to, "archived", thread->archived);
 	if (thread->rules.len)
 		jtext_add_raw(to, "approvals", thread->rules.s, thread->rules.len);
+	if (thread->cwd.len)
+		jtext_add_string(to, "cwd", thread->cwd.s, thread->cwd.len);
 	form_time(to, "createdAt", thread->created_ms);
 	form_time(to, "updatedAt", thread->updated_ms);
 	form_time(to, "modeSwitchedAt", thread->switched_ms);

@@ -87,9 +87,10 @@ struct call {
 	struct buf request_id, parent, source;
 	struct buf model, effort, personality, approval_policy, sandbox_policy; /* sandbox_policy: JSON */
 	struct buf rules;							/* JSON */
+	struct buf cwd;
 	struct buf decision, reason, result;
 	bool has_title, has_archived, archived, has_rules;
-	bool made_rules;   /* rules are what the store said, not the caller */
+	bool made_rules;   /* rules and cwd are what the store said, not the caller */
 	bool async, known; /* known: the turn was there before */
 	bool of_run;	   /* the thread is a run too */
 	struct call *next; /* among those that wait for a run's turn */

@@ -6,11 +6,13 @@
 #include "compass/internal.h"
 #include "http/server.h"
 #include "key.h"
+#include "roots.h"
 
 #define TITLE_MAX 200
 #define LIST_DEFAULT 40
 #define LIST_MAX 200
 #define RULES_MAX 100
+#define CWD_MAX 4096
 
 static const enum thread_host host_of[] = { [THREAD_CLOUD] = THREAD_DYNAMIC_SESSIONS, [THREAD_LOCAL] = THREAD_DESKTOP_LOCAL };
 
@@ -84,6 +86,23 @@ check_rules(struct valid *valid, struct call *call)
 
 /* ---- POST /v1/agent/threads */
 
+/* Where the runtime is a child of ours a directory must be below a root; a session host has roots of its own, where the directory is. */
+static void
+check_cwd(struct valid *valid, struct call *call)
+{
+	struct buf cwd = BUF_INIT;
+
+	if (valid_string(valid, "cwd", 0, 1, CWD_MAX, &cwd)) {
+		if (cwd.len != strlen(cwd.s) || *cwd.s != '/')
+			valid_issue(valid, "cwd must be an absolute path");
+		else if (call->compass->settings.host)
+			buf_add(&call->cwd, cwd.s, cwd.len);
+		else if (!roots_take(call->compass->settings.roots, cwd.s, &call->cwd))
+			valid_issue(valid, "cwd is no directory below a root of this gateway");
+	}
+	buf_release(&cwd);
+}
+
 static bool
 apply_create(struct change *change, const void *row, struct change_context *context)
 {
@@ -97,6 +116,7 @@ apply_create(struct change *change, const void *row, struct change_context *cont
 	buf_add(&thread.workspace, call->workspace.s, call->workspace.len);
 	buf_add(&thread.title, call->title.s, call->title.len);
 	buf_add(&thread.rules, call->rules.s, call->rules.len);
+	buf_add(&thread.cwd, call->cwd.s, call->cwd.len);
 	thread.mode = (enum thread_mode)call->mode;
 	thread.host = (enum thread_host)call->host;
 	thread.session = thread.mode == THREAD_CLOUD;
@@ -141,6 +161,7 @@ threads_create(struct call *call)
 		call->host = valid_enum(&valid, "executionHost", 0, valid_hosts, THREAD_HOST_COUNT);
 		(void)valid_string(&valid, "title", VALID_TRIM, 1, TITLE_MAX, &call->title);
 		check_rules(&valid, call);
+		check_cwd(&valid, call);
 	}
 	if (valid_failed(&valid, call))
 		return;

@@ -242,6 +242,7 @@ start_in(struct call *call, struct change_context *context, struct thread *threa
 	call->host = (int)turn->host;
 	buf_add(&call->native, thread->native.s, thread->native.len);
 	buf_add(&call->rules, thread->rules.s, thread->rules.len);
+	buf_add(&call->cwd, thread->cwd.s, thread->cwd.len);
 	call->made_rules = true;
 	if (turn->mode == THREAD_LOCAL)
 		finish_local(context, turn);

@@ -43,6 +43,8 @@ const char *const schema_migrations[] = {
 	/* Who works on it, where several gateways keep one store: share.c */
 	"ALTER TABLE streams ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE turns ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE threads ADD COLUMN cwd TEXT;",
 };
 
 const int schema_version = (int)ARRAY_LEN(schema_migrations);

@@ -58,7 +58,7 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-#define THREAD_COLUMNS "thread, workspace, title, native, rules, status, mode, host, archived, created, updated, switched, session"
+#define THREAD_COLUMNS "thread, workspace, title, native, rules, status, mode, host, archived, created, updated, switched, session, cwd"
 #define TURN_COLUMNS                                                                                                                       \
 	"turn, thread, input, output, error, parent, source, request, user_message, assistant_message, status, mode, host, started, completed, owner"
 #define APPROVAL_COLUMNS "approval, thread, turn, doc, status, created"
@@ -66,7 +66,8 @@ enum statement {
 static const char *const texts[] = {
 	[THREAD_GET] = "SELECT " THREAD_COLUMNS " FROM threads WHERE thread=?1",
 	[THREAD_PUT] =
-	    "INSERT INTO threads(" THREAD_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT(thread) DO UPDATE SET"
+	    "INSERT INTO threads(" THREAD_COLUMNS
+	    ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14) ON CONFLICT(thread) DO UPDATE SET"
 	    " title=excluded.title, native=excluded.native, rules=excluded.rules, status=excluded.status, mode=excluded.mode, host=excluded.host,"
 	    " archived=excluded.archived, updated=excluded.updated, switched=excluded.switched, session=excluded.session",
 	[THREAD_DROP] = "DELETE FROM threads WHERE thread=?1",
@@ -124,7 +125,9 @@ thread_db_free(struct thread_db *threads)
 void
 thread_init(struct thread *thread)
 {
-	*thread = (struct thread){ .id = BUF_INIT, .workspace = BUF_INIT, .title = BUF_INIT, .native = BUF_INIT, .rules = BUF_INIT };
+	*thread = (struct thread){
+		.id = BUF_INIT, .workspace = BUF_INIT, .title = BUF_INIT, .native = BUF_INIT, .rules = BUF_INIT, .cwd = BUF_INIT
+	};
 }
 
 void
@@ -135,6 +138,7 @@ thread_release(struct thread *thread)
 	buf_release(&thread->title);
 	buf_release(&thread->native);
 	buf_release(&thread->rules);
+	buf_release(&thread->cwd);
 }
 
 void
@@ -352,6 +356,7 @@ read_thread(struct query *query, void *payload)
 	ret->updated_ms = query_get_int(query, 10);
 	ret->switched_ms = query_get_int(query, 11);
 	ret->session = query_get_int(query, 12) != 0;
+	column(query, 13, &ret->cwd);
 }
 
 bool
@@ -383,6 +388,7 @@ change_thread_put(struct change_context *context, const struct thread *thread)
 	query_int(query, 11, thread->updated_ms);
 	bind_time(query, 12, thread->switched_ms);
 	query_int(query, 13, thread->session);
+	bind_some(query, 14, &thread->cwd);
 	run(context, query);
 	buf_release(&title);
 }

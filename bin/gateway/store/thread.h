@@ -27,6 +27,7 @@ struct thread {
 	struct buf title;  /* "": none */
 	struct buf native; /* the runtime's own id of it, "": not known to the runtime yet */
 	struct buf rules;  /* JSON: who answers its approvals, "": nobody said */
+	struct buf cwd;	   /* where its turns are, for good; "": where the runtime is */
 	enum thread_status status;
 	enum thread_mode mode;
 	enum thread_host host;
