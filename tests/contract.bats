@@ -281,6 +281,11 @@ pinned=$(jq -r .codexCliVersion "$AU_SRC/contract/codex-version.json")
 	[ -z "$output" ] || [[ $output == *"only what we use was looked for"* ]]
 }
 
+@test "make check brings the validator, so that all tests hold their gateways' answers against the contract" {
+	[ -e "$AU_BUILD/Makefile" ] || skip "the build folder has no Makefile: these are installed programs"
+	make -C "$AU_BUILD" -pn -f Makefile nothing 2>/dev/null | grep -q '^check_DATA = .*contract-tools/\.stamp'
+}
+
 @test "without node, or without the validator, it is said loudly and nothing fails" {
 	mkdir tools few
 	for tool in sh dirname mkdir cmp cp rm chmod mv mktemp jq cat; do ln -s "$(command -v "$tool")" "few/$tool"; done
