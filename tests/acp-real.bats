@@ -5,7 +5,7 @@ load lib/common
 setup() {
 	common_setup
 	acp=${CLAUDE_CODE_ACP:-$(command -v claude-code-acp || :)}
-	[ -n "$acp" ] || skip 'LOUDLY: no claude-code-acp is on the PATH, and CLAUDE_CODE_ACP names none (npm install -g @zed-industries/claude-code-acp)'
+	[ -n "$acp" ] || skip 'LOUDLY: no claude-code-acp is on the PATH, and CLAUDE_CODE_ACP names none (tests/acp-install DIR brings it, by npm)'
 	mkdir agents work
 	jq -n --arg acp "$acp" --arg work "$PWD/work" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
 		metadata: {sourceFile: "real", module: "Real", serviceId: "svc_real", serviceType: "agent",

@@ -263,6 +263,14 @@ with_host() {
 	wishes_go_through
 }
 
+@test "what a turn has cost comes from the session" {
+	with_host
+	new_thread
+	say hello
+	is .turn.status '"completed"'
+	events | jq -es 'map(select(.method == "turn.completed"))[0].payload.usage.totalTokens > 0'
+}
+
 @test "an approval is answered with the token and the identifier, and shows neither" {
 	DYNAMIC_SESSIONS_BEARER_TOKEN=given-token with_pool --token given-token
 	new_thread
