@@ -66,7 +66,7 @@ gateway_end() {
 # resident PID: KiB
 resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 
-# messages COUNT RUN [CONNECTIONS]: stored with their replies, six events each; RUN may have %c and %n
+# messages COUNT RUN [CONNECTIONS]: stored with their replies, five events each; RUN may have %c and %n
 messages() {
 	bench-http -m POST -b '{"message":"hello","service_id":"svc_echo","agent":"echo"}' -n "$1" -t 600 "${3:-256}" "/api/agents/runs/$2/messages" "$url" >/dev/null
 }

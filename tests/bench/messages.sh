@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# messages.sh - durable messages to the echo agent with their five reply events, at several numbers of connections
+# messages.sh - durable messages to the echo agent with their replies (five events each), at several numbers of connections
 #
 # Beside it a server for Node that stores nothing: what the machine gives that language. The goal is 20 times a figure that was taken of the Clarity
 # runtime, 1170 messages per second, elsewhere; that one cannot be had here, so it is a constant.

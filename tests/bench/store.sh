@@ -33,7 +33,7 @@ measure "a gateway at rest" MiB "$(jq -n "$empty_kib / 1024")" null "" "ours <= 
 small=$(size 10000 600)
 stored=0
 for events in "$small" "$(size 100000 900)" "$(size 1000000 1200)"; do
-	messages $(((events - stored) / 6)) 'grow%c'
+	messages $(((events - stored) / 5)) 'grow%c'
 	stored=$events
 	look "a log of $events events"
 done
@@ -62,7 +62,7 @@ gateway_end
 # one run of 100,000 events, and 10,000 runs
 long=$(size 100000 600)
 gateway
-messages $((long / 6)) long 64
+messages $((long / 5)) long 64
 post=$(bench-http -m POST -b "$one" "${limit[@]}" 8 '/api/agents/runs/long/messages' "$url")
 fresh=$(bench-http -m POST -b "$one" "${limit[@]}" 8 '/api/agents/runs/fresh/messages' "$url")
 measure "a run of $long events: a message, 8 connections" ms "$(of .p50_ms "$post")" "$(of .p50_ms "$fresh")" "a new run" ""
