@@ -152,6 +152,14 @@ void rows_undo(struct store *store);						 /* after a rollback */
 bool rows_refresh(struct store *store, struct err *err) USE_RESULT;		 /* before rows are looked at: what a rollback has taken */
 void rows_close(struct store *store);
 
+/* a thread that nobody can read: what gateways tell each other (change_tell()) */
+#define STORE_TOLD ((struct span){ "\1told", 5 })
+
+/* change.c, read.c: one operation of a batch, on the store's thread */
+bool change_run(struct store *store, struct change *change, int64_t now) USE_RESULT; /* false: the batch has failed (store->err) */
+void change_fail(struct change *change, const struct err *err);			     /* it could not be stored */
+void read_run(struct store *store, struct op *op);				     /* what fails is told to its reader */
+
 /* share.c - a database that several gateways share; on the store's thread. On false, err is filled. */
 #define BEAT_MS 3000	 /* how often a gateway says that it lives */
 #define LEASE_MS 15000	 /* silent for so long: the others take its work over */

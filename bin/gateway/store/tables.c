@@ -68,7 +68,7 @@ static const char *const texts[] = {
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
 	[READ_DOC] = "SELECT doc FROM docs WHERE key=?1",
 	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
-	[READ_KEY] = "SELECT print, answer FROM keys WHERE key=?1",
+	[READ_KEY] = "SELECT answer, print FROM keys WHERE key=?1",
 	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
 	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
 	[LAST] = "SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1",
@@ -186,23 +186,33 @@ tables_forget_keys(struct tables *t, int64_t before, struct err *err)
 
 /* ---- reading */
 
+/* The one row that a query gives, if any: its first column is appended, and it stays there for the others until the query is reset. */
+static bool
+read_one(struct query *query, bool *ret_found, struct buf *to, struct err *err)
+{
+	enum db_step step = query_step(query, err);
+	struct span value;
+
+	*ret_found = step == DB_ROW;
+	if (*ret_found) {
+		value = query_get(query, 0);
+		buf_add(to, value.s, value.n);
+	}
+	return step != DB_FAILED;
+}
+
 bool
 tables_read_row(struct tables *t, struct span stream, bool *ret_found, struct buf *doc, int64_t *ret_owner, struct err *err)
 {
 	struct query *query = get(t, READ_ROW);
-	enum db_step step;
-	struct span value;
+	bool ok;
 
 	query_text(query, 1, stream);
-	step = query_step(query, err);
-	*ret_found = step == DB_ROW;
-	if (step == DB_ROW) {
-		value = query_get(query, 0);
-		buf_add(doc, value.s, value.n);
+	ok = read_one(query, ret_found, doc, err);
+	if (*ret_found)
 		*ret_owner = query_get_int(query, 1);
-	}
 	query_reset(query);
-	return step != DB_FAILED;
+	return ok;
 }
 
 static bool
@@ -232,18 +242,12 @@ bool
 tables_read_doc(struct tables *t, struct span key, bool *ret_found, struct buf *doc, struct err *err)
 {
 	struct query *query = get(t, READ_DOC);
-	enum db_step step;
-	struct span value;
+	bool ok;
 
 	query_text(query, 1, key);
-	step = query_step(query, err);
-	*ret_found = step == DB_ROW;
-	if (step == DB_ROW) {
-		value = query_get(query, 0);
-		buf_add(doc, value.s, value.n);
-	}
+	ok = read_one(query, ret_found, doc, err);
 	query_reset(query);
-	return step != DB_FAILED;
+	return ok;
 }
 
 /* The least text above all that begin with this one. */
@@ -369,19 +373,14 @@ bool
 tables_read_key(struct tables *t, struct span key, bool *ret_found, uint64_t *ret_print, struct buf *answer, struct err *err)
 {
 	struct query *query = get(t, READ_KEY);
-	enum db_step step;
-	struct span value;
+	bool ok;
 
 	query_text(query, 1, key);
-	step = query_step(query, err);
-	*ret_found = step == DB_ROW;
-	if (step == DB_ROW) {
-		*ret_print = (uint64_t)query_get_int(query, 0);
-		value = query_get(query, 1);
-		buf_add(answer, value.s, value.n);
-	}
+	ok = read_one(query, ret_found, answer, err);
+	if (*ret_found)
+		*ret_print = (uint64_t)query_get_int(query, 1);
 	query_reset(query);
-	return step != DB_FAILED;
+	return ok;
 }
 
 bool
