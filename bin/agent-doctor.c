@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -251,7 +252,7 @@ check_connection(struct api *api)
 
 	if (there) {
 		report("connection", RESULT_OK, 0, NULL, "an answer in %lld ms", (long long)(clock_monotonic_ms() - began));
-		if (!strncmp(api->address.base.s, "https:", 6))
+		if (!strncasecmp(api->address.base.s, "https:", 6))
 			check_certificate(api);
 		check_version(&answer);
 		check_clock(&answer);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "address.h"
 #include "err.h"
@@ -31,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (address_parse(text, &address, &err)) {
 		for (i = 0; i < address.given.len; i++)
 			expect((unsigned char)address.given.s[i] > ' ' && address.given.s[i] != 0x7f);
-		expect(!strncmp(address.base.s, "http", 4));
+		expect(!strncasecmp(address.base.s, "http", 4));
 		if (address.unix_path.len)
 			expect(address.unix_path.s[0] == '/');
 		else {

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# SIGKILL of the session host and of the database, at every step of a turn: nothing acknowledged is lost or there twice, every turn ends, nobody is left.
+# (The gateway and its runtime: gateway/compass-crash.bats.)
+# shellcheck disable=SC2154,SC2034
+load ../lib/common
+load ../lib/compass
+load ../lib/faulty
+load ../lib/postgresql
+
+setup() {
+	faulty_setup
+	limits=()
+	steps=('{"answer":true}' '{"think":"hmm"}' '{"command":"ls","output":"a b"}' '{"delta":"one "}' '{"patch":[{"path":"a","kind":{"type":"add"},"diff":"x"}]}' '{"say":"two"}')
+}
+teardown() {
+	common_teardown
+	[ -z "${pg_dir:-}" ] || postgresql_end
+	nobody_is_left
+}
+
+# script_until N: before step N of the first turn the runtime stops; once the file "here" is there it plays the whole
+script_until() {
+	printf '%s\n' "{\"on\":\"turn\",\"manual\":true,\"unless\":\"$PWD/here\"}" "${steps[@]:0:$1}" "{\"touch\":\"$PWD/here\"}" '{"hang":true}' \
+		'{"on":"turn","manual":true}' "${steps[@]}" >script
+}
+first_turn() {
+	rm -f here
+	new_thread
+	turn first
+	echo "$thread $turn turn 0" >>record
+	await 30 test -e here
+}
+again() { ask POST "$path/turns" '{"text":"second"}' && [ "$(jq -r .turn.status body)" = completed ]; }
+ended() { curl -sS "$url$path/turns/$turn" | jq -e '.turn.status!="inProgress"' >/dev/null; }
+
+host_up() {
+	start host env AU_WITNESS="$mark" "$AU_BUILD/libexec/agentutils/agent-session-host" --listen "unix:$BATS_TEST_TMPDIR/host.socket" "$mock" --script "$PWD/script"
+	host=$pid
+	await 20 has_line host.out listening || { cat host.err >&2; return 1; }
+}
+host_dies() {
+	local runtime
+	runtime=$(pgrep -P "$host")
+	kill -9 "$host"
+	await 20 gone "$host"
+	for pid in $runtime; do await 20 gone "$pid"; done # it leaves no runtime behind
+}
+
+@test "the session host is killed at every step of a turn" {
+	unset AGENT_RUNTIME_PROVIDER
+	export AGENT_RUNTIME_ENDPOINT=unix:$BATS_TEST_TMPDIR/host.socket
+	faulty_gateway
+	measure before
+	for n in "${!steps[@]}" "${#steps[@]}"; do
+		echo "before step $n" >&2
+		script_until "$n"
+		host_up
+		first_turn
+		host_dies
+		await 30 ended
+		ask GET "$path/turns/$turn"
+		is .turn.status '"error"'
+		[ "$(jq -r '.turn.error.code' body)" = AGENT_RUNTIME_UNAVAILABLE ] || { echo "$body" >&2; return 1; }
+		host_up
+		await 30 again
+		host_dies
+	done
+	posting --runs 1
+	more 1
+	posted
+	holds
+	given_back before
+	stopped
+}
+
+@test "the database is killed at every step of a turn" {
+	postgresql_available || skip "$why"
+	pg_fsync=on postgresql_start
+	postgresql_database faults
+	export AGENT_RUNTIME_COMMAND="$mock --script $PWD/script"
+	script_until 0
+	faulty_gateway --store "$pg_url"
+	posting --runs 3
+	for n in "${!steps[@]}"; do
+		echo "before step $n" >&2
+		script_until "$n"
+		pkill_runtime() { pgrep -P "$gateway_pid" | xargs -r kill -9; }
+		pkill_runtime # the next turn reads the new script
+		first_turn
+		more 5
+		kill -9 $(head -n 1 "$pg_dir/data/postmaster.pid") # and with it, soon, its processes
+		await 30 no_server
+		rm -f "$pg_dir/data/postmaster.pid" "$pg_dir"/.s.PGSQL.*
+		postgresql_up
+		more 5
+		ask POST "$path/turns/$turn/interrupt"
+		await 60 ended
+		await 60 again
+	done
+	posted
+	kill -0 "$gateway_pid"
+	holds
+	killed
+	faulty_gateway --store "$pg_url"
+	holds
+	stopped
+}
+no_server() { ! pgrep -f "^postgres: .*" -s 0 >/dev/null && ! psql -X -h "$pg_dir" -U agent -d postgres -c 'select 1' >/dev/null 2>&1; }
