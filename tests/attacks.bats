@@ -173,6 +173,35 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 	wait "$slow"
 }
 
+@test "a byte now and then gains no time" {
+	start_gateway
+	python3 - "${url##*:}" <<-'PY'
+	import select, socket, sys, time
+	port, began, open_ = int(sys.argv[1]), time.monotonic(), []
+	for i in range(60):
+	    s = socket.create_connection(("127.0.0.1", port), 20)
+	    s.sendall((b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", b"G")[i % 2])
+	    open_.append(s)
+	# a head has 10 seconds, however it trickles in
+	while open_:
+	    assert time.monotonic() - began < 30, len(open_)
+	    ready, _, _ = select.select(open_, [], [], 0.5)
+	    for s in ready:
+	        try:
+	            data = s.recv(4096)
+	        except OSError:
+	            data = b""
+	        assert not data or b" 408 " in data
+	        open_.remove(s)
+	    for s in open_:
+	        try:
+	            s.sendall(b"a")
+	        except OSError:
+	            pass
+	assert time.monotonic() - began > 5
+	PY
+}
+
 @test "paths lead out of nothing" {
 	echo secret-content >secret
 	start_gateway
@@ -224,6 +253,29 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 	await 20 gone "$gateway_pid"
 	start_gateway
 	[ "$(agent-threads --workspace w | wc -l)" -ge 10 ]
+}
+
+@test "quotes and SQL are letters in queries, headers and names too" {
+	start_gateway
+	agent-emit --run r --kind agent.note --data '{"a":"kept"}' >/dev/null
+	thread=$(agent-thread-create --workspace w --title kept | jq -r .threadId)
+	for text in "'; DROP TABLE events; --" '" OR 1=1 --' "1' OR '1'='1" '%' '_' '*' '1;DELETE FROM events' "x' UNION SELECT 1,2,3 --" '\\' '$(id)' '`id`'; do
+		q=$(jq -rn --arg t "$text" '$t | @uri')
+		for path in "/api/agents/events?kind=$q" "/api/agents/events?after=$q" "/api/agents/events?limit=$q" "/api/agents/runs?agent=$q&status=$q" "/api/agents/runs/$q/events" \
+			"/v1/agent/threads?workspaceSlug=$q" "/v1/agent/threads?workspaceSlug=w&cursor=$q" "/v1/agent/threads/$q" "/v1/agent/threads/$thread/events?cursor=$q" \
+			"/v1/agent/threads/$thread/turns/$q" "/v1/agent/threads/$thread/approvals/$q" "/api/services/$q/details" "/questions/$q" "/api/audit?limit=$q"; do
+			got=$(code "$url$path")
+			[ "$got" -lt 500 ] || { echo "$path: $got $(cat answer)"; return 1; }
+			# a name that is nobody's finds nobody's
+			case $path in *"/runs/$q"* | *Slug="$q" | *"threads/$q") run ! grep -q kept answer ;; esac
+		done
+		for header in Idempotency-Key Last-Event-ID X-Request-Id X-Correlation-Id traceparent Authorization Cookie If-None-Match Prefer; do
+			got=$(code -m 20 -H "$header: $text" -H 'Content-Type: application/json' -d '{"kind":"agent.x"}' "$url/api/agents/events")
+			[ "$got" -lt 500 ] || { echo "$header: $got $(cat answer)"; return 1; }
+		done
+	done
+	[ "$(agent-events r --jq .data.a)" = kept ]
+	[ "$(agent-thread-show "$thread" | jq -r .title)" = kept ]
 }
 
 @test "a shell command of an agent gets the message as a text, never as a command" {

@@ -95,7 +95,7 @@ struct server {
 	void *payload;
 	struct listener *listeners;
 	struct conn *conns;
-	unsigned n_conns;
+	unsigned n_conns, crowd; /* crowd: the most of late */
 	struct server_stats stats;
 	struct conn *said;   /* those with new output, see conns_flush() */
 	struct event *flush; /* there are some */

@@ -2,6 +2,9 @@
 #include "compat.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,6 +31,8 @@
 #define TICK_MS 250
 #define SPARE_FILES 64 /* descriptors kept for the store, handlers and the like */
 #define BACKLOG 1024
+#define CROWD 1000	  /* connections */
+#define PEER_MORE_MS 5000 /* that a client may be silent below us for longer than above */
 
 void
 server_settings_init(struct server_settings *settings)
@@ -69,6 +74,20 @@ check_drained(struct server *server)
 	}
 }
 
+/* After a crowd has gone: what the allocator keeps of it goes back to the system. */
+static void
+give_back(struct server *server)
+{
+	if (server->n_conns > server->crowd)
+		server->crowd = server->n_conns;
+	if (server->crowd < CROWD || server->n_conns > server->crowd / 8)
+		return;
+	server->crowd = server->n_conns;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *payload)
 {
@@ -80,6 +99,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	(void)what;
 	if (server->paused && !server->draining)
 		set_accepting(server, true);
+	give_back(server);
 	for (conn = server->conns; conn; conn = next) {
 		next = conn->next;
 		conn_tick(conn, now);
@@ -193,6 +213,26 @@ on_accept_error(struct evconnlistener *ev, void *payload)
 	set_accepting(listener->server, false);
 }
 
+/* A client that is gone without a word answers nothing: the system finds that out, from what it does not acknowledge, or by asking where nothing is
+ * written. Later than write_ms, which is for clients that are there.
+ * What is accepted has it from the socket that listens. It asks at half of the
+ * time: an answer that comes while the kernel still counts the question (on loopback) leaves one open, and at the whole time that were the end. */
+static void
+watch_peer(const struct server *server, int fd)
+{
+	int on = 1, ms = (int)server->settings.write_ms + PEER_MORE_MS, seconds = ms / 2000;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+#if defined(TCP_KEEPIDLE) && defined(TCP_KEEPINTVL) && defined(TCP_USER_TIMEOUT)
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+	seconds = PEER_MORE_MS / 1000;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+#else
+	(void)seconds;
+#endif
+}
+
 static bool
 add_listener(struct server *server, int fd, bool is_unix, const char *unix_path, struct err *err)
 {
@@ -200,6 +240,8 @@ add_listener(struct server *server, int fd, bool is_unix, const char *unix_path,
 
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
+	if (!is_unix)
+		watch_peer(server, fd);
 	listener->server = server;
 	listener->is_unix = is_unix;
 	listener->ev = evconnlistener_new(server->base, on_accept, listener, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);

@@ -1,0 +1,277 @@
+#!/usr/bin/env bats
+# The network fails: connections that are half open, reset, stuck, cut, slow and out of order; ten thousand of them, and storms of events.
+# shellcheck disable=SC2154,SC2034
+load ../lib/common
+load ../lib/faulty
+
+setup() { faulty_setup; }
+teardown() {
+	common_teardown
+	if [ -n "${space:-}" ]; then ip netns del "$space"; ip link del "$veth" 2>/dev/null || :; fi
+	nobody_is_left
+}
+# watched NAME: every event of the log is in NAME.out, once and in order; for await
+watched() { "$AU_BUILD/bin/agent-events" --all --jq .seq >all 2>/dev/null && jq .seq "$1.out" 2>/dev/null | cmp -s - all; }
+
+@test "resets at every moment of a request and of a stream leave nothing behind" {
+	faulty_gateway
+	posting --runs 2
+	more 5
+	measure before
+	python3 - "${url##*:}" "$(times 400 20000)" <<-'PY'
+	import random, socket, struct, sys
+	port, n, chance = int(sys.argv[1]), int(sys.argv[2]), random.Random(1)
+	body = b'{"message":"x","role":"system"}'
+	asked = [
+	    b"GET /api/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	    b"POST /api/agents/runs/z/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
+	    b"GET /api/agents/events?limit=2000 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20,
+	    b"GET /v1/agent/runtime/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+	]
+	for i in range(n):
+	    s = socket.create_connection(("127.0.0.1", port), 30)
+	    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+	    text = asked[i % len(asked)]
+	    s.sendall(text[: chance.randint(0, len(text))] if i % 3 else text)
+	    if i % 5 == 0:
+	        s.settimeout(0.05)
+	        try:
+	            s.recv(chance.randint(1, 5000))
+	        except OSError:
+	            pass
+	    s.close()  # a reset
+	PY
+	more 20
+	posted
+	calm() { given_back before --rss 16384; }
+	await 40 calm
+	holds
+	stopped
+}
+
+@test "readers that are stuck are cut off, hold nobody up, and bound what the gateway keeps for them" {
+	faulty_gateway --ping 500ms
+	measure before
+	cat >stuck.py <<-'PY'
+	import socket, sys
+	port, held = int(sys.argv[1]), []
+	for i in range(200):
+	    s = socket.socket()
+	    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+	    s.connect(("127.0.0.1", port))
+	    s.sendall(b"GET /api/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	    held.append(s)
+	print("there", flush=True)
+	sys.stdin.read()
+	PY
+	mkfifo hold
+	python3 stuck.py "${url##*:}" <hold >stuck.out &
+	stuck=$!
+	exec 8>hold
+	await 30 has_line stuck.out there
+	posting --runs 8 --size 20000
+	more "$(times 400 8000)" 120
+	posted
+	# 200 readers, none of which has taken more than the sockets hold; what waits for each is bounded, 1 MiB at most, and the log is larger
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$gateway_pid/status")" -lt 400000 ]
+	holds
+	cut() { [ "$(ls "/proc/$gateway_pid/fd" | wc -l)" -le "$(($(jq .fds before) + 3))" ]; }
+	await 60 cut # no progress for 30 seconds
+	exec 8>&-
+	wait "$stuck"
+	calm() { given_back before --rss 65536; }
+	await 20 calm
+	stopped
+}
+
+@test "a proxy that cuts and delays: everything once and in order, at both sides" {
+	faulty_gateway
+	start proxy python3 "$AU_SRC/tests/fake/fake-proxy" --to "$url" --cut 9000 --delay 5
+	await 20 has_line proxy.out http
+	direct=$url
+	cp proxy.out address # the posts go through it too: what was lost on the way is asked for again, with its key
+	start watch env AGENT_RUNTIME_URL="$(cat proxy.out)" agent-watch --all
+	watcher=$pid
+	posting --runs 4
+	more "$(times 150 3000)" 120
+	posted
+	echo "$direct" >address
+	await 60 watched watch || { diff <(jq .seq watch.out) all | head; cat watch.err; return 1; }
+	holds
+	kill "$watcher"
+	stopped
+}
+
+# A network of its own for the client: sets $space and $there, the gateway's address as seen from inside
+with_network() {
+	[ "$(id -u)" = 0 ] || skip "a network of its own needs root"
+	command -v tc >/dev/null || skip "tc is not here (Debian: iproute2)"
+	veth=auv$((BATS_ROOT_PID % 10000))$BATS_TEST_NUMBER
+	ip netns add "$veth" 2>/dev/null || skip "this machine makes no network namespaces"
+	space=$veth
+	net=10.$((BATS_ROOT_PID % 200 + 20)).$BATS_TEST_NUMBER
+	ip link add "$veth" type veth peer name inside netns "$space" 2>/dev/null || skip "this machine has no veth"
+	ip addr add "$net.1/24" dev "$veth"
+	ip link set "$veth" up
+	ip -n "$space" addr add "$net.2/24" dev inside
+	ip -n "$space" link set inside up
+	ip -n "$space" link set lo up
+	printf 'agt_faults_%032d\n' 7 >token
+	chmod 600 token
+	AGENT_RUNTIME_TOKEN=$(cat token)
+	export AGENT_RUNTIME_TOKEN
+	faulty_gateway --listen "$net.1:0" --token-file token --ping 500ms --allow-host "$net.1"
+	there=$(jq -r .url "$gateway_log.out" | grep "$net.1")
+}
+inside() { ip netns exec "$space" "$@"; }
+
+@test "a network that delays, loses, repeats and reorders, and goes away: everything once and in order" {
+	with_network
+	bad=(netem delay 15ms 10ms loss 3% duplicate 2% reorder 25% 50%)
+	if tc qdisc add dev "$veth" root "${bad[@]}" 2>/dev/null; then
+		inside tc qdisc add dev inside root "${bad[@]}"
+	else
+		echo "# this machine has no netem: the network only goes away" >&3
+	fi
+	start watch ip netns exec "$space" env AGENT_RUNTIME_URL="$there" agent-watch --all
+	watcher=$pid
+	for i in $(seq "$(times 8 60)"); do
+		inside env AGENT_RUNTIME_URL="$there" agent-emit --run r --kind agent.n --data "{\"i\":$i}" >/dev/null
+		if ((i % 4 == 2)); then
+			ip link set "$veth" down
+			agent-emit --run r --kind agent.n --data "{\"while\":\"away\"}" >/dev/null
+			ip link set "$veth" up
+		fi
+	done
+	await 90 watched watch || { diff <(jq .seq watch.out) all | head; cat watch.err; return 1; }
+	[ "$(wc -l <all)" -ge 10 ]
+	kill "$watcher"
+	stopped
+}
+
+@test "connections whose other side is gone without a word are given back" {
+	with_network
+	measure before
+	cat >subscribe.py <<-'PY'
+	import os, socket, sys
+	host, port = sys.argv[1].split("//")[1].split(":")
+	held = []
+	for i in range(100):
+	    s = socket.create_connection((host, int(port)))
+	    path = b"/api/events?after=0" if i % 2 else b"/api/agents/runs/r/events/stream?after=0"
+	    s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: " + host.encode() + b"\r\nAuthorization: Bearer " + os.environ["AGENT_RUNTIME_TOKEN"].encode() + b"\r\n\r\n")
+	    assert b"200 OK" in s.recv(4096)
+	    held.append(s)
+	print("there", flush=True)
+	sys.stdin.read()
+	PY
+	mkfifo hold
+	inside python3 subscribe.py "$there" <hold >subscribe.out &
+	subscriber=$!
+	exec 8>hold
+	await 30 has_line subscribe.out there
+	ip link set "$veth" down # no FIN, no RST: nothing comes any more
+	[ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/healthz")" = 200 ]
+	calm() { given_back before --rss 8192; }
+	await 60 calm
+	exec 8>&-
+	wait "$subscriber"
+	stopped
+}
+
+@test "ten thousand streams: each gets the event, they cost little, and all of it is given back" {
+	files=$(times 10300 20300)
+	ulimit -n "$files" 2>/dev/null || skip "this account may not open $files files"
+	n=$((files - 300))
+	faulty_gateway --max-connections 20000 --ping 60s
+	measure before
+	cat >many.py <<-'PY'
+	import json, os, resource, select, socket, sys, time
+	port, n = int(sys.argv[1]), int(sys.argv[2])
+	run, poll, streams, end = sys.argv[3].encode(), select.epoll(), {}, time.monotonic() + 200
+	for i in range(n):
+	    s = socket.socket()
+	    s.bind(("127.0.%d.1" % (i // 10000 + 1), 0))
+	    s.connect(("127.0.0.1", port))
+	    s.sendall(b"GET /api/agents/runs/%s/events/stream?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n" % run)
+	    streams[s.fileno()] = [s, b""]
+	    poll.register(s, select.EPOLLIN)
+	def until(word):
+	    waiting = {fd for fd, (s, text) in streams.items() if word not in text}
+	    while waiting:
+	        assert time.monotonic() < end, len(waiting)
+	        for fd, _ in poll.poll(1):
+	            data = streams[fd][0].recv(65536)
+	            assert data
+	            streams[fd][1] += data
+	            if word in streams[fd][1]:
+	                waiting.discard(fd)
+	until(b": live")
+	print("live", flush=True)
+	until(b'"the one"')
+	for s, text in streams.values():
+	    assert text.count(b'"the one"') == 1
+	print("all", flush=True)
+	sys.stdin.readline()
+	for s, _ in streams.values():
+	    s.close()
+	print("gone", flush=True)
+	PY
+	crowd first
+	calm() { given_back before --rss 28672; }
+	await 60 calm
+	# libevent keeps a little for each descriptor there has been, which holds pages; a second crowd finds its place there
+	measure between
+	crowd second
+	again() { given_back between --rss 2048; }
+	await 60 again
+	stopped
+}
+crowd() {
+	mkfifo "hold.$1"
+	python3 many.py "${url##*:}" "$n" "$1" <"hold.$1" >"many.$1" 2>many.err &
+	many=$!
+	exec 8>"hold.$1"
+	await 200 has_line "many.$1" live || { cat many.err; return 1; }
+	measure during
+	each=$(jq -s "(.[1].rss - .[0].rss) * 1024 / $n | floor" before during)
+	echo "# $n streams, $each bytes each" >&3
+	[ "$(jq .fds during)" -ge "$n" ]
+	nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -qE '__(asan|tsan)' || [ "$each" -lt 6144 ]
+	curl -sS -o /dev/null -H 'Content-Type: application/json' -d "{\"kind\":\"agent.n\",\"run_id\":\"$1\",\"message\":\"the one\"}" "$url/api/agents/events"
+	await 200 has_line "many.$1" all || { cat many.err; return 1; }
+	echo >&8
+	exec 8>&-
+	wait "$many"
+	[ "$(awk '/^all/ { n++ } /^gone/ { n++ } END { print n }' "many.$1")" = 2 ]
+}
+
+@test "a storm of events with readers that come and go: all is there, in bounded memory" {
+	faulty_gateway --rate 0
+	posting --runs 32 --size 1000
+	for i in $(seq 20); do
+		start "watch$i" curl -sSN "$url/api/events?after=0"
+		watch=$pid
+		if ((i % 2)); then kill -9 "$watch"; fi
+	done
+	cat >storm.py <<-'PY'
+	import http.client, json, sys, threading
+	host, n = sys.argv[1].split("//")[1], int(sys.argv[2])
+	def run(k):
+	    c = http.client.HTTPConnection(host)
+	    for i in range(n):
+	        c.request("POST", "/api/agents/events", json.dumps({"kind": "agent.storm", "run_id": "s%d" % k, "data": {"i": i}}))
+	        a = c.getresponse()
+	        a.read()
+	        assert a.status == 200, a.status
+	threads = [threading.Thread(target=run, args=(k,)) for k in range(16)]
+	[t.start() for t in threads]
+	[t.join() for t in threads]
+	PY
+	python3 storm.py "$url" "$(times 300 20000)"
+	posted
+	holds
+	for k in 0 15; do [ "$(agent-events "s$k" --jq .data.i | cksum)" = "$(seq 0 $(($(times 300 20000) - 1)) | cksum)" ]; done
+	nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -qE '__(asan|tsan)' || [ "$(awk '/VmHWM/ { print $2 }' "/proc/$gateway_pid/status")" -lt 150000 ]
+	stopped
+}
