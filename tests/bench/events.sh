@@ -33,7 +33,8 @@ contest() {
 		return 1
 	fi
 	mapfile -t records < <(bench-commands "$2" "agent-events --url $url run_1" "curl -s $url/api/agents/runs/run_1/events | jq -c .items[]")
-	measure "$1 events to lines" ms "$(of .ms "${records[0]}")" "$(of .ms "${records[1]}")" "curl | jq -c" "ratio <= 0.2"
+	measure "$1 events to lines" ms "$(of .ms "${records[0]}")" "$(of .ms "${records[1]}")" "curl | jq -c" "ratio <= 0.2" \
+		"$(jq -cs '{processor_ratio: (.[0].cpu_ms / .[1].cpu_ms * 1000 | round / 1000)}' <<<"${records[0]}${records[1]}")"
 	measure "$1 events to lines: memory" KiB "$(of .kib "${records[0]}")" "$(of .kib "${records[1]}")" "curl | jq -c" "ours <= 16384"
 	end "$server"
 }
