@@ -149,6 +149,27 @@ agent() {
 	[ "$(agent-events r --kind agent.chat.user_message --jq .data.message | tail -n 1)" = 'my password=[REDACTED], Bearer [REDACTED]' ]
 }
 
+@test "a run is not forgotten for what others do, whatever their number" {
+	start_gateway
+	agent-run-create --agent echo --run old | agent-send --wait hello >/dev/null
+	agent-run-create --agent echo --run over >/dev/null
+	agent-emit --run over --kind agent.run_completed >/dev/null
+	for run in old over; do
+		agent-runs "$run" >"$run.before"
+		agent-events "$run" >"$run.events"
+	done
+	# more than a list gives, or a ring of the contract's runtime holds
+	for n in $(seq 2100); do echo "{\"kind\":\"agent.note\",\"data\":{\"runId\":\"noise\",\"n\":$n}}"; done | agent-emit >/dev/null
+	for run in old over; do
+		agent-runs "$run" | diff "$run.before" -
+		agent-events "$run" | diff "$run.events" -
+	done
+	[ "$(curl -sS -o answer -w '%{http_code}' -d '{"message":"x"}' "$url/api/agents/runs/over/messages")" = 409 ]
+	jq -e '.status == "completed" and (.error | endswith("no longer accepts chat messages: over"))' answer
+	agent-send --run old --wait again >/dev/null
+	agent-events old --kind agent.step_started | tail -n 1 | jq -e '.data.historyMessages == 3'
+}
+
 @test "messages that wait behind one push nothing out of its history" {
 	cat >count <<-'S'
 	#!/bin/sh
