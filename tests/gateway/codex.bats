@@ -325,11 +325,11 @@ poured() {
 
 # with_host: codex stands behind a session host that finds it by itself, and the gateway before that
 with_host() {
-	env -u HOST -u PORT -u SESSION_RUNTIME_ENGINE -u SESSION_RUNTIME_TOKEN "$AU_BUILD/libexec/agentutils/agent-session-host" --listen 127.0.0.1:0 --root "$BATS_TEST_TMPDIR" >host.out 2>host.err 3>&- &
-	pids+=("$!")
-	host_pid=$!
-	await 20 has_line host.out listening
-	AGENT_RUNTIME_ENDPOINT=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' host.out)
+	unset HOST PORT SESSION_RUNTIME_ENGINE SESSION_RUNTIME_TOKEN
+	start host "$AU_BUILD/libexec/agentutils/agent-session-host" --listen 127.0.0.1:0 --root "$BATS_TEST_TMPDIR"
+	host_pid=$pid
+	await 20 has_line "$BATS_TEST_TMPDIR/host.out" listening
+	AGENT_RUNTIME_ENDPOINT=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' "$BATS_TEST_TMPDIR/host.out")
 	export AGENT_RUNTIME_ENDPOINT
 	start_gateway
 	agent-thread-create >thread
@@ -375,7 +375,7 @@ with_host() {
 	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
 	[ "$(agent-account-read --jq .authMode)" = apikey ]
 	jq -se 'all(.[]; .authorization == "Bearer sk-test")' "$BATS_TEST_TMPDIR/model.log"
-	! grep -rq sk-test "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR"/gateway* host.out host.err
+	! grep -rq sk-test "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR"/gateway* "$BATS_TEST_TMPDIR"/host.*
 	# a login that is there already is kept: no key is needed any more
 	kill "$host_pid" "$gateway_pid"
 	await 20 gone "$gateway_pid"
