@@ -67,8 +67,8 @@ export type ThreadState = "regular" | "archived" | "all";
 export type RuntimeProvider = "dynamic_sessions" | "local_process" | "local_docker" | "mock";
 /** How the runtime's account is logged in. */
 export type AuthMode = "apikey" | "chatgpt" | "chatgptAuthTokens";
-/** How to log in. */
-export type LoginType = "chatgpt" | "apiKey" | "chatgptAuthTokens";
+/** How to log in; chatgptDeviceCode (a code that is typed in elsewhere) where the runtime has it. */
+export type LoginType = "chatgpt" | "apiKey" | "chatgptAuthTokens" | "chatgptDeviceCode";
 /** What the gateway itself writes into a thread; uploads may have any other method. */
 export type ThreadMethod = "thread.started" | "thread.modeSwitched" | "turn.started" | "item.started" | "item.delta" | "item.completed" | "item.output" | "item.reasoning" | "item.plan" | "turn.plan" | "turn.diff" | "turn.usage" | "runtime.metadata" | "approval.requested" | "approval.resolved" | "turn.completed" | "error";
 /** What the runtime's stream tells. */
@@ -111,8 +111,8 @@ export type Capabilities = { interactiveAuth: boolean; supportsChatgptManaged: b
 export type AccountReadPost = { refreshToken?: boolean; [member: string]: unknown };
 export type Account = { type?: string; email?: string | null; name?: string | null; planType?: string | null; label?: string | null; [member: string]: unknown };
 export type AccountAnswer = { provider: RuntimeProvider; capabilities: Capabilities; authMode: AuthMode | null; requiresOpenaiAuth: boolean; account: Account | null };
-export type LoginPost = { type: "chatgpt"; [member: string]: unknown } | { type: "apiKey"; apiKey: string; [member: string]: unknown } | { type: "chatgptAuthTokens"; accessToken: string; chatgptAccountId: string; chatgptPlanType?: string | null; [member: string]: unknown };
-export type LoginAnswer = { type: LoginType; loginId: string | null; authUrl: string | null };
+export type LoginPost = { type: "chatgpt"; [member: string]: unknown } | { type: "apiKey"; apiKey: string; [member: string]: unknown } | { type: "chatgptAuthTokens"; accessToken: string; chatgptAccountId: string; chatgptPlanType?: string | null; [member: string]: unknown } | { type: "chatgptDeviceCode"; [member: string]: unknown };
+export type LoginAnswer = { type: LoginType; loginId: string | null; authUrl: string | null; userCode?: string };
 export type LoginCancelPost = { loginId: string; [member: string]: unknown };
 export type LoginCancelAnswer = { status?: string };
 export type Empty = Record<string, never>;

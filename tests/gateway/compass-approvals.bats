@@ -236,6 +236,13 @@ answer_is() { # what the turn said at its end
 	login=$(jq -r .loginId body)
 	ask POST /v1/agent/runtime/account/login/cancel "{\"loginId\":\"$login\"}"
 	is .status '"canceled"'
+	# with a code that is typed in elsewhere: its address and the code are said, and it is waited for
+	start device env --default-signal=INT agent-account-login chatgptDeviceCode
+	await 20 has_line device.err 'http://127.0.0.1:1455/device'
+	grep -q MOCK-CODE device.err
+	kill -0 "$pid"
+	kill -INT "$pid"
+	await 20 gone "$pid"
 	ask POST /v1/agent/runtime/account/login/cancel "{\"loginId\":\"$login\"}"
 	is .status '"notFound"'
 	ask POST /v1/agent/runtime/account/login/cancel '{"loginId":"no uuid"}'

@@ -95,11 +95,12 @@
 	ITEM(AUTH_MODE_CHATGPT, "chatgpt") \
 	ITEM(AUTH_MODE_CHATGPT_AUTH_TOKENS, "chatgptAuthTokens")
 
-/* How to log in. */
+/* How to log in; chatgptDeviceCode (a code that is typed in elsewhere) where the runtime has it. */
 #define LOGIN_TYPE(ITEM) \
 	ITEM(LOGIN_TYPE_CHATGPT, "chatgpt") \
 	ITEM(LOGIN_TYPE_API_KEY, "apiKey") \
-	ITEM(LOGIN_TYPE_CHATGPT_AUTH_TOKENS, "chatgptAuthTokens")
+	ITEM(LOGIN_TYPE_CHATGPT_AUTH_TOKENS, "chatgptAuthTokens") \
+	ITEM(LOGIN_TYPE_CHATGPT_DEVICE_CODE, "chatgptDeviceCode")
 
 /* What the gateway itself writes into a thread; uploads may have any other method. */
 #define THREAD_METHOD(ITEM) \

@@ -189,10 +189,11 @@ account_read(struct call *call)
 
 /* ---- login */
 
-static const char *const logins[] = { "chatgpt", "apiKey", "chatgptAuthTokens" };
+/* the last one is not of the contract, and where it is listed it does not stand */
+static const char *const logins[] = { "chatgpt", "apiKey", "chatgptAuthTokens", "chatgptDeviceCode" };
 
 static void
-add_text(struct buf *to, struct span result, const char *key)
+add_text(struct buf *to, struct span result, const char *key, const char *name)
 {
 	struct buf text = BUF_INIT;
 	struct span value;
@@ -202,7 +203,7 @@ add_text(struct buf *to, struct span result, const char *key)
 		buf_add(&text, value.s, value.n);
 	else
 		(void)jtext_get_string(result, key, &text);
-	form_text(to, key, &text);
+	form_text(to, name, &text);
 	buf_release(&text);
 }
 
@@ -211,12 +212,17 @@ on_login(const struct runtime_reply *reply, void *payload)
 {
 	struct call *call = payload;
 	struct buf body = BUF_INIT;
+	struct span code;
 
 	if (call_runtime_failed(call, reply, 400, "RUNTIME_AUTH_LOGIN_FAILED"))
 		return;
 	buf_addf(&body, "{\"type\":\"%s\"", logins[call->state]);
-	add_text(&body, reply->result, "loginId");
-	add_text(&body, reply->result, "authUrl");
+	add_text(&body, reply->result, "loginId", "loginId");
+	if (jtext_get(reply->result, "userCode", &code)) {
+		add_text(&body, reply->result, "verificationUrl", "authUrl");
+		add_text(&body, reply->result, "userCode", "userCode");
+	} else
+		add_text(&body, reply->result, "authUrl", "authUrl");
 	buf_addch(&body, '}');
 	call_reply(call, 200, &body);
 	buf_release(&body);
