@@ -205,7 +205,8 @@ read_time(const char *s, int64_t now_ms)
 		tm.tm_isdst = -1;
 		at = mktime(&tm);
 	}
-	return (int64_t)at * 1000 > now_ms + WAIT_MAX_MS ? 0 : (int64_t)at * 1000;
+	/* a day that has been says nothing of when */
+	return (int64_t)at * 1000 < now_ms || (int64_t)at * 1000 > now_ms + WAIT_MAX_MS ? 0 : (int64_t)at * 1000;
 }
 
 int64_t
