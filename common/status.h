@@ -12,7 +12,7 @@
 	X(NO, 1, "no", "the answer is no: nothing matched, no such run")                                                                   \
 	X(USAGE, 2, "usage", "the command was called wrongly")                                                                             \
 	X(UNREACHABLE, 3, "unreachable", "the server cannot be reached")                                                                   \
-	X(DENIED, 4, "denied", "not allowed: 401 or 403; or the runtime's account must log in first")                                      \
+	X(DENIED, 4, "denied", "not allowed: 401 or 403")                                                                                  \
 	X(TIMEOUT, 5, "timeout", "the deadline passed")                                                                                    \
 	X(INPUT, 6, "input", "bad input, ours or refused: 400, 413, 415, 422")                                                             \
 	X(PROTOCOL, 7, "protocol", "the other side broke the protocol")                                                                    \
