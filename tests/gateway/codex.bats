@@ -265,13 +265,13 @@ poured() {
 	run -4 agent-turn-start --thread "$id" hello
 	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error|.code,.hint' | paste -sd' ')" = \
 		"AGENT_RUNTIME_AUTH_REQUIRED log in with agent-account-login, or give the gateway a key (AGENT_RUNTIME_API_KEY_FILE)" ]
-	run -75 agent-account-limits # the contract's 503; what to do is in the message
+	run -4 agent-account-limits # the contract's 503, and in a header that nobody is logged in; what to do is in the message
 	[[ $output == *"log in with agent-account-login"* ]]
 	echo sk-test >key
 	AGENT_RUNTIME_API_KEY_FILE=$PWD/key again
 	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
 	[ "$(agent-account-read --jq .authMode)" = apikey ]
-	run -75 agent-account-limits # a key has none
+	run -4 agent-account-limits # a key has none, an account has
 	start watch agent-watch --runtime --timeout 30
 	agent-account-logout
 	await 30 has_line "$BATS_TEST_TMPDIR/watch.out" account/updated
