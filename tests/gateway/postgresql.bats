@@ -399,8 +399,8 @@ settled() { # at $1: closed and answered, each once
 	agent-run-create --agent echo --run r | agent-send --wait old >/dev/null
 	kill "${pid_of[a]}"
 	await 20 gone "${pid_of[a]}"
-	# as it was before gateways owned anything
-	pg_sql 'ALTER TABLE streams DROP COLUMN owner; ALTER TABLE turns DROP COLUMN owner; UPDATE agentutils_schema SET version = 3'
+	# as it was before gateways owned anything, and what came later is not there either
+	pg_sql 'ALTER TABLE streams DROP COLUMN owner; ALTER TABLE turns DROP COLUMN owner; ALTER TABLE threads DROP COLUMN cwd; UPDATE agentutils_schema SET version = 3'
 	agent-gateway --check --state other --store "$pg_url"
 	[ "$(pg_sql 'SELECT version FROM agentutils_schema')" = 3 ]
 	gateway a
