@@ -415,18 +415,24 @@ localturn_new(const struct localturn_request *request, struct err *err)
 	return turn;
 }
 
-void
-localturn_free(struct localturn *turn)
+static void
+release_texts(struct localturn *turn)
 {
 	struct buf *const bufs[] = { &turn->text, &turn->dir, &turn->model, &turn->effort, &turn->personality, &turn->approval_policy,
 		&turn->sandbox, &turn->decision, &turn->thread, &turn->turn, &turn->delta_item, &turn->output, &turn->message };
 	size_t i;
 
+	for (i = 0; i < ARRAY_LEN(bufs); i++)
+		buf_release(bufs[i]);
+}
+
+void
+localturn_free(struct localturn *turn)
+{
 	if (!turn)
 		return;
 	(void)runtimeio_end(&turn->io);
-	for (i = 0; i < ARRAY_LEN(bufs); i++)
-		buf_release(bufs[i]);
+	release_texts(turn);
 	free(turn);
 }
 
