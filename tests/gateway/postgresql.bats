@@ -344,8 +344,9 @@ settled() { # at $1: closed and answered, each once
 	agent-gateway-token --state a create --user ann >made
 	token=$(jq -r .token made)
 	says a "$token" 200
-	await 10 says b "$token" 200
-	says b none 401
+	# one that knows no token yet takes whoever comes from this machine
+	await 10 says b none 401
+	says b "$token" 200
 	says a none 401
 	agent-gateway-token --state b list >listed
 	jq -e '.user == "ann" and (has("token") | not)' listed
