@@ -390,16 +390,13 @@ static bool
 wait_for_limit(struct starting *starting, int64_t until, struct err *err)
 {
 	int64_t now = clock_wall_ms(), deadline;
-	struct buf at = BUF_INIT;
 
 	if (until <= 0)
 		until = now + API_LIMIT_MS;
 	if (until > now + API_LIMIT_MAX_MS)
 		return err_set(
 		    err, STATUS_RETRY, "unable to wait for the limit: it is over in more than %d days", (int)(API_LIMIT_MAX_MS / 86400000));
-	clock_add_iso(&at, until);
-	info("a limit was met: waiting until %s", at.s);
-	buf_release(&at);
+	client_limit_met(until);
 	for (deadline = deadline_in(until > now ? until - now : 0); deadline_left(deadline) > 0;) {
 		if (take_signal(starting) == SIGINT)
 			sig_die(SIGINT); /* no turn is in progress that could be ended */

@@ -435,8 +435,8 @@ api_wait_for_limit(const struct api *api, int64_t until)
 		until = now + API_LIMIT_MS;
 	if (until - now > API_LIMIT_MAX_MS || (api->deadline != DEADLINE_NONE && until - now > deadline_left(api->deadline)))
 		return false;
-	if (api->pause)
-		return api->pause(until);
+	if (api->limit_met)
+		api->limit_met(until);
 	while ((now = clock_wall_ms()) < until)
 		if (sig_wait(deadline_in(until - now)))
 			return false;

@@ -24,11 +24,10 @@ struct api {
 	const char *url, *token_file; /* options, borrowed */
 	const char *cookie_file, *origin_given;
 	const char *cacert, *cert, *key;
-	bool wait_for_limit; /* see api_call() */
-	/* Waits until then, wall clock; false: somebody wants to leave. NULL: it is waited without a word. */
-	bool (*pause)(int64_t until);
-	const char *prefer; /* the Prefer header of each request, NULL: none; borrowed */
-	int64_t timeout_ms; /* of the whole command, 0: none given */
+	bool wait_for_limit;		  /* see api_call() */
+	void (*limit_met)(int64_t until); /* said before a wait until then, wall clock; NULL: it is waited without a word */
+	const char *prefer;		  /* the Prefer header of each request, NULL: none; borrowed */
+	int64_t timeout_ms;		  /* of the whole command, 0: none given */
 	int64_t connect_timeout_ms;
 	int64_t deadline; /* from timeout_ms, set by api_open() */
 	struct http *http;

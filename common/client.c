@@ -8,22 +8,16 @@
 #include "filter.h"
 #include "opt.h"
 #include "out.h"
-#include "sig.h"
 
-static bool
-pause_for_limit(int64_t until)
+void
+client_limit_met(int64_t until)
 {
 	struct buf at = BUF_INIT;
-	int64_t now;
 
 	clock_add_iso(&at, until);
 	out_flush();
 	info("a limit was met: waiting until %s", at.s);
 	buf_release(&at);
-	while ((now = clock_wall_ms()) < until)
-		if (sig_wait(deadline_in(until - now)))
-			return false;
-	return true;
 }
 
 void
@@ -31,7 +25,7 @@ client_begin(struct client *client, const struct cmd *cmd)
 {
 	cmd_init(cmd);
 	*client = (struct client){ .api = API_INIT };
-	client->api.pause = pause_for_limit;
+	client->api.limit_met = client_limit_met;
 	subject_init(&client->subject);
 }
 

@@ -33,6 +33,9 @@ void client_no_operand(char *const operands[]);
 /* After the options: the filter is compiled, the server's address and token are known. Nothing is sent. */
 void client_open(struct client *client);
 
+/* Says that a limit was met and until when (wall clock) it is waited; what was printed is out before. */
+void client_limit_met(int64_t until);
+
 /* Prints an object, in one line, through the filter. False: as filter_run(). */
 bool client_print(struct client *client, struct span object, struct err *err) USE_RESULT;
 
