@@ -181,7 +181,6 @@ static void
 run_turn(struct handlers *handlers, struct job *job)
 {
 	struct chat_turn turn = { .run = { job->run.s, job->run.len },
-		.text = { job->text.s, job->text.len },
 		.options = { job->turn_options.s, job->turn_options.len },
 		.agent = job->handler,
 		.trace = &job->trace };
