@@ -273,6 +273,13 @@ tokens_parse(struct tokens *tokens, const char *s, size_t n, struct err *err)
 }
 
 bool
+tokens_same_file(const struct stat *now, const struct stat *then)
+{
+	return now->st_ino == then->st_ino && now->st_dev == then->st_dev && now->st_size == then->st_size &&
+	    now->st_mtim.tv_sec == then->st_mtim.tv_sec && now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+}
+
+bool
 tokens_read(struct tokens *tokens, const char *file, struct err *err)
 {
 	struct buf text = BUF_INIT;

@@ -14,6 +14,7 @@
 
 struct buf;
 struct err;
+struct stat;
 
 #define TOKEN_PREFIX "agt_"
 #define TOKEN_ID_LEN 12
@@ -52,6 +53,9 @@ struct tokens {
 
 /* Replaces what is in tokens. No file is no error. Errors: STATUS_CONFIG with file and line. */
 bool tokens_read(struct tokens *tokens, const char *file, struct err *err) USE_RESULT;
+
+/* Is it the file as it was then? It is replaced as a whole, so a look at its stat() tells. */
+bool tokens_same_file(const struct stat *now, const struct stat *then);
 bool tokens_parse(struct tokens *tokens, const char *s, size_t n, struct err *err) USE_RESULT; /* adds; err names the line only */
 bool tokens_write(const struct tokens *tokens, const char *file, struct err *err) USE_RESULT;  /* mode 0600, synced */
 void tokens_release(struct tokens *tokens);

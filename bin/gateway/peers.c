@@ -30,13 +30,6 @@ struct peers {
 	bool reading, again; /* the store is; it is to be, once more */
 };
 
-static bool
-unchanged(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* ---- from the file into the store */
 
 struct news {
@@ -207,7 +200,7 @@ on_look(evutil_socket_t fd, short what, void *payload)
 	memset(&now, 0, sizeof now);
 	if (stat(peers->file, &now) < 0 && errno != ENOENT)
 		return;
-	if (unchanged(&now, &peers->seen))
+	if (tokens_same_file(&now, &peers->seen))
 		return;
 	peers->seen = now;
 	if (now.st_nlink)

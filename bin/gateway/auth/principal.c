@@ -179,13 +179,6 @@ take_over(struct auth *auth, struct tokens *tokens)
 	auth->n_principals = tokens->n;
 }
 
-static bool
-unchanged(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 bool
 principals_refresh(struct auth *auth, struct err *err)
 {
@@ -198,7 +191,7 @@ principals_refresh(struct auth *auth, struct err *err)
 	memset(&now, 0, sizeof now);
 	if (stat(auth->settings.tokens_file, &now) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return err_errno(err, STATUS_CONFIG, "unable to look at '%s'", auth->settings.tokens_file);
-	if (unchanged(&now, &auth->seen))
+	if (tokens_same_file(&now, &auth->seen))
 		return true;
 	auth->seen = now;
 	ok = tokens_read(&tokens, auth->settings.tokens_file, err);
