@@ -126,6 +126,36 @@ jtext_add_bool(struct buf *to, const char *key, bool b)
 	buf_addstr(to, b ? "true" : "false");
 }
 
+static void
+add_member(struct buf *to, struct span key, struct span value)
+{
+	if (to->s[to->len - 1] != '{')
+		buf_addch(to, ',');
+	buf_add(to, key.s, key.n);
+	buf_addch(to, ':');
+	jtext_compact(to, value);
+}
+
+static bool
+is_one_of(struct span key, const char *const names[])
+{
+	for (; *names; names++)
+		if (jtext_is_string(key, *names))
+			return true;
+	return false;
+}
+
+void
+jtext_add_others(struct buf *to, struct span object, const char *const but[])
+{
+	struct span key, value;
+	size_t pos = 0;
+
+	while (jtext_each(object, &pos, &key, &value))
+		if (!is_one_of(key, but))
+			add_member(to, key, value);
+}
+
 void
 jtext_merge(struct buf *to, struct span a, struct span b)
 {
@@ -141,11 +171,7 @@ jtext_merge(struct buf *to, struct span a, struct span b)
 		/* a name that holds NUL is nobody's: no member of ours is called so */
 		if (strlen(name.s) == name.len && jtext_get(a, name.s, &there))
 			continue;
-		if (to->s[to->len - 1] != '{')
-			buf_addch(to, ',');
-		buf_add(to, key.s, key.n);
-		buf_addch(to, ':');
-		jtext_compact(to, value);
+		add_member(to, key, value);
 	}
 	buf_addch(to, '}');
 	buf_release(&name);

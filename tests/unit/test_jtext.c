@@ -120,6 +120,12 @@ test_layout(void)
 	buf_reset(&s);
 	jtext_merge(&s, a, b);
 	is_buf(&s, "{\"x\":1,\"y\":12345678901234567890}", "merging keeps the first object's members and every digit");
+	if (!jtext_check("{\"x\": 1,\"\\u0079\":2,\"z\":[ 3 ]}", 29, true, &a, NULL))
+		exit(1);
+	buf_reset(&s);
+	buf_addch(&s, '{');
+	jtext_add_others(&s, a, (const char *const[]){ "y", "w", NULL });
+	is_buf(&s, "{\"x\":1,\"z\":[3]", "others are all but the named ones, however those are written");
 	buf_release(&s);
 	buf_release(&again);
 }

@@ -104,9 +104,7 @@ add_namespace(const struct agent *agent, struct buf *to)
 static void
 add_tool(const struct buf *namespace, struct span tool, struct buf *to)
 {
-	struct span key, value;
 	struct buf name = BUF_INIT;
-	size_t pos = 0;
 
 	buf_add(&name, namespace->s, namespace->len);
 	if (!jtext_get_string(tool, "name", &name)) {
@@ -115,13 +113,7 @@ add_tool(const struct buf *namespace, struct span tool, struct buf *to)
 	}
 	buf_addstr(to, to->s[to->len - 1] == '[' ? "{" : ",{");
 	jtext_add_string(to, "name", name.s, name.len);
-	while (jtext_each(tool, &pos, &key, &value))
-		if (!jtext_is_string(key, "name")) {
-			buf_addch(to, ',');
-			buf_add(to, key.s, key.n);
-			buf_addch(to, ':');
-			buf_add(to, value.s, value.n);
-		}
+	jtext_add_others(to, tool, (const char *const[]){ "name", NULL });
 	buf_addch(to, '}');
 	buf_release(&name);
 }

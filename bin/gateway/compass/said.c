@@ -255,19 +255,10 @@ on_usage(struct flight *flight, const struct runtime_event *event)
 static void
 add_asked(const struct flight *flight, struct span params, struct buf *to)
 {
-	struct span key, value;
-	size_t pos = 0;
-
 	buf_addch(to, '{');
 	jtext_add_string(to, "threadId", flight->thread.s, flight->thread.len);
 	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
-	while (jtext_each(params, &pos, &key, &value))
-		if (!jtext_is_string(key, "threadId") && !jtext_is_string(key, "turnId")) {
-			buf_addch(to, ',');
-			buf_add(to, key.s, key.n);
-			buf_addch(to, ':');
-			jtext_compact(to, value);
-		}
+	jtext_add_others(to, params, (const char *const[]){ "threadId", "turnId", NULL });
 	buf_addch(to, '}');
 }
 

@@ -113,18 +113,9 @@ add_params(const struct ask *ask, struct span params, struct buf *to)
 {
 	const char *const secrets[] = { ask->remote->host->pool ? ask->identifier.s : ask->token.s, ask->token.s, NULL };
 	struct buf text = BUF_INIT;
-	struct span key, value;
-	size_t pos = 0;
 
 	buf_addch(&text, '{');
-	while (jtext_each(params, &pos, &key, &value))
-		if (!jtext_is_string(key, "threadId") && !jtext_is_string(key, "turnId")) {
-			if (text.len > 1)
-				buf_addch(&text, ',');
-			buf_add(&text, key.s, key.n);
-			buf_addch(&text, ':');
-			jtext_compact(&text, value);
-		}
+	jtext_add_others(&text, params, (const char *const[]){ "threadId", "turnId", NULL });
 	buf_addch(&text, '}');
 	buf_addstr(to, ",\"params\":{");
 	jtext_add_string(to, "threadId", ask->identifier.s, ask->identifier.len);
@@ -287,22 +278,13 @@ add_metadata(const struct ask *ask, struct span metadata, struct buf *to)
 {
 	const char *const secrets[] = { ask->identifier.s, ask->token.s, NULL };
 	struct buf text = BUF_INIT;
-	struct span key, value;
-	size_t pos = 0;
 
 	if (!ask->remote->host->pool) {
 		jtext_compact(to, metadata);
 		return;
 	}
 	buf_addch(&text, '{');
-	while (jtext_each(metadata, &pos, &key, &value))
-		if (!jtext_is_string(key, "identifier")) {
-			if (text.len > 1)
-				buf_addch(&text, ',');
-			buf_add(&text, key.s, key.n);
-			buf_addch(&text, ':');
-			jtext_compact(&text, value);
-		}
+	jtext_add_others(&text, metadata, (const char *const[]){ "identifier", NULL });
 	buf_addch(&text, '}');
 	redact_add(to, text.s, text.len, SIZE_MAX, secrets);
 	buf_release(&text);

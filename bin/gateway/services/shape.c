@@ -112,26 +112,16 @@ static void
 add_manifest(const struct agent *agent, struct buf *to)
 {
 	struct span manifest = { agent->manifest.s, agent->manifest.len }, metadata, name, value;
-	struct buf inner = BUF_INIT, times = BUF_INIT;
+	struct buf inner = BUF_INIT;
 	size_t pos = 0;
 
 	jtext_get(manifest, "metadata", &metadata);
-	buf_addch(&times, '{');
-	add_time(&times, "createdAt", agent->created_ms);
-	add_time(&times, "updatedAt", agent->updated_ms);
-	buf_addch(&times, '}');
 	/* ours count: a manifest that names its own times has been somewhere else */
 	buf_addch(&inner, '{');
-	while (jtext_each(metadata, &pos, &name, &value))
-		if (!jtext_is_string(name, "createdAt") && !jtext_is_string(name, "updatedAt")) {
-			if (inner.len > 1)
-				buf_addch(&inner, ',');
-			buf_add(&inner, name.s, name.n);
-			buf_addch(&inner, ':');
-			buf_add(&inner, value.s, value.n);
-		}
-	buf_addch(&inner, ',');
-	buf_add(&inner, times.s + 1, times.len - 1);
+	jtext_add_others(&inner, metadata, (const char *const[]){ "createdAt", "updatedAt", NULL });
+	add_time(&inner, "createdAt", agent->created_ms);
+	add_time(&inner, "updatedAt", agent->updated_ms);
+	buf_addch(&inner, '}');
 	jtext_add_raw(to, "manifest", "{", 1);
 	for (pos = 0; jtext_each(manifest, &pos, &name, &value);) {
 		if (to->s[to->len - 1] != '{')
@@ -145,7 +135,6 @@ add_manifest(const struct agent *agent, struct buf *to)
 	}
 	buf_addch(to, '}');
 	buf_release(&inner);
-	buf_release(&times);
 }
 
 void
