@@ -110,33 +110,46 @@ change_emit_run_word(struct change_context *context, struct span thread, const c
 	return emit(context, &like);
 }
 
-static void
-sharing_key(struct buf *to, struct span thread)
+/* ---- marks: documents that say something of a thread or a turn by being there */
+
+static struct span
+mark_key(struct buf *to, const char *mark, struct span id)
 {
-	buf_addstr(to, "shared-thread/");
-	buf_add(to, thread.s, thread.n);
+	buf_addstr(to, mark);
+	buf_addch(to, '/');
+	buf_add(to, id.s, id.n);
+	return (struct span){ to->s, to->len };
+}
+
+void
+change_mark(struct change_context *context, const char *mark, struct span id, bool on)
+{
+	struct buf key = BUF_INIT;
+
+	change_put(context, mark_key(&key, mark, id), on ? (struct span){ "{}", 2 } : SPAN_NONE);
+	buf_release(&key);
+}
+
+bool
+change_marked(struct change_context *context, const char *mark, struct span id)
+{
+	struct buf key = BUF_INIT;
+	bool marked = change_has(context, mark_key(&key, mark, id));
+
+	buf_release(&key);
+	return marked;
 }
 
 void
 change_share_thread(struct change_context *context, struct span thread)
 {
-	struct buf key = BUF_INIT;
-
-	sharing_key(&key, thread);
-	change_put(context, (struct span){ key.s, key.len }, (struct span){ "{}", 2 });
-	buf_release(&key);
+	change_mark(context, MARK_SHARED_THREAD, thread, true);
 }
 
 bool
 change_thread_shared(struct change_context *context, struct span thread)
 {
-	struct buf key = BUF_INIT;
-	bool shared;
-
-	sharing_key(&key, thread);
-	shared = change_has(context, (struct span){ key.s, key.len });
-	buf_release(&key);
-	return shared;
+	return change_marked(context, MARK_SHARED_THREAD, thread);
 }
 
 void

@@ -183,5 +183,10 @@ void share_tend(struct store *store);
 struct thread_db *change_threads(const struct change_context *context);
 const struct secrets *change_secrets(const struct change_context *context);
 void change_broken(struct change_context *context, const struct err *err); /* the batch will fail */
+/* A document that says something of a thread or a turn by being there. */
+#define MARK_SHARED_THREAD "shared-thread" /* its events go to a run's stream as well */
+#define MARK_LONE_TURN "lone-turn"	   /* was in progress when its thread was adopted: its events go to the thread alone */
+void change_mark(struct change_context *context, const char *mark, struct span id, bool on);
+bool change_marked(struct change_context *context, const char *mark, struct span id);
 
 #endif

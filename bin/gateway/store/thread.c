@@ -426,18 +426,10 @@ change_thread_list(
 	}
 }
 
-static void
-alone_key(struct buf *to, struct span turn)
-{
-	buf_addstr(to, "lone-turn/");
-	buf_add(to, turn.s, turn.n);
-}
-
 void
 change_adopt_thread(struct change_context *context, struct span thread)
 {
 	struct query *query = get(context, THREAD_ADOPT);
-	struct buf key = BUF_INIT;
 	struct turn turn;
 
 	if (!query)
@@ -446,34 +438,21 @@ change_adopt_thread(struct change_context *context, struct span thread)
 	run(context, query);
 	change_share_thread(context, thread);
 	turn_init(&turn);
-	if (change_turn_open(context, thread, &turn)) {
-		alone_key(&key, (struct span){ turn.id.s, turn.id.len });
-		change_put(context, (struct span){ key.s, key.len }, (struct span){ "{}", 2 });
-	}
+	if (change_turn_open(context, thread, &turn))
+		change_mark(context, MARK_LONE_TURN, (struct span){ turn.id.s, turn.id.len }, true);
 	turn_release(&turn);
-	buf_release(&key);
 }
 
 bool
 change_turn_alone(struct change_context *context, struct span turn)
 {
-	struct buf key = BUF_INIT;
-	bool alone;
-
-	alone_key(&key, turn);
-	alone = change_has(context, (struct span){ key.s, key.len });
-	buf_release(&key);
-	return alone;
+	return change_marked(context, MARK_LONE_TURN, turn);
 }
 
 void
 change_turn_alone_over(struct change_context *context, struct span turn)
 {
-	struct buf key = BUF_INIT;
-
-	alone_key(&key, turn);
-	change_put(context, (struct span){ key.s, key.len }, SPAN_NONE);
-	buf_release(&key);
+	change_mark(context, MARK_LONE_TURN, turn, false);
 }
 
 /* ---- turns */
