@@ -6,12 +6,8 @@ setup() {
 	common_setup
 	acp=${CLAUDE_CODE_ACP:-$(command -v claude-code-acp || :)}
 	[ -n "$acp" ] || skip 'LOUDLY: no claude-code-acp is on the PATH, and CLAUDE_CODE_ACP names none (tests/acp-install DIR brings it, by npm)'
-	mkdir agents work
-	jq -n --arg acp "$acp" --arg work "$PWD/work" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: "real", module: "Real", serviceId: "svc_real", serviceType: "agent",
-			agent: {agentId: "real", name: "Real", role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: {type: "runtime", command: ["agent-runtime-acp", "--", $acp], cwd: $work}, enabled: true, autostart: true,
-			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/real.json
+	mkdir work
+	runtime_manifest real "{\"command\":[\"agent-runtime-acp\",\"--\",\"$acp\"],\"cwd\":\"$PWD/work\"}"
 	# as root it wants to be told that this is no system to be careful with
 	export IS_SANDBOX=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 DISABLE_AUTOUPDATER=1
 	unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN

@@ -442,13 +442,8 @@ vanish() {
 }
 
 @test "on a terminal: a reply that is still coming when the watch begins anew is shown once" {
-	mkdir agents
 	printf '%s\n' '{"on":"turn"}' '{"delta":"one "}' '{"wait":"1s"}' '{"delta":"two "}' '{"wait":"1s"}' '{"delta":"three"}' >turns
-	jq -n --arg script "$PWD/turns" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: "mock", module: "mock", serviceId: "svc_mock", serviceType: "agent",
-			agent: {agentId: "mock", name: "mock", role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: {type: "runtime", command: ["agent-runtime-mock", "--script", $script]}, enabled: true, autostart: true,
-			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/mock.json
+	runtime_manifest mock "{\"command\":[\"agent-runtime-mock\",\"--script\",\"$PWD/turns\"]}"
 	start_gateway --agents agents
 	run -0 terminal "
 		spawn runtime-chat $url svc_mock

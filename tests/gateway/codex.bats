@@ -155,12 +155,7 @@ poured() {
 
 @test "a limit that a run's message meets: its end is known, and waited for" {
 	start_model --once 2
-	mkdir agents
-	jq -n --arg codex "$CODEX" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: "coder", module: "coder", serviceId: "svc_coder", serviceType: "agent",
-			agent: {agentId: "coder", name: "coder", role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: {type: "runtime", command: [$codex, "app-server"]}, enabled: true, autostart: true,
-			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/coder.json
+	runtime_manifest coder "{\"command\":[\"$CODEX\",\"app-server\"]}"
 	start_gateway --agents agents
 	agent-run-create --service svc_coder --agent coder --run r1 >made
 	run -75 --separate-stderr agent-send --wait --errors json --run r1 LATER
@@ -222,12 +217,7 @@ poured() {
 
 @test "an agent's manifest: its messages are turns of codex, with pieces, an approval and an interrupt" {
 	start_model
-	mkdir agents
-	jq -n --arg codex "$CODEX" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: "coder", module: "coder", serviceId: "svc_coder", serviceType: "agent",
-			agent: {agentId: "coder", name: "coder", role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: {type: "runtime", command: [$codex, "app-server"], workspace: "acme", approvalPolicy: "untrusted", systemPrompt: "be brief"},
-			enabled: true, autostart: true, restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/coder.json
+	runtime_manifest coder "{\"command\":[\"$CODEX\",\"app-server\"],\"workspace\":\"acme\",\"approvalPolicy\":\"untrusted\",\"systemPrompt\":\"be brief\"}"
 	start_gateway --agents agents
 	printf '%s\n' hello | runtime-chat "$url" svc_coder --agent coder >chat
 	grep -q 'coder: you said hello' chat
@@ -309,12 +299,17 @@ poured() {
 	done
 }
 
-@test "behind the script that npm puts on the PATH the program itself is started" {
+# as_npm_lays_it_out: bin/codex is npm's link to a script (one that fails), with the program in a package beside it
+as_npm_lays_it_out() {
 	mkdir -p pkg/codex/bin pkg/codex-linux-x64/vendor/triple/bin bin
 	printf '#!/bin/sh\nexit 1\n' >pkg/codex/bin/codex.js
 	chmod +x pkg/codex/bin/codex.js
 	ln -s "$(realpath "$CODEX")" pkg/codex-linux-x64/vendor/triple/bin/codex
 	ln -s ../pkg/codex/bin/codex.js bin/codex
+}
+
+@test "behind the script that npm puts on the PATH the program itself is started" {
+	as_npm_lays_it_out
 	start_model
 	unset AGENT_RUNTIME_CODEX
 	[ ! -e "$AU_BUILD/libexec/agentutils/codex" ] || export AGENT_RUNTIME_CODEX=$PWD/bin/codex
@@ -392,11 +387,7 @@ with_host() {
 }
 
 @test "a turn of one's own and a session host find the program that the gateway finds" {
-	mkdir -p pkg/codex/bin pkg/codex-linux-x64/vendor/triple/bin bin
-	printf '#!/bin/sh\nexit 1\n' >pkg/codex/bin/codex.js
-	chmod +x pkg/codex/bin/codex.js
-	ln -s "$(realpath "$CODEX")" pkg/codex-linux-x64/vendor/triple/bin/codex
-	ln -s ../pkg/codex/bin/codex.js bin/codex
+	as_npm_lays_it_out
 	start_model
 	export AGENT_RUNTIME_CODEX=$PWD/bin/codex
 	start_gateway

@@ -4,7 +4,6 @@ load ../lib/common
 
 setup() {
 	common_setup
-	mkdir agents
 	cat >script <<-'END'
 		{"on":"turn","contains":"DELTAS"}
 		{"delta":"one "}
@@ -18,11 +17,7 @@ setup() {
 		{"on":"turn","contains":"FAIL"}
 		{"fail":"it went wrong","info":"serverOverloaded"}
 	END
-	jq -n --arg script "$PWD/script" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: "mock", module: "mock", serviceId: "svc_mock", serviceType: "agent",
-			agent: {agentId: "mock", name: "mock", role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: {type: "runtime", command: ["agent-runtime-mock", "--script", $script], workspace: "acme"}, enabled: true, autostart: true,
-			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >agents/mock.json
+	runtime_manifest mock "{\"command\":[\"agent-runtime-mock\",\"--script\",\"$PWD/script\"],\"workspace\":\"acme\"}"
 }
 teardown() { common_teardown; }
 

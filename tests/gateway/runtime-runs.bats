@@ -4,7 +4,6 @@ load ../lib/common
 
 setup() {
 	common_setup
-	mkdir agents
 	cat >script <<-'END'
 		{"on":"turn","contains":"DELTAS"}
 		{"think":"hm"}
@@ -23,17 +22,10 @@ setup() {
 		{"exit":3}
 	END
 	sed -i 's/},{/}\n{/' script
-	manifest mock '{"command":["agent-runtime-mock","--script","'"$PWD/script"'"],"workspace":"acme"}'
+	runtime_manifest mock '{"command":["agent-runtime-mock","--script","'"$PWD/script"'"],"workspace":"acme"}'
 }
 teardown() { common_teardown; }
 
-manifest() { # AGENT ORIGIN
-	jq -n --arg id "$1" --argjson origin "$2" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
-		metadata: {sourceFile: $id, module: $id, serviceId: "svc_\($id)", serviceType: "agent",
-			agent: {agentId: $id, name: $id, role: "assistant", objective: "test", triggers: ["api"]}},
-		spec: {origin: ({type: "runtime"} + $origin), enabled: true, autostart: true,
-			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >"agents/$1.json"
-}
 gateway() { start_gateway --agents agents "$@"; }
 begin() { agent-run-create --service svc_mock --agent mock --run "$1" >made; }
 has() { jq -e -s "any(.[]; $2)" "$1"; } # FILE FILTER
@@ -171,7 +163,7 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 }
 
 @test "the manifest answers approvals" {
-	manifest mock '{"command":["agent-runtime-mock","--script","'"$PWD/script"'"],"approvals":{"rules":[{"kind":"command","command":"touch *","decision":"accept"}]}}'
+	runtime_manifest mock '{"command":["agent-runtime-mock","--script","'"$PWD/script"'"],"approvals":{"rules":[{"kind":"command","command":"touch *","decision":"accept"}]}}'
 	gateway
 	begin r1
 	agent-send --run r1 ASK | agent-watch --timeout 60s --until waiting --outcome=ignore >events
@@ -230,7 +222,7 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 }
 
 @test "a runtime that is not there: the service does not start, and says why" {
-	manifest mock '{"command":["./nothing-of-that-name"]}'
+	runtime_manifest mock '{"command":["./nothing-of-that-name"]}'
 	gateway
 	agent-registry --jq '.lifecycle + " " + .health' >list
 	grep -qx 'STOPPED DEGRADED' list
@@ -255,7 +247,7 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 }
 
 @test "without a command the agent is on the gateway's own runtime" {
-	manifest mock '{}'
+	runtime_manifest mock '{}'
 	gateway --runtime "$AU_BUILD/libexec/agentutils/agent-runtime-mock --script $PWD/script"
 	begin r1
 	agent-send --run r1 hello | agent-watch --timeout 60s --until waiting --outcome=ignore >events
@@ -269,7 +261,7 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 	END
 	chmod +x runtime
 	mv runtime agents/
-	manifest mock '{"command":["./runtime"],"workingDirectory":".","model":"m1","systemPrompt":"be \"brief\"","cwd":"/tmp","sandbox":"read-only","approvalPolicy":"never","effort":"low"}'
+	runtime_manifest mock '{"command":["./runtime"],"workingDirectory":".","model":"m1","systemPrompt":"be \"brief\"","cwd":"/tmp","sandbox":"read-only","approvalPolicy":"never","effort":"low"}'
 	gateway
 	begin r1
 	agent-send --run r1 hello | agent-watch --timeout 60s --until waiting --outcome=ignore >events
@@ -357,16 +349,16 @@ seen() { agent-events "$1" --kind "$2" >found 2>/dev/null && [ -s found ]; }
 }
 
 @test "a runtime's manifest is checked, and is not taken from callers" {
-	manifest bad1 '{"command":[]}'
-	manifest bad2 '{"sandbox":"none"}'
-	manifest bad3 '{"approvals":{"rules":[{"decision":"perhaps"}]}}'
-	manifest bad4 '{"model":""}'
-	manifest bad5 '{"timeoutMs":1}'
+	runtime_manifest bad1 '{"command":[]}'
+	runtime_manifest bad2 '{"sandbox":"none"}'
+	runtime_manifest bad3 '{"approvals":{"rules":[{"decision":"perhaps"}]}}'
+	runtime_manifest bad4 '{"model":""}'
+	runtime_manifest bad5 '{"timeoutMs":1}'
 	run -9 --separate-stderr agent-gateway --check --agents agents --state state
 	for n in 1 2 3 4 5; do [[ $stderr == *"bad$n.json"* ]]; done
 	rm agents/bad*
 	gateway
-	manifest other '{}'
+	runtime_manifest other '{}'
 	mv agents/other.json .
 	run -0 curl -s -o answer -w '%{http_code}' -H 'content-type: application/json' -d "$(jq -c '{manifest: .}' other.json)" "$url/api/services/apply"
 	[ "$output" = 403 ]

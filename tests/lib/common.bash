@@ -47,6 +47,16 @@ sanitizers_are_quiet() {
 	! grep -hsE -A 30 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer' "$BATS_TEST_TMPDIR"/*.err >&2
 }
 
+# runtime_manifest ID ORIGIN: agents/ID.json, an agent on a runtime; ORIGIN: JSON, what its origin says beside the type
+runtime_manifest() {
+	mkdir -p agents
+	jq -n --arg id "$1" --argjson origin "$2" '{apiVersion: "clarity.runtime/v1", kind: "MCPService",
+		metadata: {sourceFile: $id, module: $id, serviceId: "svc_\($id)", serviceType: "agent",
+			agent: {agentId: $id, name: $id, role: "assistant", objective: "test", triggers: ["api"]}},
+		spec: {origin: ({type: "runtime"} + $origin), enabled: true, autostart: true,
+			restartPolicy: {mode: "never", maxRestarts: 0, windowSeconds: 60}, policyRef: "default"}}' >"agents/$1.json"
+}
+
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # await SECONDS COMMAND...: until the command succeeds; fails loudly when it never does. This is the only waiting loop.
