@@ -7,17 +7,13 @@
 
 #include <event2/event.h>
 
-#include "blank.h"
 #include "clock.h"
 #include "compass/desk.h"
 #include "compass/internal.h"
 #include "compass/run.h"
 #include "compass/routes.h"
-#include "err.h"
-#include "hash.h"
 #include "http/server.h"
 #include "http/ws.h"
-#include "status.h"
 #include "utf8.h"
 #include "xalloc.h"
 
@@ -34,16 +30,6 @@ struct route {
 /* Of the parameters in a path the first is the thread, the second the turn or the approval. */
 #define ROUTE(method, path, handler, scope) { method, path, handler, scope },
 static const struct route routes[] = { COMPASS_ROUTES(ROUTE) };
-
-static const struct {
-	int status;
-	const char *code, *message;
-} problems[] = {
-#define PROBLEM_ROW(name, status, code, message) [PROBLEM_##name] = { status, code, message },
-	PROBLEMS(PROBLEM_ROW)
-#undef PROBLEM_ROW
-};
-_Static_assert(ARRAY_LEN(problems) == PROBLEM_COUNT, "a row for each problem");
 
 static const char *const providers[] = { [PROVIDER_MOCK] = "mock",
 	[PROVIDER_DYNAMIC_SESSIONS] = "dynamic_sessions",
@@ -71,229 +57,6 @@ compass_provider_of(const char *text, enum compass_provider *ret)
 			return true;
 		}
 	return false;
-}
-
-/* ---- answers */
-
-static void
-entity_tag(struct buf *to, const char *s, size_t n)
-{
-	buf_addf(to, "W/\"%zx-%016llx\"", n, (unsigned long long)hash(s, n));
-}
-
-static void
-reply(struct request *request, int status, const char *const *more, const char *body, size_t n)
-{
-	struct buf tag = BUF_INIT;
-	const char *headers[24] = { "access-control-allow-origin", "*" }, *method = request_method(request),
-		   *match = request_header(request, "if-none-match");
-	size_t i = 2;
-
-	entity_tag(&tag, body, n);
-	headers[i++] = "x-request-id";
-	headers[i++] = request_id(request);
-	headers[i++] = "etag";
-	headers[i++] = tag.s;
-	for (; more && *more && i < ARRAY_LEN(headers) - 1; more++)
-		headers[i++] = *more;
-	headers[i] = NULL;
-	if (status == 200 && match && (!strcmp(method, "GET") || !strcmp(method, "HEAD")) && strstr(match, tag.s))
-		request_reply(request, 304, NULL, headers, "", 0);
-	else
-		request_reply(request, status, "application/json; charset=utf-8", headers, body, n);
-	buf_release(&tag);
-}
-
-static void
-fail(struct request *request, int status, const char *code, const char *message, const char *const *headers)
-{
-	struct buf body = BUF_INIT;
-
-	buf_addch(&body, '{');
-	jtext_add_string(&body, "code", code, strlen(code));
-	jtext_add_string(&body, "message", message, strlen(message));
-	buf_addch(&body, '}');
-	reply(request, status, headers, body.s, body.len);
-	buf_release(&body);
-}
-
-static void
-fail_with(struct request *request, enum problem problem)
-{
-	static const char *const later[] = { "retry-after", "1", NULL };
-
-	fail(request, problems[problem].status, problems[problem].code,
-	    problems[problem].message ? problems[problem].message : problems[problem].code, problem == PROBLEM_STORE ? later : NULL);
-}
-
-/* ---- calls */
-
-static struct call *
-call_new(struct compass *compass, struct request *request, const struct route *route, struct principal *who, struct buf *params)
-{
-	struct call *call = xcalloc(1, sizeof *call);
-	struct buf *const texts[] = { &call->title, &call->workspace, &call->text, &call->request_id, &call->parent, &call->source,
-		&call->model, &call->effort, &call->personality, &call->approval_policy, &call->sandbox_policy, &call->rules,
-		&call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native, &call->cwd };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(texts); i++)
-		buf_init(texts[i]);
-	approval_init(&call->approval);
-	call->compass = compass;
-	call->request = request;
-	call->route = route;
-	call->who = who;
-	call->thread = params[0];
-	call->other = params[1];
-	call->mode = call->host = -1;
-	request_trace(request, &call->trace);
-	buf_init(&params[0]);
-	buf_init(&params[1]);
-	return call;
-}
-
-void
-call_free(struct call *call)
-{
-	struct buf *const texts[] = { &call->thread, &call->other, &call->title, &call->workspace, &call->text, &call->request_id,
-		&call->parent, &call->source, &call->model, &call->effort, &call->personality, &call->approval_policy,
-		&call->sandbox_policy, &call->rules, &call->decision, &call->reason, &call->result, &call->keys, &call->made, &call->native,
-		&call->cwd };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(texts); i++)
-		buf_release(texts[i]);
-	approval_release(&call->approval);
-	trace_release(&call->trace);
-	principal_unref(call->who);
-	free(call);
-}
-
-void
-call_reply(struct call *call, int status, const struct buf *body)
-{
-	static const char *const applied[] = { "preference-applied", "respond-async", NULL };
-
-	reply(call->request, status, status == 202 ? applied : NULL, body->s, body->len);
-	call_free(call);
-}
-
-void
-call_refuse(struct call *call, enum problem problem)
-{
-	fail_with(call->request, problem);
-	call_free(call);
-}
-
-void
-call_fail_text(struct call *call, int status, const char *code, const char *message, const char *const *headers)
-{
-	fail(call->request, status, code, message, headers);
-	call_free(call);
-}
-
-static void
-call_again(struct change *change)
-{
-	struct call *call = change->payload;
-
-	call->problem = PROBLEM_NONE;
-	call->known = call->of_run = false;
-	buf_reset(&call->native);
-	buf_reset(&call->keys);
-	if (call->made_rules) {
-		buf_reset(&call->rules);
-		buf_reset(&call->cwd);
-	}
-}
-
-struct change *
-call_change(struct call *call, call_apply *apply, void (*done)(struct change *))
-{
-	struct change *change = change_new(done, call);
-
-	change->apply = apply;
-	change->again = call_again;
-	return change;
-}
-
-void
-call_store(struct call *call, call_apply *apply, void (*done)(struct change *))
-{
-	log_change(call->compass->settings.log, call_change(call, apply, done));
-}
-
-bool
-call_member(const struct call *call, const struct buf *workspace)
-{
-	return principal_member(call->who, workspace->s, workspace->len);
-}
-
-/* The thread of the call, if its caller may see it; else false and the problem is set. */
-static bool
-find_thread(struct call *call, struct change_context *context, struct thread *ret)
-{
-	if (change_thread_get(context, span_of(&call->thread), ret) && call_member(call, &ret->workspace))
-		return true;
-	call->problem = PROBLEM_THREAD_NOT_FOUND;
-	return false;
-}
-
-static bool
-apply_step(struct change *change, const void *row, struct change_context *context)
-{
-	struct call *call = change->payload;
-	struct thread thread;
-	struct turn turn;
-
-	(void)row;
-	thread_init(&thread);
-	turn_init(&turn);
-	if (find_thread(call, context, &thread) && call->step)
-		call->step(call, context, &thread, &turn, &change->answer);
-	thread_release(&thread);
-	turn_release(&turn);
-	return !call->problem;
-}
-
-struct change *
-call_change_in(struct call *call, call_step *step, void (*done)(struct change *))
-{
-	call->step = step;
-	return call_change(call, apply_step, done);
-}
-
-void
-call_store_in(struct call *call, call_step *step, void (*done)(struct change *))
-{
-	log_change(call->compass->settings.log, call_change_in(call, step, done));
-}
-
-void
-call_done(struct change *change)
-{
-	struct call *call = change->payload;
-
-	if (!call_refused(call, change))
-		call_reply(call, call->made.len ? 201 : 200, &change->answer);
-	change_free(change);
-}
-
-bool
-call_refused(struct call *call, const struct change *change)
-{
-	static const char *const later[] = { "retry-after", "1", NULL };
-
-	if (call->problem)
-		call_refuse(call, call->problem);
-	else if (change->result == CHANGE_KEY_REUSED)
-		call_refuse(call, PROBLEM_KEY_REUSED);
-	else if (change->result == CHANGE_FAILED || change->result == CHANGE_REFUSED)
-		call_fail_text(call, 503, "AGENT_STORE_UNAVAILABLE", change->err.text[0] ? change->err.text : "Unable to store", later);
-	else
-		return false;
-	return true;
 }
 
 /* ---- which route */
@@ -444,7 +207,7 @@ refuse(struct request *request, const struct auth_verdict *verdict)
 		headers[0] = "retry-after";
 		headers[1] = seconds.s;
 	}
-	fail(request, verdict->status, verdict->code, verdict->message, headers);
+	refuse_with(request, verdict->status, verdict->code, verdict->message, headers);
 	buf_release(&seconds);
 }
 
@@ -462,19 +225,19 @@ handle(struct compass *compass, struct request *request, const struct buf *segme
 	if (route)
 		request_set_route(request, route->path);
 	if (problem)
-		fail_with(request, problem);
+		refuse_problem(request, problem);
 	else if (!auth_judge_origin(compass->settings.auth, request, &verdict))
 		refuse(request, &verdict);
 	else if (!route)
-		fail_with(request, PROBLEM_NOT_FOUND);
+		refuse_problem(request, PROBLEM_NOT_FOUND);
 	else if (!route->handler)
 		upgrade_required(request);
 	else if (route->scopes && !compass->settings.enabled)
-		fail_with(request, PROBLEM_DISABLED);
+		refuse_problem(request, PROBLEM_DISABLED);
 	else if (route->scopes && !(who = auth_judge(compass->settings.auth, request, route->scopes, &verdict)))
 		refuse(request, &verdict);
 	else {
-		call = call_new(compass, request, route, who, params);
+		call = call_begin(compass, request, who, &params[0], &params[1]);
 		call->body = body;
 		who = NULL;
 		route->handler(call);
@@ -522,7 +285,7 @@ compass_handle(struct compass *compass, struct request *request)
 	else if (ws_asked(request) && upgrade_handle(compass, request))
 		;
 	else if (!split(path, segments, &n))
-		fail_with(request, PROBLEM_INVALID_PATH);
+		refuse_problem(request, PROBLEM_INVALID_PATH);
 	else
 		handle(compass, request, segments, n);
 	for (i = 0; i < SEGMENTS_MAX; i++)

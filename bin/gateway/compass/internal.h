@@ -66,19 +66,18 @@ void upgrade_required(struct request *request); /* a plain request to a stream's
 
 void account_heard(struct compass *compass, const char *method, struct span params); /* a notification of the runtime */
 
-/* ---- calls: one request on its way through the store */
+/* ---- call.c: one request on its way through the store */
 
-struct route;
+void refuse_with(struct request *request, int status, const char *code, const char *message, const char *const *headers);
+void refuse_problem(struct request *request, enum problem problem);
 
 /* Members of the bodies, by the names they have there. */
 struct call {
 	struct compass *compass;
 	struct request *request; /* NULL: answered */
 	struct principal *who;
-	const struct route *route;
 	struct buf thread, other; /* path parameters: the thread; the turn or approval */
 	struct span body;	  /* the JSON value, SPAN_NONE without one; lives as long as the request */
-	bool head;
 	/* what apply has found out */
 	enum problem problem;
 	/* parsed */
@@ -104,6 +103,8 @@ struct call {
 	void (*step)(struct call *, struct change_context *, struct thread *, struct turn *, struct buf *); /* a call_step */
 };
 
+/* Takes who and what is in the two texts. */
+struct call *call_begin(struct compass *compass, struct request *request, struct principal *who, struct buf *thread, struct buf *other);
 void call_free(struct call *call);
 void call_reply(struct call *call, int status, const struct buf *body); /* answers and frees */
 void call_refuse(struct call *call, enum problem problem);		/* the same with an error */
