@@ -1,4 +1,4 @@
-/* hitl.c - the broker's routes, and who hears of new questions (Clarity contract section 13.2) */
+/* hitl.c - the broker's routes (Clarity contract section 13.2) */
 #include "compat.h"
 
 #include <stdlib.h>
@@ -8,40 +8,20 @@
 
 #include "auth/auth.h"
 #include "blank.h"
-#include "clock.h"
-#include "dirwatch.h"
 #include "hitl/hitl.h"
 #include "hitl/internal.h"
 #include "hitl/routes.h"
-#include "hitl_news.h"
 #include "http/server.h"
 #include "jtext.h"
 #include "xalloc.h"
 
-#define TICK_MS 250
 #define SHOW_TRIES 10 /* times HITL_SETTLE_MS that a GET waits for an answer that is still being written */
 
-struct client {
-	struct broker *broker;
-	struct stream *stream;
-	struct principal *who;
-	uint64_t from; /* the scan that it waits for */
-	bool live;
-	int64_t next_ping;
-	struct client *next, **prev;
-};
-
-/* The directory is only looked at while somebody listens. One scan is on its way at most; what happens meanwhile asks for another one. */
 struct broker {
 	struct broker_settings settings;
 	struct clerk *clerk;
-	struct client *clients;
-	struct dirwatch watch;
-	struct event *changed, *tick;
-	struct hitl_list known;
-	uint64_t scans; /* begun */
-	bool scanning, again, stopped;
-	int64_t next_look;
+	struct hearers *hearers;
+	bool stopped;
 	struct errand *settling; /* GETs that wait for an answer to be whole */
 	struct event *settled;
 };
@@ -84,236 +64,7 @@ add(struct broker *broker, struct errand *errand)
 	errand_free(errand);
 }
 
-/* ---- who listens */
-
-static void watch_start(struct broker *broker);
-static void watch_stop(struct broker *broker);
-
-static void
-client_free(struct client *client)
-{
-	struct broker *broker = client->broker;
-
-	*client->prev = client->next;
-	if (client->next)
-		client->next->prev = client->prev;
-	principal_unref(client->who);
-	free(client);
-	if (!broker->clients)
-		watch_stop(broker);
-}
-
-static void
-on_closed(void *payload)
-{
-	client_free(payload);
-}
-
-static const struct stream_events stream_events = { .closed = on_closed };
-
-static void
-frame_of(struct buf *to, const char *type, const struct hitl_question *question)
-{
-	buf_addstr(to, "data: {");
-	jtext_add_string(to, "type", type, strlen(type));
-	jtext_add_string(to, "key", question->key.s, question->key.len);
-	if (!strcmp(type, "new_question"))
-		jtext_add_i64(to, "timestamp", question->timestamp);
-	buf_addstr(to, "}\n\n");
-}
-
-static void
-publish(struct broker *broker, const char *type, const struct hitl_question *question)
-{
-	struct buf frame = BUF_INIT;
-	struct client *client, *next;
-
-	frame_of(&frame, type, question);
-	for (client = broker->clients; client; client = next) {
-		struct stream *stream = client->stream;
-
-		next = client->next;
-		if (!client->live)
-			continue;
-		if (!stream_full(stream)) {
-			stream_write(stream, frame.s, frame.len);
-			continue;
-		}
-		/* too slow: it comes back and gets the list of what waits then */
-		client_free(client);
-		stream_end(stream);
-	}
-	buf_release(&frame);
-}
-
-static void
-on_news(enum hitl_news what, struct hitl_question *question, void *payload)
-{
-	static const char *const types[] = {
-		[HITL_NEWS_ASKED] = "new_question", [HITL_NEWS_ANSWERED] = "answered", [HITL_NEWS_GONE] = "removed"
-	};
-
-	publish(payload, types[what], question);
-}
-
-/* An answer may be taken away before the next scan sees it. */
-static void
-note_answered(struct broker *broker, const char *stem)
-{
-	struct hitl_question *question = hitl_news_find(&broker->known, stem);
-
-	if (!question || question->answered)
-		return;
-	question->answered = true;
-	publish(broker, "answered", question);
-}
-
-/* The list of what waits, for those who came before it was made. */
-static void
-welcome(struct broker *broker, uint64_t scan)
-{
-	struct hitl_list list = { NULL, 0, false };
-	struct buf frames = BUF_INIT;
-	struct client *client;
-	bool wanted = false;
-	size_t i;
-
-	for (client = broker->clients; client; client = client->next)
-		wanted = wanted || (!client->live && client->from <= scan);
-	if (!wanted)
-		return;
-	list = broker->known; /* borrowed; only its order changes for a while */
-	hitl_news_by_time(&list);
-	for (i = 0; i < list.n; i++)
-		if (!list.questions[i].answered)
-			frame_of(&frames, "new_question", &list.questions[i]);
-	hitl_news_by_stem(&list);
-	buf_addstr(&frames, ": live\n\n");
-	for (client = broker->clients; client; client = client->next)
-		if (!client->live && client->from <= scan) {
-			client->live = true;
-			stream_write(client->stream, frames.s, frames.len);
-		}
-	buf_release(&frames);
-}
-
-static void
-scan(struct broker *broker)
-{
-	struct errand *errand;
-
-	if (!broker->clients || broker->stopped)
-		return;
-	if (broker->scanning) {
-		broker->again = true;
-		return;
-	}
-	errand = errand_new(ERRAND_SCAN, NULL);
-	broker->next_look = clock_monotonic_ms() + dirwatch_interval(&broker->watch);
-	if (!clerk_add(broker->clerk, errand)) {
-		errand_free(errand); /* the next look comes */
-		return;
-	}
-	broker->scanning = true;
-	broker->again = false;
-	broker->scans++;
-}
-
-static void
-scanned(struct broker *broker, struct errand *errand)
-{
-	broker->scanning = false;
-	if (errand->http == 200) {
-		if (errand->reopened) {
-			watch_stop(broker);
-			watch_start(broker);
-			broker->again = true;
-		}
-		hitl_news(&broker->known, &errand->list, on_news, broker);
-		welcome(broker, broker->scans);
-	}
-	if (broker->again)
-		scan(broker);
-}
-
-/* ---- the directory */
-
-static void
-on_name(const char *name, void *payload)
-{
-	struct buf stem = BUF_INIT;
-	size_t n = strlen(name);
-
-	if (n <= 7 || strcmp(name + n - 7, ".answer"))
-		return;
-	buf_add(&stem, name, n - 7);
-	note_answered(payload, stem.s);
-	buf_release(&stem);
-}
-
-static void
-on_changed(evutil_socket_t fd, short what, void *payload)
-{
-	struct broker *broker = payload;
-
-	(void)fd;
-	(void)what;
-	dirwatch_names(&broker->watch, on_name, broker);
-	scan(broker);
-}
-
-static void
-on_tick(evutil_socket_t fd, short what, void *payload)
-{
-	struct broker *broker = payload;
-	int64_t now = clock_monotonic_ms();
-	struct client *client, *next;
-
-	(void)fd;
-	(void)what;
-	for (client = broker->clients; client; client = next) {
-		struct stream *stream = client->stream;
-
-		next = client->next;
-		if (client->who && !auth_holds(broker->settings.auth, client->who)) {
-			client_free(client);
-			stream_end(stream);
-		} else if (client->next_ping <= now) {
-			client->next_ping += broker->settings.ping_ms;
-			if (!stream_full(stream))
-				stream_write(stream, ": ping\n\n", 8);
-		}
-	}
-	if (broker->next_look <= now)
-		scan(broker);
-}
-
-static void
-watch_start(struct broker *broker)
-{
-	struct timeval tick = { 0, TICK_MS * 1000 };
-
-	dirwatch_open(&broker->watch, clerk_path(broker->clerk));
-	if (broker->watch.fd >= 0) {
-		broker->changed = event_new(broker->settings.base, broker->watch.fd, EV_READ | EV_PERSIST, on_changed, broker);
-		event_add(broker->changed, NULL);
-	}
-	event_add(broker->tick, &tick);
-}
-
-static void
-watch_stop(struct broker *broker)
-{
-	event_del(broker->tick);
-	if (broker->changed)
-		event_free(broker->changed);
-	broker->changed = NULL;
-	dirwatch_close(&broker->watch);
-	if (!broker->clients)
-		hitl_list_release(&broker->known);
-}
-
-/* ---- what came of a errand */
+/* ---- what came of an errand */
 
 static void
 on_settled(evutil_socket_t fd, short what, void *payload)
@@ -347,7 +98,7 @@ on_done(struct errand *errand, void *payload)
 	struct broker *broker = payload;
 
 	if (errand->kind == ERRAND_SCAN) {
-		scanned(broker, errand);
+		hearers_scanned(broker->hearers, errand);
 		errand_free(errand);
 		return;
 	}
@@ -357,9 +108,9 @@ on_done(struct errand *errand, void *payload)
 	}
 	reply(broker, errand->request, errand->http, &errand->body);
 	if (errand->kind == ERRAND_ANSWER && errand->http == 200)
-		note_answered(broker, errand->question.stem.s);
+		hearers_answered(broker->hearers, errand->question.stem.s);
 	if (errand->kind == ERRAND_ANSWER || errand->kind == ERRAND_ASK || errand->kind == ERRAND_CANCEL)
-		scan(broker);
+		hearers_scan(broker->hearers);
 	errand_free(errand);
 }
 
@@ -460,30 +211,8 @@ post_cancel_question(struct broker *broker, struct request *request, struct span
 static void
 stream_questions(struct broker *broker, struct request *request, struct span key)
 {
-	struct client *client = xcalloc(1, sizeof *client);
-	struct principal *who = auth_caller(request) ? principal_ref((struct principal *)(uintptr_t)auth_caller(request)) : NULL;
-
 	(void)key;
-	client->broker = broker;
-	client->who = who;
-	client->stream = request_stream(request, "text/event-stream; charset=utf-8", NULL, &stream_events, client);
-	if (!client->stream) {
-		principal_unref(who);
-		free(client);
-		return;
-	}
-	client->next_ping = clock_monotonic_ms() + broker->settings.ping_ms;
-	client->next = broker->clients;
-	client->prev = &broker->clients;
-	if (client->next)
-		client->next->prev = &client->next;
-	broker->clients = client;
-	if (!client->next)
-		watch_start(broker);
-	stream_write(client->stream, "retry: 1000\n\n", 13);
-	/* a scan that is on its way may have passed by already */
-	client->from = broker->scans + 1;
-	scan(broker);
+	hearers_add(broker->hearers, request);
 }
 
 #define ROUTE(method, path, handler, scope) { method, path, handler },
@@ -561,13 +290,12 @@ broker_new(const struct broker_settings *settings, struct err *err)
 	struct broker *broker = xcalloc(1, sizeof *broker);
 
 	broker->settings = *settings;
-	broker->watch.fd = -1;
 	broker->clerk = clerk_new(settings->base, settings->dir, on_done, broker, err);
 	if (!broker->clerk) {
 		free(broker);
 		return NULL;
 	}
-	broker->tick = event_new(settings->base, -1, EV_PERSIST, on_tick, broker);
+	broker->hearers = hearers_new(settings->base, settings->auth, broker->clerk, settings->ping_ms);
 	broker->settled = event_new(settings->base, -1, 0, on_settled, broker);
 	return broker;
 }
@@ -581,14 +309,8 @@ broker_path(const struct broker *broker)
 void
 broker_stop(struct broker *broker)
 {
-	struct stream *stream;
-
 	broker->stopped = true;
-	while (broker->clients) {
-		stream = broker->clients->stream;
-		client_free(broker->clients);
-		stream_end(stream);
-	}
+	hearers_stop(broker->hearers);
 }
 
 void
@@ -603,9 +325,7 @@ broker_free(struct broker *broker)
 		next = broker->settling->next;
 		errand_free(broker->settling);
 	}
-	broker_stop(broker);
-	event_free(broker->tick);
+	hearers_free(broker->hearers);
 	event_free(broker->settled);
-	hitl_list_release(&broker->known);
 	free(broker);
 }

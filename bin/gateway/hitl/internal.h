@@ -6,6 +6,7 @@
 
 #include "compat.h"
 
+struct auth;
 struct event_base;
 struct request;
 struct clerk;
@@ -40,5 +41,16 @@ struct clerk *clerk_new(struct event_base *base, const char *dir, clerk_done_cb 
 const char *clerk_path(const struct clerk *clerk);
 bool clerk_add(struct clerk *clerk, struct errand *errand) USE_RESULT; /* false: too many wait; the errand stays the caller's */
 void clerk_free(struct clerk *clerk);				       /* what still waits is dropped; accepts NULL */
+
+/* hearers.c - the streams of those who hear of new questions. The directory is only looked at while there are some. One scan is on its way at
+ * most; what happens meanwhile asks for another one. */
+struct hearers;
+struct hearers *hearers_new(struct event_base *base, struct auth *auth, struct clerk *clerk, int64_t ping_ms);
+void hearers_add(struct hearers *hearers, struct request *request);   /* it becomes a stream */
+void hearers_scan(struct hearers *hearers);			      /* something may have changed */
+void hearers_scanned(struct hearers *hearers, struct errand *errand); /* an ERRAND_SCAN is done; the errand stays the caller's */
+void hearers_answered(struct hearers *hearers, const char *stem);     /* an answer may be taken away before the next scan sees it */
+void hearers_stop(struct hearers *hearers);			      /* all streams end */
+void hearers_free(struct hearers *hearers);
 
 #endif
