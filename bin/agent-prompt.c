@@ -18,11 +18,11 @@
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
-#include <wctype.h>
 
 #include <histedit.h>
 
 #include "buf.h"
+#include "column.h"
 #include "die.h"
 #include "err.h"
 #include "num.h"
@@ -30,15 +30,11 @@
 #include "out.h"
 #include "recall.h"
 #include "sig.h"
+#include "typed.h"
 #include "utf8.h"
 
 #define TEXT_CHUNK 65536 /* bytes of text shown at once, with one redrawing */
 #define PIECE_MAX 512	 /* bytes that a pipe takes without waiting once poll() says it is writable (POSIX: PIPE_BUF >= 512) */
-
-#define PASTE_ON "\033[?2004h" /* ask the terminal to bracket what is pasted */
-#define PASTE_OFF "\033[?2004l"
-#define PASTE_BEGINS "\033[200~"
-#define PASTE_ENDS "\033[201~"
 
 enum { OPT_PROMPT = OPT_OWN, OPT_HISTORY, OPT_LINES, OPT_DRAIN };
 
@@ -70,11 +66,9 @@ struct prompt {
 	FILE *in, *out;
 	bool dumb; /* the terminal cannot move its cursor */
 	enum end end;
-	struct buf keys; /* read from the terminal, not yet taken by the editor */
-	bool pasting, after_cr;
-	struct buf queue; /* finished lines, not yet written */
-	bool open;	  /* the text ends in the middle of a line */
-	size_t column;	  /* where that line ends, in columns without wrapping */
+	struct typed keys;
+	struct buf queue;    /* finished lines, not yet written */
+	struct column shown; /* where the text ends */
 };
 
 /* ---- the terminal, as it was and as it is while we run */
@@ -90,7 +84,7 @@ restore_terminal(void)
 {
 	if (terminal.fd < 0)
 		return;
-	if (terminal.brackets && write(terminal.fd, PASTE_OFF, sizeof PASTE_OFF - 1) < 0)
+	if (terminal.brackets && write(terminal.fd, TYPED_PASTE_OFF, sizeof TYPED_PASTE_OFF - 1) < 0)
 		errno = 0; /* there is nothing else to do about it */
 	tcsetattr(terminal.fd, TCSADRAIN, &terminal.before);
 }
@@ -107,7 +101,7 @@ resume(struct prompt *prompt)
 {
 	tcsetattr(terminal.fd, TCSADRAIN, &terminal.ours);
 	if (terminal.brackets)
-		fputs(PASTE_ON, prompt->out);
+		fputs(TYPED_PASTE_ON, prompt->out);
 	el_resize(prompt->el);
 	el_set(prompt->el, EL_REFRESH);
 }
@@ -139,20 +133,6 @@ screen_columns(const struct prompt *prompt)
 	return 80;
 }
 
-/* Where the cursor is after one more character, the way the editor draws it: from *at, a column that does not wrap. */
-static void
-advance(size_t *at, wchar_t c, size_t columns)
-{
-	int width = c == L'\t' ? 8 - (int)(*at % columns % 8) : iswprint((wint_t)c) ? wcwidth(c) : c < 0x80 ? 2 : c > 0xffff ? 8 : 7;
-
-	if (width <= 0)
-		return;
-	/* a wide character does not stand on two rows */
-	if (width == 2 && *at % columns == columns - 1)
-		(*at)++;
-	*at += (size_t)width;
-}
-
 static size_t
 cursor_row(const struct prompt *prompt)
 {
@@ -161,31 +141,10 @@ cursor_row(const struct prompt *prompt)
 	const wchar_t *c;
 
 	for (i = 0; i < n; i += len)
-		advance(&at, (wchar_t)utf8_next(prompt->text + i, n - i, &len), columns);
+		at = column_after(at, utf8_next(prompt->text + i, n - i, &len), columns);
 	for (c = line->buffer; c < line->cursor; c++)
-		advance(&at, *c, columns);
+		at = column_after(at, (uint32_t)*c, columns);
 	return at / columns;
-}
-
-/* Follows text to the place where it ends. Colours (CSI ... m) take no room. */
-static void
-follow_text(struct prompt *prompt, const char *s, size_t n)
-{
-	size_t columns = screen_columns(prompt), i, len;
-
-	for (i = 0; i < n; i += len) {
-		uint32_t c = utf8_next(s + i, n - i, &len);
-
-		if (c == '\n' || c == '\r') {
-			prompt->column = 0;
-		} else if (c == 0x1b && i + 1 < n && s[i + 1] == '[') {
-			for (len = 2; i + len < n && (s[i + len] < '@' || s[i + len] > '~'); len++)
-				;
-			len += i + len < n;
-		} else if (c != UTF8_INVALID)
-			advance(&prompt->column, (wchar_t)c, columns);
-	}
-	prompt->open = n && s[n - 1] != '\n';
 }
 
 /* ---- text above the prompt */
@@ -205,28 +164,29 @@ erase_prompt(struct prompt *prompt, struct buf *to)
 		buf_addf(to, "\033[%zuA", row);
 	buf_addstr(to, "\033[J");
 	/* an open line was ended to make room for the prompt; one that filled its row exactly had wrapped by itself */
-	if (prompt->open && prompt->column % columns)
-		buf_addf(to, "\033[A\033[%zuC", prompt->column % columns);
+	if (prompt->shown.open && prompt->shown.at % columns)
+		buf_addf(to, "\033[A\033[%zuC", prompt->shown.at % columns);
 }
 
 static void
 show_text(struct prompt *prompt, const char *s, size_t n)
 {
 	struct buf bytes = BUF_INIT;
-	bool wrapped = prompt->open && prompt->column && prompt->column % screen_columns(prompt) == 0;
+	size_t columns = screen_columns(prompt);
+	bool wrapped = prompt->shown.open && prompt->shown.at && prompt->shown.at % columns == 0;
 
 	erase_prompt(prompt, &bytes);
 	if (wrapped && *s == '\n') {
 		/* the row is full: the cursor is on the next one already */
-		follow_text(prompt, s, 1);
+		column_follow(&prompt->shown, s, 1, columns);
 		s++;
 		n--;
 	}
 	if (n) {
 		buf_add(&bytes, s, n);
-		follow_text(prompt, s, n);
+		column_follow(&prompt->shown, s, n, columns);
 	}
-	if (prompt->open)
+	if (prompt->shown.open)
 		buf_addch(&bytes, '\n');
 	fwrite(bytes.s, 1, bytes.len, prompt->out);
 	fflush(prompt->out);
@@ -258,72 +218,9 @@ read_keys(struct prompt *prompt)
 	ssize_t n = read(prompt->tty, bytes, sizeof bytes);
 
 	if (n > 0)
-		buf_add(&prompt->keys, bytes, (size_t)n);
+		buf_add(&prompt->keys.bytes, bytes, (size_t)n);
 	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 		prompt->end = TERMINAL_GONE;
-}
-
-static bool
-takes(struct prompt *prompt, const char *what)
-{
-	size_t n = strlen(what);
-
-	if (prompt->keys.len < n || memcmp(prompt->keys.s, what, n) != 0)
-		return false;
-	buf_consume(&prompt->keys, n);
-	return true;
-}
-
-/* Is what there is only the beginning of a character? */
-static bool
-is_cut(const struct buf *keys)
-{
-	unsigned char c = (unsigned char)keys->s[0];
-	size_t need = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1, i;
-
-	if (c > 0xf4 || keys->len >= need)
-		return false;
-	for (i = 1; i < keys->len; i++)
-		if (((unsigned char)keys->s[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
-/* The next character for the editor. What is pasted is text: nothing in it is a command but the ends of lines. */
-static bool
-take_key(struct prompt *prompt, wchar_t *ret)
-{
-	uint32_t c;
-	size_t len;
-
-	for (;;) {
-		if (takes(prompt, PASTE_BEGINS)) {
-			prompt->pasting = true;
-			continue;
-		}
-		if (takes(prompt, PASTE_ENDS)) {
-			prompt->pasting = false;
-			continue;
-		}
-		if (!prompt->keys.len || is_cut(&prompt->keys))
-			return false;
-		if (prompt->pasting && prompt->keys.s[0] == '\033' && prompt->keys.len < sizeof PASTE_ENDS - 1 &&
-		    !memcmp(prompt->keys.s, PASTE_ENDS, prompt->keys.len))
-			return false; /* perhaps the end of the paste: the rest tells */
-		c = utf8_next(prompt->keys.s, prompt->keys.len, &len);
-		buf_consume(&prompt->keys, len);
-		if (c == UTF8_INVALID)
-			c = 0xfffd;
-		if (prompt->pasting && c == '\n' && prompt->after_cr) {
-			prompt->after_cr = false;
-			continue;
-		}
-		prompt->after_cr = c == '\r';
-		if (prompt->pasting && (c < 0x20 || c == 0x7f) && c != '\n' && c != '\r' && c != '\t')
-			continue;
-		*ret = (wchar_t)c;
-		return true;
-	}
 }
 
 /* ---- finished lines */
@@ -437,13 +334,16 @@ static int
 next_key(EditLine *el, wchar_t *ret)
 {
 	struct prompt *prompt;
+	uint32_t c;
 
 	el_get(el, EL_CLIENTDATA, &prompt);
 	for (;;) {
 		if (prompt->end != GOING_ON)
 			return 0;
-		if (take_key(prompt, ret))
+		if (typed_take(&prompt->keys, &c)) {
+			*ret = (wchar_t)c;
 			return 1;
+		}
 		wait_for_something(prompt);
 	}
 }
@@ -534,7 +434,7 @@ start_editor(struct prompt *prompt)
 		prompt->history_file = NULL;
 	}
 	if (terminal.brackets)
-		fputs(PASTE_ON, prompt->out);
+		fputs(TYPED_PASTE_ON, prompt->out);
 }
 
 static int
@@ -601,7 +501,7 @@ end_screen(struct prompt *prompt)
 		buf_addch(&bytes, '\n');
 	} else {
 		erase_prompt(prompt, &bytes);
-		if (prompt->open)
+		if (prompt->shown.open)
 			buf_addch(&bytes, '\n');
 	}
 	fwrite(bytes.s, 1, bytes.len, prompt->out);
@@ -612,7 +512,7 @@ end_screen(struct prompt *prompt)
 int
 main(int argc, char *argv[])
 {
-	struct prompt prompt = { .text = "> ", .keys = BUF_INIT, .queue = BUF_INIT };
+	struct prompt prompt = { .text = "> ", .keys = TYPED_INIT, .queue = BUF_INIT };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	const char *lines = NULL;
 	struct buf text = BUF_INIT;
@@ -671,7 +571,7 @@ main(int argc, char *argv[])
 	drain(&prompt, draining && prompt.end == TYPED_END);
 	fclose(prompt.in);
 	fclose(prompt.out);
-	buf_release(&prompt.keys);
+	typed_release(&prompt.keys);
 	buf_release(&prompt.queue);
 	buf_release(&text);
 	if (prompt.end == READER_GONE)
