@@ -396,6 +396,25 @@ test_restarts(void)
 	ok(status.state == RUNTIME_READY && status.generation == 2 && status.ends == 1, "and again");
 	run_close(&run);
 
+	pause = 0;
+	run_init(&run);
+	run.settings.pause_min_ms = 5;
+	run.settings.pause_max_ms = 60000;
+	run_open(&run, "{\"say\":\"done\"}\n", NULL);
+	for (i = 0; i < 12 && turn(&run, "x") && run.end.outcome == RUNTIME_COMPLETED; i++) {
+		runtime_status(run.runtime, &status);
+		run.gones = 0;
+		kill(-status.pid, SIGKILL);
+		if (!until(&run.gones, 1))
+			break;
+		if (run.gone.pause_ms > pause)
+			pause = run.gone.pause_ms;
+		buf_reset(&run.thread);
+	}
+	is_int(i, 12, "killed after each turn, it is there for the next one");
+	ok(pause > 0 && pause <= 5, "with a short pause each time, since it had done what it is there for (%lld ms)", (long long)pause);
+	run_close(&run);
+
 	run_init(&run);
 	run.settings.idle_ms = 50;
 	run_open(&run, NULL, NULL);

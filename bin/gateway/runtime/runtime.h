@@ -38,7 +38,7 @@ struct trace;
 #define RUNTIME_INTERRUPT_TIMEOUT_MS 10000
 #define RUNTIME_TERM_GRACE_MS 2000 /* after closing standard input and SIGTERM, before SIGKILL; always the whole group */
 #define RUNTIME_PAUSE_MIN_MS 100   /* after an end that was not asked for: the first pause, doubling to ... */
-#define RUNTIME_PAUSE_MAX_MS 30000 /* ... this; back to the first when a child stayed RUNTIME_STEADY_MS */
+#define RUNTIME_PAUSE_MAX_MS 30000 /* ... this; back to the first when a child stayed RUNTIME_STEADY_MS or completed a turn */
 #define RUNTIME_STEADY_MS 10000
 #define RUNTIME_PATIENCE_MS 1000 /* what is asked during a pause waits for its end if that is this near; else it fails at once */
 

@@ -242,6 +242,9 @@ turn_completed(struct turn *turn, const char *method, struct span params)
 			buf_addstr(&turn->error, "the turn failed, and the runtime did not say why");
 		turn->fault = trouble_of_turn(turn->error.s, turn->error_info.s, turn->error_http);
 	}
+	/* whoever has done what it is there for is none that keeps ending, whatever happens to it then */
+	if (outcome == RUNTIME_COMPLETED)
+		backoff_reset(&turn->runtime->backoff);
 	turn_end(turn, outcome, false, method, params);
 }
 
