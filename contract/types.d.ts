@@ -282,11 +282,11 @@ export interface Operations {
 	/** Trust a service again. */
 	unquarantineService: { method: "POST"; path: "/api/services/{id}/unquarantine"; in: { id: string }; query: Record<string, never>; body: undefined; answers: { 200: ServiceAnswer; 400: Error; 401: Error; 403: Error; 404: Error; 409: Error; 413: Error; 429: Error; 502: Error; 503: Error } };
 	/** Exchange a token for the cookie __Host-compass_session. */
-	openAuthSession: { method: "POST"; path: "/v1/auth/session"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 201: Caller; 401: Problem; 403: Problem; 429: Problem } };
+	openAuthSession: { method: "POST"; path: "/v1/auth/session"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 201: Caller; 401: Problem; 403: Problem; 429: Problem; 503: Problem } };
 	/** Close the session, and take the cookie away. */
-	closeAuthSession: { method: "DELETE"; path: "/v1/auth/session"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 204: undefined; 403: Problem } };
+	closeAuthSession: { method: "DELETE"; path: "/v1/auth/session"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 204: undefined; 403: Problem; 503: Problem } };
 	/** Who am I? */
-	getAuthMe: { method: "GET"; path: "/v1/auth/me"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Caller; 401: Problem; 403: Problem; 429: Problem } };
+	getAuthMe: { method: "GET"; path: "/v1/auth/me"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Caller; 401: Problem; 403: Problem; 429: Problem; 503: Problem } };
 	/** The questions without an answer. */
 	listQuestions: { method: "GET"; path: "/questions"; in: Record<string, never>; query: Record<string, never>; body: undefined; answers: { 200: Array<Question>; 401: Error; 403: Error; 429: Error; 503: Error } };
 	/** Ask a question. */

@@ -19,6 +19,7 @@
 
 #include "agents/agents.h"
 #include "auth/auth.h"
+#include "browsers.h"
 #include "buf.h"
 #include "chat/chat.h"
 #include "clarity/clarity.h"
@@ -60,7 +61,8 @@ struct gateway {
 	struct observe *observe;
 	struct agents *agents;
 	struct log *log;
-	struct peers *peers; /* NULL: the log is this gateway's alone */
+	struct peers *peers;	   /* NULL: the log is this gateway's alone */
+	struct browsers *browsers; /* NULL: the same */
 	struct services *services;
 	struct chat *chat;
 	struct timers *timers;
@@ -75,7 +77,7 @@ struct gateway {
 /* ---- requests: each surface is asked in turn */
 
 static void
-on_request(struct request *request, void *payload)
+take_request(struct request *request, void *payload)
 {
 	struct gateway *gateway = payload;
 	const struct own own = { .auth = gateway->auth, .observe = gateway->observe };
@@ -91,6 +93,18 @@ on_request(struct request *request, void *payload)
 	if (console_handle(request))
 		return;
 	request_reply(request, 404, "text/plain; charset=utf-8", NULL, "Not found\n", 10);
+}
+
+/* Those whose caller is judged may bring a session that another gateway has opened. */
+static void
+on_request(struct request *request, void *payload)
+{
+	struct gateway *gateway = payload;
+	const char *path = request_path(request);
+	bool is_judged = auth_guards(path) || !strncmp(path, "/v1/", 4) || !strcmp(path, "/metrics");
+
+	if (!is_judged || !browsers_hold(gateway->browsers, request))
+		take_request(request, gateway);
 }
 
 static void
@@ -265,6 +279,7 @@ on_told(struct span key, void *payload)
 
 	services_heard(gateway->services, key);
 	peers_heard(gateway->peers, key);
+	browsers_heard(gateway->browsers, key);
 }
 
 static void
@@ -417,11 +432,12 @@ start(struct gateway *gateway)
 	log_secrets(gateway->log, gateway->secrets);
 	log_others(gateway->log, &others, gateway);
 	statedir_file(gateway->settings.where.s, "sessions", &sessions);
-	if (!auth_sessions_keep(gateway->auth, sessions.s, &err))
+	if (!log_gateway(gateway->log) && !auth_sessions_keep(gateway->auth, sessions.s, &err))
 		die_err(&err);
 	buf_release(&sessions);
 	if (log_gateway(gateway->log)) {
 		gateway->peers = peers_new(gateway->daemon.base, gateway->log, gateway->settings.tokens.s, on_auth_problem, gateway);
+		gateway->browsers = browsers_new(gateway->daemon.base, gateway->log, gateway->auth, take_request, gateway);
 		log_settle(gateway->log); /* nobody comes in with less than the others ask for */
 	}
 	start_observing(gateway);
@@ -471,6 +487,7 @@ finish(struct gateway *gateway)
 	chat_free(gateway->chat);
 	log_close(gateway->log);
 	peers_free(gateway->peers);
+	browsers_free(gateway->browsers);
 	services_free(gateway->services);
 	agents_free(gateway->agents);
 	auth_free(gateway->auth);

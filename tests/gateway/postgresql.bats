@@ -361,6 +361,72 @@ settled() { # at $1: closed and answered, each once
 	[ "$(pg_sql "SELECT count(*) FROM docs WHERE position('${token##*_}' IN encode(doc, 'escape')) > 0")" = 0 ]
 }
 
+@test "a browser's session is good at all gateways, and over at all of them" {
+	gateway a
+	gateway b
+	token=$(agent-gateway-token --state a create --user ann --workspace acme | jq -r .token)
+	code() { curl -sS -o answer -w '%{http_code}' "$@"; }
+	knows() { [ "$(code -H "Authorization: Bearer $token" "${url_of[$1]}/v1/auth/me")" = 200 ] && jq -e '.user.id == "ann"' answer; }
+	await 10 knows a
+	await 10 knows b
+	open_session() { code -X POST -H "Authorization: Bearer $token" -D head "${url_of[$1]}/v1/auth/session" && sed -n 's/^set-cookie: \([^;]*\);.*/\1/p' head >cookie; }
+	# asked at the other one at once, each time a new session
+	for _ in $(seq 20); do
+		[ "$(open_session a)" = 201 ]
+		[ "$(code -b "$(cat cookie)" "${url_of[b]}/v1/auth/me")" = 200 ] || { cat answer; false; }
+		jq -e '.user.id == "ann"' answer
+	done
+	cookie=$(cat cookie)
+	[ "$(code -b "$cookie" -H "Origin: ${url_of[b]}" -H 'content-type: application/json' -d '{"workspaceSlug":"acme"}' "${url_of[b]}/v1/agent/threads")" = 201 ]
+	[ "$(code -b "$cookie" "${url_of[b]}/api/agents/registry")" = 403 ] # a workspace's token, and known
+	# one that comes later, and one whose cookie nobody has made
+	gateway c
+	[ "$(code -b "$cookie" "${url_of[c]}/v1/auth/me")" = 200 ]
+	[ "$(code -b "__Host-compass_session=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')" "${url_of[c]}/v1/auth/me")" = 401 ]
+	# closed at one that has not opened it, in the middle of a stream at another one
+	start stream curl -sSN -b "$cookie" -H "Origin: ${url_of[a]}" "${url_of[a]}/v1/agent/runtime/stream" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+	stream=$pid
+	[ "$(code -X DELETE -b "$cookie" -H "Origin: ${url_of[c]}" "${url_of[c]}/v1/auth/session")" = 204 ]
+	over() { [ "$(code -b "$cookie" "${url_of[$1]}/v1/auth/me")" = 401 ]; }
+	over c
+	await 5 over a
+	await 5 over b
+	await 20 gone "$stream"
+	[ "$(pg_sql "SELECT count(*) FROM docs WHERE encode(key, 'escape') LIKE 'session/%'")" = 19 ]
+	# nothing of the cookies is in the store, nor in the state
+	[ "$(pg_sql "SELECT count(*) FROM docs WHERE position('$(sed 's/.*=//' cookie)' IN encode(doc, 'escape')) > 0")" = 0 ]
+	run -1 grep -rFe "${cookie#*=}" a b c
+	# and with its token
+	open_session b
+	cookie=$(cat cookie)
+	[ "$(code -b "$cookie" "${url_of[a]}/v1/auth/me")" = 200 ]
+	agent-gateway-token --state a revoke "${token:4:12}" >/dev/null
+	await 10 over c
+	await 10 over b
+}
+
+@test "a session that sleeps at one gateway and is awake at another does not sleep; one that does is told so by all" {
+	export AUTH_SESSION_IDLE_TTL_SECONDS=3
+	gateway a
+	gateway b
+	agent-gateway-token --state a create --user ann >made
+	token=$(jq -r .token made)
+	code() { curl -sS -o answer -w '%{http_code}' "$@"; }
+	me() { [ "$(code -b "$cookie" "${url_of[$1]}/v1/auth/me")" = 200 ]; }
+	knows() { [ "$(code -H "Authorization: Bearer $token" "${url_of[$1]}/v1/auth/me")" = 200 ] && jq -e '.user.id == "ann"' answer; }
+	await 10 knows b
+	cookie=$(curl -sS -X POST -H "Authorization: Bearer $token" -o answer -D - "${url_of[a]}/v1/auth/session" | sed -n 's/^set-cookie: \([^;]*\);.*/\1/p')
+	until=$((${EPOCHREALTIME/./} + 5000000))
+	while ((${EPOCHREALTIME/./} < until)); do me b; done
+	me a
+	asleep() { ! me "$1" && [ "$(jq -r .code answer)" = SESSION_IDLE_TIMEOUT ]; }
+	slept() { ((${EPOCHREALTIME/./} > until)); }
+	until=$((${EPOCHREALTIME/./} + 4000000))
+	await 20 slept
+	asleep a
+	asleep b
+}
+
 @test "a question that is asked at one gateway is answered at another, when they share the directory" {
 	gateway a --hitl questions
 	gateway b --hitl questions

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "auth/auth.h"
+#include "auth/internal.h"
 #include "buf.h"
 #include "clock.h"
 #include "err.h"
@@ -312,6 +312,125 @@ test_restart(void)
 	buf_release(&text);
 }
 
+/* ---- sessions that several gateways share: a shelf with one place */
+
+static struct buf shelf_key = BUF_INIT, shelf_record = BUF_INIT;
+static unsigned noted;
+
+static void
+shelve(const struct buf *key, struct span record, enum auth_put how, auth_put_cb *told, void *deed, void *payload)
+{
+	(void)payload;
+	noted++;
+	if (how == AUTH_PUT || !strcmp(shelf_key.s, key->s)) {
+		buf_reset(&shelf_key);
+		buf_reset(&shelf_record);
+		buf_add(&shelf_key, key->s, key->len);
+		buf_add(&shelf_record, record.s, record.n);
+	}
+	if (told)
+		told(NULL, deed);
+}
+
+static bool
+asks(struct auth *auth, const char *headers)
+{
+	struct request *request = ask("GET", headers);
+	struct buf key = BUF_INIT;
+	bool yes = auth_session_asks(auth, request, &key);
+
+	ok(!yes || !shelf_key.len || !strcmp(key.s, shelf_key.s), "for the right one");
+	buf_release(&key);
+	request_free(request);
+	return yes;
+}
+
+static void
+take(struct auth *auth, bool there)
+{
+	auth_session_take(
+	    auth, (struct span){ shelf_key.s, shelf_key.len }, there ? (struct span){ shelf_record.s, shelf_record.len } : SPAN_NONE);
+}
+
+static void
+no_deed(const struct err *err, void *deed)
+{
+	(void)err;
+	*(bool *)deed = true;
+}
+
+static void
+test_shared(void)
+{
+	static const struct auth_shelf shelf = { .put = shelve };
+	struct auth_settings settings = { .tokens_file = tokens_file.s, .session_idle_ms = 1280 };
+	struct buf ann = BUF_INIT, bearer, set = BUF_INIT, line, both = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct auth *one, *two;
+	struct principal *principal, *session;
+	struct request *request;
+	bool put = false;
+	int64_t end;
+
+	add_token("ann", NULL, TOKEN_ALL, &ann);
+	bearer = header("Authorization: Bearer ", &ann);
+	one = auth_new(&settings, &err);
+	two = auth_new(&settings, &err);
+	auth_sessions_share(one, &shelf);
+	auth_sessions_share(two, &shelf);
+	principal = caller(one, bearer.s);
+	session = auth_session_open(one, principal, &set, &err);
+	session_keep(one, session, no_deed, &put);
+	line = cookie(&set);
+	ok(put && !strstr(shelf_record.s, strstr(line.s, "session=") + 8) && !strncmp(shelf_key.s, "session/", 8),
+	    "a session is shared, not its cookie");
+	ok(!asks(one, line.s), "who knows it does not ask");
+	ok(asks(two, line.s), "who does not, does");
+	buf_addf(&both, "%s%s", line.s, bearer.s);
+	ok(!asks(two, both.s) && !asks(two, "Cookie: __Host-compass_session=short\r\n") && !asks(two, ""),
+	    "not for a token, nor for a cookie that nobody made");
+	take(two, true);
+	with(two, "GET", &line, "", 0, "ann", "then it knows it");
+	ok(!asks(two, line.s), "and asks no more");
+
+	noted = 0;
+	for (end = deadline_in(1400); deadline_left(end);) {
+		(void)poll(NULL, 0, 5);
+		principal_unref(caller(two, line.s));
+	}
+	ok(noted >= 5 && noted <= 71, "which is noted now and then (%u)", noted);
+	with(one, "GET", &line, "", 0, "SESSION_IDLE_TIMEOUT", "here it has slept");
+	ok(asks(one, line.s), "so it is asked for");
+	take(one, true);
+	with(one, "GET", &line, "", 0, "ann", "and was awake");
+
+	session = caller(one, line.s);
+	request = ask("DELETE", line.s);
+	buf_reset(&set);
+	auth_session_close(two, request, &set);
+	session_lose(two, request, no_deed, &put);
+	ok(!shelf_record.len, "closed, it is taken from the shelf");
+	ok(auth_holds(one, session), "the other one has not heard of it");
+	take(one, false);
+	ok(!auth_holds(one, session), "and then it has");
+	with(one, "GET", &line, "", 0, "UNAUTHORIZED", "for good");
+	auth_session_take(one, SPAN_NONE, SPAN_NONE);
+	auth_session_take(one, (struct span){ shelf_key.s, shelf_key.len }, (struct span){ "{}", 2 });
+	with(one, "GET", &line, "", 0, "UNAUTHORIZED", "a record that is none opens nothing");
+	principal_unref(session);
+	principal_unref(principal);
+	request_free(request);
+	auth_free(one);
+	auth_free(two);
+	buf_release(&ann);
+	buf_release(&bearer);
+	buf_release(&set);
+	buf_release(&line);
+	buf_release(&both);
+	buf_release(&shelf_key);
+	buf_release(&shelf_record);
+}
+
 /* With times of no length: idle is told, and over is over. */
 static void
 test_times(void)
@@ -397,6 +516,8 @@ main(void)
 	judged(auth, "GET", "", 0, "UNAUTHORIZED", "a file that goes opens nothing");
 	auth_free(auth);
 	test_restart();
+	unlink(tokens_file.s);
+	test_shared();
 	unlink(tokens_file.s);
 	test_times();
 	rmdir(directory.s);

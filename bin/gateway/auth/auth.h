@@ -13,6 +13,7 @@
 #define AUTH_H
 
 #include "compat.h"
+#include "jtext.h"
 
 struct auth;
 struct buf;
@@ -98,8 +99,24 @@ const struct principal *auth_caller(const struct request *request);
  * by the one gateway that owns the state. How long they were not used is counted anew. Errors: STATUS_CONFIG. */
 bool auth_sessions_keep(struct auth *auth, const char *file, struct err *err) USE_RESULT;
 
-/* Appends the value of a Set-Cookie header. False: err says why (too many sessions). */
-bool auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;
+/* Gateways that share a store share their sessions: instead of the file there is a shelf with a record for each, under a key made of the cookie's
+ * hash. Another gateway's is taken from there with the first request that brings its cookie; whoever closes one removes its record, which the others are told
+ * (auth_session_take() with SPAN_NONE). Its use is noted there now and then, and one that has slept here may have been awake there. */
+enum auth_put { AUTH_PUT, AUTH_PUT_IF_THERE };
+typedef void auth_put_cb(const struct err *err, void *deed); /* err NULL: it is done */
+struct auth_shelf {
+	/* record SPAN_NONE: removes it, and tells the others. done NULL: nobody wants to know. */
+	void (*put)(const struct buf *key, struct span record, enum auth_put how, auth_put_cb *done, void *deed, void *payload);
+	void *payload;
+};
+void auth_sessions_share(struct auth *auth, const struct auth_shelf *shelf);
+/* True: the shelf is to be asked for *ret_key (appended) before the request is judged. */
+bool auth_session_asks(struct auth *auth, const struct request *request, struct buf *ret_key) USE_RESULT;
+/* What lies there under this key; SPAN_NONE: nothing (any more). */
+void auth_session_take(struct auth *auth, struct span key, struct span record);
+
+/* Appends the value of a Set-Cookie header. The session's principal, borrowed; NULL: err says why (too many sessions). */
+struct principal *auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;
 /* Answers /v1/auth/session (POST: a token for a cookie; DELETE: it is closed) and GET /v1/auth/me. False: none of them. */
 bool auth_handle(struct auth *auth, struct request *request) USE_RESULT;
 

@@ -44,7 +44,8 @@ struct auth {
 	int64_t looked_ms; /* when a stream last had it looked at */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;
-	int sessions_fd; /* where they are kept; -1: nowhere */
+	int sessions_fd;	 /* where they are kept; -1: nowhere */
+	struct auth_shelf shelf; /* or where several gateways keep theirs */
 };
 
 bool auth_needs_token(const struct auth *auth);
@@ -62,6 +63,10 @@ bool principal_holds(const struct principal *principal, int64_t now_ms);
 
 /* session.c */
 void sessions_free(struct auth *auth);
+/* For the other gateways, too; done at once where there are none. */
+void session_keep(struct auth *auth, struct principal *principal, auth_put_cb *done, void *deed);
+void session_lose(struct auth *auth, const struct request *request, auth_put_cb *done, void *deed); /* that of its cookie */
+void session_drop(struct auth *auth, struct principal *principal);				    /* here only */
 
 /* judge.c: who it is, without a word about what it may do. */
 enum caller { CALLER_KNOWN, CALLER_UNKNOWN, CALLER_IDLE };

@@ -20,19 +20,28 @@
 #define SESSIONS_FILE_MAX (64u << 20) /* bytes: one that has grown so large was written by somebody else */
 #define HOLDS_LOOK_MS 50
 #define COOKIE "__Host-compass_session"
+#define COOKIE_LEN 43  /* of a value that can be one of ours */
+#define KEY "session/" /* and the hash: where a session lies that several gateways share */
+#define USE_GRAINS 64  /* the others hear of its use so many times in the time that it may sleep */
 #define ATTRIBUTES "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age="
 
 struct session {
 	unsigned char hash[SHA256_BYTES]; /* of the cookie's value, which is nowhere */
 	struct principal *principal;	  /* its own; base: the token's */
 	int64_t used_ms;
+	int64_t told_ms; /* what of that the other gateways know */
 	struct session *next;
 };
 
+/* Where it is, or where its chain ends. */
 static struct session **
-chain_of(struct auth *auth, const unsigned char *hash)
+place_of(struct auth *auth, const unsigned char *hash)
 {
-	return &auth->chains[((unsigned)hash[0] << 8 | hash[1]) & (SESSION_CHAINS - 1)];
+	struct session **at = &auth->chains[((unsigned)hash[0] << 8 | hash[1]) & (SESSION_CHAINS - 1)];
+
+	while (*at && !sha256_equal((*at)->hash, hash))
+		at = &(*at)->next;
+	return at;
 }
 
 /* ---- the file: a line for each that opens, and one for each that ends */
@@ -50,7 +59,7 @@ keep(struct auth *auth, const struct buf *line)
 }
 
 static void
-add_opened(struct buf *to, const struct session *session)
+add_record(struct buf *to, const struct session *session, bool with_use)
 {
 	const struct principal *base = session->principal->base;
 	struct buf hash = BUF_INIT, until = BUF_INIT;
@@ -62,9 +71,21 @@ add_opened(struct buf *to, const struct session *session)
 	jtext_add_string(to, "token", base->id, strlen(base->id));
 	jtext_add_string(to, "user", base->user, strlen(base->user));
 	jtext_add_string(to, "until", until.s, until.len);
-	buf_addstr(to, "}\n");
+	if (with_use) {
+		buf_reset(&until);
+		clock_add_iso(&until, session->used_ms);
+		jtext_add_string(to, "used", until.s, until.len);
+	}
+	buf_addch(to, '}');
 	buf_release(&hash);
 	buf_release(&until);
+}
+
+static void
+add_line(struct buf *to, const struct session *session)
+{
+	add_record(to, session, false);
+	buf_addch(to, '\n');
 }
 
 static void
@@ -131,19 +152,24 @@ read_cookie(const struct request *request, struct buf *to)
 	return false;
 }
 
+static bool
+hash_of(const struct request *request, unsigned char hash[SHA256_BYTES])
+{
+	struct buf value = BUF_INIT;
+	bool has = read_cookie(request, &value);
+
+	if (has)
+		sha256(value.s, value.len, hash);
+	buf_release(&value);
+	return has;
+}
+
 static struct session **
 find(struct auth *auth, const struct request *request)
 {
-	struct buf value = BUF_INIT;
 	unsigned char hash[SHA256_BYTES];
-	struct session **at = NULL;
+	struct session **at = hash_of(request, hash) ? place_of(auth, hash) : NULL;
 
-	if (read_cookie(request, &value)) {
-		sha256(value.s, value.len, hash);
-		for (at = chain_of(auth, hash); *at && !sha256_equal((*at)->hash, hash); at = &(*at)->next)
-			;
-	}
-	buf_release(&value);
 	return at && *at ? at : NULL;
 }
 
@@ -160,22 +186,21 @@ auth_has_cookie(const struct request *request)
 static struct session *
 add_session(struct auth *auth, struct principal *base, const unsigned char *hash, int64_t expires_ms)
 {
-	struct session *session = xcalloc(1, sizeof *session), **chain = chain_of(auth, hash);
+	struct session *session = xcalloc(1, sizeof *session), **end_of_chain = place_of(auth, hash);
 
 	session->principal = xcalloc(1, sizeof *session->principal);
 	session->principal->refs = 1;
 	session->principal->base = principal_ref(base);
 	session->principal->session = session;
 	session->principal->expires_ms = expires_ms;
-	session->used_ms = clock_wall_ms();
+	session->used_ms = session->told_ms = clock_wall_ms();
 	memcpy(session->hash, hash, sizeof session->hash);
-	session->next = *chain;
-	*chain = session;
+	*end_of_chain = session;
 	auth->n_sessions++;
 	return session;
 }
 
-bool
+struct principal *
 auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err)
 {
 	int64_t now = clock_wall_ms();
@@ -185,20 +210,114 @@ auth_session_open(struct auth *auth, struct principal *principal, struct buf *re
 
 	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
 		sweep(auth, now);
-	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
-		return err_set(err, STATUS_RETRY, "unable to open a session: %d are open", AUTH_SESSIONS_MAX);
+	if (auth->n_sessions >= AUTH_SESSIONS_MAX) {
+		err_set(err, STATUS_RETRY, "unable to open a session: %d are open", AUTH_SESSIONS_MAX);
+		return NULL;
+	}
 	key_random(secret, sizeof secret);
 	base64_add_url(&value, secret, sizeof secret);
 	sha256(value.s, value.len, hash);
 	session = add_session(auth, principal->base ? principal->base : principal, hash, now + auth->settings.session_ms);
-	add_opened(&line, session);
+	add_line(&line, session);
 	keep(auth, &line);
 	buf_addf(ret_set_cookie, COOKIE "=%s" ATTRIBUTES "%lld", value.s, (long long)(auth->settings.session_ms / 1000));
 	memset(value.s, 0, value.len);
 	memset(secret, 0, sizeof secret);
 	buf_release(&value);
 	buf_release(&line);
-	return true;
+	return session->principal;
+}
+
+/* ---- those that several gateways share */
+
+static void
+add_key(struct buf *to, const unsigned char *hash)
+{
+	buf_addstr(to, KEY);
+	token_add_hash(to, hash);
+}
+
+static int64_t
+grain(const struct auth *auth)
+{
+	return auth->settings.session_idle_ms / USE_GRAINS;
+}
+
+static void
+put(struct auth *auth, const struct session *session, enum auth_put how, auth_put_cb *done, void *deed)
+{
+	struct buf key = BUF_INIT, record = BUF_INIT;
+
+	add_key(&key, session->hash);
+	add_record(&record, session, true);
+	auth->shelf.put(&key, (struct span){ record.s, record.len }, how, done, deed, auth->shelf.payload);
+	buf_release(&key);
+	buf_release(&record);
+}
+
+void
+session_keep(struct auth *auth, struct principal *principal, auth_put_cb *done, void *deed)
+{
+	if (auth->shelf.put && principal->session)
+		put(auth, principal->session, AUTH_PUT, done, deed);
+	else
+		done(NULL, deed);
+}
+
+void
+session_drop(struct auth *auth, struct principal *principal)
+{
+	if (principal->session)
+		end(auth, place_of(auth, principal->session->hash));
+}
+
+void
+session_lose(struct auth *auth, const struct request *request, auth_put_cb *done, void *deed)
+{
+	unsigned char hash[SHA256_BYTES];
+	struct buf key = BUF_INIT;
+
+	if (auth->shelf.put && hash_of(request, hash)) {
+		add_key(&key, hash);
+		auth->shelf.put(&key, SPAN_NONE, AUTH_PUT, done, deed, auth->shelf.payload);
+	} else
+		done(NULL, deed);
+	buf_release(&key);
+}
+
+static void
+use(struct auth *auth, struct session *session, int64_t now)
+{
+	session->used_ms = now;
+	if (!auth->shelf.put || now - session->told_ms < grain(auth))
+		return;
+	session->told_ms = now;
+	put(auth, session, AUTH_PUT_IF_THERE, NULL, NULL);
+}
+
+void
+auth_sessions_share(struct auth *auth, const struct auth_shelf *shelf)
+{
+	auth->shelf = *shelf;
+}
+
+bool
+auth_session_asks(struct auth *auth, const struct request *request, struct buf *ret_key)
+{
+	struct buf value = BUF_INIT;
+	unsigned char hash[SHA256_BYTES];
+	const struct session *session;
+	bool asks = false;
+
+	if (auth->shelf.put && !request_header(request, "authorization") && read_cookie(request, &value) && value.len == COOKIE_LEN) {
+		sha256(value.s, value.len, hash);
+		session = *place_of(auth, hash);
+		asks = !session || is_idle(auth, session, clock_wall_ms());
+		if (asks)
+			add_key(ret_key, hash);
+	}
+	buf_release(&value);
+	return asks;
 }
 
 struct principal *
@@ -218,7 +337,7 @@ auth_session_find(struct auth *auth, const struct request *request, bool *ret_id
 		*ret_idle = true;
 		return NULL;
 	}
-	(*at)->used_ms = now;
+	use(auth, *at, now);
 	return principal_ref((*at)->principal);
 }
 
@@ -246,7 +365,7 @@ auth_holds(struct auth *auth, const struct principal *principal)
 		return false;
 	/* an open stream is use */
 	if (principal->session)
-		principal->session->used_ms = now;
+		use(auth, principal->session, now);
 	return true;
 }
 
@@ -280,36 +399,79 @@ principal_of(const struct auth *auth, const struct buf *token, const struct buf 
 	return principal && !strcmp(principal->user, user->s) ? principal : NULL;
 }
 
-/* A line that cannot be read opens nothing; one that ends a session is looked for first. */
-static void
-take_line(struct auth *auth, struct span record, int64_t now)
+/* A record that cannot be read opens nothing. */
+static struct session *
+take_opened(struct auth *auth, struct span record, int64_t now)
 {
-	struct buf opened = BUF_INIT, ended = BUF_INIT, token = BUF_INIT, user = BUF_INIT, until = BUF_INIT;
+	struct buf opened = BUF_INIT, token = BUF_INIT, user = BUF_INIT, until = BUF_INIT;
 	unsigned char hash[SHA256_BYTES];
+	struct session *session = NULL;
 	struct principal *base;
-	struct session **at;
 	int64_t expires_ms;
 
-	if (jtext_get_string(record, "ended", &ended)) {
-		if (token_read_hash(&ended, hash)) {
-			for (at = chain_of(auth, hash); *at && !sha256_equal((*at)->hash, hash); at = &(*at)->next)
-				;
-			if (*at)
-				end(auth, at);
-		}
-	} else if (jtext_get_string(record, "opened", &opened) && token_read_hash(&opened, hash) &&
-	    jtext_get_string(record, "token", &token) && jtext_get_string(record, "user", &user) &&
-	    jtext_get_string(record, "until", &until) && clock_parse_iso(until.s, until.len, &expires_ms) && expires_ms > now &&
-	    auth->n_sessions < AUTH_SESSIONS_MAX) {
+	if (jtext_get_string(record, "opened", &opened) && token_read_hash(&opened, hash) && jtext_get_string(record, "token", &token) &&
+	    jtext_get_string(record, "user", &user) && jtext_get_string(record, "until", &until) &&
+	    clock_parse_iso(until.s, until.len, &expires_ms) && expires_ms > now && auth->n_sessions < AUTH_SESSIONS_MAX) {
 		base = principal_of(auth, &token, &user);
-		if (base && principal_holds(base, now))
-			add_session(auth, base, hash, expires_ms);
+		session = *place_of(auth, hash);
+		if (!session && base && principal_holds(base, now))
+			session = add_session(auth, base, hash, expires_ms);
 	}
 	buf_release(&opened);
-	buf_release(&ended);
 	buf_release(&token);
 	buf_release(&user);
 	buf_release(&until);
+	return session;
+}
+
+/* One that ends a session is looked for first. */
+static void
+take_line(struct auth *auth, struct span record, int64_t now)
+{
+	struct buf ended = BUF_INIT;
+	unsigned char hash[SHA256_BYTES];
+	struct session **at;
+
+	if (!jtext_get_string(record, "ended", &ended))
+		(void)take_opened(auth, record, now);
+	else if (token_read_hash(&ended, hash)) {
+		at = place_of(auth, hash);
+		if (*at)
+			end(auth, at);
+	}
+	buf_release(&ended);
+}
+
+void
+auth_session_take(struct auth *auth, struct span key, struct span record)
+{
+	int64_t now = clock_wall_ms(), used_ms;
+	unsigned char hash[SHA256_BYTES];
+	struct buf text = BUF_INIT;
+	struct session *session;
+
+	if (key.n > strlen(KEY) && !memcmp(key.s, KEY, strlen(KEY)))
+		buf_add(&text, key.s + strlen(KEY), key.n - strlen(KEY));
+	principals_look(auth); /* its token may be as new as it is */
+	if (!token_read_hash(&text, hash))
+		;
+	else if (!record.s) {
+		if (*place_of(auth, hash))
+			end(auth, place_of(auth, hash));
+	} else {
+		if (auth->n_sessions >= AUTH_SESSIONS_MAX)
+			sweep(auth, now);
+		session = *place_of(auth, hash);
+		if (!session)
+			session = take_opened(auth, record, now);
+		buf_reset(&text);
+		if (session && jtext_get_string(record, "used", &text) && clock_parse_iso(text.s, text.len, &used_ms)) {
+			/* it may have been used since then without a word */
+			session->told_ms = used_ms;
+			session->used_ms = used_ms + grain(auth) < now ? used_ms + grain(auth) : now;
+		}
+	}
+	buf_release(&text);
 }
 
 static void
@@ -342,7 +504,7 @@ auth_sessions_keep(struct auth *auth, const char *file, struct err *err)
 	buf_reset(&text);
 	for (i = 0; i < SESSION_CHAINS; i++)
 		for (session = auth->chains[i]; session; session = session->next)
-			add_opened(&text, session);
+			add_line(&text, session);
 	buf_addf(&temp, "%s.new", file);
 	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	ok = fd >= 0 && write(fd, text.s, text.len) == (ssize_t)text.len && rename(temp.s, file) == 0;

@@ -2,6 +2,7 @@
 #include "compat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/internal.h"
@@ -9,6 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "http/server.h"
+#include "xalloc.h"
 
 /* Every answer here: named as the request is, kept by nobody, with at most one more header. */
 static void
@@ -89,37 +91,86 @@ judge(struct auth *auth, struct request *request)
 	return principal;
 }
 
+/* An answer that waits until the other gateways can know of it. */
+struct deed {
+	struct auth *auth;
+	struct request *request;
+	struct principal *opened; /* NULL: closed */
+	struct buf cookie, body;
+};
+
+static struct deed *
+deed_new(struct auth *auth, struct request *request)
+{
+	struct deed *deed = xcalloc(1, sizeof *deed);
+
+	deed->auth = auth;
+	deed->request = request;
+	buf_init(&deed->cookie);
+	buf_init(&deed->body);
+	return deed;
+}
+
+static void
+deed_free(struct deed *deed)
+{
+	if (deed->cookie.len)
+		memset(deed->cookie.s, 0, deed->cookie.len);
+	principal_unref(deed->opened);
+	buf_release(&deed->cookie);
+	buf_release(&deed->body);
+	free(deed);
+}
+
+static void
+on_put(const struct err *err, void *payload)
+{
+	struct auth_verdict unable = {
+		.status = 503, .code = "AGENT_STORE_UNAVAILABLE", .message = "Unable to store the session", .retry_after = 1
+	};
+	struct deed *deed = payload;
+
+	if (err) {
+		if (deed->opened)
+			session_drop(deed->auth, deed->opened);
+		refuse(deed->request, &unable);
+	} else
+		answer(deed->request, deed->opened ? 201 : 204, "set-cookie", deed->cookie.s, &deed->body);
+	deed_free(deed);
+}
+
 static void
 open_session(struct auth *auth, struct request *request)
 {
 	struct auth_verdict full = { .status = 429, .code = "RATE_LIMITED", .message = "Too many sessions are open", .retry_after = 60 };
-	struct principal *principal = judge(auth, request), *base;
+	struct principal *principal = judge(auth, request), *base, *opened;
 	int64_t until = clock_wall_ms() + auth->settings.session_ms;
-	struct buf cookie = BUF_INIT, body = BUF_INIT;
 	struct err err = ERR_INIT;
+	struct deed *deed;
 
 	if (!principal)
 		return;
 	base = principal->base ? principal->base : principal;
-	if (!auth_session_open(auth, principal, &cookie, &err))
+	deed = deed_new(auth, request);
+	opened = auth_session_open(auth, principal, &deed->cookie, &err);
+	if (!opened) {
 		refuse(request, &full);
-	else {
-		describe(principal, until < base->expires_ms ? until : base->expires_ms, &body);
-		answer(request, 201, "set-cookie", cookie.s, &body);
-		memset(cookie.s, 0, cookie.len);
+		deed_free(deed);
+	} else {
+		deed->opened = principal_ref(opened);
+		describe(principal, until < base->expires_ms ? until : base->expires_ms, &deed->body);
+		session_keep(auth, opened, on_put, deed);
 	}
 	principal_unref(principal);
-	buf_release(&cookie);
-	buf_release(&body);
 }
 
 /* Closing what is not open is done already. */
 static void
 close_session(struct auth *auth, struct request *request)
 {
-	struct buf cookie = BUF_INIT, nothing = BUF_INIT;
 	struct auth_verdict verdict;
 	struct principal *principal;
+	struct deed *deed;
 	bool idle;
 
 	if (!auth_judge_origin(auth, request, &verdict)) {
@@ -130,9 +181,9 @@ close_session(struct auth *auth, struct request *request)
 	if (principal)
 		caller_note(request, principal);
 	principal_unref(principal);
-	auth_session_close(auth, request, &cookie);
-	answer(request, 204, "set-cookie", cookie.s, &nothing);
-	buf_release(&cookie);
+	deed = deed_new(auth, request);
+	auth_session_close(auth, request, &deed->cookie);
+	session_lose(auth, request, on_put, deed);
 }
 
 static void
