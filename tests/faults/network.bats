@@ -102,6 +102,82 @@ watched() { "$AU_BUILD/bin/agent-events" --all --jq .seq >all 2>/dev/null && jq 
 	stopped
 }
 
+# A TCP connection keeps its order whatever the network does, so what may come in another order is what goes over different ones: a request that was asked
+# again comes before the first, what was asked later before what was asked earlier, an answer after a later one's.
+@test "connections that overtake each other: what is asked again with its key is done once, whichever comes first" {
+	faulty_gateway
+	start proxy python3 "$AU_SRC/tests/fake/fake-proxy" --to "$url" --overtake 60 --delay 60
+	await 20 has_line proxy.out http
+	new_thread_id() { curl -sS -H 'Content-Type: application/json' -d '{"workspaceSlug":"faults"}' "$url/v1/agent/threads" | jq -r .thread.threadId; }
+	cat >impatient.py <<-'PY'
+	import http.client, json, sys, threading
+	host, record, n, threads = sys.argv[1].split("//")[1].strip("/"), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+	lock, wrong, again = threading.Lock(), [], [0]
+	def late(connection, answers):
+	    try:
+	        answer = connection.getresponse()
+	        answers.append((answer.status, json.loads(answer.read())))
+	    except Exception as e:
+	        answers.append((0, str(e)))
+	def ask(path, body, key):
+	    """Asked again, on another connection, when it is not answered at once; nothing is given up. The answers that come, in their time."""
+	    answers, asked = [], []
+	    while not answers and len(asked) < 100:
+	        connection = http.client.HTTPConnection(host, timeout=60)
+	        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})})
+	        asked.append(threading.Thread(target=late, args=(connection, answers)))
+	        asked[-1].start()
+	        asked[-1].join(0.03)
+	    with lock:
+	        again[0] += len(asked) - 1
+	    return answers, asked
+	def wrote(line):
+	    with lock, open(record, "a") as out:
+	        out.write(line + "\n")
+	def messages(k):
+	    every = []
+	    for i in range(n):
+	        every.append(ask("/api/agents/runs/run%d/messages" % k, {"message": "m%d" % i, "role": "system"}, "k%d-%d" % (k, i)))
+	        status, answer = every[-1][0][0]
+	        if status != 200:
+	            wrong.append((status, answer))
+	            return
+	        wrote("run%d %d %d 0" % (k, i, answer["seq"]))
+	    for answers, asked in every:
+	        [t.join() for t in asked]
+	        if len({(status, answer["seq"] if status == 200 else answer) for status, answer in answers}) != 1:
+	            wrong.append(answers)
+	def turns(thread):
+	    every, i = [], 0
+	    while i < n:
+	        answers, asked = ask("/v1/agent/threads/%s/turns?wait=false" % thread, {"text": "t%d" % i, "clientRequestId": "r%d" % i}, None)
+	        [t.join() for t in asked] if answers[0][0] == 409 else None
+	        good = [a["turn"]["turnId"] for s, a in list(answers) if s in (200, 202)]
+	        if not good and any(s != 409 for s, a in answers):
+	            wrong.append(answers)
+	            return
+	        every.append((i, answers, asked))
+	        if good:
+	            wrote("%s %s turn 0" % (thread, good[0]))
+	            i += 1
+	    ids = {}
+	    for i, answers, asked in every:
+	        [t.join() for t in asked]
+	        ids.setdefault(i, set()).update(a["turn"]["turnId"] for s, a in answers if s in (200, 202))
+	    wrong.extend(x for x in ids.items() if len(x[1]) != 1)
+	all = [threading.Thread(target=messages, args=(k,)) for k in range(4)] + [threading.Thread(target=turns, args=(t,)) for t in threads]
+	[t.start() for t in all]
+	[t.join() for t in all]
+	print(again[0], "asked again", wrong)
+	sys.exit(1 if wrong or not again[0] else 0)
+	PY
+	touch record
+	python3 impatient.py "$(cat proxy.out)" record "$(times 15 300)" "$(new_thread_id)" "$(new_thread_id)"
+	calm() { "$faults/witness" check address record >said 2>&1; }
+	await 60 calm || { cat said >&2; return 1; }
+	stopped
+}
+
 # A network of its own for the client: sets $space and $there, the gateway's address as seen from inside
 with_network() {
 	[ "$(id -u)" = 0 ] || skip "a network of its own needs root"

@@ -276,6 +276,33 @@ settled() { # at $1: closed and answered, each once
 	pg_sql 'SELECT seq FROM events ORDER BY seq' | diff - <(seq "$(pg_sql 'SELECT count(*) FROM events')")
 }
 
+@test "a connection to the database that is slow and is cut at any byte: nothing is lost, nothing twice, and what the others write is heard of" {
+	load ../lib/faulty
+	mkdir socket
+	start proxy python3 "$AU_SRC/tests/fake/fake-proxy" --to "unix:$pg_dir/.s.PGSQL.5432" --at "$PWD/socket/.s.PGSQL.5432" --chance --cut 100000 --delay 2 --once cut
+	await 20 has_line proxy.out unix
+	gateway a
+	pg_url="postgresql://agent@/t$BATS_TEST_NUMBER?host=$PWD/socket"
+	gateway b
+	start watch agent-watch --all
+	echo "${url_of[b]}" >address
+	posting --runs 3
+	more 5
+	touch cut
+	pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agent-gateway'" >/dev/null # what there was before is calm
+	start emits sh -c "until [ -e stop ]; do agent-emit --url ${url_of[a]} --run other --kind agent.n --data {} >/dev/null || exit; done"
+	emits=$pid
+	more 150 120
+	posted
+	await 60 gone "$emits"
+	holds
+	echo "${url_of[a]}" >address
+	holds
+	watched() { agent-events --all --jq .seq >all && jq .seq watch.out | cmp -s - all; }
+	at a
+	await 60 watched
+}
+
 @test "a database that stays away: 503 and no end of the gateway, which goes on when it is back" {
 	gateway a
 	agent-run-create --agent echo --run r | agent-send --wait one >/dev/null
