@@ -79,7 +79,7 @@ certificate() {
 @test "odd handshakes, broken frames and resets by the hundred: the server answers, and stays" {
 	for seed in 1 2 3; do start "storm$seed" python3 "$AU_SRC/tests/fake/ws-storm" "$url" 150 "$seed"; done
 	for seed in 1 2 3; do await 120 has_line "storm$seed.out" good || { cat "storm$seed.err"; return 1; }; done
-	run -0 ws-cat --url "$url" hi bye
+	run -0 ws-cat --timeout 60s --url "$url" hi bye
 	[ "$output" = hi ]
 	[ ! -s echo.err ]
 }

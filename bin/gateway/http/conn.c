@@ -30,8 +30,9 @@ pending(const struct conn *conn)
 	return evbuffer_get_length(bufferevent_get_output(conn->bev));
 }
 
-/* Output waits until the loop has looked once what else there is, which may be more to say, and is then sent without asking whether there is room: there nearly always is, and what was said
- * to a thousand readers needs no call of the kernel but their writes. The loop watches for room only while a rest is left (EV_WRITE). */
+/* Output waits until the loop has looked once what else there is, which may be more to say, and is then sent without asking whether there is
+ * room: there nearly always is, and what was said to a thousand readers needs no call of the kernel but their writes. The loop watches for room
+ * only while a rest is left (EV_WRITE). */
 static void
 note_said(struct conn *conn)
 {
@@ -60,6 +61,19 @@ forget_said(struct conn *conn)
 	conn->prev_said = NULL;
 }
 
+/* As much as the kernel takes now; negative: errno. */
+static int
+send_some(struct conn *conn)
+{
+	struct evbuffer *output = conn_output(conn);
+	int n;
+
+	evbuffer_unfreeze(output, 1);
+	n = evbuffer_write(output, bufferevent_getfd(conn->bev));
+	evbuffer_freeze(output, 1);
+	return n;
+}
+
 static void
 send_said(struct conn *conn)
 {
@@ -68,9 +82,7 @@ send_said(struct conn *conn)
 
 	if (!evbuffer_get_length(output))
 		return;
-	evbuffer_unfreeze(output, 1);
-	n = evbuffer_write(output, bufferevent_getfd(conn->bev));
-	evbuffer_freeze(output, 1);
+	n = send_some(conn);
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		on_event(conn->bev, BEV_EVENT_WRITING | BEV_EVENT_ERROR, conn);
 	else if (evbuffer_get_length(output))
@@ -452,6 +464,9 @@ on_event(struct bufferevent *bev, short what, void *payload)
 		conn_turn(conn);
 		return;
 	}
+	/* what it was told just before it may still hear: that it has come in, or why it must leave */
+	if (!(what & BEV_EVENT_ERROR) && pending(conn))
+		(void)send_some(conn);
 	conn_free(conn);
 }
 
