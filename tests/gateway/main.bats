@@ -92,9 +92,9 @@ teardown() { common_teardown; }
 	agent-emit --run r --kind agent.x >/dev/null
 	kill "$gateway_pid"
 	wait "$gateway_pid"
-	python3 -c 'import sqlite3; c = sqlite3.connect("state/agentutils.db"); c.execute("PRAGMA user_version=7"); c.commit()'
+	python3 -c 'import sqlite3; c = sqlite3.connect("state/agentutils.db"); c.execute("PRAGMA user_version=99"); c.commit()'
 	run -9 --separate-stderr agent-gateway --listen 127.0.0.1:0 --state state
-	[[ $stderr == *"a newer version wrote it (schema 7, this one knows "[0-9]")"* ]]
+	[[ $stderr == *"a newer version wrote it (schema 99, this one knows "[0-9]")"* ]]
 	run -9 agent-gateway --check --state state
 	echo garbage >bad.db
 	run --separate-stderr agent-gateway --listen 127.0.0.1:0 --store "sqlite:$PWD/bad.db"

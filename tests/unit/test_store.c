@@ -318,7 +318,7 @@ refuses_to_open(void)
 	sqlite3_close(db);
 	err.text[0] = '\0';
 	ok(!store_open(where.s, NULL, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") &&
-		strstr(err.text, "knows 5"),
+		strstr(err.text, "knows 6"),
 	    "a file of a newer version: %s", err.text);
 	err.text[0] = '\0';
 	ok(!store_check(where.s, NULL, &err) && strstr(err.text, "schema 99"), "the check says the same");

@@ -127,6 +127,13 @@ query_gather(struct query *query)
 		query->db->ops->gather(query);
 }
 
+void
+db_note(struct db *db, struct note *note)
+{
+	if (db->ops->note)
+		db->ops->note(db, note);
+}
+
 /* ---- shared ones */
 
 bool

@@ -11,6 +11,7 @@
 #include "jtext.h"
 
 struct db;
+struct note;
 struct query;
 
 enum db_step { DB_ROW, DB_DONE, DB_FAILED };
@@ -34,6 +35,8 @@ struct db_ops {
 	int64_t (*get_int)(struct query *query, int i);
 	struct span (*get)(struct query *query, int i);
 	void (*reset)(struct query *query);
+	/* those of one's own only */
+	void (*note)(struct db *db, struct note *note);
 	/* shared databases only */
 	void (*stream)(struct query *query);
 	void (*gather)(struct query *query);
@@ -87,6 +90,9 @@ void query_reset(struct query *query);
  * conflict with each other unless something that names the table comes between them. Once, before its first run. */
 void query_gather(struct query *query);
 void query_stream(struct query *query); /* its rows may be many and large: they are not all held in memory at once */
+
+/* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL: no more. */
+void db_note(struct db *db, struct note *note);
 
 /* ---- a database that others write to as well. Those that write come one after another: a transaction begins when the one before is committed. */
 

@@ -116,10 +116,10 @@ struct store {
 	int64_t before;	  /* last_seq before the present batch */
 	struct {
 		int64_t mark; /* seq of the last event that is in the rows on disk; its own database only */
-		int64_t next; /* monotonic: when they are to be written again */
 		bool flushed; /* in this batch */
 		bool stale;   /* memory has lost what the disk lacks, too */
 	} rows;
+	struct ahead *ahead; /* NULL: the database is shared */
 	struct share *share; /* NULL: the database is this gateway's alone */
 	int64_t me;	     /* this gateway among those that share it; 0: alone */
 	struct err err;	     /* of the present batch */
@@ -134,7 +134,9 @@ struct change_context {
 /* store.c */
 void queue_init(struct queue *queue);
 void queue_push(struct queue *queue, struct op *op);
+void queue_join(struct queue *to, struct queue *from);			    /* all of it, to the end; `from` is empty then */
 struct op *queue_pop(struct queue *queue);				    /* NULL: empty */
+void store_deliver(struct store *store, struct queue *batch, int64_t seq);  /* to the loop; seq: of the last event that it has then */
 void store_wake(struct store *store);					    /* the thread; with the lock */
 void store_tell(struct store *store, enum op_kind kind, struct page *page); /* from the thread to the loop, at once */
 void *store_work(void *store);						    /* what the thread does */
@@ -146,11 +148,10 @@ bool rows_fold(
     struct store *store, const struct entry *event, struct err *err) USE_RESULT; /* into its row, which is made when there is none */
 bool rows_behind(const struct store *store);					 /* the disk lacks something */
 bool rows_flush(struct store *store) USE_RESULT;				 /* to the disk, now, in this batch, which writes */
-bool rows_commit(struct store *store) USE_RESULT;				 /* before the batch's commit: what is due */
+bool rows_commit(struct store *store) USE_RESULT;				 /* before a commit */
 void rows_committed(struct store *store);					 /* after it */
 void rows_undo(struct store *store);						 /* after a rollback */
 bool rows_refresh(struct store *store, struct err *err) USE_RESULT;		 /* before rows are looked at: what a rollback has taken */
-void rows_close(struct store *store);
 
 /* a thread that nobody can read: what gateways tell each other (change_tell()) */
 #define STORE_TOLD ((struct span){ "\1told", 5 })
@@ -159,6 +160,24 @@ void rows_close(struct store *store);
 bool change_run(struct store *store, struct change *change, int64_t now) USE_RESULT; /* false: the batch has failed (store->err) */
 void change_fail(struct change *change, const struct err *err);			     /* it could not be stored */
 void read_run(struct store *store, struct op *op);				     /* what fails is told to its reader */
+
+/* ahead.c - a database of one's own: batches are on the disk before it has committed them. On the store's thread unless said otherwise; on false, err
+ * is filled. */
+struct ahead;
+struct ahead *ahead_new(struct store *store, const char *database);
+int ahead_start(struct store *store); /* its thread; errno */
+void ahead_stop(struct store *store);
+void ahead_free(struct ahead *ahead);				   /* accepts NULL */
+bool ahead_ready(struct store *store, struct err *err) USE_RESULT; /* before a batch */
+bool ahead_is_due(struct store *store);				   /* is this batch to be committed? Else it is noted */
+bool ahead_commit(struct store *store, struct queue *batch, struct err *err) USE_RESULT; /* with all before it, and the rows */
+void ahead_committed(struct store *store);						 /* after it */
+void ahead_deliver(struct store *store, struct queue *batch);				 /* when it is on the disk */
+void ahead_take_back(struct store *store, struct queue *batch);	  /* the batch fails: what else does comes before it */
+void ahead_restore(struct store *store);			  /* after the rollback: what is on the disk */
+bool ahead_is_behind(const struct store *store, struct err *err); /* it could not be restored yet: nothing may be read */
+bool ahead_sleep(
+    struct store *store) USE_RESULT; /* with the lock: until something may be asked for; false: it is to commit, or has failed */
 
 /* share.c - a database that several gateways share; on the store's thread. On false, err is filled. */
 #define BEAT_MS 3000	 /* how often a gateway says that it lives */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "num.h"
@@ -110,7 +111,12 @@ start_thread(struct store *store, struct err *err)
 	/* signals belong to the loop */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&store->thread, NULL, store_work, store);
+	error = store->ahead ? ahead_start(store) : 0;
+	if (!error) {
+		error = pthread_create(&store->thread, NULL, store_work, store);
+		if (error && store->ahead)
+			ahead_stop(store);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!error)
 		return true;
@@ -174,6 +180,7 @@ close_all(struct store *store)
 
 	thread_db_free(store->threads);
 	share_free(store->share);
+	ahead_free(store->ahead);
 	tables_free(store->tables);
 	db_close(store->db);
 	cache_free(store->cache);
@@ -181,6 +188,18 @@ close_all(struct store *store)
 		if (fds[i] >= 0)
 			close(fds[i]); /* and with the first one the lock */
 	free(store);
+}
+
+/* One whose deadlines are monotonic. */
+static void
+init_clocked(pthread_cond_t *cond)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attributes);
+	pthread_condattr_destroy(&attributes);
 }
 
 struct store *
@@ -200,16 +219,19 @@ store_open(const char *where, const char *state, const struct derived_ops *ops, 
 	    find_place(store, file.s, before, err) && make_pipe(store->wake, err) && make_pipe(store->ask, err);
 	store->cache = cache_new(ops);
 	ok = ok && rows_open(store, err);
-	buf_release(&file);
-	buf_release(&dir);
 	if (ok) {
 		store->threads = thread_db_new(store->db);
 		store->last_seq_seen = store->last_seq_done = store->last_seq;
+		if (!store->share)
+			store->ahead = ahead_new(store, file.s);
 		pthread_mutex_init(&store->lock, NULL);
-		pthread_cond_init(&store->work, NULL);
-		if (start_thread(store, err))
-			return store;
+		init_clocked(&store->work);
+		ok = start_thread(store, err);
 	}
+	buf_release(&file);
+	buf_release(&dir);
+	if (ok)
+		return store;
 	close_all(store);
 	return NULL;
 }
@@ -267,6 +289,8 @@ store_close(struct store *store)
 	store_wake(store);
 	pthread_mutex_unlock(&store->lock);
 	pthread_join(store->thread, NULL);
+	if (store->ahead)
+		ahead_stop(store);
 	while ((op = queue_pop(&store->finished)))
 		drop(store, op);
 	pthread_mutex_destroy(&store->lock);

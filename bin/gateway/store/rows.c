@@ -1,18 +1,14 @@
 /* rows.c - the derived rows: in memory, on disk, and folded anew from their events
  *
- * A database of this gateway's own gets them now and then only, with the number of the last event that is in them: a row of a busy run is not
- * written with each of its events. What a crash leaves unwritten is folded again at the next start, ROWS_LAG events at most.
+ * A database of this gateway's own gets them when it commits (ahead.c), with the number of the last event that is in them: a row of a busy run is
+ * not written with each of its events. What a crash leaves unwritten is folded again at the next start.
  * In a database that several gateways share the others read them, so they are written with the events themselves.
  */
 #include "compat.h"
 
-#include "clock.h"
 #include "num.h"
 #include "status.h"
 #include "store/internal.h"
-
-#define ROWS_LAG 2000	 /* events that may be missing in the rows on disk ... */
-#define ROWS_EVERY_MS 50 /* ... when they were written no longer ago than that */
 
 /* where the number stands, beside the other small documents */
 static const struct span mark_key = SPAN_INIT("store/rows");
@@ -148,13 +144,7 @@ write_mark(struct store *store)
 bool
 rows_commit(struct store *store)
 {
-	int64_t lag = store->last_seq - store->rows.mark;
-
-	if (store->share)
-		return rows_flush(store);
-	if (!store->rows.flushed && lag < ROWS_LAG && clock_monotonic_ms() < store->rows.next)
-		return true;
-	return rows_flush(store) && (!lag || write_mark(store));
+	return rows_flush(store) && (store->share || store->last_seq == store->rows.mark || write_mark(store));
 }
 
 void
@@ -164,7 +154,6 @@ rows_committed(struct store *store)
 		return;
 	store->rows.flushed = false;
 	store->rows.mark = store->last_seq;
-	store->rows.next = clock_monotonic_ms() + ROWS_EVERY_MS;
 	cache_clean(store->cache);
 }
 
@@ -231,15 +220,4 @@ rows_open(struct store *store, struct err *err)
 		return err_set(err, STATUS_CONFIG, "unable to use the store: its number of the rows is damaged");
 	store->rows.stale = store->rows.mark < store->last_seq;
 	return rows_refresh(store, err);
-}
-
-void
-rows_close(struct store *store)
-{
-	store->rows.flushed = true;
-	if (store->share || !rows_behind(store) || !db_begin(store->db, &store->err))
-		return;
-	/* should it fail, they are folded again at the next start */
-	if (!rows_commit(store) || !db_commit(store->db, &store->err))
-		db_rollback(store->db);
 }

@@ -1,6 +1,7 @@
 /* sqlite.c - the database is a SQLite file
  *
- * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk.
+ * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk. A transaction that is not committed yet may be noted in a file
+ * beside it (redo.h); what is found there is done again when the database is opened.
  */
 #include "compat.h"
 
@@ -12,21 +13,29 @@
 #include <sqlite3.h>
 
 #include "buf.h"
+#include "num.h"
 #include "status.h"
 #include "store/db.h"
+#include "store/redo.h"
 #include "xalloc.h"
 
-#define BUSY_MS 5000 /* somebody else (a backup) may hold the file for a moment */
+#define BUSY_MS 5000   /* somebody else (a backup) may hold the file for a moment */
+#define REDO_VERSION 6 /* of the schema, from which on there are notes */
 
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
 	struct query *begin, *commit, *rollback;
+	struct note *note; /* where what is run is noted, NULL: nowhere */
 };
 
 struct sqlite_query {
 	struct query query;
 	sqlite3_stmt *statement;
+	const char *text;
+	struct redo_value values[REDO_VALUES]; /* as bound, for the note */
+	int n;
+	struct noted noted;
 };
 
 static struct sqlite *
@@ -41,6 +50,16 @@ statement_of(struct query *query)
 	return ((struct sqlite_query *)query)->statement;
 }
 
+static void
+remember(struct query *query, int i, struct redo_value value)
+{
+	struct sqlite_query *q = (struct sqlite_query *)query;
+
+	q->values[i - 1] = value;
+	if (q->n < i)
+		q->n = i;
+}
+
 /* ---- statements */
 
 static struct query *
@@ -50,6 +69,7 @@ sqlite_prepare(struct db *db, const char *text, struct err *err)
 	sqlite3 *handle = sqlite_of(db)->handle;
 
 	query->query.db = db;
+	query->text = text;
 	if (sqlite3_prepare_v3(handle, text, -1, SQLITE_PREPARE_PERSISTENT, &query->statement, NULL) == SQLITE_OK)
 		return &query->query;
 	err_set(err, STATUS_CONFIG, "unable to use the store: %s", sqlite3_errmsg(handle));
@@ -71,6 +91,7 @@ sqlite_bind_int(struct query *query, int i, const int64_t *value)
 		sqlite3_bind_int64(statement_of(query), i, *value);
 	else
 		sqlite3_bind_null(statement_of(query), i);
+	remember(query, i, (struct redo_value){ .kind = value ? REDO_INT : REDO_NULL, .number = value ? *value : 0 });
 }
 
 static void
@@ -84,10 +105,11 @@ sqlite_bind_bytes(struct query *query, int i, struct span bytes, bool text)
 		sqlite3_bind_text64(statement, i, bytes.s, bytes.n, SQLITE_STATIC, SQLITE_UTF8);
 	else
 		sqlite3_bind_blob64(statement, i, bytes.s, bytes.n, SQLITE_STATIC);
+	remember(query, i, (struct redo_value){ .kind = !bytes.s ? REDO_NULL : text ? REDO_TEXT : REDO_BLOB, .bytes = bytes });
 }
 
 static bool
-sqlite_run(struct query *query, int *ret_changed, struct err *err)
+execute(struct query *query, int *ret_changed, struct err *err)
 {
 	sqlite3 *handle = sqlite_of(query->db)->handle;
 	int code = sqlite3_step(statement_of(query));
@@ -98,6 +120,25 @@ sqlite_run(struct query *query, int *ret_changed, struct err *err)
 	if (ret_changed)
 		*ret_changed = sqlite3_changes(handle);
 	return true;
+}
+
+static bool
+sqlite_run(struct query *query, int *ret_changed, struct err *err)
+{
+	struct sqlite_query *q = (struct sqlite_query *)query;
+	struct note *note = sqlite_of(query->db)->note;
+
+	if (!execute(query, ret_changed, err))
+		return false;
+	if (note)
+		note_run(note, &q->noted, q->text, q->values, q->n);
+	return true;
+}
+
+static void
+sqlite_note(struct db *db, struct note *note)
+{
+	sqlite_of(db)->note = note;
 }
 
 static enum db_step
@@ -142,13 +183,13 @@ sqlite_reset(struct query *query)
 static bool
 sqlite_begin(struct db *db, struct err *err)
 {
-	return db_query(db, &sqlite_of(db)->begin, "BEGIN IMMEDIATE", err) && sqlite_run(sqlite_of(db)->begin, NULL, err);
+	return db_query(db, &sqlite_of(db)->begin, "BEGIN IMMEDIATE", err) && execute(sqlite_of(db)->begin, NULL, err);
 }
 
 static bool
 sqlite_commit(struct db *db, struct err *err)
 {
-	return db_query(db, &sqlite_of(db)->commit, "COMMIT", err) && sqlite_run(sqlite_of(db)->commit, NULL, err);
+	return db_query(db, &sqlite_of(db)->commit, "COMMIT", err) && execute(sqlite_of(db)->commit, NULL, err);
 }
 
 static void
@@ -156,7 +197,7 @@ sqlite_rollback(struct db *db)
 {
 	/* after some errors SQLite has done it itself */
 	if (db_query(db, &sqlite_of(db)->rollback, "ROLLBACK", NULL))
-		(void)sqlite_run(sqlite_of(db)->rollback, NULL, NULL);
+		(void)execute(sqlite_of(db)->rollback, NULL, NULL);
 }
 
 static bool
@@ -190,7 +231,9 @@ static const struct db_ops sqlite_ops = { .close = sqlite_close,
 	.step = sqlite_step,
 	.get_int = sqlite_get_int,
 	.get = sqlite_get,
-	.reset = sqlite_reset };
+	.reset = sqlite_reset,
+	.note = sqlite_note };
+
 /* ---- opening */
 
 static bool
@@ -215,9 +258,62 @@ read_version(sqlite3 *db, const char *file, int *ret, struct err *err)
 	return ok && schema_known(*ret, file, err);
 }
 
+/* The salt of what was noted; *ret_found false: nothing was since the last commit. */
 static bool
-set_up(sqlite3 *db, const char *file, struct err *err)
+read_salt(struct db *db, bool *ret_found, int64_t *ret, struct err *err)
 {
+	struct query *query = NULL;
+	enum db_step step = DB_FAILED;
+	struct span text;
+
+	*ret_found = false;
+	if (db_query(db, &query, "SELECT doc FROM docs WHERE key='" REDO_KEY "'", err)) {
+		step = query_step(query, err);
+		if (step == DB_ROW) {
+			text = query_get(query, 0);
+			*ret_found = num_i64(text.s, text.n, ret);
+		}
+	}
+	query_drop(query);
+	return step != DB_FAILED;
+}
+
+static bool
+remove_salt(struct db *db, struct err *err)
+{
+	struct query *query = NULL;
+	bool ok = db_query(db, &query, "DELETE FROM docs WHERE key='" REDO_KEY "'", err) && query_run(query, err);
+
+	query_drop(query);
+	return ok;
+}
+
+/* What was noted and not committed is done again, and committed. */
+static bool
+do_again(struct db *db, const char *file, struct err *err)
+{
+	struct redo *redo = redo_new(file);
+	int64_t salt;
+	bool found, ok = read_salt(db, &found, &salt, err);
+
+	if (ok && found) {
+		redo_start(redo, (uint64_t)salt);
+		ok = db_begin(db, err) && redo_play(redo, db, true, err) && (!redo_size(redo) || remove_salt(db, err)) &&
+		    db_commit(db, err);
+		if (!ok) {
+			db_rollback(db);
+			err_prefix(err, "unable to use the store '%s'", file);
+			err->status = STATUS_IO;
+		}
+	}
+	redo_free(redo);
+	return ok;
+}
+
+static bool
+set_up(struct sqlite *s, const char *file, struct err *err)
+{
+	sqlite3 *db = s->handle;
 	struct buf set = BUF_INIT;
 	int version, i;
 	bool ok;
@@ -229,6 +325,8 @@ set_up(sqlite3 *db, const char *file, struct err *err)
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216;"
 		" PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY",
 		file, err))
+		return false;
+	if (version >= REDO_VERSION && !do_again(&s->db, file, err))
 		return false;
 	if (version == schema_version)
 		return true;
@@ -260,7 +358,7 @@ sqlite_open_db(const char *file, struct err *err)
 	ok = sqlite3_open_v2(file, &s->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
 	if (!ok)
 		err_set(err, STATUS_IO, "unable to open the store '%s': %s", file, s->handle ? sqlite3_errmsg(s->handle) : "out of memory");
-	ok = ok && set_up(s->handle, file, err);
+	ok = ok && set_up(s, file, err);
 	umask(old);
 	if (ok)
 		return &s->db;

@@ -32,6 +32,17 @@ queue_push(struct queue *queue, struct op *op)
 	queue->n++;
 }
 
+void
+queue_join(struct queue *to, struct queue *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->n += from->n;
+	queue_init(from);
+}
+
 struct op *
 queue_pop(struct queue *queue)
 {
@@ -75,14 +86,16 @@ run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 }
 
 static bool
-commit(struct store *store, int64_t now)
+commit(struct store *store, struct queue *batch, int64_t now)
 {
 	if (now > store->next_forget) {
 		store->next_forget = now + FORGET_EVERY_MS;
 		if (!tables_forget_keys(store->tables, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
 			return false;
 	}
-	if (!rows_commit(store) || (store->share && db_wrote(store->db) && !share_mark(store, &store->err)))
+	if (store->ahead) /* an empty batch is there to commit */
+		return (batch->n && !ahead_is_due(store)) || ahead_commit(store, batch, &store->err);
+	if (!rows_commit(store) || (db_wrote(store->db) && !share_mark(store, &store->err)))
 		return false;
 	return db_commit(store->db, &store->err);
 }
@@ -94,9 +107,9 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 
 	store->before = store->last_seq;
 	store->err.status = STATUS_OK;
-	if (!rows_refresh(store, &store->err))
+	if ((store->ahead && !ahead_ready(store, &store->err)) || !rows_refresh(store, &store->err))
 		return false;
-	if (writes && !db_begin(store->db, &store->err))
+	if (writes && !db_in_transaction(store->db) && !db_begin(store->db, &store->err))
 		return false;
 	if (writes && store->share && !share_news(store, &store->err))
 		return false;
@@ -105,14 +118,18 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 	if (now < store->last_at)
 		now = store->last_at; /* the clock went back, or is behind another's; the log does not go back */
 	store->batch_at = now;
-	return run_ops(store, batch, writes, now) && (!writes || commit(store, now));
+	return run_ops(store, batch, writes, now) && (!writes || commit(store, batch, now));
 }
 
 static void
 batch_is_stored(struct store *store)
 {
-	rows_committed(store);
 	store->last_at = store->batch_at;
+	if (store->ahead && db_in_transaction(store->db))
+		return; /* it is noted */
+	rows_committed(store);
+	if (store->ahead)
+		ahead_committed(store);
 }
 
 static void
@@ -127,10 +144,15 @@ rollback(struct store *store)
 static void
 undo_batch(struct store *store, struct queue *batch)
 {
-	struct err err = store->err;
+	struct err err;
 	struct op *op;
 
+	if (store->ahead)
+		ahead_take_back(store, batch);
+	err = store->err;
 	rollback(store);
+	if (store->ahead)
+		ahead_restore(store);
 	for (op = batch->first; op; op = op->next)
 		if (op->kind == OP_CHANGE)
 			change_fail(op->u.change, &err);
@@ -208,17 +230,15 @@ run_or_fail(struct store *store, struct queue *batch, bool writes)
 	}
 }
 
-static void
-deliver(struct store *store, struct queue *batch)
+void
+store_deliver(struct store *store, struct queue *batch, int64_t seq)
 {
-	struct op *op;
 	bool was_empty;
 
 	pthread_mutex_lock(&store->lock);
 	was_empty = !store->finished.n;
-	while ((op = queue_pop(batch)))
-		queue_push(&store->finished, op);
-	store->last_seq_done = store->last_seq;
+	queue_join(&store->finished, batch);
+	store->last_seq_done = seq;
 	pthread_mutex_unlock(&store->lock);
 	if (was_empty && write(store->wake[1], "", 1) < 0 && errno != EAGAIN)
 		abort(); /* the loop could never be told again */
@@ -234,10 +254,10 @@ store_tell(struct store *store, enum op_kind kind, struct page *page)
 	op->u.page = page;
 	queue_init(&queue);
 	queue_push(&queue, op);
-	deliver(store, &queue);
+	store_deliver(store, &queue, store->last_seq);
 }
 
-/* False: nothing is asked for any more. An empty batch: something else is to be done. */
+/* False: nothing is asked for any more. An empty batch: something else is to be done; where it writes, that is to commit. */
 static bool
 take_batch(struct store *store, struct queue *batch, bool *ret_writes)
 {
@@ -251,9 +271,10 @@ take_batch(struct store *store, struct queue *batch, bool *ret_writes)
 		share_wait(store);
 		pthread_mutex_lock(&store->lock);
 	}
-	while (!store->share && !store->asked.n && !store->quit)
-		pthread_cond_wait(&store->work, &store->lock);
+	while (store->ahead && !store->asked.n && !store->quit && ahead_sleep(store))
+		;
 	go_on = store->asked.n || !store->quit;
+	*ret_writes = store->ahead && !store->asked.n;
 	while (batch->n < BATCH_MAX) {
 		struct op *op = queue_pop(&store->asked);
 
@@ -266,6 +287,30 @@ take_batch(struct store *store, struct queue *batch, bool *ret_writes)
 	return go_on;
 }
 
+static void
+run(struct store *store, struct queue *batch, bool writes)
+{
+	run_or_fail(store, batch, writes);
+	cache_trim(store->cache);
+	if (store->ahead)
+		ahead_deliver(store, batch);
+	else
+		store_deliver(store, batch, store->last_seq);
+}
+
+/* What is noted and what the rows on disk lack goes into the database. Should it fail, the next start does it. */
+static void
+commit_all(struct store *store)
+{
+	struct queue none;
+
+	if (!rows_behind(store) && !db_in_transaction(store->db))
+		return;
+	queue_init(&none);
+	store->rows.flushed = true;
+	run(store, &none, true);
+}
+
 void *
 store_work(void *payload)
 {
@@ -274,16 +319,14 @@ store_work(void *payload)
 	bool writes;
 
 	while (take_batch(store, &batch, &writes)) {
-		if (batch.n) {
-			run_or_fail(store, &batch, writes);
-			cache_trim(store->cache);
-			deliver(store, &batch);
-		}
+		if (batch.n || writes)
+			run(store, &batch, writes);
 		if (store->share)
 			share_tend(store);
 	}
-	rows_close(store);
-	if (store->share)
+	if (store->ahead)
+		commit_all(store);
+	else
 		share_leave(store);
 	return NULL;
 }

@@ -1,15 +1,15 @@
 /* store.h - the door of store/: the event log and the rows derived from it, on disk
  *
  * One thread of its own owns the database. The loop queues operations; the thread takes everything that is queued, runs it in
- * order, commits once (synchronous=FULL: what was answered survives power loss), and hands the results back in the same
- * order. While it commits, the next batch gathers. The loop never waits for a disk.
+ * order, and when all of it is on the disk (what was answered survives power loss) the results are handed back in the same
+ * order. On its way there the next batch is run already (ahead.c). The loop never waits for a disk.
  *
  * Order: store_dispatch() gives results in the order in which operations were queued, and seq grows in that order. So a
  * page that was read before a change was applied is delivered before that change: a short page is the live edge.
  *
  * Secrets are taken out of each event's message and data (secrets.h) before it is stored or seen by anybody: change_emit() is the one way in.
  *
- * A batch whose commit fails (full disk, I/O error) fails whole: each change in it gets CHANGE_FAILED and nothing of it is
+ * A batch that cannot be stored (full disk, I/O error) fails whole, with those run after it: each change in them gets CHANGE_FAILED and nothing of it is
  * stored; seq numbers are not used up. The store stays usable and tries again with the next batch.
  */
 #ifndef STORE_H

@@ -1,0 +1,336 @@
+/* ahead.c - batches that are on the disk before the database has committed them
+ *
+ * The store's thread runs batches in one transaction that stays open while they follow each other. What a batch has run is noted (redo.h), and a second
+ * thread writes the notes, syncs them and hands the results to the loop, while the next batch is run already. Results go out in the order of
+ * the batches, whether there was anything to note or not: what was read may have been of a batch that is not on the disk yet.
+ *
+ * The database itself commits when the transaction is AHEAD_MS old or the notes are many, and when nothing has been committed for that long a batch is
+ * committed directly, without notes.
+ *
+ * What cannot be noted takes everything back that was run since, and so does a batch that fails: the transaction is rolled back to the last commit, and
+ * the notes that are on the disk are run again.
+ */
+#include "compat.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "clock.h"
+#include "key.h"
+#include "store/internal.h"
+#include "store/redo.h"
+#include "xalloc.h"
+
+#define AHEAD_MS 100	    /* how long a transaction is open */
+#define AHEAD_RETRY_MS 1000 /* between two attempts to commit when nothing else is asked for */
+
+struct ahead {
+	pthread_t thread;
+	pthread_cond_t work, quiet;
+	struct redo *redo; /* the second thread's while it is busy, else the store's thread's */
+	/* with the store's lock */
+	struct buf ready;     /* segments to be written ... */
+	struct queue waiting; /* ... and who waits for them */
+	int64_t ready_seq, safe_seq;
+	bool busy, quit;
+	bool failed; /* what is waiting could not be written; nothing is, until the store's thread has taken it back */
+	struct err err;
+	/* the store's thread's own */
+	struct note note; /* of the present batch */
+	size_t size;	  /* of the segments since the last commit */
+	bool salted;	  /* the database has the salt of this chain */
+	uint64_t salt, new_salt;
+	int64_t due, retry; /* monotonic: when the database commits, when it tries to again */
+	bool behind;	    /* the notes could not be run again yet */
+};
+
+/* ---- the second thread */
+
+static void
+wait_for_work(struct store *store)
+{
+	struct ahead *ahead = store->ahead;
+
+	while ((!ahead->waiting.n && !ahead->quit) || ahead->failed)
+		pthread_cond_wait(&ahead->work, &store->lock);
+}
+
+static void *
+ahead_work(void *payload)
+{
+	struct store *store = payload;
+	struct ahead *ahead = store->ahead;
+	struct buf mine = BUF_INIT, empty;
+	struct queue queue;
+
+	queue_init(&queue);
+	pthread_mutex_lock(&store->lock);
+	for (;;) {
+		struct err err = ERR_INIT;
+		int64_t seq;
+		bool ok;
+
+		wait_for_work(store);
+		if (!ahead->waiting.n)
+			break;
+		buf_reset(&mine);
+		empty = mine;
+		mine = ahead->ready;
+		ahead->ready = empty;
+		queue_join(&queue, &ahead->waiting);
+		seq = ahead->ready_seq;
+		ahead->busy = true;
+		pthread_mutex_unlock(&store->lock);
+		ok = !mine.len || redo_write(ahead->redo, &mine, &err);
+		if (ok)
+			store_deliver(store, &queue, seq);
+		pthread_mutex_lock(&store->lock);
+		ahead->busy = false;
+		if (ok)
+			ahead->safe_seq = seq;
+		else {
+			queue_join(&queue, &ahead->waiting);
+			queue_join(&ahead->waiting, &queue);
+			ahead->failed = true;
+			ahead->err = err;
+			store_wake(store);
+		}
+		pthread_cond_signal(&ahead->quiet);
+	}
+	pthread_mutex_unlock(&store->lock);
+	buf_release(&mine);
+	return NULL;
+}
+
+/* ---- life cycle */
+
+struct ahead *
+ahead_new(struct store *store, const char *database)
+{
+	struct ahead *ahead = xcalloc(1, sizeof *ahead);
+
+	ahead->redo = redo_new(database);
+	buf_init(&ahead->ready);
+	queue_init(&ahead->waiting);
+	note_init(&ahead->note);
+	key_random(&ahead->new_salt, sizeof ahead->new_salt);
+	ahead->ready_seq = ahead->safe_seq = store->last_seq;
+	pthread_cond_init(&ahead->work, NULL);
+	pthread_cond_init(&ahead->quiet, NULL);
+	return ahead;
+}
+
+int
+ahead_start(struct store *store)
+{
+	db_note(store->db, &store->ahead->note);
+	redo_prepare(store->ahead->redo);
+	return pthread_create(&store->ahead->thread, NULL, ahead_work, store);
+}
+
+void
+ahead_stop(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	store->ahead->quit = true;
+	pthread_cond_signal(&store->ahead->work);
+	pthread_mutex_unlock(&store->lock);
+	pthread_join(store->ahead->thread, NULL);
+}
+
+void
+ahead_free(struct ahead *ahead)
+{
+	if (!ahead)
+		return;
+	pthread_cond_destroy(&ahead->work);
+	pthread_cond_destroy(&ahead->quiet);
+	redo_free(ahead->redo);
+	note_release(&ahead->note);
+	buf_release(&ahead->ready);
+	free(ahead);
+}
+
+/* ---- the store's thread: results */
+
+void
+ahead_deliver(struct store *store, struct queue *batch)
+{
+	struct ahead *ahead = store->ahead;
+	bool now;
+
+	pthread_mutex_lock(&store->lock);
+	now = note_is_empty(&ahead->note) && !ahead->busy && !ahead->waiting.n;
+	if (now)
+		ahead->safe_seq = store->last_seq;
+	else {
+		if (!note_is_empty(&ahead->note))
+			ahead->size += ahead->note.bytes.len;
+		note_move(&ahead->note, &ahead->ready);
+		queue_join(&ahead->waiting, batch);
+		ahead->ready_seq = store->last_seq;
+		pthread_cond_signal(&ahead->work);
+	}
+	pthread_mutex_unlock(&store->lock);
+	if (now)
+		store_deliver(store, batch, store->last_seq);
+}
+
+/* With the lock. */
+static void
+wait_until_quiet(struct store *store)
+{
+	struct ahead *ahead = store->ahead;
+
+	while (ahead->busy || (ahead->waiting.n && !ahead->failed))
+		pthread_cond_wait(&ahead->quiet, &store->lock);
+}
+
+bool
+ahead_sleep(struct store *store)
+{
+	struct ahead *ahead = store->ahead;
+	int64_t until = ahead->due > ahead->retry ? ahead->due : ahead->retry;
+	struct timespec time = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+
+	if (ahead->failed)
+		return false;
+	if (!db_in_transaction(store->db) && !ahead->behind)
+		pthread_cond_wait(&store->work, &store->lock);
+	else if (clock_monotonic_ms() >= until)
+		return false;
+	else
+		pthread_cond_timedwait(&store->work, &store->lock, &time);
+	return true;
+}
+
+/* ---- its transaction */
+
+static bool
+play(struct store *store, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+	bool ok;
+
+	db_note(store->db, NULL);
+	ok = !redo_size(ahead->redo) || (db_begin(store->db, err) && redo_play(ahead->redo, store->db, false, err));
+	db_note(store->db, &ahead->note);
+	ahead->behind = !ok;
+	if (!ok)
+		db_rollback(store->db);
+	return ok;
+}
+
+bool
+ahead_ready(struct store *store, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+
+	pthread_mutex_lock(&store->lock);
+	if (ahead->failed)
+		*err = ahead->err;
+	pthread_mutex_unlock(&store->lock);
+	if (err->status)
+		return false;
+	return !ahead->behind || play(store, err);
+}
+
+bool
+ahead_is_due(struct store *store)
+{
+	const struct ahead *ahead = store->ahead;
+
+	/* what has only looked at something must not fail for what others have left to commit */
+	if (store->rows.flushed || note_is_empty(&ahead->note))
+		return store->rows.flushed;
+	return !ahead->salted || ahead->size + ahead->note.bytes.len > REDO_MAX || clock_monotonic_ms() >= ahead->due;
+}
+
+/* With the lock, the second thread not being at work: whoever waits for it is of this batch from now on, before the others. */
+static void
+take_over(struct ahead *ahead, struct queue *batch)
+{
+	queue_join(&ahead->waiting, batch);
+	queue_join(batch, &ahead->waiting);
+	buf_reset(&ahead->ready);
+}
+
+bool
+ahead_commit(struct store *store, struct queue *batch, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+	struct buf salt = BUF_INIT;
+	bool ok;
+
+	pthread_mutex_lock(&store->lock);
+	while (ahead->busy)
+		pthread_cond_wait(&ahead->quiet, &store->lock);
+	ok = !ahead->failed;
+	if (ok)
+		take_over(ahead, batch); /* the commit is theirs, too */
+	else
+		*err = ahead->err;
+	pthread_mutex_unlock(&store->lock);
+	if (!ok)
+		return false;
+	db_note(store->db, NULL);
+	ok = rows_commit(store);
+	if (ok && (!ahead->salted || ahead->size)) {
+		buf_addf(&salt, "%lld", (long long)ahead->new_salt);
+		ok = tables_write_doc(
+		    store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, (struct span){ salt.s, salt.len }, err);
+		buf_release(&salt);
+	}
+	ok = ok && db_commit(store->db, err);
+	db_note(store->db, &ahead->note);
+	return ok;
+}
+
+void
+ahead_committed(struct store *store)
+{
+	struct ahead *ahead = store->ahead;
+
+	if (!ahead->salted || ahead->size)
+		redo_start(ahead->redo, ahead->new_salt++);
+	ahead->salted = true;
+	ahead->size = 0;
+	ahead->due = clock_monotonic_ms() + AHEAD_MS;
+	note_begin(&ahead->note);
+}
+
+void
+ahead_take_back(struct store *store, struct queue *batch)
+{
+	struct ahead *ahead = store->ahead;
+
+	pthread_mutex_lock(&store->lock);
+	wait_until_quiet(store);
+	if (ahead->failed) {
+		take_over(ahead, batch);
+		ahead->failed = false;
+		store->err = ahead->err;
+	}
+	store->before = ahead->safe_seq;
+	pthread_mutex_unlock(&store->lock);
+	note_begin(&ahead->note);
+	ahead->retry = clock_monotonic_ms() + AHEAD_RETRY_MS;
+}
+
+void
+ahead_restore(struct store *store)
+{
+	struct err err = ERR_INIT;
+
+	/* else the next batch tries again, and nothing is read before */
+	if (!play(store, &err))
+		store->ahead->err = err;
+}
+
+bool
+ahead_is_behind(const struct store *store, struct err *err)
+{
+	if (store->ahead->behind)
+		*err = store->ahead->err;
+	return store->ahead->behind;
+}
