@@ -5,6 +5,7 @@
 load ../lib/common
 load ../lib/compass
 load ../lib/asking
+load ../lib/pool
 
 setup_file() {
 	local engine
@@ -228,6 +229,51 @@ docker_forms() {
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
 	[[ $(tail -n 1 engine.asked) == "rm --force agentutils-"* ]]
+}
+
+# an engine whose container is the stand-in for a host at $pool
+stand_in_host() { # [options of the host]
+	start_pool --open "$@"
+	printf '#!/bin/sh\nhere=%q\n[ ! -e "$here/said.$1" ] || { cat "$here/said.$1" >&2; exit 125; }\n[ "$1" != port ] || cat "$here/address"\n' "$PWD" >engine
+	chmod +x engine
+	echo "${pool#http://}" >address
+	export AGENT_CONTAINER_ENGINE=$PWD/engine
+}
+
+@test "the notices of a container that follows another are read once" {
+	stand_in_host
+	start_gateway
+	new_thread
+	await 20 was_asked '.path == "/agent/stream"'
+	kill "$pool_pid"
+	await 10 gone "$pool_pid"
+	stand_in_host
+	ask POST "$path/turns" '{"text":"hello"}'
+	is .turn.status '"completed"'
+	# longer than the pause after which the stream of the first one would have been asked for again
+	turn SLOW
+	see '.method == "item.delta" and (.payload.text | contains("20 "))'
+	ask POST "$path/turns/$turn/interrupt"
+	count_asked '.path == "/agent/stream"' 1
+	order '{"notice":{"method":"account/updated","params":{"authMode":"apikey"}}}'
+	start watcher "$AU_SRC/tests/fake/ws-read" "$url/v1/agent/runtime/stream?cursor=0"
+	await 20 has_line watcher.out account/updated
+}
+
+@test "a container that is gone while an approval is answered, and none that follows it" {
+	stand_in_host --close
+	start_gateway
+	new_thread
+	turn ASK
+	see '.method == "approval.requested"'
+	approval=$(events | jq -r 'select(.method == "approval.requested").payload.approvalId')
+	order '{"deaf":true}'
+	echo "No such image" >said.image
+	rm address
+	ask POST "$path/approvals/$approval" '{"decision":"accept"}'
+	see ".method == \"turn.completed\" and .turnId == \"$turn\" and .payload.error.code == \"AGENT_RUNTIME_IMAGE_MISSING\""
+	create
+	refused 503 AGENT_RUNTIME_IMAGE_MISSING
 }
 
 @test "an engine that hangs keeps nobody from leaving" {

@@ -253,6 +253,7 @@ on_stream_token(const struct buf *token, const char *why, void *payload)
 static void
 notices_ask(struct remote *remote)
 {
+	event_del(remote->stream_timer); /* there is one stream, whoever asked for it first */
 	if (remote->container && !remote->ready)
 		notices_again(remote);
 	else if (remote->token.len)

@@ -287,13 +287,14 @@ ask_ready(struct remote *remote)
 void
 ask_none(struct remote *remote, const char *code, const char *why)
 {
-	struct ask *ask, *next;
+	struct ask *ask;
 
-	for (ask = remote->asks; ask; ask = next) {
-		next = ask->next;
-		if (ask->parked)
+again: /* one that fails may take others with it: an approval the turn that asked for it */
+	for (ask = remote->asks; ask; ask = ask->next)
+		if (ask->parked) {
 			answer_failed(ask, 503, code, why);
-	}
+			goto again;
+		}
 }
 
 static void
