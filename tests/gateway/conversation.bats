@@ -237,6 +237,51 @@ answers() { agent-events "$1" --kind agent.chat.assistant_message --jq .data.mes
 	[[ $stderr == *AGENT_THREAD_ENDED* ]]
 }
 
+@test "a thread that nobody has spoken to as a run is ended as one" {
+	gateway
+	# with nothing in progress
+	id=$(agent-thread-create --workspace acme --jq .threadId)
+	agent-turn-start --thread "$id" first >turn
+	agent-run-cancel "$id" | jq -e --arg id "$id" '.status == "cancelled" and .runId == $id'
+	agent-events "$id" | jq -es '.[-1].kind == "agent.run_cancelled" and any(.[]; .kind == "agent.chat.assistant_message")'
+	agent-runs "$id" | jq -e '.status == "cancelled"'
+	run -14 agent-turn-start --thread "$id" more
+	run -14 agent-run-cancel "$id"
+	# with a turn in progress, which ends first, for whoever follows either side
+	id=$(agent-thread-create --workspace acme --jq .threadId)
+	start turn agent-turn-start --thread "$id" SLOW
+	await_method "$id" item.delta
+	start follower curl -sN "$url/api/agents/runs/$id/events/stream"
+	await 30 has_line follower.out ': live'
+	agent-run-cancel --idempotency-key k1 "$id" >cancelled
+	jq -e '.status == "cancelled"' cancelled
+	await 30 has_line turn.out '"interrupted"'
+	agent-events --thread "$id" --kind turn.completed | jq -es 'length == 1 and .[0].payload.status == "interrupted"'
+	await 30 has_line follower.out run_cancelled
+	agent-events "$id" | jq -es '.[-1].kind == "agent.run_cancelled"'
+	# the same request again
+	agent-run-cancel --idempotency-key k1 "$id" | diff - cancelled
+	# one that a desktop works on is no run, and what is neither is not found
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	AGENT_LOCAL_MODE_ENABLED_DESKTOP=true gateway
+	id=$(agent-thread-create --workspace acme --mode local --jq .threadId)
+	run -14 agent-run-cancel "$id"
+	run -1 agent-run-cancel 7d2b4a8e-0000-4000-8000-000000000000
+}
+
+@test "a turn that was in progress when a message made its thread a run ends with it" {
+	gateway
+	id=$(agent-thread-create --workspace acme --jq .threadId)
+	start turn agent-turn-start --thread "$id" SLOW
+	await_method "$id" item.delta
+	agent-send --run "$id" hello >sent
+	agent-run-cancel "$id" >/dev/null
+	await 30 has_line turn.out '"interrupted"'
+	run -11 agent-watch "$id" --timeout 60s
+	agent-events --thread "$id" --kind turn.completed --jq .payload.status | grep -qx interrupted
+}
+
 @test "runtime-chat goes on with a thread" {
 	gateway
 	id=$(agent-thread-create --workspace acme --jq .threadId)

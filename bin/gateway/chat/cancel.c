@@ -13,15 +13,22 @@
 #include "chat/internal.h"
 #include "chat/sanitize.h"
 #include "err.h"
+#include "key.h"
 #include "log/log.h"
 #include "status.h"
+#include "store/thread.h"
 #include "xalloc.h"
+
+#define TRIES_MAX 10 /* turns that are interrupted for one cancel: somebody may start another one meanwhile */
 
 struct cancel {
 	struct chat *chat;
 	struct sanitized reason;
-	bool stop; /* a handler is at work */
-	bool ours; /* what is being answered is answered here */
+	bool stop;		   /* a handler is at work */
+	bool ours;		   /* what is being answered is answered here */
+	struct buf run, key, turn; /* turn: one of the thread that is none of the run's, and in progress */
+	uint64_t print;
+	int tries;
 	void (*cb)(const struct chat_answer *answer, void *payload);
 	void *payload;
 };
@@ -125,6 +132,28 @@ make_answer(struct change *change, const struct run *run, const struct cancel *c
 	buf_addch(&change->answer, '}');
 }
 
+/* Is a turn of the thread in progress that is none of the run's? It is interrupted first. */
+static bool
+finds_turn(struct change *change, const struct run *run, struct change_context *context)
+{
+	struct cancel *cancel = change->payload;
+	struct span id = { change->stream.s, change->stream.len };
+	struct thread thread;
+	struct turn turn;
+
+	buf_reset(&cancel->turn);
+	if (!key_is_uuid(change->stream.s) || (run && run_terminal(run)) || !chat_turns(cancel->chat)->interrupt)
+		return false;
+	thread_init(&thread);
+	turn_init(&turn);
+	if (change_thread_get(context, id, &thread) && thread.mode != THREAD_LOCAL && change_turn_open(context, id, &turn) &&
+	    (!change_thread_shared(context, id) || change_turn_alone(context, (struct span){ turn.id.s, turn.id.len })))
+		buf_add(&cancel->turn, turn.id.s, turn.id.len);
+	thread_release(&thread);
+	turn_release(&turn);
+	return cancel->turn.len > 0;
+}
+
 static bool
 apply_cancel(struct change *change, const void *row, struct change_context *context)
 {
@@ -134,6 +163,16 @@ apply_cancel(struct change *change, const void *row, struct change_context *cont
 	size_t dropped;
 	int64_t seq;
 
+	if (finds_turn(change, run, context)) {
+		err_set(&change->err, STATUS_RETRY, "a turn is in progress: %s", change->stream.s);
+		if (cancel->tries == TRIES_MAX)
+			buf_reset(&cancel->turn);
+		return false;
+	}
+	if (!run && !chat_adopt(change, context))
+		return false;
+	if (!run)
+		run = change_row(context);
 	if (!run || run_terminal(run)) {
 		if (run)
 			buf_addf(&text, "run is terminal and can no longer be cancelled: %s", run->id.s);
@@ -202,21 +241,51 @@ stop_handler(const struct cancel *cancel, const struct buf *run)
 	}
 }
 
+static void submit(struct cancel *cancel);
+
+static void
+on_interrupted(void *payload)
+{
+	submit(payload);
+}
+
 static void
 after_cancel(struct change *change)
 {
 	struct cancel *cancel = change->payload;
+	const struct chat_turns *turns = chat_turns(cancel->chat);
 	struct chat_answer answer;
 	struct buf body = BUF_INIT;
 
+	if (change->result == CHANGE_REFUSED && cancel->turn.len) {
+		cancel->tries++;
+		turns->interrupt((struct span){ cancel->turn.s, cancel->turn.len }, on_interrupted, cancel, turns->payload);
+		change_free(change);
+		return;
+	}
 	chat_outcome(change, 202, &answer, &body);
 	cancel->cb(&answer, cancel->payload);
 	if (change->result == CHANGE_DONE)
 		stop_handler(cancel, &change->stream);
 	buf_release(&body);
 	buf_release(&cancel->reason.text);
+	buf_release(&cancel->run);
+	buf_release(&cancel->key);
+	buf_release(&cancel->turn);
 	free(cancel);
 	change_free(change);
+}
+
+static void
+submit(struct cancel *cancel)
+{
+	struct change *change = change_new(after_cancel, cancel);
+
+	buf_add(&change->stream, cancel->run.s, cancel->run.len);
+	buf_add(&change->key, cancel->key.s, cancel->key.len);
+	change->print = cancel->print;
+	change->apply = apply_cancel;
+	log_change(chat_log(cancel->chat), change);
 }
 
 void
@@ -224,18 +293,19 @@ chat_cancel(
     struct chat *chat, const struct chat_cancel *request, void (*cb)(const struct chat_answer *answer, void *payload), void *payload)
 {
 	struct cancel *cancel = xcalloc(1, sizeof *cancel);
-	struct change *change = change_new(after_cancel, cancel);
 
 	cancel->chat = chat;
 	cancel->cb = cb;
 	cancel->payload = payload;
 	sanitize(chat_secrets(chat), request->reason.s, request->reason.n, chat_message_chars(chat), &cancel->reason);
-	buf_add(&change->stream, request->run.s, request->run.n);
+	buf_init(&cancel->run);
+	buf_init(&cancel->key);
+	buf_init(&cancel->turn);
+	buf_add(&cancel->run, request->run.s, request->run.n);
 	if (request->key.n) {
-		buf_addstr(&change->key, "cancel ");
-		buf_add(&change->key, request->key.s, request->key.n);
+		buf_addstr(&cancel->key, "cancel ");
+		buf_add(&cancel->key, request->key.s, request->key.n);
 	}
-	change->print = request->print;
-	change->apply = apply_cancel;
-	log_change(chat_log(chat), change);
+	cancel->print = request->print;
+	submit(cancel);
 }

@@ -225,6 +225,12 @@ chat_set_turns(struct chat *chat, const struct chat_turns *turns)
 	handlers_set_turns(chat->handlers, turns);
 }
 
+const struct chat_turns *
+chat_turns(const struct chat *chat)
+{
+	return handlers_turns(chat->handlers);
+}
+
 struct chat *
 chat_new(struct event_base *base, struct log *log, const struct agents *agents, const struct chat_settings *settings)
 {

@@ -56,6 +56,8 @@ struct chat_turns {
 	struct chat_turn_call *(*start)(
 	    const struct chat_turn *turn, chat_turn_stored *stored, chat_turn_done *done, void *done_payload, void *payload);
 	void (*stop)(struct chat_turn_call *call); /* its done() comes as ever */
+	/* Ends a turn that is none of a run's: done comes once, when that is stored or cannot be, never from inside. */
+	void (*interrupt)(struct span turn, void (*done)(void *done_payload), void *done_payload, void *payload);
 	/* A message with turn options got no turn, or none that it could tell of; why may be "". */
 	void (*missed)(struct span options, struct span why, void *payload);
 	void *payload;
@@ -123,7 +125,8 @@ struct chat_firing_events {
 void chat_fire(struct chat *chat, const struct chat_firing *firing, const struct chat_firing_events *events, void *payload);
 
 /* Ends a run: what is being answered is stopped, what waits gets no answer, agent.run_cancelled is the last event. The answer is 202 once
- * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. Everything in cancel is copied. */
+ * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. A thread is taken up as a run and ended, its turn interrupted
+ * first. Everything in cancel is copied. */
 struct chat_cancel {
 	struct span run, reason; /* reason: "" or SPAN_NONE without */
 	struct span key;	 /* idempotency key or SPAN_NONE */

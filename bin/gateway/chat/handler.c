@@ -259,6 +259,12 @@ handlers_set_turns(struct handlers *handlers, const struct chat_turns *turns)
 	handlers->turns = *turns;
 }
 
+const struct chat_turns *
+handlers_turns(const struct handlers *handlers)
+{
+	return &handlers->turns;
+}
+
 void
 handlers_stop(struct handlers *handlers)
 {

@@ -14,6 +14,7 @@ struct services;
 struct handlers *handlers_new(
     struct event_base *base, const struct agents *agents, struct services *services, const char *url, const char *questions);
 void handlers_set_turns(struct handlers *handlers, const struct chat_turns *turns);
+const struct chat_turns *handlers_turns(const struct handlers *handlers); /* start NULL: nobody runs turns */
 /* What comes of it goes to job_end(): the reply, or with failed the reason, in job->reply. */
 void handler_ask(struct handlers *handlers, struct job *job);
 /* Ends what is at work for the job, if anything is; job_end() comes with this reason. */

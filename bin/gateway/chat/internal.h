@@ -87,6 +87,7 @@ bool job_is_over(const void *row, struct change *change);
 struct job *chat_keep_first(struct chat *chat, const struct buf *run);
 struct log *chat_log(const struct chat *chat);
 size_t chat_message_chars(const struct chat *chat);
+const struct chat_turns *chat_turns(const struct chat *chat); /* start NULL: nobody runs turns */
 const struct secrets *chat_secrets(const struct chat *chat);
 /* post.c: hands the outcome of a change to who asked; body is built in `body` when the change left no answer. */
 void chat_outcome(const struct change *change, int ok, struct chat_answer *answer, struct buf *body);

@@ -268,6 +268,8 @@ run_turn_ended(struct chat_turn_call *call, const struct buf *why)
 struct stop {
 	struct compass *compass;
 	struct buf turn, answer;
+	void (*done)(void *payload); /* NULL: nobody waits for it */
+	void *payload;
 };
 
 static bool
@@ -295,6 +297,8 @@ done_stop(struct change *change)
 
 	/* not stored: the runtime is told all the same, and the turn ends with what it says */
 	flight_interrupt(stop->compass, &stop->turn, &stop->answer);
+	if (stop->done)
+		stop->done(stop->payload);
 	buf_release(&stop->turn);
 	buf_release(&stop->answer);
 	free(stop);
@@ -302,11 +306,25 @@ done_stop(struct change *change)
 }
 
 static void
+interrupt(struct span turn, void (*done)(void *done_payload), void *done_payload, void *payload)
+{
+	struct stop *stop = xcalloc(1, sizeof *stop);
+	struct change *change = change_new(done_stop, stop);
+
+	stop->compass = payload;
+	stop->done = done;
+	stop->payload = done_payload;
+	buf_init(&stop->turn);
+	buf_init(&stop->answer);
+	buf_add(&stop->turn, turn.s, turn.n);
+	change->apply = apply_stop;
+	log_change(stop->compass->settings.log, change);
+}
+
+static void
 stop(struct chat_turn_call *call)
 {
 	struct chat_turn_call **at;
-	struct stop *stop;
-	struct change *change;
 
 	for (at = &call->compass->parked; *at && *at != call; at = &(*at)->next)
 		;
@@ -316,15 +334,7 @@ stop(struct chat_turn_call *call)
 		run_turn_ended(call, &call->why);
 		return;
 	}
-	stop = xcalloc(1, sizeof *stop);
-	change = change_new(done_stop, stop);
-
-	stop->compass = call->compass;
-	buf_init(&stop->turn);
-	buf_init(&stop->answer);
-	buf_add(&stop->turn, call->turn.s, call->turn.len);
-	change->apply = apply_stop;
-	log_change(call->compass->settings.log, change);
+	interrupt(span_of(&call->turn), NULL, NULL, call->compass);
 }
 
 void
@@ -347,5 +357,5 @@ void
 compass_run_turns(struct compass *compass, struct chat *chat, struct chat_turns *ret)
 {
 	compass->chat = chat;
-	*ret = (struct chat_turns){ .start = start, .stop = stop, .missed = run_missed, .payload = compass };
+	*ret = (struct chat_turns){ .start = start, .stop = stop, .interrupt = interrupt, .missed = run_missed, .payload = compass };
 }
