@@ -77,8 +77,9 @@ struct running {
 	struct client client;
 	struct uplink uplink;
 	struct localturn_request request;
-	struct buf text, turn;
-	bool stream, ignore_outcome, interrupted;
+	struct buf text, turn, record; /* record: of the turn that has ended */
+	bool stream, ignore_outcome, interrupted, wait_for_limit;
+	int64_t limit; /* the turn met one: wall clock of its end, -1: nobody knows, 0: it met none */
 	int sig_fd;
 	int64_t started_ms;
 	struct err err; /* the first post that failed */
@@ -160,7 +161,7 @@ tell_start(struct running *running)
 static void
 add_result(const struct localturn *turn, struct buf *to)
 {
-	const char *message = localturn_message(turn);
+	struct buf error = BUF_INIT;
 	const struct buf *text = localturn_text(turn);
 
 	if (strcmp(localturn_status(turn), "completed"))
@@ -170,50 +171,55 @@ add_result(const struct localturn *turn, struct buf *to)
 		jtext_add_string(to, "text", text->s, text->len);
 		buf_addch(to, '}');
 	}
-	if (!*message)
-		buf_addstr(to, ",\"error\":null");
-	else {
-		buf_addstr(to, ",\"error\":{");
-		jtext_add_string(to, "message", message, strlen(message));
-		buf_addch(to, '}');
-	}
+	if (*localturn_message(turn))
+		localturn_add_error(turn, &error);
+	else
+		buf_addstr(&error, "null");
+	jtext_add_raw(to, "error", error.s, error.len);
+	buf_release(&error);
 }
 
-static void
+/* Gives the turn's outcome. */
+static int
 tell_end(struct running *running, const struct localturn *turn)
 {
 	struct buf payload = BUF_INIT;
+	struct span ended;
+	int outcome;
 
 	buf_addch(&payload, '{');
 	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
 	jtext_add_string(&payload, "status", localturn_status(turn), strlen(localturn_status(turn)));
 	add_result(turn, &payload);
 	buf_addch(&payload, '}');
-	on_event("turn.completed", (struct span){ payload.s, payload.len }, running);
+	ended = (struct span){ payload.s, payload.len };
+	on_event("turn.completed", ended, running);
+	running->limit = compass_limit(ended);
+	outcome = compass_outcome(ended);
 	buf_release(&payload);
+	return outcome;
 }
 
 static void
-print_turn(struct running *running, const struct localturn *turn)
+make_record(struct running *running, const struct localturn *turn)
 {
-	struct buf line = BUF_INIT, at = BUF_INIT;
+	struct buf *line = &running->record, at = BUF_INIT;
 
-	buf_addch(&line, '{');
-	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
-	jtext_add_string(&line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
-	jtext_add_string(&line, "status", localturn_status(turn), strlen(localturn_status(turn)));
-	buf_addstr(&line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
-	jtext_add_string(&line, "text", running->text.s, running->text.len);
-	buf_addch(&line, '}');
-	add_result(turn, &line);
+	buf_reset(line);
+	buf_addch(line, '{');
+	jtext_add_string(line, "turnId", running->turn.s, running->turn.len);
+	jtext_add_string(line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
+	jtext_add_string(line, "status", localturn_status(turn), strlen(localturn_status(turn)));
+	buf_addstr(line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
+	jtext_add_string(line, "text", running->text.s, running->text.len);
+	buf_addch(line, '}');
+	add_result(turn, line);
 	clock_add_iso(&at, running->started_ms);
-	jtext_add_string(&line, "startedAt", at.s, at.len);
+	jtext_add_string(line, "startedAt", at.s, at.len);
 	buf_reset(&at);
 	clock_add_iso(&at, clock_wall_ms());
-	jtext_add_string(&line, "completedAt", at.s, at.len);
-	buf_addch(&line, '}');
-	print(running, (struct span){ line.s, line.len }, true);
-	buf_release(&line);
+	jtext_add_string(line, "completedAt", at.s, at.len);
+	buf_addch(line, '}');
 	buf_release(&at);
 }
 
@@ -255,39 +261,28 @@ wait_for_more(struct running *running, struct localturn *turn)
 }
 
 static int
-outcome_of(const struct running *running, const struct localturn *turn)
-{
-	const char *status = localturn_status(turn);
-
-	if (running->err.status)
-		return running->err.status;
-	if (running->ignore_outcome || !strcmp(status, "completed"))
-		return STATUS_OK;
-	return strcmp(status, "error") ? STATUS_CANCELLED : STATUS_FAILED;
-}
-
-static void
 finish(struct running *running, struct localturn *turn)
 {
-	tell_end(running, turn);
+	int outcome = tell_end(running, turn);
+	const char *hint = localturn_hint(turn);
+
 	(void)post(running);
-	if (!running->stream)
-		print_turn(running, turn);
+	make_record(running, turn);
 	out_flush();
 	if (!strcmp(localturn_status(turn), "error"))
-		info("the turn failed: %s", localturn_message(turn));
+		info("the turn failed: %s%s%s", localturn_message(turn), *hint ? "; " : "", hint);
+	if (running->err.status)
+		return running->err.status;
+	return running->ignore_outcome ? STATUS_OK : outcome;
 }
 
 /* False: nothing ran, err says why. */
 static bool
-run(void *payload, int *ret_status, struct err *err)
+run_once(struct running *running, int *ret_status, struct err *err)
 {
-	struct running *running = payload;
 	struct localturn *turn;
 
-	if (!running->client.subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread",
-		    (unsigned long long)running->client.subject.in.count);
+	running->limit = 0;
 	buf_reset(&running->turn);
 	key_add_uuid(&running->turn);
 	running->err.status = STATUS_OK;
@@ -320,10 +315,35 @@ run(void *payload, int *ret_status, struct err *err)
 		if (!localturn_step(turn))
 			wait_for_more(running, turn);
 	}
-	finish(running, turn);
-	*ret_status = outcome_of(running, turn);
+	*ret_status = finish(running, turn);
 	localturn_free(turn);
 	return true;
+}
+
+/* With --wait-for-limit a turn that meets a limit is begun anew when that is over. */
+static bool
+run(void *payload, int *ret_status, struct err *err)
+{
+	struct running *running = payload;
+	int signo;
+
+	if (!running->client.subject.thread.len)
+		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread",
+		    (unsigned long long)running->client.subject.in.count);
+	while (run_once(running, ret_status, err)) {
+		bool wait = running->limit && running->wait_for_limit && !running->interrupted && !running->err.status;
+
+		if (wait && api_wait_for_limit(&running->client.api, running->limit))
+			continue;
+		if (!running->stream)
+			print(running, (struct span){ running->record.s, running->record.len }, true);
+		out_flush();
+		signo = wait ? sig_take() : 0; /* it ended the waiting, and no turn is in progress that could be ended */
+		if (signo)
+			sig_die(signo);
+		return true;
+	}
+	return false;
 }
 
 /* ---- options */
@@ -396,7 +416,7 @@ codex_command(struct buf *to)
 int
 main(int argc, char *argv[])
 {
-	struct running running = { .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT };
+	struct running running = { .uplink = UPLINK_INIT, .text = BUF_INIT, .turn = BUF_INIT, .record = BUF_INIT };
 	struct buf command = BUF_INIT;
 	struct err err = ERR_INIT;
 	const char *file = NULL;
@@ -407,14 +427,17 @@ main(int argc, char *argv[])
 	read_options(&running, &argc, &argv, &file);
 	if (!running.request.command)
 		running.request.command = getenv("AGENT_RUNTIME_COMMAND");
-	if (!running.request.command || !*running.request.command)
+	if (!running.request.command || !*running.request.command) {
 		running.request.command = codex_command(&command);
+		running.request.oldest = PROGRAM_CODEX_OLDEST;
+	}
 	if (!content_take(&running.text, file, argv, subject_named(&running.client.subject), &err))
 		err.status == STATUS_USAGE ? die_usage("%s", err.text) : die_err(&err);
 	running.request.text = &running.text;
 	running.request.event = on_event;
 	running.request.payload = &running;
 	client_open(&running.client);
+	running.wait_for_limit = running.client.api.wait_for_limit;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that does not read is no reason to die; out.h sees to standard output */
 	running.sig_fd = sig_catch();
@@ -423,6 +446,7 @@ main(int argc, char *argv[])
 	buf_release(&command);
 	buf_release(&running.text);
 	buf_release(&running.turn);
+	buf_release(&running.record);
 	uplink_release(&running.uplink);
 	return client_end(&running.client, status);
 }

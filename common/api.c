@@ -378,16 +378,6 @@ show_body(const struct http_answer *answer, struct buf *to)
 	buf_addstr(to, n < answer->body.len ? "...'" : "'");
 }
 
-static int64_t
-retry_time(const struct http_answer *answer)
-{
-	uint64_t seconds;
-
-	if (num_u64(answer->retry_after.s, answer->retry_after.len, &seconds) && seconds < 366 * 24 * 3600)
-		return clock_wall_ms() + (int64_t)seconds * 1000;
-	return 0;
-}
-
 bool
 api_fail(const struct api *api, const struct http_answer *answer, const char *what, struct err *err)
 {
@@ -411,7 +401,7 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 	} else
 		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->address.given.s, answer->status);
 	err->http = answer->status;
-	err->retry_at_ms = retry_time(answer);
+	err->retry_at_ms = http_retry_at(answer, clock_wall_ms());
 	if (answer->status == 401)
 		err_hint(err, "%s",
 		    api->token.len	  ? "the server does not take this token"

@@ -12,6 +12,7 @@
 #include "curlerr.h"
 #include "err.h"
 #include "http.h"
+#include "num.h"
 #include "status.h"
 #include "xalloc.h"
 
@@ -109,6 +110,16 @@ http_header(const struct http_answer *answer, const char *name, struct buf *to)
 		return true;
 	}
 	return false;
+}
+
+int64_t
+http_retry_at(const struct http_answer *answer, int64_t now_ms)
+{
+	uint64_t seconds;
+
+	if (num_u64(answer->retry_after.s, answer->retry_after.len, &seconds) && seconds < 366 * 24 * 3600)
+		return now_ms + (int64_t)seconds * 1000;
+	return 0;
 }
 
 static void

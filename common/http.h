@@ -81,4 +81,7 @@ void http_end(struct http_call *call);					  /* ends it when it still runs, and 
 /* The value of a header in an answer's head, trimmed; false when absent. Appends. */
 bool http_header(const struct http_answer *answer, const char *name, struct buf *to);
 
+/* When it may be asked again, by Retry-After in seconds: wall clock, milliseconds; 0: it does not say, or names more than a year. */
+int64_t http_retry_at(const struct http_answer *answer, int64_t now_ms);
+
 #endif

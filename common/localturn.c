@@ -12,6 +12,7 @@
 #include "err.h"
 #include "localturn.h"
 #include "runtimeio.h"
+#include "trouble.h"
 #include "xalloc.h"
 
 /* What was asked last; the number is the id of the request. */
@@ -19,7 +20,7 @@ enum asked { ASKED_NOTHING, ASKED_INITIALIZE, ASKED_THREAD, ASKED_TURN, ASKED_IN
 
 struct localturn {
 	struct runtimeio io;
-	struct buf text, dir, model, effort, personality, approval_policy, sandbox, decision;
+	struct buf text, dir, model, effort, personality, approval_policy, sandbox, decision, oldest;
 	void (*event)(const char *method, struct span what, void *payload);
 	void *payload;
 	enum asked asked;
@@ -29,6 +30,8 @@ struct localturn {
 	bool interrupting;
 	const char *status; /* NULL: it has not ended */
 	struct buf output, message;
+	enum runtime_fault fault;   /* of an "error" */
+	int64_t retry_at, reset_at; /* of a limit: as the error says, as the account says; wall clock, 0: nobody does */
 };
 
 static void
@@ -53,16 +56,27 @@ end(struct localturn *turn, const char *status, const char *message)
 }
 
 static void
+fail(struct localturn *turn, enum runtime_fault fault, const char *message)
+{
+	if (!turn->status)
+		turn->fault = fault;
+	end(turn, "error", message);
+}
+
+static void
 gone(struct localturn *turn)
 {
 	struct buf why = BUF_INIT;
-	int ended = runtimeio_end(&turn->io);
+	int ended = runtimeio_end(&turn->io), status = WIFEXITED(ended) ? WEXITSTATUS(ended) : -1;
 
 	if (WIFSIGNALED(ended))
 		buf_addf(&why, "the runtime was ended by signal %d", WTERMSIG(ended));
 	else
-		buf_addf(&why, "the runtime ended with status %d before the turn did", WEXITSTATUS(ended));
-	end(turn, turn->interrupting ? "interrupted" : "error", turn->interrupting ? "Interrupted by user" : why.s);
+		buf_addf(&why, "the runtime ended with status %d before the turn did", status);
+	if (turn->interrupting)
+		end(turn, "interrupted", "Interrupted by user");
+	else /* what it said is on our standard error */
+		fail(turn, turn->thread.len ? RUNTIME_FAULT_GONE : trouble_of_start(status, ""), why.s);
 	buf_release(&why);
 }
 
@@ -162,8 +176,24 @@ refused(struct localturn *turn, struct span error)
 
 	if (!jtext_get_string(error, "message", &message))
 		buf_addstr(&message, "the runtime refused, and does not say why");
-	end(turn, "error", message.s);
+	fail(turn, trouble_of_refusal(message.s), message.s);
 	buf_release(&message);
+}
+
+/* False: it is too old. */
+static bool
+take_greeting(struct localturn *turn, struct span result)
+{
+	struct buf agent = BUF_INIT, why = BUF_INIT;
+	bool old = turn->oldest.len && jtext_get_string(result, "userAgent", &agent) && trouble_is_older(agent.s, turn->oldest.s);
+
+	if (old) {
+		buf_addf(&why, "the runtime is too old: %s; at least %s is needed", agent.s, turn->oldest.s);
+		fail(turn, RUNTIME_FAULT_VERSION, why.s);
+	}
+	buf_release(&agent);
+	buf_release(&why);
+	return !old;
 }
 
 static void
@@ -184,12 +214,13 @@ take_answer(struct localturn *turn, int64_t id, struct span message)
 		return;
 	switch (turn->asked) {
 	case ASKED_INITIALIZE:
-		ask_thread(turn);
+		if (take_greeting(turn, result))
+			ask_thread(turn);
 		break;
 	case ASKED_THREAD:
 		take_id(result, "thread", &turn->thread);
 		if (!turn->thread.len)
-			end(turn, "error", "the runtime gave the thread no id");
+			fail(turn, RUNTIME_FAULT_PROTOCOL, "the runtime gave the thread no id");
 		else
 			ask_turn(turn);
 		break;
@@ -319,19 +350,22 @@ static void
 take_end(struct localturn *turn, struct span params)
 {
 	struct span ended = SPAN_NONE, status = SPAN_NONE, error;
-	struct buf message = BUF_INIT;
+	struct buf message = BUF_INIT, info = BUF_INIT;
+	int64_t http = 0;
 
 	if (jtext_get(params, "turn", &ended))
 		(void)jtext_get(ended, "status", &status);
 	if (ended.s && jtext_get(ended, "error", &error))
-		(void)jtext_get_string(error, "message", &message);
+		trouble_read(error, &message, &info, &http, &turn->retry_at);
 	if (turn->interrupting || (status.s && jtext_is_string(status, "interrupted")))
 		end(turn, "interrupted", "Interrupted by user");
 	else if (status.s && jtext_is_string(status, "completed"))
 		end(turn, "completed", "");
 	else
-		end(turn, "error", message.len ? message.s : "the turn failed, and the runtime does not say why");
+		fail(turn, trouble_of_turn(message.s, info.s, http),
+		    message.len ? message.s : "the turn failed, and the runtime does not say why");
 	buf_release(&message);
+	buf_release(&info);
 }
 
 static void
@@ -354,6 +388,8 @@ take_notification(struct localturn *turn, const struct buf *method, struct span 
 		take_end(turn, params);
 	else if (!strcmp(method->s, "error") && jtext_get(params, "error", &value))
 		turn->event("error", value, turn->payload);
+	else if (!strcmp(method->s, "account/rateLimits/updated") && jtext_get(params, "rateLimits", &value))
+		turn->reset_at = trouble_reset_at(value);
 }
 
 static void
@@ -401,6 +437,7 @@ localturn_new(const struct localturn_request *request, struct err *err)
 	copy(&turn->approval_policy, request->approval_policy);
 	copy(&turn->sandbox, request->sandbox);
 	copy(&turn->decision, request->decision);
+	copy(&turn->oldest, request->oldest);
 	copy(&turn->thread, NULL);
 	copy(&turn->turn, NULL);
 	copy(&turn->delta_item, NULL);
@@ -419,7 +456,8 @@ static void
 release_texts(struct localturn *turn)
 {
 	struct buf *const bufs[] = { &turn->text, &turn->dir, &turn->model, &turn->effort, &turn->personality, &turn->approval_policy,
-		&turn->sandbox, &turn->decision, &turn->thread, &turn->turn, &turn->delta_item, &turn->output, &turn->message };
+		&turn->sandbox, &turn->decision, &turn->oldest, &turn->thread, &turn->turn, &turn->delta_item, &turn->output,
+		&turn->message };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(bufs); i++)
@@ -460,7 +498,7 @@ localturn_step(struct localturn *turn)
 			take(turn, message);
 			break;
 		case RUNTIMEIO_BAD:
-			end(turn, "error", err.text);
+			fail(turn, RUNTIME_FAULT_PROTOCOL, err.text);
 			break;
 		case RUNTIMEIO_END:
 			gone(turn);
@@ -471,7 +509,7 @@ localturn_step(struct localturn *turn)
 			if (turn->interrupting)
 				end(turn, "interrupted", "Interrupted by user");
 			else
-				end(turn, "error", "the runtime did not answer in time");
+				fail(turn, RUNTIME_FAULT_TIMEOUT, "the runtime did not answer in time");
 			break;
 		}
 	return true;
@@ -493,4 +531,27 @@ const char *
 localturn_message(const struct localturn *turn)
 {
 	return turn->message.s;
+}
+
+/* Here nobody but the runtime itself logs in, and each turn has its own. */
+const char *
+localturn_hint(const struct localturn *turn)
+{
+	return turn->fault == RUNTIME_FAULT_AUTH ? "log the runtime in, as with: codex login"
+	    : turn->fault == RUNTIME_FAULT_GONE	 ? "ask again: it is started anew"
+	    : turn->fault			 ? fault_hint(turn->fault)
+						 : "";
+}
+
+void
+localturn_add_error(const struct localturn *turn, struct buf *to)
+{
+	int64_t until = 0;
+
+	if (turn->fault == RUNTIME_FAULT_LIMIT)
+		until = trouble_until(turn->retry_at, turn->message.s, turn->reset_at, clock_wall_ms());
+	if (turn->fault)
+		fault_add(to, turn->message.s, fault_code(turn->fault), localturn_hint(turn), until);
+	else
+		fault_add(to, turn->message.s, NULL, NULL, 0);
 }

@@ -27,6 +27,7 @@ struct localturn_request {
 	const char *model, *effort, *personality; /* NULL: as the runtime has it */
 	const char *approval_policy, *sandbox;
 	const char *decision; /* the answer to each approval: "accept", "decline", "cancel" ... */
+	const char *oldest;   /* version that the program must have, or NULL: any */
 	void (*event)(const char *method, struct span what, void *payload); /* borrowed */
 	void *payload;
 };
@@ -49,5 +50,11 @@ void localturn_interrupt(struct localturn *turn);
 const char *localturn_status(const struct localturn *turn);
 const struct buf *localturn_text(const struct localturn *turn);
 const char *localturn_message(const struct localturn *turn);
+
+/* What somebody can do about that; "": nobody knows. */
+const char *localturn_hint(const struct localturn *turn);
+
+/* The same for programs, as a gateway says it (fault_add()): of an "error" with its code, what to do, and until when a limit is met. */
+void localturn_add_error(const struct localturn *turn, struct buf *to);
 
 #endif

@@ -138,7 +138,7 @@ info() { jq -c '.params.turn.error.codexErrorInfo' <<<"$line"; }
 			HTML {"responseStreamDisconnected":{"httpStatusCode":null}}
 		T
 		turn_of 'STATUS 429'
-		jq -e '.params.turn.error.additionalDetails == "Retry-After: 7"' <<<"$line"
+		jq -e '.params.turn.error | .additionalDetails == "Retry-After: 7" and ((.retryAt[0:19] + "Z" | fromdate) - now | . > -20 and . < 8)' <<<"$line"
 		turn_of 'and now?'
 		[ "$(answer)" = 'You said: and now?' ]
 		runtime_close

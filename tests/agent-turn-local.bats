@@ -77,14 +77,52 @@ methods() { jq -r .method "$1" | uniq | tr '\n' ' '; }
 }
 
 @test "failures are told to the thread, and have their status" {
-	run -10 --separate-stderr agent-turn-local --thread "$id" --runtime "$mock --login-needed" x
-	[[ $stderr == *"the turn failed: authentication required: log in first"* ]]
+	run -4 --separate-stderr agent-turn-local --thread "$id" --runtime "$mock --login-needed" x
+	[[ $stderr == *"the turn failed: authentication required: log in first; log the runtime in, as with: codex login"* ]]
+	jq -e '.error.code == "AGENT_RUNTIME_AUTH_REQUIRED"' <<<"$output"
 	run -10 --separate-stderr agent-turn-local --thread "$id" --runtime 'exit 3' x
 	jq -e '.status == "error" and .output == null and (.error.message | startswith("the runtime ended with status 3"))' <<<"$output"
 	run -10 agent-turn-local --thread "$id" --runtime 'kill -9 $$' x
 	run -10 agent-turn-local --thread "$id" --runtime 'echo garbage; cat >/dev/null' x
 	run -0 agent-turn-local --outcome ignore --thread "$id" --runtime 'exit 3' x
 	[ "$(agent-events --thread "$id" --kind turn.completed --jq .payload.status | sort | uniq -c | tr -s ' \n' ' ')" = " 5 error " ]
+	run -9 --separate-stderr agent-turn-local --thread "$id" --runtime /nowhere/codex x
+	jq -e '.error | .code == "AGENT_RUNTIME_MISSING" and (.hint | contains("--with-codex"))' <<<"$output"
+	# one that is taken without being named must not be too old
+	cat >old <<-'END'
+		#!/bin/sh
+		read -r line
+		echo '{"id":1,"result":{"userAgent":"x/0.99.1 (y)"}}'
+		cat >/dev/null
+	END
+	chmod +x old
+	AGENT_RUNTIME_CODEX=$PWD/old run -9 agent-turn-local --thread "$id" x
+	run -75 --separate-stderr agent-turn-local --thread "$id" --runtime "$mock --script $(script '{"fail":"at capacity","info":"serverOverloaded"}')" x
+	[ "$(agent-events --thread "$id" --kind turn.completed --jq .payload.error.code | tail -n 1)" = AGENT_MODEL_UNAVAILABLE ]
+}
+script() { # STEP...: a file with them for every turn
+	printf '%s\n' '{"on":"turn"}' "$@" >"$BATS_TEST_TMPDIR/steps"
+	echo "$BATS_TEST_TMPDIR/steps"
+}
+
+@test "a limit: until when it lasts; --wait-for-limit waits for it and begins anew" {
+	limit=$(script '{"fail":"rate limit: try again in 1s","info":"rateLimitExceeded"}')
+	run -75 --separate-stderr agent-turn-local --thread "$id" --runtime "$mock --script $limit" x
+	jq -e '.error | .code == "AGENT_RUNTIME_RATE_LIMITED" and (.retryAt | type == "string") and (.hint | contains("--wait-for-limit"))' <<<"$output"
+	agent-turn-local --wait-for-limit --thread "$id" --runtime "[ ! -e met ] || exec $mock; : >met; exec $mock --script $limit" hello >turn 2>said
+	grep -q 'a limit was met: waiting until 20' said
+	jq -se 'length == 1 and .[0].status == "completed"' turn
+	[ "$(agent-events --thread "$id" --kind turn.completed --jq .payload.status | tail -n 2 | tr '\n' ' ')" = "error completed " ]
+	# what --timeout would not outlast is not waited for, and the turn is the result
+	limit=$(script '{"fail":"usage limit: try again in 2 hours","info":"usageLimitExceeded"}')
+	run -75 --separate-stderr agent-turn-local --wait-for-limit --timeout 60s --thread "$id" --runtime "$mock --script $limit" x
+	[ "$(jq -r .error.code <<<"$output")" = AGENT_RUNTIME_RATE_LIMITED ]
+	# a signal ends the waiting
+	start waiting agent-turn-local --wait-for-limit --thread "$id" --runtime "$mock --script $limit" x
+	await 20 has_line waiting.err 'a limit was met'
+	kill "$pid"
+	await 20 gone "$pid"
+	jq -e '.status == "error"' waiting.out
 }
 
 @test "nothing runs for a thread that is not there; wrong calls" {

@@ -412,6 +412,7 @@ finish(struct talk *talk, bool ok, const struct err *err)
 	else if (ok && answer->status / 100 != 2) {
 		if (jtext_check(answer->body.s, answer->body.len, false, &value, &why) && !jtext_get(value, "error", &error))
 			error = value;
+		talk->turn->retry_at_ms = http_retry_at(answer, clock_wall_ms());
 		end_refused(talk, answer->status, error, answer->retry_after.len ? answer->retry_after.s : "");
 	} else if (talk->failed.len)
 		end_refused(talk, 0, (struct span){ talk->failed.s, talk->failed.len }, "");

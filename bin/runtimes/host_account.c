@@ -13,9 +13,15 @@
 static bool
 failed(struct request *request, const struct runtime_reply *reply, int status, const char *code)
 {
+	struct buf text = BUF_INIT;
+
 	if (reply->fault == RUNTIME_FAULT_NONE)
 		return false;
-	host_refuse(request, status, code, reply->message, NULL);
+	buf_addstr(&text, reply->message);
+	if (reply->fault == RUNTIME_FAULT_MISSING || reply->fault == RUNTIME_FAULT_VERSION)
+		buf_addf(&text, "; %s", fault_hint(reply->fault));
+	host_refuse(request, status, code, text.s, NULL);
+	buf_release(&text);
 	return true;
 }
 

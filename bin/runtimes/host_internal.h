@@ -96,9 +96,10 @@ bool host_body(struct request *request, struct span *ret) USE_RESULT;
 /* host_say.c: of a turn, to whoever waits for its answer */
 void say_event(struct job *job, const char *event, const struct buf *data); /* it streams */
 void say_answer(struct job *job, const struct buf *body);
-void say_refusal(struct job *job, int status, const char *code, const char *message);
-void say_failure(struct job *job, const struct runtime_end *end); /* of a turn, by the runtime */
-void say_delta(struct job *job, struct span text);		  /* pieces are given in their order and without a gap */
+void say_refusal(
+    struct job *job, int status, const char *code, const char *message, enum runtime_fault fault); /* NONE: it is no fault of the runtime */
+void say_failure(struct job *job, const struct runtime_end *end);				   /* of a turn, by the runtime */
+void say_delta(struct job *job, struct span text); /* pieces are given in their order and without a gap */
 void say_owed(struct job *job);
 void say_usage(struct job *job, struct span usage);
 void say_notice(struct job *job, const struct runtime_event *event); /* anything else, as the runtime says it */

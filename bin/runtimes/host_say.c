@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "host_internal.h"
 #include "http/server.h"
 
@@ -45,8 +46,25 @@ add_info(const struct runtime_end *end, struct buf *to)
 	buf_addf(to, ":{\"httpStatusCode\":%lld}}", (long long)end->http);
 }
 
+/* What kind of trouble it was, in the words of a gateway, and until when. */
 static void
-refuse(struct job *job, int status, const char *code, const char *message, const struct runtime_end *end)
+add_fault(enum runtime_fault fault, int64_t retry_at_ms, struct buf *to)
+{
+	const char *code = fault_code(fault);
+	struct buf at = BUF_INIT;
+
+	if (!fault_of_code(code))
+		return;
+	jtext_add_string(to, "fault", code, strlen(code));
+	if (retry_at_ms) {
+		clock_add_iso(&at, retry_at_ms);
+		jtext_add_string(to, "retryAt", at.s, at.len);
+	}
+	buf_release(&at);
+}
+
+static void
+refuse(struct job *job, int status, const char *code, const char *message, enum runtime_fault fault, const struct runtime_end *end)
 {
 	struct buf body = BUF_INIT;
 
@@ -57,6 +75,7 @@ refuse(struct job *job, int status, const char *code, const char *message, const
 		jtext_add_string(&body, "turnId", job->id.s, job->id.len);
 	if (end)
 		add_info(end, &body);
+	add_fault(fault, end ? end->retry_at_ms : 0, &body);
 	buf_addch(&body, '}');
 	if (job->request)
 		host_reply(job->request, status, &body);
@@ -67,15 +86,15 @@ refuse(struct job *job, int status, const char *code, const char *message, const
 }
 
 void
-say_refusal(struct job *job, int status, const char *code, const char *message)
+say_refusal(struct job *job, int status, const char *code, const char *message, enum runtime_fault fault)
 {
-	refuse(job, status, code, message, NULL);
+	refuse(job, status, code, message, fault, NULL);
 }
 
 void
 say_failure(struct job *job, const struct runtime_end *end)
 {
-	refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed", end);
+	refuse(job, 502, "RUNTIME_EXECUTION_FAILED", end->message[0] ? end->message : "Codex turn failed", end->fault, end);
 }
 
 /* ---- pieces */

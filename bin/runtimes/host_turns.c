@@ -230,11 +230,11 @@ on_thread(const struct runtime_reply *reply, void *payload)
 		return;
 	}
 	if (reply->fault != RUNTIME_FAULT_NONE)
-		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message);
+		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", reply->message, reply->fault);
 	else if (!((jtext_get(reply->result, "thread", &thread) && jtext_get_string(thread, "id", &id)) ||
 		     jtext_get_string(reply->result, "threadId", &id)) ||
 	    !id.len)
-		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id");
+		say_refusal(job, 502, "RUNTIME_BOOTSTRAP_FAILED", "thread/start did not return thread.id", RUNTIME_FAULT_NONE);
 	else {
 		take_thread(session, id.s);
 		add_session(job->host, session, &body);

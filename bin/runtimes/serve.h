@@ -51,7 +51,8 @@ struct serve_turn {
 	struct buf message, answer;	   /* of the open message; of all messages */
 	int64_t usage[4];		   /* input, cached, output, reasoning */
 	bool interrupted;
-	unsigned asks; /* requests of ours that wait for the client */
+	int64_t retry_at_ms; /* of a limit: wall clock of its end, 0: not known; for serve_end() */
+	unsigned asks;	     /* requests of ours that wait for the client */
 	void *engine;
 };
 

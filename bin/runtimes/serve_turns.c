@@ -195,7 +195,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 {
 	struct serve *serve = turn->serve;
 	struct serve_thread *thread = turn->thread;
-	struct buf error = BUF_INIT;
+	struct buf error = BUF_INIT, at = BUF_INIT;
 
 	forget_asks(serve, turn);
 	if (!turn->interrupted)
@@ -207,6 +207,10 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 		buf_addch(&error, '{');
 		jtext_add_string(&error, "message", message, strlen(message));
 		jtext_add_raw(&error, "codexErrorInfo", info ? info : "\"other\"", info ? strlen(info) : 7);
+		if (turn->retry_at_ms) {
+			clock_add_iso(&at, turn->retry_at_ms);
+			jtext_add_string(&error, "retryAt", at.s, at.len);
+		}
 		if (details)
 			jtext_add_string(&error, "additionalDetails", details, strlen(details));
 		else
@@ -231,6 +235,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 	    error.len ? error.s : NULL);
 	thread->turn = NULL;
 	buf_release(&error);
+	buf_release(&at);
 	buf_release(&turn->input);
 	buf_release(&turn->effort);
 	buf_release(&turn->message);

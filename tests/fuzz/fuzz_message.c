@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/message.h"
+#include "trouble.h"
 #include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,7 +27,7 @@ feed(struct message *message, const char *s, size_t n)
 	struct buf text = BUF_INIT, info = BUF_INIT;
 	struct span value;
 	enum runtime_delta delta;
-	int64_t http = 0;
+	int64_t http = 0, at = 0;
 	int i;
 
 	if (!message_read(message, s, n))
@@ -45,8 +46,8 @@ feed(struct message *message, const char *s, size_t n)
 		if (message_add_decision(&text, message_approval(message->method.s), (enum runtime_decision)i, message->params))
 			must_be_json(&text);
 	if (jtext_get(message->params, "error", &value))
-		message_turn_error(value, &text, &info, &http);
-	message_turn_error(message->params, &text, &info, &http);
+		trouble_read(value, &text, &info, &http, &at);
+	trouble_read(message->params, &text, &info, &http, &at);
 	if (!utf8_valid(text.s, text.len) || !utf8_valid(info.s, info.len) || memchr(text.s, '\n', text.len) ||
 	    memchr(info.s, '\n', info.len))
 		abort();

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
-#include "runtime/trouble.h"
+#include "trouble.h"
 #include "usage.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

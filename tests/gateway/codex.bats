@@ -153,6 +153,15 @@ poured() {
 	[ "$(events | grep -c '"turn.started"')" = 2 ]
 }
 
+@test "a turn of one's own that meets a limit: --wait-for-limit waits, and starts again" {
+	begin --once 2
+	run -75 --separate-stderr agent-turn-local --thread "$id" LIMIT
+	jq -e '.error.code == "AGENT_RUNTIME_RATE_LIMITED"' <<<"$output"
+	agent-turn-local --wait-for-limit --thread "$id" LATER >turn 2>said
+	grep -q 'a limit was met: waiting until 20' said
+	[ "$(jq -r .output.text turn)" = "you said LATER" ]
+}
+
 @test "a limit that a run's message meets: its end is known, and waited for" {
 	start_model --once 2
 	runtime_manifest coder "{\"command\":[\"$CODEX\",\"app-server\"]}"
@@ -254,7 +263,7 @@ poured() {
 	id=$(jq -r .threadId thread)
 	run -4 agent-turn-start --thread "$id" hello
 	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error|.code,.hint' | paste -sd' ')" = \
-		"AGENT_RUNTIME_AUTH_REQUIRED log in with agent-account-login, or give the gateway a key (AGENT_RUNTIME_API_KEY_FILE)" ]
+		"AGENT_RUNTIME_AUTH_REQUIRED log in with agent-account-login, or give the runtime a key: AGENT_RUNTIME_API_KEY_FILE, behind a session host OPENAI_API_KEY there" ]
 	run -4 agent-account-limits # the contract's 503, and in a header that nobody is logged in; what to do is in the message
 	[[ $output == *"log in with agent-account-login"* ]]
 	echo sk-test >key
@@ -262,6 +271,7 @@ poured() {
 	[ "$(agent-turn-start --jq .output.text hello <thread)" = "you said hello" ]
 	[ "$(agent-account-read --jq .authMode)" = apikey ]
 	run -4 agent-account-limits # a key has none, an account has
+	[[ $output == *"limits are known of a ChatGPT account only, not of a key"* && $output != *"give the runtime a key"* ]]
 	start watch agent-watch --runtime --timeout 30
 	agent-account-logout
 	await 30 has_line "$BATS_TEST_TMPDIR/watch.out" account/updated
@@ -332,7 +342,7 @@ with_host() {
 }
 
 @test "behind a session host: approvals from another shell, an interrupt while one waits, the options, a command's output, what it costs" {
-	start_model
+	start_model --once 3
 	with_host
 	start turn agent-turn-start --stream --thread "$id" --model other --approval-policy untrusted --sandbox-policy danger-full-access "RUN echo this; touch made"
 	await 30 asked_for
@@ -358,10 +368,13 @@ with_host() {
 	[ "$(events | jq -r 'select(.method=="item.completed" and .payload.type=="commandExecution" and .payload.item.exitCode==0).payload.item.aggregatedOutput')" = this ]
 	[ "$(events | jq -c 'select(.method=="turn.completed").payload.usage.totalTokens' | tail -n 1)" = 16 ]
 	# what the model did wrong is told as that of a child of the gateway is
-	run -75 agent-turn-start --thread "$id" LIMIT
-	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_RUNTIME_RATE_LIMITED ]
 	run -75 agent-turn-start --thread "$id" FAIL
 	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_MODEL_UNAVAILABLE ]
+	run -75 agent-turn-start --thread "$id" LIMIT
+	[ "$(events | jq -r 'select(.method=="turn.completed").payload.error.code' | tail -n 1)" = AGENT_RUNTIME_RATE_LIMITED ]
+	agent-turn-start --wait-for-limit LATER <thread >turn 2>said
+	grep -q 'a limit was met: waiting until 20' said
+	[ "$(jq -r .output.text turn)" = "you said LATER" ]
 }
 
 @test "behind a session host: it logs in with the key of its environment, once, and without one says what to do" {

@@ -164,16 +164,19 @@ nowhere() { # TEXT...
 	start_pool --base "$base"
 	DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT=$pool$base start_gateway
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
-	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE "Managed identity endpoint is not configured"
+	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE
+	says "Managed identity endpoint is not configured; give a token in DYNAMIC_SESSIONS_BEARER_TOKEN_FILE"
 	count_asked true 0
 	rm -rf state
 	order '{"msi":{"status":400}}'
 	identity A
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
-	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE 'Managed identity token request failed (400): {"error": "no identity for [REDACTED]"}'
+	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE
+	says 'Managed identity token request failed (400): {"error": "no identity for [REDACTED]"}; '
 	order '{"msi":{"status":200,"body":{"access_token":""}}}'
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
-	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE "Managed identity token response did not include access_token"
+	refused 503 AGENT_RUNTIME_TOKEN_UNAVAILABLE
+	says "Managed identity token response did not include access_token; "
 }
 
 @test "a pool without room is asked again, then it is told" {
@@ -232,7 +235,7 @@ nowhere() { # TEXT...
 	DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT=$pool$base start_gateway --state state2
 	new_thread
 	say DEAF
-	is .turn.error '{"message":"Dynamic Sessions runtime request timed out after 700ms","code":"AGENT_RUNTIME_UNAVAILABLE"}'
+	failed_with AGENT_RUNTIME_UNAVAILABLE "Dynamic Sessions runtime request timed out after 700ms"
 	order '{"next":[{"path":"/bootstrap","status":"half"}]}'
 	say hello
 	is .turn.error.message '"Dynamic Sessions runtime request timed out after 700ms"'
@@ -263,12 +266,19 @@ with_host() {
 	wishes_go_through
 }
 
-@test "what a turn has cost comes from the session" {
+@test "what a turn has cost comes from the session, and stands with a run" {
 	with_host
 	new_thread
 	say hello
 	is .turn.status '"completed"'
 	events | jq -es 'map(select(.method == "turn.completed"))[0].payload.usage.totalTokens > 0'
+	agent-send --wait --run "$thread" "and this" >said
+	agent-runs "$thread" | jq -e '.usage.totalTokens > 0'
+}
+
+@test "a limit in a session: until when, and --wait-for-limit waits for it" {
+	with_host
+	limits_go_through
 }
 
 @test "an approval is answered with the token and the identifier, and shows neither" {

@@ -86,8 +86,8 @@ try() {
 		[ "$(cat code) $http $status" = "$row $want_http $want_status" ] || { echo "$row $want_http $want_status: $(cat code) $http $status: $(cat said)" >&2; return 1; }
 		[ -s advice ]
 		case $row in
-		AGENT_TURN_TIMEOUT | AGENT_RUNTIME_UNAVAILABLE | RUNTIME_EXECUTION_FAILED | AGENT_RUNTIME_CONTAINER_FAILED) ;; # the reason is all there is
-		*) grep -Eq 'install|set |look|log in|make it|role|later|mend|wait|limits|pool|not configured' advice || { echo "$row: no advice: $(cat advice)" >&2; return 1; } ;;
+		RUNTIME_EXECUTION_FAILED) ;; # the reason is all there is
+		*) grep -Eq 'install|look at|log in|make it|needs the role|later|mend|waits|ask again|ask for less|give' advice || { echo "$row: no advice: $(cat advice)" >&2; return 1; } ;;
 		esac
 		kill "$gateway_pid"
 		await 20 gone "$gateway_pid"

@@ -186,9 +186,14 @@ docker_forms() {
 	chmod 644 asking
 	"$AU_BUILD/bin/agent-image-build" --engine "$real_engine" --image "$image-asking" --add "$PWD/asking" -- /usr/libexec/agentutils/agent-runtime-mock --chunk 3 --script "$PWD/asking" >built
 	AGENT_CONTAINER_IMAGE=$image-asking start_gateway
+	limits_go_through
 	approvals_go_through
 	container=$(name_of)
 	wishes_go_through
+	# what it costs stands with its turn, and with a run
+	agent-events --thread "$(jq -r .threadId created)" --kind turn.completed --jq .payload.usage.totalTokens | grep -q '[1-9]'
+	agent-send --wait --run "$thread" "and this" >said
+	agent-runs "$thread" | jq -e '.usage.totalTokens > 0'
 	kill "$gateway_pid"
 	await 30 gone "$gateway_pid"
 	$real_engine rmi --force "$image-asking" >/dev/null
@@ -215,12 +220,13 @@ docker_forms() {
 	printf '125\nCannot connect to the daemon. Is it running?\n' >said.image
 	start_gateway
 	create
-	refused 503 AGENT_RUNTIME_ENGINE_MISSING "The container engine '$PWD/engine' does not work: Cannot connect to the daemon. Is it running?"
+	refused 503 AGENT_RUNTIME_ENGINE_MISSING
+	says "The container engine '$PWD/engine' does not work: Cannot connect to the daemon. Is it running?; see that it runs ('$PWD/engine info'), or name another in AGENT_CONTAINER_ENGINE"
 	rm said.image
 	printf '126\nfirst line\nno room for \033[31mit\n' >said.run
 	create
 	refused 503 AGENT_RUNTIME_CONTAINER_FAILED
-	[[ $(jq -r .message body) == "The container 'agentutils-"*"' could not be started: no room for \\x1b[31mit" ]]
+	[[ $(jq -r .message body) == "The container 'agentutils-"*"' could not be started: no room for \\x1b[31mit; mend that, or see AGENT_CONTAINER_"* ]]
 	rm said.run
 	create
 	refused 503 AGENT_RUNTIME_CONTAINER_FAILED

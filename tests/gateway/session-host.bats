@@ -97,6 +97,23 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	approvals_go_through
 }
 
+@test "a limit: until when, by the host's clock, and --wait-for-limit waits for it" {
+	printf '%s\n' "$asking_script" >host-script
+	start_host
+	start_gateway
+	limits_go_through
+	kill "$pid" "$gateway_pid"
+	# a runtime that names a time of the day means the one where it stands
+	until_then=$(TZ=Asia/Tokyo date -d '+30 min' '+%-I:%M %p')
+	printf '%s\n' '{"on":"turn"}' "{\"fail\":\"usage limit: try again at $until_then\",\"info\":\"usageLimitExceeded\"}" >host-script
+	TZ=Asia/Tokyo start_host
+	TZ=UTC start_gateway --state state2
+	new_thread
+	say hello
+	is .turn.error.code '"AGENT_RUNTIME_RATE_LIMITED"'
+	is '(.turn.error.retryAt[0:19] + "Z" | fromdate) - now | . > 1500 and . < 2000' true
+}
+
 @test "what a turn is asked for with goes along" {
 	printf '%s\n' "$asking_script" >host-script
 	start_host
@@ -152,9 +169,10 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	echo opensesame >token
 	start_host --token-file token
 	start_gateway
+	# it is the gateway that is turned away: whoever asks it is told so, and not that his own token is wrong
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
-	[ "$code" -ge 400 ]
-	[[ $body != *opensesame* ]]
+	refused 503 AGENT_RUNTIME_TOKEN_REFUSED
+	[[ $body = *AGENT_RUNTIME_ENDPOINT_TOKEN_FILE* && $body != *opensesame* ]]
 	AGENT_RUNTIME_ENDPOINT_TOKEN_FILE=$PWD/token start_gateway --state state2
 	new_thread
 	say hello
@@ -222,7 +240,7 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	with_fake
 	new_thread
 	say GARBAGE
-	is .turn.error '{"message":"Local runtime gave an answer that is no JSON object","code":"AGENT_RUNTIME_UNAVAILABLE"}'
+	failed_with AGENT_RUNTIME_UNAVAILABLE "Local runtime gave an answer that is no JSON object"
 	say CUT
 	is .turn.error.code '"AGENT_RUNTIME_UNAVAILABLE"'
 	say "and then"
@@ -233,7 +251,7 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	with_fake
 	new_thread
 	say "FAIL please log in: no API key"
-	is .turn.error '{"message":"please log in: no API key","code":"AGENT_RUNTIME_AUTH_REQUIRED"}'
+	failed_with AGENT_RUNTIME_AUTH_REQUIRED "please log in: no API key"
 	say "STREAMFAIL now"
 	is .turn.error '{"message":"it went wrong","code":"RUNTIME_EXECUTION_FAILED"}'
 	order '{"next":[{"path":"/bootstrap","status":502,"body":{"code":"RUNTIME_BOOTSTRAP_FAILED","message":"no thread"}}]}'
@@ -290,7 +308,7 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	AGENT_RUNTIME_REQUEST_TIMEOUT_MS=500 DYNAMIC_SESSIONS_REQUEST_TIMEOUT_MS=7 AGENT_RUNTIME_ENDPOINT=$pool start_gateway
 	new_thread
 	say DEAF
-	is .turn.error '{"message":"Local runtime request timed out after 500ms","code":"AGENT_RUNTIME_UNAVAILABLE"}'
+	failed_with AGENT_RUNTIME_UNAVAILABLE "Local runtime request timed out after 500ms"
 	order '{"next":[{"path":"/bootstrap","status":"hang"}]}'
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
 	refused 503 AGENT_RUNTIME_UNAVAILABLE "Local runtime request timed out after 500ms"

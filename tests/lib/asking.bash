@@ -8,7 +8,11 @@ asking_script='{"on":"turn","contains":"RUN"}
 {"on":"turn","contains":"WISHES"}
 {"say":"${params}"}
 {"on":"turn","contains":"SLOW"}
-{"repeat":100000,"steps":[{"delta":"${i} "},{"wait":"200ms"}]}'
+{"repeat":100000,"steps":[{"delta":"${i} "},{"wait":"200ms"}]}
+{"on":"turn","contains":"LIMIT"}
+{"fail":"rate limit: try again in 1h0m0s","info":"rateLimitExceeded"}
+{"on":"turn","contains":"LATER","nth":2}
+{"fail":"rate limit: try again in 1s","info":"rateLimitExceeded"}'
 
 asked_for() { agent-approvals --thread "$thread" >approval 2>/dev/null; }
 
@@ -44,6 +48,18 @@ approvals_go_through() {
 	ask PATCH "$path" '{"approvals":{"rules":[{"kind":"command","decision":"accept"}]}}'
 	[ "$code" = 200 ]
 	[ "$(agent-turn-start --jq .output.text --thread "$thread" "RUN four")" = accept ]
+}
+
+# To be called first: which of the runtime's turns it is counts. The time is the host's business: a message names it by a clock that may not be the gateway's.
+limits_go_through() {
+	export AGENT_WORKSPACE=acme
+	agent-thread-create >created
+	run -75 --separate-stderr agent-turn-start --errors json LIMIT <created
+	jq -e '.error.code == "AGENT_RUNTIME_RATE_LIMITED" and (.error.hint | contains("--wait-for-limit")) and
+		((.error.retryAt[0:19] + "Z" | fromdate) - now | . > 3000 and . < 3700)' <<<"$output"
+	agent-turn-start --wait-for-limit LATER <created >turned 2>said
+	grep -q 'a limit was met: waiting until 20' said
+	jq -e '.status == "completed"' turned
 }
 
 wishes_go_through() {

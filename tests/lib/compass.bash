@@ -35,6 +35,14 @@ refused() {
 	if [ $# -gt 2 ]; then [ "$(jq -r .message body)" = "$3" ] || { echo "$body" >&2; return 1; }; fi
 }
 
+# says TEXT: the refusal's message contains it
+says() { [[ $(jq -r .message body) == *"$1"* ]] || { echo "$body" >&2; return 1; }; }
+
+# failed_with CODE MESSAGE: the turn, and what to do is said
+failed_with() {
+	is '[.turn.error.code, .turn.error.message, (.turn.error.hint | length > 0)]' "[\"$1\",\"$2\",true]"
+}
+
 new_thread() { # [members]
 	ask POST /v1/agent/threads "{\"workspaceSlug\":\"${workspace:-acme}\"${1:+,$1}}"
 	[ "$code" = 201 ] || { echo "$body" >&2; return 1; }

@@ -41,24 +41,6 @@ test_types(void)
 static void
 test_errors(void)
 {
-	static const char *const lines[] = { "{\"message\":\"m\",\"codexErrorInfo\":\"unauthorized\"}",
-		"{\"message\":\"m\",\"codexErrorInfo\":{\"httpConnectionFailed\":{\"httpStatusCode\":503}}}",
-		"{\"message\":\"m\",\"codexErrorInfo\":null}", "{\"message\":\"m\",\"codexErrorInfo\":{\"x\":null}}" };
-	static const char *const infos[] = { "unauthorized", "httpConnectionFailed", "", "x" };
-	static const int https[] = { 0, 503, 0, 0 };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(lines); i++) {
-		struct buf text = BUF_INIT, info = BUF_INIT;
-		int64_t http = 0;
-
-		message_turn_error((struct span){ lines[i], strlen(lines[i]) }, &text, &info, &http);
-		is_buf(&text, "m", "a turn's error");
-		is_buf(&info, infos[i], "and its kind");
-		is_int(http, https[i], "and its HTTP status");
-		buf_release(&text);
-		buf_release(&info);
-	}
 	ok(message_is_lost("Thread not found: 1") && message_is_lost("no rollout found for thread id 1") &&
 		message_is_lost("invalid thread id: x") && !message_is_lost("thread 1 already has an active writer") &&
 		!message_is_lost("model not found: x"),

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/trouble.h"
+#include "buf.h"
+#include "fault.h"
 #include "tap.h"
+#include "trouble.h"
 
 #define NOW INT64_C(1795259654000) /* 2026-11-21T11:14:14Z, a Saturday */
 
@@ -30,6 +32,73 @@ static void
 reset(const char *limits, int64_t want)
 {
 	ok(trouble_reset_at((struct span){ limits, strlen(limits) }) == want, "%s", limits);
+}
+
+static void
+read_error(const char *error, const char *text, const char *info, int64_t http, int64_t retry_at)
+{
+	struct buf said = BUF_INIT, word = BUF_INIT;
+	int64_t status = 0, at = 0;
+
+	trouble_read((struct span){ error, strlen(error) }, &said, &word, &status, &at);
+	ok(!strcmp(said.s, text) && !strcmp(word.s, info) && status == http && at == retry_at, "%s: '%s' '%s' %d %lld", error, said.s,
+	    word.s, (int)status, (long long)at);
+	buf_release(&said);
+	buf_release(&word);
+}
+
+static void
+test_reading(void)
+{
+	char *text = malloc(2 * TROUBLE_TEXT_MAX + 3);
+	struct buf cut = BUF_INIT;
+
+	read_error("{\"message\":\"m\",\"codexErrorInfo\":\"unauthorized\"}", "m", "unauthorized", 0, 0);
+	read_error("{\"message\":\"m\",\"codexErrorInfo\":{\"httpConnectionFailed\":{\"httpStatusCode\":503}}}", "m",
+	    "httpConnectionFailed", 503, 0);
+	read_error("{\"message\":\"m\",\"codexErrorInfo\":null}", "m", "", 0, 0);
+	read_error("{\"message\":\"m\",\"codexErrorInfo\":{\"x\":null}}", "m", "x", 0, 0);
+	read_error("{\"message\":\"a\\nb\",\"retryAt\":\"2026-11-21T11:14:14.000Z\"}", "a\\nb", "", 0, NOW);
+	read_error("{\"retryAt\":\"soon\"}", "", "", 0, 0);
+	read_error("\"m\"", "", "", 0, 0);
+	/* a text at its limit, and past it */
+	if (!text)
+		return;
+	memset(text, 'x', 2 * TROUBLE_TEXT_MAX + 2);
+	text[0] = text[TROUBLE_TEXT_MAX + 1] = '"';
+	trouble_add_text(&cut, (struct span){ text, TROUBLE_TEXT_MAX + 2 });
+	is_int((long long)cut.len, TROUBLE_TEXT_MAX, "all of a text that is as long as it may be");
+	text[TROUBLE_TEXT_MAX + 1] = 'x';
+	text[2 * TROUBLE_TEXT_MAX + 1] = '"';
+	buf_reset(&cut);
+	trouble_add_text(&cut, (struct span){ text, 2 * TROUBLE_TEXT_MAX + 2 });
+	is_int((long long)cut.len, TROUBLE_TEXT_MAX, "and no more of a longer one");
+	buf_release(&cut);
+	free(text);
+}
+
+/* What each fault is called, and that there is something to do about those that somebody can do something about. */
+static void
+test_faults(void)
+{
+	struct buf error = BUF_INIT;
+	int i;
+
+	for (i = RUNTIME_FAULT_NONE; i <= RUNTIME_FAULT_STOPPING; i++) {
+		enum runtime_fault fault = (enum runtime_fault)i, back = fault_of_code(fault_code(fault));
+
+		ok(back == RUNTIME_FAULT_NONE || back == fault, "%s is of one fault, or of several", fault_code(fault));
+		ok(back == RUNTIME_FAULT_NONE || *fault_hint(fault), "%s says what to do", fault_code(fault));
+	}
+	ok(fault_of_code("AGENT_RUNTIME_RATE_LIMITED") == RUNTIME_FAULT_LIMIT && fault_of_code("") == RUNTIME_FAULT_NONE &&
+		fault_of_code("AGENT_RUNTIME_UNAVAILABLE") == RUNTIME_FAULT_NONE,
+	    "a fault by its code");
+	fault_add(&error, "m \"", "C", "do it", NOW);
+	is_buf(&error, "{\"message\":\"m \\\"\",\"code\":\"C\",\"hint\":\"do it\",\"retryAt\":\"2026-11-21T11:14:14.000Z\"}", "an error");
+	buf_reset(&error);
+	fault_add(&error, "m", NULL, "", 0);
+	is_buf(&error, "{\"message\":\"m\"}", "one of which little is known");
+	buf_release(&error);
 }
 
 int
@@ -90,6 +159,14 @@ main(void)
 	reset("{\"primary\":{\"usedPercent\":100,\"resetsAt\":5},\"secondary\":{\"usedPercent\":100,\"resetsAt\":9}}", 9000);
 	reset("{\"primary\":{\"usedPercent\":99,\"resetsAt\":5},\"secondary\":{\"usedPercent\":100,\"resetsAt\":null}}", 0);
 	reset("null", 0);
+
+	is_int(trouble_until(NOW + 5, "try again in 1s", NOW + 9, NOW), NOW + 5, "as the error says itself");
+	is_int(trouble_until(NOW - 5, "try again in 1s", NOW + 9, NOW), NOW + 1000, "a time that has been is none: as the message says");
+	is_int(trouble_until(NOW + TROUBLE_WAIT_MAX_MS, "", 0, NOW), NOW + TROUBLE_WAIT_MAX_MS, "as far away as is believed");
+	is_int(trouble_until(NOW + TROUBLE_WAIT_MAX_MS + 1, "", NOW + 9, NOW), NOW + 9, "further away: as the account says");
+	is_int(trouble_until(0, "no", NOW - 9, NOW), 0, "nobody says");
+	test_reading();
+	test_faults();
 
 	ok(trouble_is_older("agentutils/0.104.9 (Debian)", "0.105.0") && trouble_is_older("x/0.9.0", "0.105.0"), "older");
 	ok(!trouble_is_older("x/0.105.0", "0.105.0") && !trouble_is_older("x/1.0.0-alpha", "0.105.0"), "not older");

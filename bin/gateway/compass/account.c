@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "blank.h"
-#include "compass/fault.h"
 #include "compass/internal.h"
 #include "http/server.h"
 #include "ratelimits.h"
@@ -39,6 +38,18 @@ call_has_runtime(struct call *call)
 	return false;
 }
 
+/* What can be done. With a key there are no limits to read, and logging in with one does not change that. */
+static const char *
+hint_of(const struct runtime_reply *reply)
+{
+	if (reply->fault == RUNTIME_FAULT_AUTH && strcasestr(reply->message, "chatgpt authentication required"))
+		return "limits are known of a ChatGPT account only, not of a key: agent-account-login chatgpt logs in with one";
+	/* that a host cannot be reached is said in the contract's words, and no others */
+	if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
+		return !strcmp(reply->code, "AGENT_RUNTIME_UNAVAILABLE") ? "" : fault_hint_of_code(reply->code);
+	return fault_hint(reply->fault);
+}
+
 bool
 call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
 {
@@ -49,10 +60,10 @@ call_runtime_failed(struct call *call, const struct runtime_reply *reply, int st
 	if (reply->fault == RUNTIME_FAULT_NONE)
 		return false;
 	buf_addstr(&text, reply->message);
-	if (*fault_hint(reply->fault))
-		buf_addf(&text, "; %s", fault_hint(reply->fault));
+	if (*hint_of(reply))
+		buf_addf(&text, "; %s", hint_of(reply));
 	if (reply->fault == RUNTIME_FAULT_REFUSED && *reply->code)
-		call_fail_text(call, reply->status, reply->code, reply->message, NULL);
+		call_fail_text(call, reply->status, reply->code, text.s, NULL);
 	else if (reply->fault == RUNTIME_FAULT_REFUSED || reply->rpc_code) /* its own words have the code of what was asked */
 		call_fail_text(call, status, code, text.s, reply->fault == RUNTIME_FAULT_REFUSED ? NULL : fault);
 	else if (reply->fault == RUNTIME_FAULT_AUTH)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "compass/fault.h"
 #include "compass/flight.h"
 #include "compass/internal.h"
 #include "compass/note.h"
@@ -13,6 +12,33 @@
 #include "xalloc.h"
 
 /* ---- the end */
+
+/* The codes of the contract that a session host's end may bring and no fault of a runtime has; any other means that the turn could not be executed. */
+static const char *
+code_of_host(const char *code)
+{
+	static const char *const known[] = { "AGENT_RUNTIME_UNAVAILABLE", "AGENT_RUNTIME_TOKEN_UNAVAILABLE", "AGENT_RUNTIME_TOKEN_REFUSED",
+		"AGENT_RUNTIME_POOL_UNREACHABLE", "AGENT_RUNTIME_POOL_NOT_FOUND", "AGENT_RUNTIME_POOL_BUSY", "AGENT_RUNTIME_ENGINE_MISSING",
+		"AGENT_RUNTIME_IMAGE_MISSING", "AGENT_RUNTIME_CONTAINER_FAILED" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(known); i++)
+		if (!strcmp(code, known[i]))
+			return known[i];
+	return "RUNTIME_EXECUTION_FAILED";
+}
+
+/* Of a turn that failed. */
+static void
+add_error(struct buf *to, const struct runtime_end *end)
+{
+	/* a host that says what the model did wrong says more than its code */
+	bool told = end->info && *end->info && (end->fault == RUNTIME_FAULT_LIMIT || end->fault == RUNTIME_FAULT_MODEL);
+	bool hosted = end->code && *end->code && !fault_of_code(end->code) && !(told && !strcmp(end->code, "RUNTIME_EXECUTION_FAILED"));
+	const char *code = hosted ? code_of_host(end->code) : fault_code(end->fault),
+		   *hint = hosted ? fault_hint_of_code(code) : fault_hint(end->fault);
+	fault_add(to, end->message, code, hint, end->retry_at_ms);
+}
 
 static enum compass_provider
 provider_of(const struct flight *flight)
@@ -66,7 +92,7 @@ flight_end(struct flight *flight, const struct runtime_end *end)
 		break;
 	case RUNTIME_FAILED:
 		note->status = THREAD_ERROR;
-		fault_add(&note->error, end);
+		add_error(&note->error, end);
 		break;
 	}
 	flight_add(flight, note);

@@ -6,7 +6,7 @@
 
 #include "clock.h"
 #include "runtime/internal.h"
-#include "runtime/trouble.h"
+#include "trouble.h"
 #include "xalloc.h"
 
 struct call *
@@ -159,7 +159,8 @@ call_answer(struct runtime *runtime, const struct message *message)
 		return;
 	}
 	if (message->type == MESSAGE_ERROR) {
-		reply.fault = trouble_of_refusal(message->text.s);
+		/* a code of a gateway's says what it is, whatever the words are */
+		reply.fault = !strncmp(message->word.s, "AGENT_", 6) ? RUNTIME_FAULT_REFUSED : trouble_of_refusal(message->text.s);
 		reply.rpc_code = message->code;
 		reply.message = message->text.s;
 		reply.code = message->word.s;

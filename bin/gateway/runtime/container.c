@@ -218,16 +218,18 @@ command_over(struct container *container, bool good)
 			    "There is no image '%s': make it with agent-image-build, or set AGENT_CONTAINER_IMAGE",
 			    container->settings->image);
 		else
-			fail(container, "AGENT_RUNTIME_ENGINE_MISSING", "The container engine '%s' does not work: %s", container->words[0],
-			    why.s);
+			fail(container, "AGENT_RUNTIME_ENGINE_MISSING",
+			    "The container engine '%s' does not work: %s; see that it runs ('%s info'), or name another in AGENT_CONTAINER_ENGINE",
+			    container->words[0], why.s, container->settings->engine);
 		break;
 	case STEP_RUN:
 		container->used = true;
 		if (good)
 			proceed(container, STEP_PORT);
 		else
-			fail(container, "AGENT_RUNTIME_CONTAINER_FAILED", "The container '%s' could not be started: %s", container->name.s,
-			    why.s);
+			fail(container, "AGENT_RUNTIME_CONTAINER_FAILED",
+			    "The container '%s' could not be started: %s; mend that, or see AGENT_CONTAINER_MEMORY, _CPUS, _PIDS and _ENV_FILE in agent-runtime-docker(7)",
+			    container->name.s, why.s);
 		break;
 	case STEP_PORT:
 		if (good && take_port(container)) {
@@ -406,7 +408,8 @@ proceed(struct container *container, enum step step)
 		if (make_secret(container))
 			start_it(container);
 		else
-			fail(container, "AGENT_RUNTIME_CONTAINER_FAILED", "The file '%s' cannot be written: %s",
+			fail(container, "AGENT_RUNTIME_CONTAINER_FAILED",
+			    "The file '%s' cannot be written: %s; make room, or let the gateway write there",
 			    container->settings->secret_file, strerror(errno));
 		break;
 	case STEP_NONE:

@@ -108,7 +108,7 @@ struct turn {
 	struct usage_meter meter;
 	/* its answer */
 	struct buf said, message, error, error_info, error_code;
-	int64_t error_http;
+	int64_t error_http, error_retry_at;  /* the second: wall clock, as it said itself; 0: it did not */
 	bool message_delta, said_cut, spoke; /* the message has had a delta; any message has */
 	/* its end */
 	enum turn_stop stop;

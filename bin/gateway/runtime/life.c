@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "runtime/internal.h"
-#include "runtime/trouble.h"
+#include "trouble.h"
 #include "utf8.h"
 
 #define ERROR_LINE_MAX 4096 /* bytes of one line of standard error that are told */

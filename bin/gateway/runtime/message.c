@@ -6,9 +6,8 @@
 
 #include "runtime/message.h"
 #include "sandbox.h"
+#include "trouble.h"
 #include "utf8.h"
-
-#define TEXT_MAX 2048 /* bytes of an error's text that are kept */
 
 void
 message_init(struct message *message)
@@ -29,19 +28,6 @@ message_release(struct message *message)
 	buf_release(&message->repaired);
 }
 
-static void
-add_safe(struct buf *to, struct span text)
-{
-	struct buf raw = BUF_INIT;
-
-	if (jtext_string(text, &raw)) {
-		if (raw.len > TEXT_MAX)
-			buf_cut(&raw, TEXT_MAX);
-		utf8_safe(to, raw.s, raw.len, UTF8_SAFE_LINE);
-	}
-	buf_release(&raw);
-}
-
 static bool
 is_id(struct span id)
 {
@@ -57,7 +43,7 @@ read_error(struct message *message, struct span error)
 	message->code = 0;
 	jtext_get_i64(error, "code", &message->code);
 	if (jtext_get(error, "message", &text))
-		add_safe(&message->text, text);
+		trouble_add_text(&message->text, text);
 	if (!message->text.len)
 		buf_addstr(&message->text, "it gave no reason");
 	message->status = 0;
@@ -111,26 +97,6 @@ message_read(struct message *message, const char *s, size_t n)
 	if (jtext_type(value) == JTEXT_OBJECT)
 		message->params = value;
 	return true;
-}
-
-void
-message_turn_error(struct span error, struct buf *text, struct buf *info, int64_t *http)
-{
-	struct span value, key, inner;
-	size_t pos = 0;
-
-	if (jtext_type(error) != JTEXT_OBJECT)
-		return;
-	if (jtext_get(error, "message", &value))
-		add_safe(text, value);
-	if (!jtext_get(error, "codexErrorInfo", &value))
-		return;
-	if (jtext_type(value) == JTEXT_STRING)
-		add_safe(info, value);
-	else if (jtext_type(value) == JTEXT_OBJECT && jtext_each(value, &pos, &key, &inner)) {
-		add_safe(info, key);
-		jtext_get_i64(inner, "httpStatusCode", http);
-	}
 }
 
 bool

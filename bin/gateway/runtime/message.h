@@ -32,10 +32,6 @@ void message_release(struct message *message);
 /* False: it is none. Bytes that are not UTF-8 become U+FFFD. Spans point into the line, or into message. */
 bool message_read(struct message *message, const char *s, size_t n) USE_RESULT;
 
-/* A TurnError, {"message","codexErrorInfo"}: appends the message, safe to show, and the word of the info. The info may be a word or an
- * object with one member that may hold httpStatusCode. */
-void message_turn_error(struct span error, struct buf *text, struct buf *info, int64_t *http);
-
 /* What kind of delta a method brings; false: it is none. */
 bool message_delta(const char *method, enum runtime_delta *ret);
 

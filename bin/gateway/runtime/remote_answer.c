@@ -208,8 +208,15 @@ answer_resolved(struct ask *ask, struct span approval)
 
 /* ---- the end of a turn */
 
+/* What a host says of a failure beyond its code and its message. */
+struct more {
+	struct buf info;	  /* codexErrorInfo, JSON; "": none */
+	struct buf retry_at;	  /* a time; "": none */
+	enum runtime_fault fault; /* NONE: it does not say */
+};
+
 static void
-end_turn(struct ask *ask, const char *status, const char *code, const char *message, const struct buf *metadata, const struct buf *info)
+end_turn(struct ask *ask, const char *status, const char *code, const char *message, const struct buf *metadata, const struct more *more)
 {
 	struct buf line = BUF_INIT;
 
@@ -219,8 +226,10 @@ end_turn(struct ask *ask, const char *status, const char *code, const char *mess
 		buf_addstr(&line, ",\"error\":{");
 		jtext_add_string(&line, "message", message, strlen(message));
 		jtext_add_string(&line, "code", code, strlen(code));
-		if (info && info->len)
-			jtext_add_raw(&line, "codexErrorInfo", info->s, info->len);
+		if (more && more->info.len)
+			jtext_add_raw(&line, "codexErrorInfo", more->info.s, more->info.len);
+		if (more && more->retry_at.len)
+			jtext_add_string(&line, "retryAt", more->retry_at.s, more->retry_at.len);
 		buf_addch(&line, '}');
 	}
 	buf_addch(&line, '}');
@@ -310,19 +319,30 @@ turn_done(struct ask *ask, struct span object)
 
 /* ---- trouble */
 
-/* The turn, by the runtime there, with its own word for it if it has one. */
+/* The runtime there, with its own word for it if it has one. */
 static void
-fail_turn(struct ask *ask, int status, const char *code, const char *message, const struct buf *info)
+fail_runtime(struct ask *ask, int status, const char *code, const char *message, const struct more *more)
 {
+	struct buf text = BUF_INIT;
+
+	if (more->fault) {
+		status = more->fault == RUNTIME_FAULT_AUTH ? 401 : 503;
+		code = fault_code(more->fault);
+	}
 	if (ask->kind == ASK_TURN)
-		end_turn(ask, "failed", code, message, NULL, info);
-	else
-		answer_failed(ask, status, code, message);
+		end_turn(ask, "failed", code, message, NULL, more);
+	else {
+		buf_addstr(&text, message);
+		if (more->fault)
+			buf_addf(&text, "; %s", fault_hint(more->fault));
+		answer_failed(ask, status, code, text.s);
+	}
+	buf_release(&text);
 }
 
 /* What a pool's status means, and what can be done about it. */
 static void
-fail_pool(struct ask *ask, int status, struct span body, const struct buf *own, const struct buf *info)
+fail_pool(struct ask *ask, int status, struct span body, const struct buf *own, const struct more *more)
 {
 	const char *const secrets[] = { ask->identifier.s, ask->token.s, NULL };
 	const char *code = "AGENT_RUNTIME_UNAVAILABLE", *advice = "";
@@ -342,7 +362,7 @@ fail_pool(struct ask *ask, int status, struct span body, const struct buf *own, 
 	} else if (!strncmp(own->s, "RUNTIME_EXECUTION_FAILED", own->len + 1))
 		code = "RUNTIME_EXECUTION_FAILED";
 	buf_addstr(&message, advice);
-	fail_turn(ask, 503, code, message.s, info);
+	fail_runtime(ask, 503, code, message.s, more);
 	buf_release(&message);
 }
 
@@ -354,10 +374,10 @@ is_about_account(const char *message)
 }
 
 static void
-fail_local(struct ask *ask, int status, struct buf *own, struct buf *message, const struct buf *info)
+fail_local(struct ask *ask, int status, struct buf *own, struct buf *message, const struct more *more)
 {
 	const char *const secrets[] = { ask->token.s, NULL };
-	struct buf safe = BUF_INIT;
+	struct buf safe = BUF_INIT, said = BUF_INIT;
 
 	if (!message->len)
 		buf_addf(message, "%s request failed (%d)", ask->remote->name, status);
@@ -367,27 +387,39 @@ fail_local(struct ask *ask, int status, struct buf *own, struct buf *message, co
 		buf_reset(own);
 		buf_addstr(own, "AGENT_RUNTIME_UNAVAILABLE");
 	}
-	if (!strcmp(own->s, "RUNTIME_EXECUTION_FAILED") && is_about_account(message->s))
+	if (status == 401 && !strcmp(own->s, "UNAUTHORIZED")) {
+		/* it is the gateway that was turned away, not whoever asks it */
+		buf_addf(&said,
+		    "%s does not take the gateway's token (401: %s); name the file with the right one in "
+		    "AGENT_RUNTIME_ENDPOINT_TOKEN_FILE",
+		    ask->remote->name, safe.s);
+		answer_failed(ask, 503, "AGENT_RUNTIME_TOKEN_REFUSED", said.s);
+	} else if (!more->fault && !strcmp(own->s, "RUNTIME_EXECUTION_FAILED") && is_about_account(message->s))
 		answer_failed(ask, 401, "AGENT_RUNTIME_AUTH_REQUIRED", safe.s);
 	else if (!strcmp(own->s, "RUNTIME_AUTH_UNSUPPORTED"))
 		answer_failed(ask, 400, "AGENT_RUNTIME_PROVIDER_UNSUPPORTED", safe.s);
 	else
-		fail_turn(ask, status >= 500 ? 503 : status < 400 ? 400 : status, own->s, safe.s, info);
+		fail_runtime(ask, status >= 500 ? 503 : status < 400 ? 400 : status, own->s, safe.s, more);
 	buf_release(&safe);
+	buf_release(&said);
 }
 
 /* The host said no: body has its reason. */
 static void
 refused(struct ask *ask, int status, struct span body)
 {
-	struct buf code = BUF_INIT, message = BUF_INIT, info = BUF_INIT;
+	struct buf code = BUF_INIT, message = BUF_INIT, fault = BUF_INIT;
+	struct more more = { BUF_INIT, BUF_INIT, RUNTIME_FAULT_NONE };
 	struct span object, value;
 
 	if (jtext_check(body.s, body.n, true, &object, NULL)) {
 		(void)jtext_get_string(object, "code", &code);
 		(void)jtext_get_string(object, "message", &message);
 		if (jtext_get(object, "codexErrorInfo", &value))
-			jtext_compact(&info, value);
+			jtext_compact(&more.info, value);
+		(void)jtext_get_string(object, "retryAt", &more.retry_at);
+		(void)jtext_get_string(object, "fault", &fault);
+		more.fault = fault_of_code(fault.s);
 	}
 	if (ask->kind == ASK_APPROVAL && (!strcmp(code.s, "APPROVAL_NOT_FOUND") || !strcmp(code.s, "TURN_NOT_FOUND")))
 		ask_free(ask); /* it is asked no more */
@@ -396,10 +428,12 @@ refused(struct ask *ask, int status, struct span body)
 		answer_result(ask->remote, ask->id, (struct span){ "{}", 2 });
 		ask_free(ask);
 	} else if (ask->remote->host->pool)
-		fail_pool(ask, status, body, &code, &info);
+		fail_pool(ask, status, body, &code, &more);
 	else
-		fail_local(ask, status, &code, &message, &info);
-	buf_release(&info);
+		fail_local(ask, status, &code, &message, &more);
+	buf_release(&more.info);
+	buf_release(&more.retry_at);
+	buf_release(&fault);
 	buf_release(&code);
 	buf_release(&message);
 }

@@ -15,6 +15,7 @@
 
 #include "buf.h"
 #include "compat.h"
+#include "fault.h"
 #include "jtext.h"
 #include "usage.h"
 
@@ -42,28 +43,6 @@ struct trace;
 #define RUNTIME_STEADY_MS 10000
 #define RUNTIME_PATIENCE_MS 1000 /* what is asked during a pause waits for its end if that is this near; else it fails at once */
 
-/* What went wrong, for the surfaces to choose a code by. */
-enum runtime_fault {
-	RUNTIME_FAULT_NONE,
-	RUNTIME_FAULT_START,	    /* the command cannot be started, or ended or was silent before it was ready */
-	RUNTIME_FAULT_MISSING,	    /* the same, and the reason is that there is no such program */
-	RUNTIME_FAULT_VERSION,	    /* the same, and it is too old */
-	RUNTIME_FAULT_CONFIG,	    /* its own configuration is broken */
-	RUNTIME_FAULT_PAUSED,	    /* it ended too often; retry_after_ms says when it is tried again */
-	RUNTIME_FAULT_GONE,	    /* the child ended while this was under way */
-	RUNTIME_FAULT_PROTOCOL,	    /* it broke the protocol and was ended, or its answer made no sense */
-	RUNTIME_FAULT_TIMEOUT,	    /* no answer to a call within its deadline */
-	RUNTIME_FAULT_TURN_TIMEOUT, /* the turn took longer than it may */
-	RUNTIME_FAULT_REFUSED,	    /* it answered with an error; rpc_code and message are its own, also for AUTH and CONFIG then */
-	RUNTIME_FAULT_NO_THREAD,    /* it does not know the thread (any more) */
-	RUNTIME_FAULT_TURN,	    /* the turn ended as failed; info says why */
-	RUNTIME_FAULT_AUTH,	    /* the same, and the reason is the account: not logged in, or unauthorized */
-	RUNTIME_FAULT_LIMIT,	    /* the same, and the reason is a limit of the account or the model; retry_at_ms may say until when */
-	RUNTIME_FAULT_MODEL,	    /* the same, and the reason is the model: unreachable, overloaded, cut off */
-	RUNTIME_FAULT_BUSY,	    /* a limit of this header, or a turn in progress on that thread */
-	RUNTIME_FAULT_INPUT,	    /* what we were given cannot be sent: no JSON, or not UTF-8 */
-	RUNTIME_FAULT_STOPPING,	    /* runtime_stop() was called */
-};
 /* "start", "gone", "turn-timeout" ... Static storage. */
 const char *runtime_fault_word(enum runtime_fault fault);
 

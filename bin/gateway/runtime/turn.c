@@ -154,7 +154,7 @@ refused(struct turn *turn, const struct runtime_reply *reply)
 {
 	turn->rpc_code = reply->rpc_code;
 	buf_addstr(&turn->error_code, reply->code);
-	turn_fail(turn, reply->fault, reply->message);
+	turn_fail(turn, fault_of_code(reply->code) ? fault_of_code(reply->code) : reply->fault, reply->message);
 }
 
 static void

@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "runtime/internal.h"
-#include "runtime/trouble.h"
+#include "trouble.h"
 
 #define USAGE "thread/tokenUsage/updated"
 
@@ -121,7 +121,7 @@ take_error(struct turn *turn, const struct message *message)
 	if (!turn->stop && jtext_get(message->params, "error", &error)) {
 		buf_reset(&turn->error);
 		buf_reset(&turn->error_info);
-		message_turn_error(error, &turn->error, &turn->error_info, &turn->error_http);
+		trouble_read(error, &turn->error, &turn->error_info, &turn->error_http, &turn->error_retry_at);
 	}
 }
 
@@ -236,11 +236,13 @@ turn_completed(struct turn *turn, const char *method, struct span params)
 			buf_reset(&turn->error);
 			buf_reset(&turn->error_info);
 			(void)jtext_get_string(error, "code", &turn->error_code);
-			message_turn_error(error, &turn->error, &turn->error_info, &turn->error_http);
+			trouble_read(error, &turn->error, &turn->error_info, &turn->error_http, &turn->error_retry_at);
 		}
 		if (!turn->error.len)
 			buf_addstr(&turn->error, "the turn failed, and the runtime did not say why");
-		turn->fault = trouble_of_turn(turn->error.s, turn->error_info.s, turn->error_http);
+		turn->fault = fault_of_code(turn->error_code.s);
+		if (!turn->fault)
+			turn->fault = trouble_of_turn(turn->error.s, turn->error_info.s, turn->error_http);
 	}
 	/* whoever has done what it is there for is none that keeps ending, whatever happens to it then */
 	if (outcome == RUNTIME_COMPLETED)
@@ -290,15 +292,6 @@ decide(const struct turn *turn, struct runtime_end *end)
 	}
 }
 
-/* The word of the account counts when the message has none. */
-static int64_t
-retry_at(const struct turn *turn)
-{
-	int64_t now = clock_wall_ms(), at = trouble_retry_at(turn->error.s, now);
-
-	return at ? at : turn->runtime->reset_at > now ? turn->runtime->reset_at : 0;
-}
-
 void
 turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const char *method, struct span params)
 {
@@ -321,7 +314,7 @@ turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const cha
 	end.info = end.outcome == RUNTIME_FAILED ? turn->error_info.s : "";
 	end.http = end.outcome == RUNTIME_FAILED ? turn->error_http : 0;
 	if (end.fault == RUNTIME_FAULT_LIMIT)
-		end.retry_at_ms = retry_at(turn);
+		end.retry_at_ms = trouble_until(turn->error_retry_at, turn->error.s, turn->runtime->reset_at, clock_wall_ms());
 	turn->ending = true;
 	approvals_close(turn);
 	if (turn->cb)

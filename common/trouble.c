@@ -6,9 +6,11 @@
 #include <strings.h>
 #include <time.h>
 
-#include "runtime/trouble.h"
+#include "buf.h"
+#include "clock.h"
+#include "trouble.h"
+#include "utf8.h"
 
-#define WAIT_MAX_MS (INT64_C(366) * 24 * 3600 * 1000) /* whoever says a longer one is not believed */
 #define STATUS_TEXT "unexpected status "
 
 static bool
@@ -27,6 +29,44 @@ says_any(const char *text, const char *const *words)
 		if (strcasestr(text, *words))
 			return true;
 	return false;
+}
+
+void
+trouble_add_text(struct buf *to, struct span text)
+{
+	struct buf raw = BUF_INIT;
+
+	if (jtext_string(text, &raw)) {
+		if (raw.len > TROUBLE_TEXT_MAX)
+			buf_cut(&raw, TROUBLE_TEXT_MAX);
+		utf8_safe(to, raw.s, raw.len, UTF8_SAFE_LINE);
+	}
+	buf_release(&raw);
+}
+
+void
+trouble_read(struct span error, struct buf *text, struct buf *info, int64_t *http, int64_t *retry_at_ms)
+{
+	struct span value, key, inner;
+	struct buf at = BUF_INIT;
+	size_t pos = 0;
+	int64_t ms;
+
+	if (jtext_type(error) != JTEXT_OBJECT)
+		return;
+	if (jtext_get(error, "message", &value))
+		trouble_add_text(text, value);
+	if (jtext_get_string(error, "retryAt", &at) && clock_parse_iso(at.s, at.len, &ms))
+		*retry_at_ms = ms;
+	buf_release(&at);
+	if (!jtext_get(error, "codexErrorInfo", &value))
+		return;
+	if (jtext_type(value) == JTEXT_STRING)
+		trouble_add_text(info, value);
+	else if (jtext_type(value) == JTEXT_OBJECT && jtext_each(value, &pos, &key, &inner)) {
+		trouble_add_text(info, key);
+		jtext_get_i64(inner, "httpStatusCode", http);
+	}
 }
 
 enum runtime_fault
@@ -130,7 +170,7 @@ read_span(const char *s)
 		if (!unit)
 			break;
 		ms = (ms < 0 ? 0 : ms) + whole * unit + thousandths * unit / 1000;
-		if (ms > WAIT_MAX_MS)
+		if (ms > TROUBLE_WAIT_MAX_MS)
 			return -1;
 		if (*s == ',')
 			s++;
@@ -206,7 +246,7 @@ read_time(const char *s, int64_t now_ms)
 		at = mktime(&tm);
 	}
 	/* a day that has been says nothing of when */
-	return (int64_t)at * 1000 < now_ms || (int64_t)at * 1000 > now_ms + WAIT_MAX_MS ? 0 : (int64_t)at * 1000;
+	return (int64_t)at * 1000 < now_ms || (int64_t)at * 1000 > now_ms + TROUBLE_WAIT_MAX_MS ? 0 : (int64_t)at * 1000;
 }
 
 int64_t
@@ -248,6 +288,17 @@ trouble_reset_at(struct span limits)
 	primary = window_reset(limits, "primary");
 	secondary = window_reset(limits, "secondary");
 	return primary > secondary ? primary : secondary;
+}
+
+int64_t
+trouble_until(int64_t said_ms, const char *message, int64_t reset_at_ms, int64_t now_ms)
+{
+	int64_t at;
+
+	if (said_ms > now_ms && said_ms <= now_ms + TROUBLE_WAIT_MAX_MS)
+		return said_ms;
+	at = trouble_retry_at(message, now_ms);
+	return at ? at : reset_at_ms > now_ms ? reset_at_ms : 0;
 }
 
 /* ---- versions */
