@@ -494,7 +494,7 @@ settled() { # at $1: closed and answered, each once
 	kill "${pid_of[a]}"
 	await 20 gone "${pid_of[a]}"
 	# as it was before gateways owned anything, and what came later is not there either
-	pg_sql 'ALTER TABLE streams DROP COLUMN owner; ALTER TABLE turns DROP COLUMN owner; ALTER TABLE threads DROP COLUMN cwd; UPDATE agentutils_schema SET version = 3'
+	pg_sql 'ALTER TABLE streams DROP COLUMN owner; ALTER TABLE turns DROP COLUMN owner; ALTER TABLE threads DROP COLUMN cwd; ALTER TABLE events DROP COLUMN block; UPDATE agentutils_schema SET version = 3'
 	agent-gateway --check --state other --store "$pg_url"
 	[ "$(pg_sql 'SELECT version FROM agentutils_schema')" = 3 ]
 	gateway a

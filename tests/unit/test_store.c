@@ -318,13 +318,14 @@ refuses_to_open(void)
 	sqlite3_close(db);
 	err.text[0] = '\0';
 	ok(!store_open(where.s, NULL, log_rows_ops(), &err) && err.status == STATUS_CONFIG && strstr(err.text, "schema 99") &&
-		strstr(err.text, "knows 6"),
+		strstr(err.text, "knows 7"),
 	    "a file of a newer version: %s", err.text);
 	err.text[0] = '\0';
 	ok(!store_check(where.s, NULL, &err) && strstr(err.text, "schema 99"), "the check says the same");
 	sqlite3_open(file.s, &db);
 	sqlite3_exec(db,
 	    "PRAGMA user_version=1; DROP TABLE docs; DROP INDEX events_service; DROP INDEX events_thread; ALTER TABLE events DROP COLUMN thread;"
+	    "DROP INDEX events_stream; ALTER TABLE events DROP COLUMN block; CREATE INDEX events_stream ON events(stream, seq);"
 	    "DROP TABLE threads; DROP TABLE turns; DROP TABLE approvals; ALTER TABLE streams DROP COLUMN owner",
 	    NULL, NULL, NULL);
 	sqlite3_close(db);
@@ -550,6 +551,94 @@ killed(void)
 	store_close(store);
 }
 
+/* What a change says at once: long blocks of one stream, two that alternate, services that come and go, and events of no stream. */
+static bool
+apply_blocks(struct change *change, const void *row, struct change_context *context)
+{
+	int i;
+
+	(void)row;
+	(void)change;
+	for (i = 0; i < 260; i++) {
+		const char *stream = i < 150 ? "one" : i < 200 ? (i % 2 ? "two" : "one") : i < 230 ? "" : "two";
+		const char *service = i < 40 || i > 180 ? "s" : i < 160 ? NULL : "t";
+
+		change_emit(context, *stream ? span(stream) : STREAM_NONE, i % 3 ? "agent.a" : "agent.b", LEVEL_INFO, SPAN_NONE, span("m"),
+		    span(service), SPAN_NONE);
+	}
+	return true;
+}
+
+static bool
+is_in(const struct entry *event, const char *stream, const char *service, const char *kind)
+{
+	return (!stream || (event->stream.s && !strcmp(event->stream.s, stream))) &&
+	    (!service || (event->service.s && !strcmp(event->service.s, service))) && (!kind || !strcmp(event->kind.s, kind));
+}
+
+/* Is each page, from wherever it begins, what is to be seen by looking at all that was said? */
+static bool
+pages_of(struct store *store, struct entry *const *all, size_t n, const char *stream, const char *service, const char *kind)
+{
+	enum { LIMIT = 7 };
+	size_t from, i;
+	int last;
+
+	for (from = 0; from <= n; from += 3)
+		for (last = 0; last < 2; last++) {
+			struct page *page = page_new(on_page, NULL);
+			const struct entry *want[LIMIT];
+			size_t found = 0, k = 0;
+			bool good;
+
+			if (stream)
+				buf_addstr(&page->stream, stream);
+			else if (service)
+				buf_addstr(&page->service, service);
+			page->prefix = kind;
+			page->after = from ? all[from - 1]->seq : 0;
+			page->limit = LIMIT;
+			page->last = last;
+			store_page(store, page);
+			await(store, finished + 1);
+			for (i = from; i < n; i++)
+				found += is_in(all[i], stream, service, kind);
+			for (i = from; i < n; i++)
+				if (is_in(all[i], stream, service, kind) && (last ? found-- <= LIMIT : k < LIMIT))
+					want[k++] = all[i];
+			good = page->n_events == k;
+			for (i = 0; good && i < k; i++)
+				good = page->events[i]->seq == want[i]->seq;
+			page_free(page);
+			if (!good) {
+				printf("# from %zu, last %d: %zu wanted\n", from, last, k);
+				return false;
+			}
+		}
+	return true;
+}
+
+static void
+blocks(void)
+{
+	struct store *store;
+	struct change *change;
+
+	buf_addstr(&where, "3");
+	store = open_or_die();
+	finished = 0;
+	change = ask_change(store, "one", NULL, 0, "{}", apply_blocks);
+	await(store, 1);
+	is_int(change->n_events, 260, "many events of one change");
+	ok(pages_of(store, change->events, change->n_events, "one", NULL, NULL), "pages of a stream, from anywhere");
+	ok(pages_of(store, change->events, change->n_events, "two", NULL, "agent.a"), "of another one, those of a kind");
+	ok(pages_of(store, change->events, change->n_events, NULL, "s", NULL), "of a service");
+	ok(pages_of(store, change->events, change->n_events, NULL, "t", "agent.b"), "of another one, those of a kind");
+	ok(pages_of(store, change->events, change->n_events, NULL, NULL, NULL), "of everything");
+	change_free(change);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -567,6 +656,7 @@ main(void)
 	killed();
 	full_disk_between_lists();
 	documents();
+	blocks();
 	buf_addf(&rm, "rm -rf '%s'", dir);
 	ok(system(rm.s) == 0, "cleared away");
 	buf_release(&rm);

@@ -47,9 +47,46 @@ emit(struct change_context *context, const struct entry *given)
 	events_add(&change->events, &change->n_events, event);
 	if (context->failed)
 		return event->seq;
-	if (!tables_insert_event(store->tables, event, &store->err) || !rows_fold(store, event, &store->err))
+	if (!rows_fold(store, event, &store->err))
 		context->failed = true;
 	return event->seq;
+}
+
+static bool
+is_same(struct span a, struct span b)
+{
+	return a.n == b.n && !a.s == !b.s && (!a.n || !memcmp(a.s, b.s, a.n));
+}
+
+/* How many of these events are a block, the first one's. */
+static size_t
+block_of(struct entry *const *events, size_t n)
+{
+	const struct entry *first = events[0];
+	size_t i;
+
+	for (i = 1; i < n && i < BLOCK_MAX; i++)
+		if (events[i]->thread != first->thread || events[i]->shared != first->shared ||
+		    !is_same(events[i]->stream, first->stream) || !is_same(events[i]->service, first->service))
+			break;
+	return i;
+}
+
+void
+change_insert(struct change_context *context)
+{
+	struct change *change = context->change;
+	struct store *store = context->store;
+	size_t i, n;
+
+	for (; !context->failed && context->stored < change->n_events; context->stored += n) {
+		struct entry **block = change->events + context->stored;
+
+		n = block_of(block, change->n_events - context->stored);
+		for (i = 0; !context->failed && i < n; i++)
+			if (!tables_insert_event(store->tables, block[i], i ? 0 : (int64_t)n, &store->err))
+				context->failed = true;
+	}
 }
 
 int64_t
@@ -296,6 +333,7 @@ change_run(struct store *store, struct change *change, int64_t now)
 		change->result = CHANGE_REFUSED;
 		return !context.failed;
 	}
+	change_insert(&context);
 	if (context.failed)
 		return false;
 	if (change->key.len)

@@ -42,7 +42,10 @@ bool cache_is_dirty(const struct cache *cache);
 struct tables;
 struct tables *tables_new(struct db *db, struct err *err);
 void tables_free(struct tables *tables); /* before the database is closed; accepts NULL */
-bool tables_insert_event(struct tables *tables, const struct entry *event, struct err *err) USE_RESULT;
+/* Events that follow each other in seq and are of the same stream and service are a block, which the indices know by its first event. block: how many
+ * they are, and 0 for the others of it. */
+#define BLOCK_MAX 64
+bool tables_insert_event(struct tables *tables, const struct entry *event, int64_t block, struct err *err) USE_RESULT;
 bool tables_write_row(struct tables *tables, struct span stream, int64_t updated, const char *status, bool open, int64_t owner,
     struct span doc, struct err *err) USE_RESULT;
 /* *ret_found tells whether there is one; doc is appended */
@@ -129,7 +132,8 @@ struct change_context {
 	struct store *store;
 	struct change *change;
 	int64_t now;
-	bool failed; /* an insert failed: the whole batch will */
+	size_t stored; /* of the change's events, how many are in the tables */
+	bool failed;   /* an insert failed: the whole batch will */
 };
 /* store.c */
 void queue_init(struct queue *queue);
@@ -197,6 +201,9 @@ bool share_is_fenced(struct store *store);
 void share_look(struct store *store); /* are we fenced? */
 void share_wait(struct store *store); /* until something is asked for or heard, or a beat is due */
 void share_tend(struct store *store);
+
+/* change.c: what was emitted is in the tables from here on; it is by the end of the change */
+void change_insert(struct change_context *context);
 
 /* store.c - what a change's other tables need */
 struct thread_db *change_threads(const struct change_context *context);

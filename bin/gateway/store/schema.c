@@ -48,6 +48,15 @@ const char *const schema_migrations[] = {
 
 	/* The tables are as they were, but part of them may be in a file beside the database (redo.h), which an older version does not look at. */
 	"SELECT 1;",
+
+	/* The indices have one entry for each block of events (tables_insert_event()); those of before are blocks of one. */
+	"ALTER TABLE events ADD COLUMN block INTEGER NOT NULL DEFAULT 1;"
+	"DROP INDEX IF EXISTS events_stream;"
+	"DROP INDEX IF EXISTS events_service;"
+	"DROP INDEX IF EXISTS events_thread;"
+	"CREATE INDEX events_stream ON events(stream, seq, block) WHERE stream IS NOT NULL AND block > 0;"
+	"CREATE INDEX events_service ON events(service, seq, block) WHERE service IS NOT NULL AND block > 0;"
+	"CREATE INDEX events_thread ON events(thread, seq, block) WHERE thread IS NOT NULL AND block > 0;",
 };
 
 const int schema_version = (int)ARRAY_LEN(schema_migrations);

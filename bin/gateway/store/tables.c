@@ -33,37 +33,43 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-#define EVENT_COLUMNS "seq, stream, kind, turn, level, message, service, data, at, thread"
+#define EVENT_COLUMNS "e.seq, e.stream, e.kind, e.turn, e.level, e.message, e.service, e.data, e.at, e.thread"
 /* kinds that begin with a prefix: a range, ?4 being the prefix with its last character raised by one */
-#define KIND_RANGE "(?3 IS NULL OR (kind >= ?3 AND kind < ?4))"
+#define KIND_RANGE "(?3 IS NULL OR (e.kind >= ?3 AND e.kind < ?4))"
 /* What is shared has both a stream and a thread; ?6 is enum sharing. */
-#define RUN_READER "CASE WHEN thread IS NULL THEN " KIND_RANGE " WHEN kind='" DELTA_KIND "' THEN ?6=2 ELSE ?6>0 END"
+#define RUN_READER "CASE WHEN e.thread IS NULL THEN " KIND_RANGE " WHEN e.kind='" DELTA_KIND "' THEN ?6=2 ELSE ?6>0 END"
 #define THREAD_READER                                                                                                                      \
-	KIND_RANGE " AND CASE ?6 WHEN 0 THEN stream IS NULL OR NOT (kind >= 'agent.' AND kind < 'agent/')"                                 \
-		   " WHEN 1 THEN kind<>'" DELTA_KIND "' ELSE 1=1 END"
+	KIND_RANGE " AND CASE ?6 WHEN 0 THEN e.stream IS NULL OR NOT (e.kind >= 'agent.' AND e.kind < 'agent/')"                           \
+		   " WHEN 1 THEN e.kind<>'" DELTA_KIND "' ELSE 1=1 END"
+/* The indices know the first event of each block (BLOCK_MAX): h, and e are all of it. A page may begin in the middle of one. */
+#define BLOCKS_OF(column)                                                                                                                  \
+	"SELECT " EVENT_COLUMNS " FROM events h CROSS JOIN events e WHERE h." column                                                       \
+	"=?5 AND h.block>0 AND h.seq>?1-" STRING(BLOCK_MAX) " AND e.seq>=h.seq AND e.seq<h.seq+h.block AND e.seq>?1 AND "
+#define FORWARD " ORDER BY h.seq, e.seq LIMIT ?2"
+#define BACKWARD " ORDER BY h.seq DESC, e.seq DESC LIMIT ?2"
+#define STRING(number) STRING_OF(number)
+#define STRING_OF(number) #number
 _Static_assert(SHARED_NEWS == 1 && SHARED_ALL == 2, "as in the statements");
 
 static const char *const texts[] = {
-	[INSERT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[INSERT_EVENT] = "INSERT INTO events(seq, stream, kind, turn, level, message, service, data, at, thread, block)"
+			 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[WRITE_ROW] =
 	    "INSERT INTO streams(stream, updated, status, open, doc, owner) VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(stream) DO UPDATE SET"
 	    " updated=excluded.updated, status=excluded.status, open=excluded.open, doc=excluded.doc, owner=excluded.owner",
 	[READ_ROW] = "SELECT doc, owner FROM streams WHERE stream=?1",
 	[LIST_ROWS] = "SELECT stream, doc FROM streams ORDER BY updated DESC, id LIMIT ?1",
 	[LIST_OPEN] = "SELECT stream, doc FROM streams WHERE open <> 0 AND (?2 = -1 OR owner = ?2) ORDER BY id LIMIT ?1",
-	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE " ORDER BY seq LIMIT ?2",
-	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 AND thread IS NULL AND " KIND_RANGE
-			  " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_STREAM] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " RUN_READER " ORDER BY seq LIMIT ?2",
-	[PAGE_STREAM_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE stream=?5 AND seq>?1 AND " RUN_READER
-			     " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_SERVICE] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND thread IS NULL AND " KIND_RANGE
-			 " ORDER BY seq LIMIT ?2",
-	[PAGE_SERVICE_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE service=?5 AND seq>?1 AND thread IS NULL AND " KIND_RANGE
-			      " ORDER BY seq DESC LIMIT ?2",
-	[PAGE_THREAD] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " THREAD_READER " ORDER BY seq LIMIT ?2",
-	[PAGE_THREAD_LAST] = "SELECT " EVENT_COLUMNS " FROM events WHERE thread=?5 AND seq>?1 AND " THREAD_READER
-			     " ORDER BY seq DESC LIMIT ?2",
+	[PAGE_ALL] = "SELECT " EVENT_COLUMNS " FROM events e WHERE e.seq>?1 AND e.thread IS NULL AND " KIND_RANGE
+		     " ORDER BY e.seq LIMIT ?2",
+	[PAGE_ALL_LAST] = "SELECT " EVENT_COLUMNS " FROM events e WHERE e.seq>?1 AND e.thread IS NULL AND " KIND_RANGE
+			  " ORDER BY e.seq DESC LIMIT ?2",
+	[PAGE_STREAM] = BLOCKS_OF("stream") RUN_READER FORWARD,
+	[PAGE_STREAM_LAST] = BLOCKS_OF("stream") RUN_READER BACKWARD,
+	[PAGE_SERVICE] = BLOCKS_OF("service") "e.thread IS NULL AND " KIND_RANGE FORWARD,
+	[PAGE_SERVICE_LAST] = BLOCKS_OF("service") "e.thread IS NULL AND " KIND_RANGE BACKWARD,
+	[PAGE_THREAD] = BLOCKS_OF("thread") THREAD_READER FORWARD,
+	[PAGE_THREAD_LAST] = BLOCKS_OF("thread") THREAD_READER BACKWARD,
 	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
 	[READ_DOC] = "SELECT doc FROM docs WHERE key=?1",
@@ -72,7 +78,7 @@ static const char *const texts[] = {
 	[INSERT_KEY] = "INSERT INTO keys(key, print, answer, at) VALUES(?1,?2,?3,?4)",
 	[FORGET_KEYS] = "DELETE FROM keys WHERE at<?1",
 	[LAST] = "SELECT seq, at FROM events ORDER BY seq DESC LIMIT 1",
-	[NEWS] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq>?1 ORDER BY seq LIMIT ?2",
+	[NEWS] = "SELECT " EVENT_COLUMNS " FROM events e WHERE e.seq>?1 ORDER BY e.seq LIMIT ?2",
 };
 _Static_assert(ARRAY_LEN(texts) == STATEMENT_COUNT, "a text for each statement");
 
@@ -120,7 +126,7 @@ get(struct tables *t, enum statement which)
 /* ---- writing */
 
 bool
-tables_insert_event(struct tables *t, const struct entry *event, struct err *err)
+tables_insert_event(struct tables *t, const struct entry *event, int64_t block, struct err *err)
 {
 	struct query *query = get(t, INSERT_EVENT);
 
@@ -134,6 +140,7 @@ tables_insert_event(struct tables *t, const struct entry *event, struct err *err
 	query_blob(query, 8, event->data);
 	query_int(query, 9, event->at_ms);
 	query_text(query, 10, event->thread ? event->stream : SPAN_NONE);
+	query_int(query, 11, block);
 	return query_run(query, err);
 }
 

@@ -77,7 +77,9 @@ static const char *const texts[] = {
 			" FROM threads WHERE workspace=?1 AND (?2=2 OR archived=?2) ORDER BY updated DESC, id DESC LIMIT ?3",
 	/* what others have sent up under a run's names was not told to the thread's readers as the gateway's word, and is not */
 	[THREAD_ADOPT] =
-	    "UPDATE events SET stream=thread WHERE thread=?1 AND stream IS NULL AND NOT (kind >= 'agent.' AND kind < 'agent/')",
+	    "UPDATE events SET block=1, stream=CASE WHEN stream IS NULL AND NOT (kind >= 'agent.' AND kind < 'agent/') THEN thread ELSE stream END"
+	    " WHERE seq IN (SELECT e.seq FROM events h CROSS JOIN events e"
+	    " WHERE h.thread=?1 AND h.block>0 AND e.seq>=h.seq AND e.seq<h.seq+h.block)",
 	[TURN_GET] = "SELECT " TURN_COLUMNS " FROM turns WHERE turn=?1",
 	[TURN_BY_REQUEST] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND request=?2",
 	[TURN_OPEN] = "SELECT " TURN_COLUMNS " FROM turns WHERE thread=?1 AND status='inProgress'",
@@ -434,6 +436,7 @@ change_adopt_thread(struct change_context *context, struct span thread)
 
 	if (!query)
 		return;
+	change_insert(context);
 	query_text(query, 1, thread);
 	run(context, query);
 	change_share_thread(context, thread);
