@@ -15,18 +15,23 @@
 #include "buf.h"
 #include "num.h"
 #include "status.h"
+#include "store/checkpoint.h"
 #include "store/db.h"
 #include "store/redo.h"
 #include "xalloc.h"
 
-#define BUSY_MS 5000   /* somebody else (a backup) may hold the file for a moment */
-#define REDO_VERSION 6 /* of the schema, from which on there are notes */
+#define BUSY_MS 5000	   /* somebody else (a backup) may hold the file for a moment */
+#define LOG_PAGES 2000	   /* of SQLite's own log: then they begin to go into the file ... */
+#define LOG_PAGES_MAX 4000 /* ... and all do, so that the log begins anew */
+#define REDO_VERSION 6	   /* of the schema, from which on there are notes */
 
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
 	struct query *begin, *commit, *rollback;
 	struct note *note; /* where what is run is noted, NULL: nowhere */
+	struct checkpointer *checkpointer;
+	int log; /* pages in the log ahead of the file, as of the last commit */
 };
 
 struct sqlite_query {
@@ -186,10 +191,29 @@ sqlite_begin(struct db *db, struct err *err)
 	return db_query(db, &sqlite_of(db)->begin, "BEGIN IMMEDIATE", err) && execute(sqlite_of(db)->begin, NULL, err);
 }
 
+static int
+on_log(void *payload, sqlite3 *handle, const char *name, int pages)
+{
+	struct sqlite *s = payload;
+
+	(void)handle;
+	(void)name;
+	s->log = pages;
+	return SQLITE_OK;
+}
+
 static bool
 sqlite_commit(struct db *db, struct err *err)
 {
-	return db_query(db, &sqlite_of(db)->commit, "COMMIT", err) && execute(sqlite_of(db)->commit, NULL, err);
+	struct sqlite *s = sqlite_of(db);
+
+	if (!db_query(db, &s->commit, "COMMIT", err) || !execute(s->commit, NULL, err))
+		return false;
+	if (s->log >= LOG_PAGES_MAX && sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+		s->log = 0; /* all but what was done already; should a reader be in the way, once more at the next commit */
+	else if (s->log >= LOG_PAGES)
+		checkpointer_wake(s->checkpointer);
+	return true;
 }
 
 static void
@@ -211,6 +235,7 @@ sqlite_close(struct db *db)
 {
 	struct sqlite *s = sqlite_of(db);
 
+	checkpointer_free(s->checkpointer);
 	query_drop(s->begin);
 	query_drop(s->commit);
 	query_drop(s->rollback);
@@ -323,7 +348,7 @@ set_up(struct sqlite *s, const char *file, struct err *err)
 		return false;
 	if (!exec(db,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216;"
-		" PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY",
+		" PRAGMA temp_store=MEMORY",
 		file, err))
 		return false;
 	if (version >= REDO_VERSION && !do_again(&s->db, file, err))
@@ -359,6 +384,10 @@ sqlite_open_db(const char *file, struct err *err)
 	if (!ok)
 		err_set(err, STATUS_IO, "unable to open the store '%s': %s", file, s->handle ? sqlite3_errmsg(s->handle) : "out of memory");
 	ok = ok && set_up(s, file, err);
+	if (ok) {
+		sqlite3_wal_hook(s->handle, on_log, s);
+		s->checkpointer = checkpointer_new(file);
+	}
 	umask(old);
 	if (ok)
 		return &s->db;
