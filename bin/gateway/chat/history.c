@@ -13,34 +13,53 @@
 #include "utf8.h"
 #include "xalloc.h"
 
+/* The members that matter, found in one pass; of one that stands twice, the last. */
+struct found {
+	struct span role, message, text;
+};
+
+static void
+find(const struct entry *event, struct found *ret)
+{
+	struct span name, value;
+	size_t pos = 0;
+
+	*ret = (struct found){ SPAN_NONE, SPAN_NONE, SPAN_NONE };
+	if (!event->data.s || *event->data.s != '{')
+		return;
+	while (jtext_each(event->data, &pos, &name, &value))
+		if (jtext_is_string(name, "role"))
+			ret->role = value;
+		else if (jtext_is_string(name, "message"))
+			ret->message = value;
+		else if (jtext_is_string(name, "text"))
+			ret->text = value;
+}
+
 /* role from data.role, else from the kind */
 static const char *
-role_of(const struct entry *event)
+role_of(const struct entry *event, struct span role)
 {
-	struct span role;
+	static const char *const roles[] = { "assistant", "system", "user" };
+	size_t i;
 
-	if (event->data.s && jtext_get(event->data, "role", &role)) {
-		if (jtext_is_string(role, "assistant"))
-			return "assistant";
-		if (jtext_is_string(role, "system"))
-			return "system";
-		if (jtext_is_string(role, "user"))
-			return "user";
-	}
+	for (i = 0; role.s && i < ARRAY_LEN(roles); i++)
+		if (jtext_is_string(role, roles[i]))
+			return roles[i];
 	if (strstr(event->kind.s, "assistant"))
 		return "assistant";
 	return strstr(event->kind.s, "system") ? "system" : "user";
 }
 
 static void
-content_of(const struct entry *event, struct buf *to)
+content_of(const struct found *found, struct buf *to)
 {
 	const char *s;
 	size_t n;
 	struct buf text = BUF_INIT;
 
-	if (event->data.s && !jtext_get_string(event->data, "message", &text))
-		(void)jtext_get_string(event->data, "text", &text);
+	if (!jtext_string(found->message, &text))
+		(void)jtext_string(found->text, &text);
 	s = text.s;
 	n = text.len;
 	blank_trim(&s, &n, BLANK_JS);
@@ -60,11 +79,14 @@ turn_of(const struct entry *event)
 void
 said_of(const struct entry *event, struct said *ret)
 {
+	struct found found;
+
+	find(event, &found);
 	ret->seq = event->seq;
 	ret->turn = turn_of(event);
-	ret->role = role_of(event);
+	ret->role = role_of(event, found.role);
 	buf_init(&ret->content);
-	content_of(event, &ret->content);
+	content_of(&found, &ret->content);
 	ret->chars = utf8_utf16_len(ret->content.s, ret->content.len);
 }
 

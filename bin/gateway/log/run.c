@@ -1,6 +1,7 @@
 /* run.c - a run as its events tell it */
 #include "compat.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,26 @@ static const struct span members[MEMBERS] = {
 	[M_USAGE] = SPAN_INIT("usage"),
 };
 
+/* Most names in an event's data are none of these: a bit for each length of those with this first letter. */
+static uint32_t lengths[32];
+static pthread_once_t lengths_made = PTHREAD_ONCE_INIT;
+
+static void
+make_lengths(void)
+{
+	size_t i;
+
+	for (i = 0; i < MEMBERS; i++)
+		lengths[members[i].s[0] & 31] |= UINT32_C(1) << members[i].n;
+}
+
+/* name: with its quotes, and without escapes */
+static bool
+may_be_member(struct span name)
+{
+	return name.n > 2 && name.n < 34 && lengths[name.s[1] & 31] >> (name.n - 2) & 1;
+}
+
 /* Values as they stand in the data; of members that stand twice, the last. */
 static void
 find_members(struct span data, struct span found[MEMBERS])
@@ -162,12 +183,13 @@ find_members(struct span data, struct span found[MEMBERS])
 	struct span name, value;
 	size_t pos = 0, i;
 
+	pthread_once(&lengths_made, make_lengths);
 	memset(found, 0, MEMBERS * sizeof *found);
 	if (!data.s || *data.s != '{')
 		return;
 	while (jtext_each(data, &pos, &name, &value)) {
 		if (!memchr(name.s, '\\', name.n)) {
-			for (i = 0; i < MEMBERS; i++)
+			for (i = may_be_member(name) ? 0 : MEMBERS; i < MEMBERS; i++)
 				if (name.n == members[i].n + 2 && name.s[1] == members[i].s[0] &&
 				    !memcmp(name.s + 1, members[i].s, members[i].n)) {
 					found[i] = value;
