@@ -145,6 +145,7 @@ daemon_begin(struct daemon *daemon)
 {
 	core_none();
 	raise_file_limit();
+	server_heap();
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		die(STATUS_BUG, "unable to start the event loop");

@@ -11,9 +11,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <event2/event.h>
 
@@ -525,16 +522,6 @@ configure(struct gateway *gateway, int argc, char *argv[])
 	add_model(gateway);
 }
 
-/* What is said to thousands of readers is allocated and freed again within a moment: the kernel need not have it back in between. */
-static void
-keep_memory(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 21);
-#endif
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -543,7 +530,6 @@ main(int argc, char *argv[])
 		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT },
 		.url = BUF_INIT };
 
-	keep_memory();
 	configure(&gateway, argc, argv);
 	if (gateway.settings.check)
 		return check_only(&gateway);

@@ -294,9 +294,10 @@ inside() { ip netns exec "$space" "$@"; }
 	print("gone", flush=True)
 	PY
 	crowd first
-	calm() { given_back before --rss 28672; }
+	# what libevent keeps for each descriptor there has been, and little more
+	calm() { given_back before --rss 4096; }
 	await 60 calm
-	# libevent keeps a little for each descriptor there has been, which holds pages; a second crowd finds its place there
+	# and a second crowd adds nothing to it
 	crowd second
 	"$faults/witness" given-back during.first during.second --rss 4096
 	await 60 calm

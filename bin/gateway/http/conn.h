@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "compat.h"
+#include "http/heap.h"
 #include "http/parse.h"
 #include "http/server.h"
 
@@ -95,7 +96,8 @@ struct server {
 	void *payload;
 	struct listener *listeners;
 	struct conn *conns;
-	unsigned n_conns, crowd; /* crowd: the most of late */
+	unsigned n_conns;
+	struct heap heap;
 	struct server_stats stats;
 	struct conn *said;   /* those with new output, see conns_flush() */
 	struct event *flush; /* there are some */

@@ -2,9 +2,6 @@
 #include "compat.h"
 
 #include <errno.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,7 +28,6 @@
 #define TICK_MS 250
 #define SPARE_FILES 64 /* descriptors kept for the store, handlers and the like */
 #define BACKLOG 1024
-#define CROWD 1000	  /* connections */
 #define PEER_MORE_MS 5000 /* that a client may be silent below us for longer than above */
 
 void
@@ -74,20 +70,6 @@ check_drained(struct server *server)
 	}
 }
 
-/* After a crowd has gone: what the allocator keeps of it goes back to the system. */
-static void
-give_back(struct server *server)
-{
-	if (server->n_conns > server->crowd)
-		server->crowd = server->n_conns;
-	if (server->crowd < CROWD || server->n_conns > server->crowd / 8)
-		return;
-	server->crowd = server->n_conns;
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
-}
-
 static void
 on_tick(evutil_socket_t fd, short what, void *payload)
 {
@@ -99,7 +81,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	(void)what;
 	if (server->paused && !server->draining)
 		set_accepting(server, true);
-	give_back(server);
+	heap_watch(&server->heap, server->n_conns);
 	for (conn = server->conns; conn; conn = next) {
 		next = conn->next;
 		conn_tick(conn, now);
