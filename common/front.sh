@@ -31,7 +31,7 @@ front_fail() {
 	if [ "${AGENT_ERRORS:-}" = json ]; then
 		printf '{"error":{"code":"%s","status":%d,"message":%s,"retryable":false,"program":"%s"}}\n' "$3" "$2" "$(front_json "$4")" "$cmd_name" >&2
 	else
-		printf '%s: %s%s\n' "$cmd_name" "$1" "${4//[[:cntrl:]]/ }" >&2
+		printf '%s: %s%s\n' "$cmd_name" "$1" "$(front_safe "$4")" >&2
 	fi
 }
 die() { # STATUS TEXT...
@@ -45,12 +45,22 @@ die_usage() {
 	[ "${AGENT_ERRORS:-}" = json ] || printf "%s: Try '%s --help'.\n" "$cmd_name" "$cmd_name" >&2
 	exit "$STATUS_USAGE"
 }
-info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$*" >&2; }
+info() { [ -n "${opt_quiet:-}" ] || printf '%s: %s\n' "$cmd_name" "$(front_safe "$*")" >&2; }
 
-# For jq: text from elsewhere, with what would drive a terminal made visible; newlines and tabs stay.
-# shellcheck disable=SC2034 # for the command
-front_shown='def shown: tostring | explode | map(if (. < 32 and . != 9 and . != 10) or (. > 126 and . < 160) or (. >= 8206 and . <= 8207)
-	or (. >= 8232 and . <= 8238) or (. >= 8294 and . <= 8297) then 65533 else . end) | implode; def shown_line: shown | gsub("[\n\t]"; " ");'
+# For jq: text from elsewhere, with what would drive a terminal, or deceive who looks, made visible; newlines and tabs stay. The same
+# characters as in common/utf8.c.
+front_shown='def shown: tostring | explode | map(if (. < 32 and . != 9 and . != 10) or (. > 126 and . < 160) or . == 173 or . == 1564 or . == 6158
+	or (. >= 8203 and . <= 8207 and . != 8205) or (. >= 8232 and . <= 8238) or (. >= 8288 and . <= 8303) or . == 65279
+	or (. >= 65529 and . <= 65531) or (. >= 917504 and . <= 917631) then 65533 else . end) | implode; def shown_line: shown | gsub("[\n\t]"; " ");'
+
+# front_safe TEXT: the text on one line, for a terminal
+front_safe() {
+	local LC_ALL=C
+	case $1 in
+	*[!\ -~]*) LC_ALL=C.UTF-8 jq -nr --arg text "$1" "$front_shown"'$text | shown_line' 2>/dev/null || printf '%s\n' "${1//[!\ -~]/ }" ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
 
 # front_complaint METHOD ADDRESS ROUTE FILE: what an agent-* command with --errors json said when a request of its failed, in the words of Clarity's
 # clients. Those of the older one (no ADDRESS) name the route only.

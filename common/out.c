@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "die.h"
 #include "out.h"
+#include "utf8.h"
 
 static struct buf held = BUF_INIT;
 
@@ -90,10 +91,24 @@ out_write(const void *bytes, size_t n)
 		out_flush();
 }
 
+/* Is somebody looking? Asked once. */
+static bool
+is_terminal(void)
+{
+	static int terminal = -1;
+
+	if (terminal < 0)
+		terminal = isatty(STDOUT_FILENO);
+	return terminal;
+}
+
 void
 out_line(const char *bytes, size_t n)
 {
-	buf_add(&held, bytes, n);
+	if (is_terminal())
+		utf8_safe(&held, bytes, n, UTF8_SAFE_JSON);
+	else
+		buf_add(&held, bytes, n);
 	out_write("\n", 1);
 }
 

@@ -13,7 +13,10 @@
 #define OUT_HELD_MAX 65536 /* bytes */
 
 void out_write(const void *bytes, size_t n);
-void out_line(const char *bytes, size_t n); /* one record: the bytes and a newline */
+
+/* One record: the bytes and a newline. On a terminal what could drive it is escaped (UTF8_SAFE_JSON): the record means the same. */
+void out_line(const char *bytes, size_t n);
+
 void out_printf(const char *fmt, ...) PRINTF(1, 2);
 void out_flush(void);
 

@@ -158,6 +158,17 @@ is_hidden(uint32_t c)
 	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
+static void
+add_json_escape(struct buf *to, uint32_t c)
+{
+	if (c == UTF8_INVALID)
+		c = 0xfffd;
+	if (c > 0xffff)
+		buf_addf(to, "\\u%04x\\u%04x", 0xd7c0u + (unsigned)(c >> 10), 0xdc00u + (unsigned)(c & 0x3ff));
+	else
+		buf_addf(to, "\\u%04x", (unsigned)c);
+}
+
 void
 utf8_safe(struct buf *to, const char *s, size_t n, enum utf8_safe how)
 {
@@ -165,15 +176,18 @@ utf8_safe(struct buf *to, const char *s, size_t n, enum utf8_safe how)
 
 	for (i = 0; i < n; i += len) {
 		uint32_t c = utf8_next(s + i, n - i, &len);
+		bool drives = c < 0x20 || (c >= 0x7f && c < 0xa0);
 
-		if (c == UTF8_INVALID)
-			buf_addf(to, "\\x%02x", (unsigned)(unsigned char)s[i]);
-		else if (c == '\n' || c == '\t') {
-			if (how == UTF8_SAFE_TEXT)
+		if (c == '\n' || c == '\t') {
+			if (how != UTF8_SAFE_LINE)
 				buf_addch(to, (char)c);
 			else
 				buf_addstr(to, c == '\n' ? "\\n" : "\\t");
-		} else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+		} else if (how == UTF8_SAFE_JSON && (c == UTF8_INVALID || drives || is_hidden(c)))
+			add_json_escape(to, c);
+		else if (c == UTF8_INVALID)
+			buf_addf(to, "\\x%02x", (unsigned)(unsigned char)s[i]);
+		else if (drives)
 			buf_addf(to, "\\x%02x", (unsigned)c);
 		else if (is_hidden(c))
 			buf_addf(to, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);

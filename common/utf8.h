@@ -30,8 +30,9 @@ size_t utf8_utf16_prefix(const char *s, size_t n, size_t units);
 /* Appends s with everything that could drive a terminal made visible: C0, DEL and C1 as \x1b, invalid bytes as \xff,
  * bidirectional controls, line and paragraph separators and other invisible format characters as \u202e.
  * A backslash itself stays as it is. UTF8_SAFE_LINE also shows newline and tab as \n and \t, UTF8_SAFE_TEXT keeps
- * those two (a bare CR is shown in both). */
-enum utf8_safe { UTF8_SAFE_LINE, UTF8_SAFE_TEXT };
+ * those two (a bare CR is shown in both). UTF8_SAFE_JSON is UTF8_SAFE_TEXT in the words of JSON, \u001b for all of them: JSON that is
+ * valid stays so, and means the same. */
+enum utf8_safe { UTF8_SAFE_LINE, UTF8_SAFE_TEXT, UTF8_SAFE_JSON };
 void utf8_safe(struct buf *to, const char *s, size_t n, enum utf8_safe how);
 
 #endif

@@ -41,6 +41,8 @@ main(void)
 	safe("\xe2\x80\xaeoof", 6, UTF8_SAFE_LINE, "\\u202eoof", "so is a bidirectional override");
 	safe("\xe2\x80\x8b\xef\xbb\xbf", 6, UTF8_SAFE_LINE, "\\u200b\\ufeff", "and what has no width");
 	safe("\xff\xfe", 2, UTF8_SAFE_LINE, "\\xff\\xfe", "bytes that are no UTF-8 are shown");
+	safe("\033]\n\xc2\x9b\xf3\xa0\x81\x81\xff\xe2\x80\xae\x7f", 14, UTF8_SAFE_JSON,
+	    "\\u001b]\n\\u009b\\udb40\\udc41\\ufffd\\u202e\\u007f", "in JSON they are its escapes");
 	safe("caf\xc3\xa9 \xf0\x9f\x98\x80", 10, UTF8_SAFE_LINE, "caf\xc3\xa9 \xf0\x9f\x98\x80", "ordinary text is untouched");
 	return done();
 }
