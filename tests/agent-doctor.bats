@@ -215,6 +215,72 @@ s = http.server.HTTPServer(("127.0.0.1", 0), A); print("http://127.0.0.1:%d" % s
 	[ "$(message containers)" = 'docker 20.10' ]
 }
 
+@test "a disk that is nearly full, that is full, that takes no more files" {
+	[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || skip "a disk of its own needs root"
+	# on SIZE OPTIONS: a doctor whose state is on a disk of that size
+	on() {
+		local status=0
+		unshare -m sh -c "mkdir -p disk && mount -t tmpfs -o size=$1,nr_inodes=$2 none disk && exec agent-doctor --json --local --state disk/state" >found || status=$?
+		return "$status"
+	}
+	on 4g 100000 || [ $? = 1 ]
+	[ "$(result disk)" = ok ]
+	on 500m 100000 || [ $? = 1 ]
+	[ "$(result disk)" = warn ]
+	run -8 on 50m 100000
+	[ "$(result disk)" = fail ]
+	[[ $(message disk) == '50 MiB are free, '*' files more' ]]
+	jq -es 'any(.[]; .check == "disk" and .advice == "make room, or put the state somewhere else (--state)")' found
+	on 4g 500 || [ $? = 1 ]
+	[ "$(result disk)" = warn ]
+}
+
+@test "a file system on a network" {
+	cat >network.c <<-'C'
+	#include <sys/vfs.h>
+	int statfs(const char *path, struct statfs *to) { *to = (struct statfs){ .f_type = *path == '/' ? 0x6969 : 0 }; return 0; }
+	int statfs64(const char *path, struct statfs64 *to) { *to = (struct statfs64){ .f_type = *path == '/' ? 0x6969 : 0 }; return 0; }
+	C
+	sed -i '1i #define _GNU_SOURCE' network.c
+	cc -shared -fPIC -o network.so network.c 2>cc.err || skip "this compiler makes no such library: $(head -n 1 cc.err)"
+	run ! grep -q __asan <(nm "$AU_BUILD/bin/agent-doctor" 2>/dev/null) || skip "a sanitizer wants to be first"
+	mkdir -m 700 state
+	LD_PRELOAD=$BATS_TEST_TMPDIR/network.so doctor --local --state "$BATS_TEST_TMPDIR/state" || [ $? = 1 ]
+	[ "$(result filesystem)" = warn ]
+	[[ $(message filesystem) == *"is on a network file system" ]]
+	doctor --local --state state || [ $? = 1 ]
+	[ -z "$(result filesystem)" ]
+}
+
+@test "an installation that lacks its runtimes, one of them, and what the scripts need" {
+	mkdir -p moved/bin moved/libexec/agentutils bare
+	cp "$AU_BUILD/bin/agent-doctor" moved/bin/
+	run -9 moved/bin/agent-doctor --json --local
+	moved/bin/agent-doctor --json --local >found || :
+	[ "$(result runtimes)" = fail ]
+	[[ $(jq -r 'select(.check == "runtimes").advice' found) == 'install the whole of agentutils' ]]
+	cp "$AU_BUILD/libexec/agentutils/agent-runtime-mock" moved/libexec/agentutils/
+	moved/bin/agent-doctor --json --local >found || :
+	[ "$(result runtimes)" = warn ]
+	[[ $(message runtimes) == 'agent-runtime-mock; missing: '* ]]
+	PATH=$BATS_TEST_TMPDIR/bare "$AU_BUILD/bin/agent-doctor" --json --local >found || :
+	[ "$(result tools)" = warn ]
+	[[ $(jq -r 'select(.check == "tools").advice' found) == 'install jq: '* ]]
+}
+
+@test "a token that has expired, and one that was revoked" {
+	token=$(make_token --user ann --workspace '*' --scope read --expires 1s)
+	other=$(make_token --user bob --workspace '*' --scope read)
+	agent-gateway-token --state state revoke "$(cut -c5-16 <<<"$other")" >/dev/null
+	start_gateway
+	AGENT_RUNTIME_TOKEN=$other run -4 doctor
+	[ "$(result token)" = fail ]
+	is_refused() { AGENT_RUNTIME_TOKEN=$token agent-doctor --json >found; [ $? = 4 ]; }
+	await 20 is_refused
+	[ "$(result token)" = fail ]
+	run ! grep -F "$token" found
+}
+
 @test "few files" {
 	(ulimit -n 1024; run -1 doctor --local; [ "$(result files)" = warn ])
 }

@@ -385,24 +385,192 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 	unset gateway_pid
 }
 
-@test "a token of one workspace finds nothing of another, whatever it asks" {
+@test "no password of an address, a proxy, a store or a provider stands in what is said, shown or handed on" {
+	secret=hunter2-0123456789abcdef
+	said() { run ! grep -F "$secret" said; }
+	for command in "agent-runs --url http://u:$secret@127.0.0.1:1" "agent-doctor --url http://u:$secret@127.0.0.1:1" "agent-doctor --json --url http://u:$secret@127.0.0.1:1" \
+		"agent-gateway --check --state s --store postgresql://u:$secret@127.0.0.1:1/x" "agent-gateway --state s --store postgresql://u:$secret@127.0.0.1:1/x?sslmode=nosuch" \
+		"agent-gateway --check --state s --store postgresql://u:$secret@[::1/x" "agent-gateway --state s --listen 127.0.0.1:1:$secret"; do
+		timeout 60 $command >said 2>&1 && : "$command went well"
+		case $command in *--listen*) ;; *) said ;; esac
+	done
+	for command in agent-runs 'agent-doctor' 'agent-watch --all --timeout 2s' 'agent-send --run r hello' 'runtime-chat http://127.0.0.2:1 x'; do
+		http_proxy=http://u:$secret@127.0.0.1:1 AGENT_RUNTIME_TOKEN=$secret AGENT_RUNTIME_URL=http://127.0.0.2:1 timeout 60 $command >said 2>&1 </dev/null || :
+		said
+	done
+	# what the gateway was told is not for the agents that it starts
+	mkdir agents
+	printf '#!/bin/sh\ncat >/dev/null; env >%s/env.$$; echo "{\\"reply\\":\\"ok\\"}"\n' "$BATS_TEST_TMPDIR" >agents/env.sh
+	chmod +x agents/env.sh
+	manifest env '{"type":"command","command":["./env.sh"]}' >agents/env.json
+	CLARITYD_AUTH_TOKEN=$secret CLARITY_RUNTIME_TOKEN=$secret AGENT_RUNTIME_TOKEN=$secret CLARITY_HITL_BROKER_TOKEN=$secret PGPASSWORD=$secret start_gateway --agents agents
+	AGENT_RUNTIME_TOKEN=$secret agent-send --run r --service svc_env --agent env --wait hello >/dev/null
+	run ! grep -F "$secret" env.*
+	# who may ask the kernel for the gateway's memory or environment: its own user, no other
+	[ "$(stat -c %a "/proc/$gateway_pid/environ")" = 400 ]
+	grep -q '^Max core file size *0 ' "/proc/$gateway_pid/limits"
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	unset gateway_pid
+}
+
+# named_routes: as routes, with what is there for each parameter: $thread, $turn, $approval, $run, svc_echo, k1. A kind of id that nobody has thought of here stays.
+named_routes() {
+	jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-scope"]) | "\(.value["x-scope"]) \(.key | ascii_upcase) \($path)"' "$AU_SRC/contract/openapi.json" |
+		sed "s|{threadId}|$thread|; s|{turnId}|$turn|; s|{approvalId}|$approval|; s|/runs/{id}|/runs/$run|; s|/services/{id}|/services/svc_echo|; s|{key}|k1|"
+}
+# something of ann's, in acme: a thread with a turn that waits for an approval; a run and a question of whoever may everything
+ours() {
+	printf '%s\n' '{"on":"turn","contains":"RUN"}' '{"command":"ls","ask":true,"reason":"ours","output":"done"}' >script
 	ann=$(make_token --user ann --workspace acme --scope read --scope write)
 	bob=$(make_token --user bob --workspace other --scope read --scope write --scope admin)
-	start_gateway
-	thread=$(AGENT_RUNTIME_TOKEN=$ann agent-thread-create --workspace acme --title ours | jq -r .threadId)
-	turn=$(AGENT_RUNTIME_TOKEN=$ann AGENT_RUNTIME_PROVIDER=mock agent-turn-start --thread "$thread" --no-wait hello | jq -r .turnId)
+	all=$(make_token --user all --workspace '*' --scope read --scope write --scope admin)
+	AGENT_RUNTIME_PROVIDER=local_process AGENT_RUNTIME_COMMAND="'$AU_BUILD/libexec/agentutils/agent-runtime-mock' --script '$BATS_TEST_TMPDIR/script'" start_gateway
+	export AGENT_RUNTIME_TOKEN=$ann
+	thread=$(agent-thread-create --workspace acme --title ours | jq -r .threadId)
+	turn=$(agent-turn-start --thread "$thread" --no-wait "RUN ours" | jq -r .turnId)
+	has_approval() { agent-approvals --thread "$thread" >approval 2>/dev/null; }
+	await 30 has_approval
+	approval=$(jq -r .approvalId approval)
+	export AGENT_RUNTIME_TOKEN=$all
+	run=ours
+	agent-send --run ours --service svc_echo --agent echo "ours" >/dev/null
+	code -H "Authorization: Bearer $all" -H 'Content-Type: application/json' -d '{"key":"k1","question":"ours?"}' "$url/questions" >/dev/null
+	agent-thread-show "$thread" >thread-before
+	agent-events --thread "$thread" >events-before
+	body=$(jq -nc --arg thread "$thread" --arg turn "$turn" --arg run "$run" --arg approval "$approval" '{text: "t", title: "theirs", message: "m", executionMode: "cloud", executionHost: "desktop_local",
+		events: [{method: "x.y", payload: {}}], decision: "accept", archived: true, workspaceSlug: "acme", threadId: $thread, turnId: $turn, runId: $run, run_id: $run, approvalId: $approval, key: "k1", answer: "a", response: "r",
+		kind: "agent.x", serviceId: "svc_echo", service_id: "svc_echo", agent: "echo", data: {runId: $run, threadId: $thread}, input: "i", refreshToken: false,
+		jsonrpc: "2.0", id: 1, method: "tools/list"}')
+}
+unharmed() {
+	AGENT_RUNTIME_TOKEN=$all agent-thread-show "$thread" | cmp - thread-before
+	AGENT_RUNTIME_TOKEN=$all agent-events --thread "$thread" | cmp - events-before
+	AGENT_RUNTIME_TOKEN=$ann agent-approvals --thread "$thread" | jq -e '.status == "pending"'
+	curl -sS -H "Authorization: Bearer $all" "$url/questions" | jq -e 'any(.[]; .key == "k1")'
+}
+
+@test "a token of one workspace finds nothing of another on any route, whatever ids it names" {
+	ours
+	run ! grep '{' <(named_routes) # an id that this test does not know
 	n=0
-	while read -r method path; do
-		case $path in /v1/agent/threads/*) ;; *) continue ;; esac
-		path=$(sed "s|threads/x1|threads/$thread|; s|turns/x1|turns/$turn|; s|approvals/x1|approvals/$turn|" <<<"$path")
-		got=$(code -m 10 -X "$method" -H "Authorization: Bearer $bob" -H 'Content-Type: application/json' \
-			-d '{"text":"t","title":"theirs","executionMode":"cloud","executionHost":"desktop_local","events":[{"method":"x.y"}],"decision":"accept"}' "$url$path")
-		[[ $got == 404 || $got == 400 || $got == 426 || $got == 409 ]] || { echo "$method $path: $got $(cat answer)"; return 1; }
-		[[ $got != 409 ]] || run ! grep -q "$thread" answer
-		run ! grep -E 'ours|hello' answer
-		n=$((n + 1))
-	done < <(routes)
-	[ "$n" -ge 12 ]
-	[ "$(code -H "Authorization: Bearer $bob" "$url/v1/agent/threads?workspaceSlug=acme")" != 200 ] || jq -e '.threads == []' answer
-	AGENT_RUNTIME_TOKEN=$ann agent-thread-show "$thread" | jq -e '.title == "ours"'
+	while read -r scope method path; do
+		for query in '' "?workspaceSlug=acme&threadId=$thread&runId=$run&limit=100"; do
+			for path in "$path" "${path/"/runs/$run"/"/runs/$thread"}"; do
+				got=$(code -m 10 -X "$method" -H "Authorization: Bearer $bob" -H 'Content-Type: application/json' -d "$body" "$url$path$query")
+				case $path in
+				# those of the runtime, which has no workspaces, are for the scope admin
+				/v1/agent/runtime/*) [ "$scope" = admin ] ;;
+				*) [[ $got == 4?? ]] || { echo "$method $path$query: $got $(cat answer)"; return 1; } ;;
+				esac
+				run ! grep -E 'ours|acme' answer
+				n=$((n + 1))
+			done
+		done
+	done < <(named_routes)
+	[ "$n" -gt 200 ]
+	# a list without a name is of its own workspaces, a thread of its own knows no turn and no approval of another
+	run ! grep ours <(curl -sS -H "Authorization: Bearer $bob" "$url/v1/agent/threads?workspaceSlug=other"; curl -sS -H "Authorization: Bearer $bob" "$url/v1/agent/threads")
+	own=$(AGENT_RUNTIME_TOKEN=$bob agent-thread-create --workspace other | jq -r .threadId)
+	while read -r _ method path; do
+		case $path in */turns/* | */approvals/*) ;; *) continue ;; esac
+		got=$(code -X "$method" -H "Authorization: Bearer $bob" -H 'Content-Type: application/json' -d "$body" "$url${path/"$thread"/"$own"}")
+		mv answer theirs
+		# as one that nobody has: 404, and the interrupt of the contract has a conflict
+		made_up=${path/"$thread"/"$own"}
+		made_up=${made_up/"$turn"/00000000-0000-4000-8000-000000000000}
+		[[ $got == 404 || $got == 409 ]] && [ "$got" = "$(code -X "$method" -H "Authorization: Bearer $bob" -H 'Content-Type: application/json' -d "$body" "$url${made_up/"$approval"/none}")" ] &&
+			cmp answer theirs || { echo "$method $path: $got $(cat theirs)"; return 1; }
+	done < <(named_routes)
+	# what a turn goes on from, too
+	got=$(code -H "Authorization: Bearer $bob" -H 'Content-Type: application/json' -d "{\"text\":\"t\",\"parentTurnId\":\"$turn\"}" "$url/v1/agent/threads/$own/turns?wait=false")
+	[[ $got == 4?? ]] || run ! grep ours <(AGENT_RUNTIME_TOKEN=$bob agent-events --thread "$own")
+	# a stream is not opened, nor is one that follows all of them
+	for path in "/v1/agent/threads/$thread/stream" "/api/events" "/events" "/api/agents/runs/$thread/events/stream" "/api/agents/runs/$run/events/stream"; do
+		got=$(code -m 10 -H "Authorization: Bearer $bob" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' "$url$path")
+		[[ $got == 4?? ]] || { echo "$path: $got"; return 1; }
+	done
+	unharmed
+	# and the same ids are ids: whose they are finds them
+	for path in "" /events /approvals "/turns/$turn" "/approvals/$approval"; do
+		[ "$(code -H "Authorization: Bearer $ann" "$url/v1/agent/threads/$thread$path")" = 200 ]
+	done
+}
+
+@test "a scope opens the routes of its own, and no other, whatever the route" {
+	ours
+	reads=$(make_token --user r --workspace '*' --scope read)
+	writes=$(make_token --user w --workspace '*' --scope read --scope write)
+	n=0
+	while read -r scope method path; do
+		for token in "$reads" "$writes" '' wrong "$all$all"; do
+			if [ "$token" = "$reads" ]; then [ "$scope" != read ] || continue; elif [ "$token" = "$writes" ]; then [ "$scope" = admin ] || continue; fi
+			got=$(code -m 10 -X "$method" ${token:+-H "Authorization: Bearer $token"} -H 'Content-Type: application/json' -d "$body" "$url$path")
+			[[ $got == 401 || $got == 403 || ($got == 426 && $path == *stream) ]] || { echo "$method $path with ${token:-nothing}: $got $(cat answer)"; return 1; }
+			[[ $token != "$reads" && $token != "$writes" ]] || [ "$got" != 401 ]
+			run ! grep -E 'ours|acme' answer
+			n=$((n + 1))
+		done
+	done < <(named_routes)
+	[ "$n" -gt 150 ]
+	unharmed
+}
+
+@test "quotes, SQL, shells and patterns are letters in tokens' names, keys of retries, workspaces, paths and addresses of stores" {
+	touch canary
+	odd=("'; DROP TABLE events; --" '$(rm canary)' '`rm canary`' '"; rm canary; "' '%41%00?x#y' 'a&mode=memory' '[*]?' '-rf' 'x y' $'tab\there')
+	for text in "${odd[@]}"; do
+		# a token's name and workspace
+		if agent-gateway-token --state state create --user "$text" --workspace "$text" --scope read --scope write >record 2>err; then
+			jq -e --arg t "$text" '.user == $t and .workspaces == [$t]' record
+		else
+			grep -q 'unable to\|expected\|is no' err
+		fi
+		agent-gateway-token --state state revoke "$text" >/dev/null 2>&1 || :
+	done
+	all=$(make_token --user all --workspace '*' --scope read --scope write --scope admin)
+	start_gateway
+	export AGENT_RUNTIME_TOKEN=$all
+	i=0
+	for text in "${odd[@]}"; do
+		i=$((i + 1))
+		[[ $text != *$'\t'* ]] || continue
+		body=$(jq -nc --arg i "$i" '{kind: "agent.x", runId: "keys", message: $i}')
+		for again in false true; do
+			got=$(code -D head -H "Authorization: Bearer $all" -H "Idempotency-Key: $text" -H 'Content-Type: application/json' -d "$body" "$url/api/agents/events")
+			if [ "$got" = 400 ]; then # blanks are none of a key
+				[[ $text == *' '* ]]
+				break
+			fi
+			[ "$got" = 200 ]
+			[ "$(grep -ci '^idempotency-replayed: true' head)" = "$([ "$again" = true ] && echo 1 || echo 0)" ]
+		done
+		# a pattern is no pattern: this key is another one
+		[ "$(code -H "Authorization: Bearer $all" -H "Idempotency-Key: %" -H 'Content-Type: application/json' -d "{\"kind\":\"agent.y\",\"message\":\"$i\"}" "$url/api/agents/events")" = "$([ "$i" = 1 ] && echo 200 || echo 409)" ]
+		agent-thread-create --workspace "$text" --title t >created 2>/dev/null || continue
+		[ "$(agent-threads --workspace "$text" | wc -l)" = 1 ]
+	done
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	# names of directories, files, manifests, sockets and stores
+	for text in "${odd[@]}"; do
+		mkdir -p "odd/$text"
+		cp "$AU_SRC/bin/gateway/builtin/echo.json" "odd/$text/$text.json"
+		start_gateway --agents "odd/$text" --access-log "odd/$text/access $text"
+		[ "$(agent-registry | jq -r .serviceId)" = svc_echo ]
+		[ -e "odd/$text/access $text" ]
+		kill "$gateway_pid"
+		await 20 gone "$gateway_pid"
+		mkdir -m 700 "odd/$text/state $text"
+		agent-gateway --check --agents "odd/$text" --state "odd/$text/state $text"
+		start "odd$((k = ${k-0} + 1))" agent-gateway --listen "unix:$BATS_TEST_TMPDIR/s$k" --store "sqlite:$BATS_TEST_TMPDIR/odd/$text/state $text/log.db" --agents "odd/$text"
+		await 20 has_line "odd$k.out" listening || { cat "odd$k.err"; return 1; }
+		AGENT_RUNTIME_URL=unix:$BATS_TEST_TMPDIR/s$k AGENT_RUNTIME_TOKEN= agent-emit --run r --kind agent.x >/dev/null
+		kill "$pid"
+		await 20 gone "$pid"
+		[ -s "odd/$text/state $text/log.db" ] || { ls -R odd; return 1; }
+		CLARITY_HITL_DIR="odd/$text/hitl $text" agent-hitl-list >/dev/null 2>&1 || [ $? = 1 ]
+	done
+	[ -e canary ]
+	unset gateway_pid
 }
