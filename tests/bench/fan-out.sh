@@ -141,6 +141,7 @@ for kind in sse ws; do
 	for readers in "${numbers[@]}"; do
 		events=$((1000000 / readers))
 		[ "$events" -lt 4000 ] || events=4000
-		contest "$kind" "$readers" "$(size "$events" 20)" "$(size "$([ "$readers" -gt 1000 ] && echo 1 || echo 3)" 1)"
+		attempt contest "$kind" "$readers" "$(size "$events" 20)" "$(size "$([ "$readers" -gt 1000 ] && echo 1 || echo 3)" 1)"
 	done
 done
+conclude

@@ -1,7 +1,7 @@
 # lib.bash - what every bench loads: a place, gateways, and the line of a measure
 #
 # AU_BENCH is the folder with bench-http and the others. BENCH_QUICK=1 makes everything tiny: it shows that the benches work, and measures nothing.
-# shellcheck shell=bash disable=SC2034 # the benches use what is set here
+# shellcheck shell=bash disable=SC2034,SC2030,SC2031 # the benches use what is set here
 set -eu
 bench_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=${AU_BENCH:?is the folder of the bench programs}:$PATH
@@ -24,6 +24,28 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+
+# attempt COMMAND...: a part of a bench, in a shell of its own: when it fails that is said, the rest goes on, and the bench has failed at its end
+failed=''
+attempt() {
+	local status
+	set +e
+	(
+		set -e
+		pids=() # its own
+		trap 'for pid in "${pids[@]}"; do end "$pid"; done' EXIT
+		"$@"
+	)
+	status=$?
+	set -e
+	[ "$status" != 130 ] || exit 130
+	[ "$status" = 0 ] || {
+		loud "not measured: ${*:1:4}"
+		failed=1
+	}
+}
+# The last word of a bench.
+conclude() { [ -z "$failed" ]; }
 
 # size FULL TINY: how much of something
 size() { if [ -n "$quick" ]; then echo "$2"; else echo "$1"; fi; }
@@ -59,8 +81,11 @@ gateway() {
 	url=$(head -n 1 "$state/gateway.out" | jq -r .url)
 	export AGENT_RUNTIME_URL=$url
 }
+# gateway_stop keeps its state, for one that comes after it
+gateway_stop() { end "$gateway"; }
 gateway_end() {
-	end "$gateway"
+	gateway_stop
+	rm -rf "${gateway_state:?}"
 	gateway_state=''
 }
 # resident PID: KiB

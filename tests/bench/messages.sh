@@ -17,8 +17,8 @@ else
 	loud "there is no node: messages are measured alone"
 fi
 gateway
-for connections in 1 8 32 256; do
-	goal='' deadline=''
+at() { # CONNECTIONS
+	local connections=$1 goal='' deadline='' ours other
 	[ "$connections" != 32 ] || { goal='ours >= 23400'; deadline='ours <= 10'; }
 	ours=$(bench-http -m POST -b "$body" "${limit[@]}" "$connections" '/api/agents/runs/r%c/messages' "$url")
 	other='{"rate":null,"p50_ms":null,"p99_ms":null}'
@@ -27,4 +27,6 @@ for connections in 1 8 32 256; do
 	measure "messages, $connections connections: middle" ms "$(of .p50_ms "$ours")" "$(of .p50_ms "$other")" "a Node server, nothing stored" ""
 	measure "messages, $connections connections: 99 of 100 within" ms "$(of .p99_ms "$ours")" "$(of .p99_ms "$other")" "a Node server, nothing stored" "$deadline"
 	[ "$(of .refused "$ours")" = 0 ] || loud "$(of .refused "$ours") of $(of .n "$ours") messages were refused"
-done
+}
+for connections in 1 8 32 256; do attempt at "$connections"; done
+conclude

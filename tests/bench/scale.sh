@@ -38,28 +38,37 @@ stop_all() {
 post() {
 	bench-http -m POST -b '{"message":"hello","service_id":"svc_echo","agent":"echo"}' "${limit[@]}" "$1" '/api/agents/runs/r%c/messages' "${urls[@]}"
 }
-declare -A alone
-compare() { # WHAT
-	local connections record
+# compare WHAT KEEP-AS BESIDE KEPT-AS: the rates are kept for those that come after
+compare() {
+	local connections record other
 	for connections in 32 256; do
 		record=$(post "$connections")
-		alone[$connections]=${alone[$connections]:-$(of .rate "$record")}
-		measure "messages, $connections connections, $1" 1/s "$(of .rate "$record")" "${alone[$connections]}" "one gateway, SQLite" "" "$(jq -c '{p50_ms, p99_ms}' <<<"$record")"
+		of .rate "$record" >"$state/$2.$connections"
+		other=$(cat "$state/$4.$connections" 2>/dev/null || echo null)
+		measure "messages, $connections connections, $1" 1/s "$(of .rate "$record")" "$other" "$3" "" "$(jq -c '{p50_ms, p99_ms}' <<<"$record")"
 	done
 }
-
-gateways 1
-compare "one gateway, SQLite"
-stop_all
-pg_fsync=on
-postgresql_start
-for n in 1 2 4; do
-	postgresql_database "scale$n"
-	gateways "$n" --store "$pg_url"
-	compare "$n gateway(s), PostgreSQL"
-	if [ "$n" = 2 ]; then
+sqlite() {
+	gateways 1
+	compare "one gateway, SQLite" sqlite "" none
+	stop_all
+}
+postgresql() { # N
+	postgresql_database "scale$1"
+	gateways "$1" --store "$pg_url"
+	if [ "$1" = 1 ]; then
+		compare "one gateway, PostgreSQL" one "one gateway, SQLite" sqlite
+	else
+		compare "$1 gateways, PostgreSQL" "$1" "one gateway, PostgreSQL" one
+	fi
+	if [ "$1" = 2 ]; then
 		record=$(wake "$(size 500 20)" "${urls[0]}" wake curl -sN "${urls[1]}/api/agents/runs/wake/events/stream")
 		measure "from a post at one gateway to a reader at another" ms "$(of .p50_ms "$record")" "$(of .fsync_p50_ms "$record")" "an fsync" "" "$(jq -c '{p99_ms}' <<<"$record")"
 	fi
 	stop_all
-done
+}
+attempt sqlite
+pg_fsync=on
+postgresql_start
+for n in 1 2 4; do attempt postgresql "$n"; done
+conclude
