@@ -14,7 +14,7 @@
 static const struct {
 	const char *code, *hint;
 } faults[] = {
-	[RUNTIME_FAULT_NONE] = { UNAVAILABLE, "" },
+	[RUNTIME_FAULT_NONE] = { UNAVAILABLE, "set what the message names, or choose another with AGENT_RUNTIME_PROVIDER" },
 	[RUNTIME_FAULT_START] = { UNAVAILABLE, "run the runtime's command by hand to see what it lacks; agent-doctor looks at the rest" },
 	[RUNTIME_FAULT_MISSING] = { "AGENT_RUNTIME_MISSING",
 	    "install codex (./bootstrap --with-codex), or name another runtime with --runtime or CODEX_APP_SERVER_COMMAND" },

@@ -7,7 +7,7 @@
 struct buf;
 
 enum runtime_fault {
-	RUNTIME_FAULT_NONE,
+	RUNTIME_FAULT_NONE,	    /* of what failed: there is no runtime to ask */
 	RUNTIME_FAULT_START,	    /* the command cannot be started, or ended or was silent before it was ready */
 	RUNTIME_FAULT_MISSING,	    /* the same, and the reason is that there is no such program */
 	RUNTIME_FAULT_VERSION,	    /* the same, and it is too old */

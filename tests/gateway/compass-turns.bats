@@ -259,7 +259,7 @@ goes_well() {
 	await 20 gone "$gateway_pid"
 	AGENT_RUNTIME_PROVIDER=' Dynamic_Sessions ' start_gateway
 	ask POST "$path/turns" '{"text":"x"}'
-	is '.turn.error' '{"message":"Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing","code":"AGENT_RUNTIME_UNAVAILABLE"}'
+	failed_with AGENT_RUNTIME_UNAVAILABLE "Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing"
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
 	refused 503 AGENT_RUNTIME_UNAVAILABLE 'Runtime provider dynamic_sessions is unavailable: DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT is missing'
 	ask POST /v1/agent/threads '{"workspaceSlug":"acme","executionMode":"local"}'

@@ -229,7 +229,7 @@ static void
 ask_runtime(struct flight *flight)
 {
 	struct compass *compass = flight->compass;
-	struct runtime_end unavailable = { .outcome = RUNTIME_FAILED, .fault = RUNTIME_FAULT_START };
+	struct runtime_end unavailable = { .outcome = RUNTIME_FAILED };
 	struct runtime_turn_request request = { .thread = some(&flight->native),
 		.new_if_lost = true,
 		.text = span_of(&flight->text),
