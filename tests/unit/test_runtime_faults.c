@@ -55,6 +55,22 @@ test_interrupts(void)
 	other.runtime = NULL;
 	run_close(&other);
 	run_close(&run);
+
+	/* 0.169.0 says what a turn has cost after it was told to stop */
+	run_init(&run);
+	run_open(&run,
+	    "{\"on\":\"turn\"}\n{\"ignore\":\"interrupt\"}\n{\"delta\":\"x\"}\n{\"wait\":300}\n"
+	    "{\"notify\":{\"method\":\"thread/tokenUsage/updated\",\"params\":{\"threadId\":\"${thread}\",\"turnId\":\"${turn}\",\"tokenUsage\":{"
+	    "\"total\":{\"totalTokens\":16,\"inputTokens\":11,\"cachedInputTokens\":3,\"outputTokens\":5,\"reasoningOutputTokens\":2},"
+	    "\"last\":{\"totalTokens\":16,\"inputTokens\":11,\"cachedInputTokens\":3,\"outputTokens\":5,\"reasoningOutputTokens\":2}}}}}\n"
+	    "{\"interrupted\":true}\n",
+	    NULL);
+	run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
+	until(&run.deltas, 1);
+	ok(runtime_turn_interrupt(run.runtime, run.turn) && until(&run.ends, 1), "a turn that tells its cost while it stops");
+	has(&run.log, "usage\nend interrupted\n");
+	ok(run.end.counted && run.end.spent.input == 11 && run.end.spent.output == 5, "has cost that");
+	run_close(&run);
 }
 
 static void

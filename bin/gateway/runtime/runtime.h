@@ -310,7 +310,7 @@ typedef void runtime_event_cb(const struct runtime_event *event, void *payload);
 uint64_t runtime_turn_start(struct runtime *runtime, const struct runtime_turn_request *request, runtime_event_cb *cb, void *payload);
 
 /* Reaches the runtime as soon as it can be (before its turn has begun it is remembered). True: the turn ends as INTERRUPTED, whatever the
- * runtime says from now on, within interrupt_timeout_ms; until then only APPROVAL_RESOLVED and END come. False: it has ended already. */
+ * runtime says from now on, within interrupt_timeout_ms; until then only USAGE, APPROVAL_RESOLVED and END come. False: it has ended already. */
 bool runtime_turn_interrupt(struct runtime *runtime, uint64_t turn);
 
 /* More text for the turn under way (turn/steer). The reply says whether it was taken. */

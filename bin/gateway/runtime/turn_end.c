@@ -138,19 +138,20 @@ turn_item(struct turn *turn, const struct message *message)
 	}
 	if (!strcmp(method, "error"))
 		take_error(turn, message);
-	if (turn->stop)
-		return;
-	if (message_delta(method, &delta)) {
-		take_delta(turn, message, delta);
-		return;
-	}
+	/* what a turn that is being stopped has cost is often told last */
 	if (!strcmp(method, USAGE) && jtext_get(message->params, "tokenUsage", &event.item)) {
 		usage_take(&turn->meter, event.item, !turn->answers);
-		if (!usage_spent(&turn->meter, &event.spent))
-			return;
 		event.type = RUNTIME_USAGE;
+		if (usage_spent(&turn->meter, &event.spent))
+			turn_event(turn, &event);
+		return;
 	}
-	turn_event(turn, &event);
+	if (turn->stop)
+		return;
+	if (message_delta(method, &delta))
+		take_delta(turn, message, delta);
+	else
+		turn_event(turn, &event);
 }
 
 /* What the thread has cost so far is kept for its next turn; said ahead of a turn's own words it is what the thread had cost before. */
