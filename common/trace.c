@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "trace.h"
 #include "xalloc.h"
 
@@ -61,6 +62,18 @@ trace_take(struct trace *trace, const char *parent, const char *state)
 	trace->parent = xstrdup(parent);
 	if (state && trace_state_good(state, strlen(state)))
 		trace->state = xstrdup(state);
+}
+
+void
+trace_read(struct trace *trace, struct span object)
+{
+	struct buf parent = BUF_INIT, state = BUF_INIT;
+	bool any = object.s && jtext_get_string(object, "traceparent", &parent),
+	     more = any && jtext_get_string(object, "tracestate", &state);
+
+	trace_take(trace, any ? parent.s : NULL, more ? state.s : NULL);
+	buf_release(&parent);
+	buf_release(&state);
 }
 
 void

@@ -7,6 +7,7 @@
 #define TRACE_H
 
 #include "compat.h"
+#include "jtext.h"
 
 #define TRACE_PARENT_MAX 128 /* bytes; version 00 has 55, a later one may have more */
 #define TRACE_STATE_MAX 512  /* bytes; the specification's lower limit of what is passed on */
@@ -29,6 +30,7 @@ struct trace {
 
 /* Takes what is good of a request's headers, each NULL when it has none; a state without a parent means nothing. Replaces what was there. */
 void trace_take(struct trace *trace, const char *parent, const char *state);
+void trace_read(struct trace *trace, struct span object);    /* the same of {"traceparent","tracestate"}; SPAN_NONE: none */
 void trace_copy(struct trace *to, const struct trace *from); /* from NULL: none */
 void trace_release(struct trace *trace);
 

@@ -93,6 +93,19 @@ add_before(struct buf *to, const struct serve_thread *thread)
 	buf_release(&text);
 }
 
+/* Where the protocol has a place for it. */
+static void
+add_trace(struct buf *to, const struct trace *trace)
+{
+	if (!trace->parent)
+		return;
+	buf_addstr(to, ",\"_meta\":{");
+	jtext_add_string(to, "traceparent", trace->parent, strlen(trace->parent));
+	if (trace->state)
+		jtext_add_string(to, "tracestate", trace->state, strlen(trace->state));
+	buf_addch(to, '}');
+}
+
 void
 talk_prompt(struct talk *talk)
 {
@@ -111,7 +124,9 @@ talk_prompt(struct talk *talk)
 	if (talk->steered.len)
 		add_block(&params, talk->steered.s, talk->steered.len);
 	buf_reset(&talk->steered);
-	buf_addstr(&params, "]}");
+	buf_addch(&params, ']');
+	add_trace(&params, &talk->turn->trace);
+	buf_addch(&params, '}');
 	acp_request(talk->acp, talk, CALL_PROMPT, &params);
 	buf_release(&params);
 }

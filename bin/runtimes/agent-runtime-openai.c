@@ -434,8 +434,9 @@ on_turn(struct serve_turn *turn)
 {
 	struct openai *openai = serve_engine_payload(turn->serve);
 	struct talk *talk = xcalloc(1, sizeof *talk);
-	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT;
-	const char *headers[4] = { "content-type: application/json", "accept: text/event-stream, application/json", NULL, NULL };
+	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT, parent = BUF_INIT, state = BUF_INIT;
+	const char *headers[6] = { "content-type: application/json", "accept: text/event-stream, application/json" };
+	size_t n = 2;
 	struct http_request request = { .method = "POST", .headers = headers, .body_cb = on_bytes, .payload = talk };
 
 	talk->openai = openai;
@@ -457,7 +458,15 @@ on_turn(struct serve_turn *turn)
 	make_request(openai, turn, &body);
 	if (openai->key.len) {
 		buf_addf(&key, "authorization: Bearer %s", openai->key.s);
-		headers[2] = key.s;
+		headers[n++] = key.s;
+	}
+	if (turn->trace.parent) {
+		buf_addf(&parent, "traceparent: %s", turn->trace.parent);
+		headers[n++] = parent.s;
+	}
+	if (turn->trace.state) {
+		buf_addf(&state, "tracestate: %s", turn->trace.state);
+		headers[n] = state.s;
 	}
 	request.url = url.s;
 	request.body = body.s;
@@ -470,6 +479,8 @@ on_turn(struct serve_turn *turn)
 	buf_release(&url);
 	buf_release(&body);
 	buf_release(&key);
+	buf_release(&parent);
+	buf_release(&state);
 }
 
 static void

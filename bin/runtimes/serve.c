@@ -157,7 +157,7 @@ greet(struct serve *serve, const char *request, struct span params)
 }
 
 static void
-take_request(struct serve *serve, const char *request, const char *method, struct span params)
+take_request(struct serve *serve, const char *request, const char *method, struct span params, struct span trace)
 {
 	struct buf text = BUF_INIT;
 
@@ -175,7 +175,7 @@ take_request(struct serve *serve, const char *request, const char *method, struc
 	else if (!strcmp(method, "thread/list"))
 		thread_list(serve, request);
 	else if (!strcmp(method, "turn/start"))
-		turn_start(serve, request, params);
+		turn_start(serve, request, params, trace);
 	else if (!strcmp(method, "turn/steer"))
 		turn_steer(serve, request, params);
 	else if (!strcmp(method, "turn/interrupt"))
@@ -202,7 +202,7 @@ good_id(struct span id)
 static void
 take_line(struct serve *serve, const char *s, size_t n)
 {
-	struct span message, id = SPAN_NONE, params;
+	struct span message, id = SPAN_NONE, params, trace;
 	struct buf method = BUF_INIT, request = BUF_INIT;
 	struct err err = ERR_INIT;
 	int64_t number;
@@ -214,10 +214,12 @@ take_line(struct serve *serve, const char *s, size_t n)
 	(void)jtext_get(message, "id", &id);
 	if (!jtext_get(message, "params", &params))
 		params = (struct span){ "{}", 2 };
+	if (!jtext_get(message, "trace", &trace))
+		trace = SPAN_NONE;
 	if (jtext_get_string(message, "method", &method)) {
 		if (id.n && good_id(id)) {
 			buf_add(&request, id.s, id.n);
-			take_request(serve, request.s, method.s, params);
+			take_request(serve, request.s, method.s, params, trace);
 		}
 	} else if (id.n && jtext_i64(id, &number))
 		serve_take_reply(serve, message, number);

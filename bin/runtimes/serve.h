@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "jtext.h"
 #include "key.h"
+#include "trace.h"
 
 struct err;
 struct serve;
@@ -48,6 +49,7 @@ struct serve_turn {
 	char id[SERVE_ID], item[SERVE_ID]; /* item: the open message, "" when none */
 	struct buf input;		   /* what the person says */
 	struct buf effort;		   /* "" without */
+	struct trace trace;		   /* of the request behind it, to pass on */
 	struct buf message, answer;	   /* of the open message; of all messages */
 	int64_t usage[4];		   /* input, cached, output, reasoning */
 	bool interrupted;

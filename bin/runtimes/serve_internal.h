@@ -28,7 +28,7 @@ struct serve {
 };
 
 /* serve_turns.c: requests about turns; an answer of the client to a request of ours */
-void turn_start(struct serve *serve, const char *request, struct span params);
+void turn_start(struct serve *serve, const char *request, struct span params, struct span trace); /* trace: SPAN_NONE without */
 void turn_steer(struct serve *serve, const char *request, struct span params);
 void turn_interrupt(struct serve *serve, const char *request, struct span params);
 void serve_take_reply(struct serve *serve, struct span message, int64_t id);

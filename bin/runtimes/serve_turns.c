@@ -238,6 +238,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 	buf_release(&at);
 	buf_release(&turn->input);
 	buf_release(&turn->effort);
+	trace_release(&turn->trace);
 	buf_release(&turn->message);
 	buf_release(&turn->answer);
 	free(turn);
@@ -288,7 +289,7 @@ steer(struct serve *serve, const char *request, struct serve_turn *turn, struct 
 }
 
 void
-turn_start(struct serve *serve, const char *request, struct span params)
+turn_start(struct serve *serve, const char *request, struct span params, struct span trace)
 {
 	struct serve_thread *thread = thread_of(serve, request, params);
 	struct serve_turn *turn;
@@ -316,6 +317,7 @@ turn_start(struct serve *serve, const char *request, struct span params)
 	buf_init(&turn->answer);
 	add_input(&turn->input, input);
 	jtext_get_string(params, "effort", &turn->effort);
+	trace_read(&turn->trace, trace);
 	thread_say(serve, thread, "user", turn->input.s, turn->input.len);
 	answer_turn(request, turn);
 	status_changed(serve, thread, "{\"type\":\"active\",\"activeFlags\":[]}");

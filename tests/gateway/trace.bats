@@ -73,6 +73,22 @@ replies() { agent-events "$1" | jq -r 'select(.kind == "agent.chat.assistant_mes
 	is "$(jq -c 'select(.trace) | .method' said)" '"turn/start"'
 }
 
+@test "a model is asked, and an agent of the Agent Client Protocol, with the one of the turn" {
+	start endpoint python3 "$AU_SRC/tests/fake/fake-openai" --log asked
+	await 20 test -s endpoint.out
+	for runtime in "'$AU_BUILD/libexec/agentutils/agent-runtime-openai' --endpoint http://127.0.0.1:$(cat endpoint.out)/v1 --model m" \
+		"'$AU_BUILD/libexec/agentutils/agent-runtime-acp' -- python3 '$AU_SRC/tests/fake/fake-acp' --log '$BATS_TEST_TMPDIR/said'"; do
+		start_gateway --runtime "$runtime"
+		thread=$(agent-thread-create --workspace w | jq -r .threadId)
+		curl -sS -f -o /dev/null -H 'content-type: application/json' -H "traceparent: $parent" -H "tracestate: $state" -d '{"text":"hello"}' "$url/v1/agent/threads/$thread/turns"
+		curl -sS -f -o /dev/null -H 'content-type: application/json' -d '{"text":"hello"}' "$url/v1/agent/threads/$thread/turns"
+		kill "$gateway_pid"
+		await 20 gone "$gateway_pid"
+	done
+	is "$(jq -c .trace asked | paste -sd ' ')" "[\"$parent\",\"$state\"] [null,null]"
+	is "$(jq -c 'select(.method == "session/prompt").params._meta' said | paste -sd ' ')" "{\"traceparent\":\"$parent\",\"tracestate\":\"$state\"} null"
+}
+
 @test "a session host passes it on too" {
 	start serve "$AU_BUILD/libexec/agentutils/agent-session-host" --listen 127.0.0.1:0 sh -c \
 		"tee '$BATS_TEST_TMPDIR/said' | '$AU_BUILD/libexec/agentutils/agent-runtime-mock'"

@@ -382,20 +382,6 @@ add_input(struct span params, struct buf *to)
 	}
 }
 
-static void
-take_trace(struct ask *ask, struct span trace)
-{
-	struct buf parent = BUF_INIT, state = BUF_INIT;
-
-	if (trace.s && jtext_get_string(trace, "traceparent", &parent)) {
-		bool more = jtext_get_string(trace, "tracestate", &state);
-
-		trace_take(&ask->trace, parent.s, more ? state.s : NULL);
-	}
-	buf_release(&parent);
-	buf_release(&state);
-}
-
 /* The options that were given, by the names they have on the wire; one without them is the contract's to the byte. */
 static void
 add_options(struct span params, struct buf *to)
@@ -435,7 +421,7 @@ ask_for_turn(struct remote *remote, int64_t id, struct span params, struct span 
 	buf_addch(&ask->body, '}');
 	buf_release(&text);
 	ask->said_print = HASH_INIT;
-	take_trace(ask, trace);
+	trace_read(&ask->trace, trace);
 	answer_begun(ask);
 	ask_begin(ask);
 }
