@@ -402,7 +402,8 @@ api_fail(const struct api *api, const struct http_answer *answer, const char *wh
 		err_set(err, status_of(answer->status), "unable to %s: %s answered %d", what, api->address.given.s, answer->status);
 	err->http = answer->status;
 	err->retry_at_ms = http_retry_at(answer, clock_wall_ms());
-	if (answer->status == 401)
+	/* of a runtime that is not logged in the message says what to do, and it is not about us */
+	if (answer->status == 401 && strcmp(code.s, "AGENT_RUNTIME_AUTH_REQUIRED") != 0)
 		err_hint(err, "%s",
 		    api->token.len	  ? "the server does not take this token"
 			: api->cookie.len ? "the server does not take this cookie"

@@ -90,6 +90,31 @@ say() { ask POST "$path/turns" "$(jq -nc --arg text "$1" '{$text}')"; } # TEXT
 	is .turn.error '{"message":"it went wrong","code":"RUNTIME_EXECUTION_FAILED"}'
 }
 
+@test "a host whose runtime is not there, is too old, or is not let in: the code that it has next to the gateway, and what to do" {
+	printf '#!/bin/sh\nread -r line\nline=${line#*\\"id\\":}\necho "{\\"id\\":${line%%%%,*},\\"result\\":{\\"userAgent\\":\\"x/0.99.1 (y)\\"}}"\ncat >/dev/null\n' >old
+	chmod +x old
+	printf '%s\n' '{"on":"thread/start"}' '{"refuse":"codex account authentication required"}' >host-script
+	for row in "503 AGENT_RUNTIME_MISSING --with-codex /nowhere/codex" "503 AGENT_RUNTIME_VERSION --with-codex" \
+		"401 AGENT_RUNTIME_AUTH_REQUIRED agent-account-login $mock --script $PWD/host-script"; do
+		read -r want fault advice command <<<"$row"
+		# shellcheck disable=SC2086 # words
+		AGENT_RUNTIME_CODEX=$PWD/old start host "$libexec/agent-session-host" --listen 127.0.0.1:0 $command
+		host_pid=$pid
+		await 20 has_line host.out listening
+		AGENT_RUNTIME_ENDPOINT=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' host.out) start_gateway --state "state.$fault"
+		for _ in 1 2; do
+			ask POST /v1/agent/threads '{"workspaceSlug":"acme"}'
+			refused "$want" "$fault"
+			says "$advice"
+		done
+		run --separate-stderr agent-thread-create --workspace acme
+		[[ $stderr == *"$advice"* && $stderr != *token* ]]
+		kill "$host_pid" "$gateway_pid"
+		await 20 gone "$gateway_pid"
+		await 20 gone "$host_pid"
+	done
+}
+
 @test "approvals: accepted, declined, taken back and decided by rule, with the runtime behind a host" {
 	printf '%s\n' "$asking_script" >host-script
 	start_host

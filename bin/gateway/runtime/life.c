@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "err.h"
 #include "runtime/internal.h"
+#include "status.h"
 #include "trouble.h"
 #include "utf8.h"
 
@@ -354,7 +355,8 @@ start(struct runtime *runtime)
 						: child_start(runtime->base, &setup, &calls, runtime, &err);
 	if (!runtime->child) {
 		buf_addstr(&runtime->why, err.text);
-		gone(runtime, RUNTIME_FAULT_START, -1, 0);
+		/* its directory may be what is not there */
+		gone(runtime, err.status == STATUS_CONFIG && !runtime->dir ? RUNTIME_FAULT_MISSING : RUNTIME_FAULT_START, -1, 0);
 		return;
 	}
 	if (runtime->holds)
