@@ -22,6 +22,7 @@
 #include "xalloc.h"
 
 #define AHEAD_MS 100	    /* how long a transaction is open */
+#define NOTES_KEPT 1048576  /* bytes of memory that notes leave behind */
 #define AHEAD_RETRY_MS 1000 /* between two attempts to commit when nothing else is asked for */
 
 struct ahead {
@@ -82,6 +83,8 @@ ahead_work(void *payload)
 		ahead->busy = true;
 		pthread_mutex_unlock(&store->lock);
 		ok = !mine.len || redo_write(ahead->redo, &mine, &err);
+		if (mine.cap > NOTES_KEPT)
+			buf_release(&mine);
 		if (ok)
 			store_deliver(store, &queue, seq);
 		pthread_mutex_lock(&store->lock);
@@ -296,6 +299,8 @@ ahead_committed(struct store *store)
 	ahead->salted = true;
 	ahead->size = 0;
 	ahead->due = clock_monotonic_ms() + AHEAD_MS;
+	if (ahead->note.bytes.cap > NOTES_KEPT)
+		note_release(&ahead->note);
 	note_begin(&ahead->note);
 }
 
