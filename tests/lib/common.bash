@@ -77,6 +77,7 @@ await() {
 start() {
 	local name=$1
 	shift
+	: >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" # what an earlier one said is gone before anybody looks
 	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- </dev/null &
 	pid=$!
 	started+=("$pid")
