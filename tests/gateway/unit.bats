@@ -19,6 +19,14 @@ teardown() { common_teardown; }
 	run ! systemd-analyze security --offline=true --no-pager --threshold="$exposure" "$BATS_TEST_TMPDIR/agent-gateway.service"
 }
 
+@test "agents of the service have a home, which is theirs to write to" {
+	dir=$(sed -n 's/^StateDirectory=//p' agent-gateway.service)
+	[ -n "$dir" ]
+	[ "$(sed -n 's/^Environment=HOME=//p' agent-gateway.service)" = "%S/$dir" ]
+	# a purge of the package takes it away
+	grep -qF "/var/lib/$dir" "$AU_SRC/packaging/debian/agent-gateway.postrm"
+}
+
 @test "the unit is one that systemd takes" {
 	sed -i "s|^ExecStart=.*|ExecStart=$(command -v true)|" agent-gateway.service
 	cp "$AU_SRC/bin/gateway/systemd/agent-gateway.socket" .
