@@ -71,6 +71,12 @@ struct gateway {
 	bool server_quiet, chat_quiet, compass_quiet;
 };
 
+#define GATEWAY_INIT                                                                                                                       \
+	{                                                                                                                                  \
+		.settings = SETTINGS_INIT, .daemon = DAEMON_INIT,                                                                          \
+		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT }, .url = BUF_INIT      \
+	}
+
 /* ---- requests: each surface is asked in turn */
 
 static void
@@ -525,10 +531,7 @@ configure(struct gateway *gateway, int argc, char *argv[])
 int
 main(int argc, char *argv[])
 {
-	struct gateway gateway = { .settings = SETTINGS_INIT,
-		.daemon = DAEMON_INIT,
-		.provider = { .command = BUF_INIT, .missing = BUF_INIT, .secret_file = BUF_INIT, .codex = BUF_INIT },
-		.url = BUF_INIT };
+	struct gateway gateway = GATEWAY_INIT;
 
 	configure(&gateway, argc, argv);
 	if (gateway.settings.check)

@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "http/conn.h"
+#include "num.h"
 #include "xalloc.h"
 
 int gateway_main(int argc, char *argv[]);
@@ -28,7 +30,7 @@ int gateway_main(int argc, char *argv[]);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-static struct gateway gateway;
+static struct gateway gateway = GATEWAY_INIT;
 static char top[] = "/tmp/fuzz_gateway.XXXXXX";
 static bool alone; /* a network of our own */
 
@@ -99,7 +101,6 @@ begin(void)
 	out = dup(STDOUT_FILENO); /* its one record would stand among the tests' */
 	if (out < 0 || !freopen("/dev/null", "w", stdout))
 		abort();
-	gateway = beginning;
 	configure(&gateway, (int)ARRAY_LEN(argv) - 1, argv);
 	set_runtime_state(&gateway);
 	start(&gateway);
