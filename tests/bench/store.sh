@@ -17,7 +17,7 @@ restart() {
 look() {
 	local post page
 	post=$(bench-http -m POST -b "$one" -n "$(size 2000 40)" 8 '/api/agents/runs/look%c/messages' "$url")
-	page=$(bench-http "${limit[@]}" 8 '/api/agents/runs/grow7/events?limit=200' "$url")
+	page=$(bench-http "${limit[@]}" 8 '/api/agents/runs/page/events?limit=200' "$url")
 	first_post=${first_post:-$(of .p50_ms "$post")}
 	first_page=${first_page:-$(of .p50_ms "$page")}
 	measure "$1: a message, 8 connections" ms "$(of .p50_ms "$post")" "$first_post" "the same with $small events" "" "$(jq -c '{p99_ms}' <<<"$post")"
@@ -33,7 +33,8 @@ grow() {
 	empty_kib=$(resident "$gateway")
 	measure "a gateway at rest" MiB "$(jq -n "$empty_kib / 1024")" null "" "ours <= 10"
 	small=$(size 10000 600)
-	stored=0
+	messages 50 page 8 # the run whose newest events are read
+	stored=250
 	for events in "$small" "$(size 100000 900)" "$(size 1000000 1200)"; do
 		messages $(((events - stored) / 5)) 'grow%c'
 		look "a log of $events events"
