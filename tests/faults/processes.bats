@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# SIGKILL of the session host and of the database, at every step of a turn: nothing acknowledged is lost or there twice, every turn ends, nobody is left.
-# (The gateway and its runtime: gateway/compass-crash.bats.)
+# SIGKILL of the gateway, its runtime, the session host and the database, at every step of a turn, with a log of the gateway's own and with one on a
+# database: nothing acknowledged is lost or there twice, every turn ends, nobody is left.
+# (What the thread says then, and the steps before the turn has reached its runtime: gateway/compass-crash.bats.)
 # shellcheck disable=SC2154,SC2034
 load ../lib/common
 load ../lib/compass
@@ -78,7 +79,7 @@ host_at_steps() {
 }
 
 @test "the session host is killed at every step of a turn" {
-	at="${!steps[*]} ${#steps[@]}"
+	at=$(times "0 4 ${#steps[@]}" "${!steps[*]} ${#steps[@]}")
 	host_at_steps
 }
 
@@ -88,6 +89,56 @@ host_at_steps() {
 	postgresql_database hosts
 	at=$(times "4" "${!steps[*]} ${#steps[@]}")
 	host_at_steps --store "$pg_url"
+}
+
+runtime_dies() {
+	runtime=$(pgrep -P "$gateway_pid" -f "$mock" || :)
+	for pid in $runtime; do
+		kill -9 "$pid"
+		await 20 gone "$pid"
+	done
+}
+# killed_at_steps [gateway options]: the gateway and then its runtime, before the steps $at, while messages come
+killed_at_steps() {
+	export AGENT_RUNTIME_COMMAND="$mock --script $PWD/script"
+	script_until 0
+	faulty_gateway "$@"
+	posting --runs 2
+	for n in $at; do
+		for who in gateway runtime; do
+			echo "$who before step $n" >&2
+			script_until "$n"
+			runtime_dies # the next one reads the new script
+			first_turn
+			more 3
+			if [ $who = gateway ]; then
+				killed
+				faulty_gateway "$@"
+			else
+				runtime_dies
+			fi
+			await 30 ended
+			ask GET "$path/turns/$turn"
+			is .turn.status '"error"'
+			await 60 again
+		done
+	done
+	posted
+	holds
+	stopped
+}
+
+@test "the gateway and its runtime are killed at every step of a turn, while messages come" {
+	at=$(times "4" "${!steps[*]} ${#steps[@]}")
+	killed_at_steps
+}
+
+@test "and on a database that others share" {
+	postgresql_available || skip "$why"
+	postgresql_start
+	postgresql_database gateways
+	at=$(times "4" "${!steps[*]} ${#steps[@]}")
+	killed_at_steps --store "$pg_url"
 }
 
 @test "the database is killed at every step of a turn" {
@@ -101,11 +152,7 @@ host_at_steps() {
 	for n in $(times "0 4" "${!steps[*]} ${#steps[@]}"); do
 		echo "before step $n" >&2
 		script_until "$n"
-		runtime=$(pgrep -P "$gateway_pid" -f "$mock" || :) # the next turn reads the new script, once the gateway knows that this one is gone
-		for pid in $runtime; do
-			kill -9 "$pid"
-			await 20 gone "$pid"
-		done
+		runtime_dies # the next one reads the new script
 		first_turn
 		more 5
 		kill -9 $(head -n 1 "$pg_dir/data/postmaster.pid") # and with it, soon, its processes

@@ -55,7 +55,7 @@ stopped() {
 posting() {
 	rm -f stop
 	touch record
-	start "poster${poster_n:=0}" "$faults/witness" post address record --stop "$BATS_TEST_TMPDIR/stop" "$@"
+	start "poster${poster_n:=0}" "$faults/witness" post address record --stop "$BATS_TEST_TMPDIR/stop" --deadline "$(times 300 3600)" "$@"
 	poster=$pid
 	poster_n=$((poster_n + 1))
 }
