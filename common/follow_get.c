@@ -160,8 +160,12 @@ get_failed(struct follow *follow, const struct err *why, struct err *err)
 		*err = *why;
 		return false;
 	}
-	follow_notice(follow, "%s; trying again", why->text);
-	follow->trouble = true;
+	if (follow->fresh)
+		backoff_reset(&follow->get_pause); /* it was cut, but it brings us on */
+	else {
+		follow_notice(follow, "%s; trying again", why->text);
+		follow->trouble = true;
+	}
 	if (follow_streaming(follow) && get == GET_POLL)
 		follow->next_poll = follow_later(&follow->get_pause, why); /* the stream is what counts */
 	else

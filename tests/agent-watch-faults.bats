@@ -366,3 +366,19 @@ sse='"type":"text/event-stream"'
 	run -2 --separate-stderr agent-watch r --on-gap maybe
 	run -2 --separate-stderr agent-watch r --count 0
 }
+
+@test "an answer that is cut each time brings us on each time, without a pause that grows" {
+	start_gateway
+	emit r agent.first
+	start proxy python3 "$AU_SRC/tests/fake/fake-proxy" --to "$url" --cut 9000
+	await 20 has_line proxy.out '^http'
+	start watch agent-watch --url "$(cat proxy.out)" --all
+	await 20 has_line watch.out agent.first
+	for i in $(seq 600); do
+		printf 'url="%s/api/agents/events"\nheader="content-type: application/json"\ndata="{\\"kind\\":\\"agent.n\\",\\"run_id\\":\\"r\\",\\"message\\":\\"%0200d\\"}"\noutput=/dev/null\nnext\n' "$url" "$i"
+	done | sed '$d' | curl -sS -K -
+	# some twenty answers are cut; when each was a failure, the pauses were a minute altogether
+	await 30 count_lines watch.out agent.n 600
+	once_in_order watch.out
+	[ "$(grep -c 'trying again' watch.err)" -lt 5 ]
+}

@@ -96,7 +96,7 @@ watched() { "$AU_BUILD/bin/agent-events" --all --jq .seq >all 2>/dev/null && jq 
 	more "$(times 150 3000)" 120
 	posted
 	echo "$direct" >address
-	await 60 watched watch || { diff <(jq .seq watch.out) all | head; cat watch.err; return 1; }
+	await "$(times 60 300)" watched watch || { diff <(jq .seq watch.out) all | head; cat watch.err; return 1; }
 	holds
 	kill "$watcher"
 	stopped

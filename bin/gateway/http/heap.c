@@ -6,6 +6,8 @@
  * After a crowd has gone nothing of it is needed: every page that is free goes back, wherever it is. That is a moment later, since what belonged to
  * a connection is freed after it, and all of ten thousand that end together is still there when the last one has.
  *
+ * A few readers that take nothing can have as much kept for them as a crowd, and it is looked at now and then what is free and still in memory.
+ *
  * A page goes back only when nothing is left in it, and libevent never frees the little that it has allocated for each descriptor there has been.
  * Among what belongs to connections that held a page each, and with them nearly all that a crowd had used; so it has a place of its own.
  *
@@ -14,8 +16,10 @@
  */
 #include "compat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -26,9 +30,11 @@
 #include "http/server.h"
 #include "xalloc.h"
 
-#define CROWD 1000		   /* connections */
-#define FEW 8			   /* it has gone when one of so many is left */
-#define CALM 8			   /* looks in a row that find it gone */
+#define CROWD 1000 /* connections */
+#define FEW 8	   /* it has gone when one of so many is left */
+#define CALM 8	   /* looks in a row that find it gone */
+#define LOOKS 20   /* from one look at what is free to the next one */
+#define KEEP_FREE (32u * 1024 * 1024)
 #define KEEP_BLOCK (1024 * 1024)   /* bytes: larger blocks are mapped, and go back by themselves */
 #define KEEP_END (2 * 1024 * 1024) /* bytes that are free at the heap's end */
 #define CELL 16			   /* bytes: what libevent has for a descriptor */
@@ -97,13 +103,40 @@ server_heap(void)
 #endif
 }
 
+/* Is much in memory that nothing is in? */
+static bool
+keeps_much(void)
+{
+	bool much = false;
+#ifdef HAVE_MALLINFO2
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages;
+	struct mallinfo2 info;
+	size_t here;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%*u %lu", &pages) == 1) {
+		here = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+		if (here > KEEP_FREE) {
+			info = mallinfo2();
+			much = here > info.uordblks + info.hblkhd + KEEP_FREE;
+		}
+	}
+	fclose(file);
+#endif
+	return much;
+}
+
 void
 heap_watch(struct heap *heap, size_t connections)
 {
+	bool much = ++heap->looks % LOOKS == 0 && keeps_much();
+
 	if (connections > heap->crowd)
 		heap->crowd = connections;
 	heap->calm = connections > heap->crowd / FEW ? 0 : heap->calm + 1;
-	if (heap->crowd < CROWD || heap->calm < CALM)
+	if (!much && (heap->crowd < CROWD || heap->calm < CALM))
 		return;
 	heap->crowd = connections;
 	heap->calm = 0;

@@ -7,6 +7,7 @@
 struct heap {
 	size_t crowd;  /* the most of late */
 	unsigned calm; /* so often in a row only few of it were left */
+	unsigned looks;
 };
 
 /* Told how many connections there are, a few times a second. */
