@@ -1,7 +1,10 @@
 /* test_bearer.c - the answers of identity endpoints, endpoints of hosts, and texts without what must not be told */
 #include "compat.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include <event2/event.h>
 
 #include "runtime/bearer.h"
 #include "runtime/redact.h"
@@ -54,9 +57,69 @@ test_endpoints(void)
 		ok(runtime_host_wrong(bad[i]) != NULL, "not: %s", bad[i]);
 }
 
+struct told {
+	struct buf token, why;
+	int n;
+};
+
+static void
+on_token(const struct buf *token, const char *why, void *payload)
+{
+	struct told *told = payload;
+
+	told->n++;
+	buf_addf(&told->token, "[%s]", token ? token->s : "");
+	buf_addf(&told->why, "[%s]", why);
+}
+
+static void
+ask_twice(struct event_base *base, struct bearer *bearer, const char *token, const char *why, const char *what)
+{
+	struct told told = { BUF_INIT, BUF_INIT, 0 };
+
+	(void)bearer_get(bearer, on_token, &told);
+	(void)bearer_get(bearer, on_token, &told);
+	is_int(told.n, 0, "nobody is told at once");
+	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	is_int(told.n, 2, what);
+	is_buf(&told.token, token, "the token");
+	is_buf(&told.why, why, "the reason, once to each");
+	buf_release(&told.token);
+	buf_release(&told.why);
+}
+
+/* Two that ask within one round of the loop. */
+static void
+test_asking(void)
+{
+	static const char *const names[] = { "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET" };
+	struct event_base *base = event_base_new();
+	struct runtime_host none = { .pool = true }, file = { .pool = true, .token_file = "/nowhere/token" },
+			    given = { .pool = true, .token = " t " };
+	struct bearer *bearer;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		(void)unsetenv(names[i]);
+	bearer = bearer_new(base, NULL, &none);
+	ask_twice(base, bearer, "[][]", "[Managed identity endpoint is not configured][Managed identity endpoint is not configured]",
+	    "no identity");
+	bearer_free(bearer);
+	bearer = bearer_new(base, NULL, &file);
+	ask_twice(base, bearer, "[][]",
+	    "[unable to open '/nowhere/token': No such file or directory][unable to open '/nowhere/token': No such file or directory]",
+	    "no file");
+	bearer_free(bearer);
+	bearer = bearer_new(base, NULL, &given);
+	ask_twice(base, bearer, "[t][t]", "[][]", "one that is given");
+	bearer_free(bearer);
+	event_base_free(base);
+}
+
 int
 main(void)
 {
+	test_asking();
 	gives("{\"access_token\":\" t\\n\",\"expires_on\":\"2000000000\"}", false, "t", INT64_C(2000000000000));
 	gives("{\"access_token\":\"t\",\"expires_on\":2000000000,\"expires_in\":5}", false, "t", INT64_C(2000000000000));
 	gives("{\"access_token\":\"t\",\"expires_in\":\"60\"}", false, "t", NOW + 60000);

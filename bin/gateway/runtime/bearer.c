@@ -217,6 +217,7 @@ ask(struct bearer *bearer)
 		secret = variable("MSI_SECRET");
 	}
 	if (!endpoint || !secret) {
+		buf_reset(&bearer->why); /* somebody may have asked a moment ago, and not been told yet */
 		buf_addstr(&bearer->why, "Managed identity endpoint is not configured");
 		tell(bearer);
 		return;
@@ -244,6 +245,7 @@ read_file(struct bearer *bearer)
 	struct err err = ERR_INIT;
 
 	buf_reset(&bearer->token);
+	buf_reset(&bearer->why);
 	if (!buf_read_file(&bearer->token, bearer->file, BEARER_MAX, &err))
 		buf_addstr(&bearer->why, err.text);
 	blank_trim_buf(&bearer->token, BLANK_JS);
