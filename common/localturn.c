@@ -136,11 +136,23 @@ ask_turn(struct localturn *turn)
 	buf_release(&params);
 }
 
-void
-localturn_interrupt(struct localturn *turn)
+static void
+ask_interrupt(struct localturn *turn, int64_t deadline)
 {
 	struct buf params = BUF_INIT;
 
+	buf_addch(&params, '{');
+	add_if(&params, "threadId", &turn->thread);
+	add_if(&params, "turnId", &turn->turn);
+	buf_addch(&params, '}');
+	ask(turn, ASKED_INTERRUPT, "turn/interrupt", &params);
+	turn->deadline = deadline;
+	buf_release(&params);
+}
+
+void
+localturn_interrupt(struct localturn *turn)
+{
 	if (turn->status)
 		return;
 	if (turn->interrupting || !turn->turn.len) {
@@ -148,13 +160,7 @@ localturn_interrupt(struct localturn *turn)
 		return;
 	}
 	turn->interrupting = true;
-	buf_addch(&params, '{');
-	add_if(&params, "threadId", &turn->thread);
-	add_if(&params, "turnId", &turn->turn);
-	buf_addch(&params, '}');
-	ask(turn, ASKED_INTERRUPT, "turn/interrupt", &params);
-	turn->deadline = deadline_in(LOCALTURN_INTERRUPT_MS);
-	buf_release(&params);
+	ask_interrupt(turn, deadline_in(LOCALTURN_INTERRUPT_MS));
 }
 
 /* ---- answers */
@@ -378,9 +384,12 @@ take_notification(struct localturn *turn, const struct buf *method, struct span 
 	buf_release(&thread);
 	if (other)
 		return;
-	if (!strcmp(method->s, "turn/started") && !turn->turn.len)
-		take_id(params, "turn", &turn->turn);
-	else if (!strcmp(method->s, "item/agentMessage/delta"))
+	if (!strcmp(method->s, "turn/started")) {
+		if (!turn->turn.len)
+			take_id(params, "turn", &turn->turn);
+		if (turn->interrupting)
+			ask_interrupt(turn, turn->deadline); /* it may have refused to end what it had not announced */
+	} else if (!strcmp(method->s, "item/agentMessage/delta"))
 		take_delta(turn, params);
 	else if (!strcmp(method->s, "item/started") || !strcmp(method->s, "item/completed"))
 		take_item(turn, method->s[5] == 'c', params);

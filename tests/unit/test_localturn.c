@@ -184,6 +184,18 @@ test_interrupts(void)
 	is_str(localturn_status(turn), "interrupted", "it is interrupted");
 	localturn_free(turn);
 
+	/* one that ends nothing that it has not announced */
+	turn = begin("begin; " DELTA(
+	    "half") "hear; say '{\"id\":4,\"error\":{\"code\":-32600,\"message\":\"no active turn to interrupt\"}}'; "
+		    "say '{\"method\":\"turn/started\",\"params\":{\"threadId\":\"T\",\"turn\":{\"id\":\"U\"}}}'; hear; finish interrupted; hear");
+	ok(turn && step(turn, "half"), "it speaks");
+	localturn_interrupt(turn);
+	ok(step(turn, NULL), "it is asked again once it has announced the turn");
+	is_str(localturn_status(turn), "interrupted", "and ends it");
+	is_sent("{\"id\":4,\"method\":\"turn/interrupt\",\"params\":{\"threadId\":\"T\",\"turnId\":\"U\"}}\n"
+		"{\"id\":4,\"method\":\"turn/interrupt\"");
+	localturn_free(turn);
+
 	turn = begin("hear; hear");
 	localturn_interrupt(turn);
 	ok(localturn_step(turn), "before the turn has an id there is nothing to ask");
