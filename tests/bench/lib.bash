@@ -91,9 +91,15 @@ gateway_end() {
 # resident PID: KiB
 resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 
-# messages COUNT RUN [CONNECTIONS]: stored with their replies, five events each; RUN may have %c and %n
+# messages COUNT RUN [CONNECTIONS]: stored with their replies, five events each; RUN may have %c and %n. A run refuses what comes faster than its
+# agent answers: one connection for each.
 messages() {
-	bench-http -m POST -b '{"message":"hello","service_id":"svc_echo","agent":"echo"}' -n "$1" -t 600 "${3:-256}" "/api/agents/runs/$2/messages" "$url" >/dev/null
+	local record
+	record=$(bench-http -m POST -b '{"message":"hello","service_id":"svc_echo","agent":"echo"}' -n "$1" -t 600 "${3:-256}" "/api/agents/runs/$2/messages" "$url") || return
+	[ "$(of '"\(.n) \(.refused)"' "$record")" = "$1 0" ] || {
+		echo "of $1 messages to $2: $record" >&2
+		return 1
+	}
 }
 
 # wake N URL RUN COMMAND...: the record of bench-wake, with a command that follows the run in front of it

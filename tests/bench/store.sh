@@ -33,7 +33,7 @@ grow() {
 	empty_kib=$(resident "$gateway")
 	measure "a gateway at rest" MiB "$(jq -n "$empty_kib / 1024")" null "" "ours <= 10"
 	small=$(size 10000 600)
-	messages 50 page 8 # the run whose newest events are read
+	messages 50 page 1 # the run whose newest events are read
 	stored=250
 	for events in "$small" "$(size 100000 900)" "$(size 1000000 1200)"; do
 		messages $(((events - stored) / 5)) 'grow%c'
@@ -66,10 +66,10 @@ one_run() {
 	local long post page fresh
 	long=$(size 100000 600)
 	gateway
-	messages $((long / 5)) long 64
-	post=$(bench-http -m POST -b "$one" "${limit[@]}" 8 '/api/agents/runs/long/messages' "$url")
-	fresh=$(bench-http -m POST -b "$one" "${limit[@]}" 8 '/api/agents/runs/fresh/messages' "$url")
-	measure "a run of $long events: a message, 8 connections" ms "$(of .p50_ms "$post")" "$(of .p50_ms "$fresh")" "a new run" ""
+	messages $((long / 5)) long 1
+	post=$(bench-http -m POST -b "$one" "${limit[@]}" 1 '/api/agents/runs/long/messages' "$url")
+	fresh=$(bench-http -m POST -b "$one" "${limit[@]}" 1 '/api/agents/runs/fresh/messages' "$url")
+	measure "a run of $long events: a message, 1 connection" ms "$(of .p50_ms "$post")" "$(of .p50_ms "$fresh")" "a new run" ""
 	page=$(bench-http "${limit[@]}" 8 "/api/agents/runs/long/events?limit=200" "$url")
 	fresh=$(bench-http "${limit[@]}" 8 "/api/agents/runs/fresh/events?limit=200" "$url")
 	measure "a run of $long events: its newest 200" ms "$(of .p50_ms "$page")" "$(of .p50_ms "$fresh")" "a new run" ""
