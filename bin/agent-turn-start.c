@@ -243,8 +243,8 @@ is_lost(const struct http_call *call)
 	return answer->status ? answer->status == 502 || answer->status == 504 : answer->sent;
 }
 
-/* The request's answer is the turn; for one that is still in progress *ret_again is set when that was to be waited for. False: err says why,
- * and *ret_again that the turn may have begun all the same. */
+/* The request's answer is the turn; for one that is still in progress *ret_again is set when that was to be waited for. False: err says
+ * why, and *ret_again that the turn may have begun all the same. */
 static bool
 wait_for_answer(struct starting *starting, struct http_call *call, const char *what, bool *ret_again, int *ret_status, struct err *err)
 {

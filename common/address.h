@@ -1,8 +1,8 @@
 /* address.h - a server's address as people give it. Pure.
  *
- * "http://host:port/prefix", "https://…", "host:port" (http is meant), "unix:/path" or "unix:///path" (a socket). Blanks around it and slashes at its end
- * do not count. Refused, with a message that shows no password: other schemes, blanks and control characters, a name before '@', a query or a
- * fragment, a port that is none, no host.
+ * "http://host:port/prefix", "https://…", "host:port" (http is meant), "unix:/path" or "unix:///path" (a socket). Blanks around it and
+ * slashes at its end do not count. Refused, with a message that shows no password: other schemes, blanks and control characters, a name
+ * before '@', a query or a fragment, a port that is none, no host.
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H

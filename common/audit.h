@@ -2,8 +2,8 @@
  *
  *   {"at":TIME,"user":TEXT|null,"token":ID|null,"peer":TEXT,"action":TEXT,"subject":TEXT,"status":NUMBER}
  *
- * Whole records go to the end of the file in one write, so several processes may add to it; one that could only be written in part is ended by
- * the next one's newline. What the kernel has taken survives the process, not the power.
+ * Whole records go to the end of the file in one write, so several processes may add to it; one that could only be written in part is ended
+ * by the next one's newline. What the kernel has taken survives the process, not the power.
  */
 #ifndef AUDIT_H
 #define AUDIT_H

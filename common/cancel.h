@@ -8,8 +8,8 @@ struct api;
 struct err;
 struct http_answer;
 
-/* reason may be NULL or "". key: idempotency key. True: the answer is an object. False: as api_call(); STATUS_CONFLICT: the run is over already,
- * STATUS_NO: no such run, STATUS_PROTOCOL: among others, a server that cannot do it. answer must be released either way. */
+/* reason may be NULL or "". key: idempotency key. True: the answer is an object. False: as api_call(); STATUS_CONFLICT: the run is over
+ * already, STATUS_NO: no such run, STATUS_PROTOCOL: among others, a server that cannot do it. answer must be released either way. */
 bool cancel_run(
     struct api *api, const char *run, const char *reason, const char *key, struct http_answer *answer, struct err *err) USE_RESULT;
 

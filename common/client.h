@@ -1,7 +1,7 @@
 /* client.h - a command that asks a server: its options, its beginning and its end
  *
- * Part of the front: what cannot go on ends the program, with a message. In order: client_begin(), client_option() for what the command itself
- * has no use for, client_open(), the work, client_end().
+ * Part of the front: what cannot go on ends the program, with a message. In order: client_begin(), client_option() for what the command
+ * itself has no use for, client_open(), the work, client_end().
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -42,8 +42,8 @@ bool client_print(struct client *client, struct span object, struct err *err) US
 /* What is done for one subject. ret_status is that of its outcome; false: err says why there is none. */
 typedef bool client_act(void *payload, int *ret_status, struct err *err);
 
-/* Does it for the subject of the options, else for each one that is read. What fails is said, and the next one taken; its lines are out before
- * the next one is read. Ends early once *stop (may be NULL) is true. The worst status. */
+/* Does it for the subject of the options, else for each one that is read. What fails is said, and the next one taken; its lines are out
+ * before the next one is read. Ends early once *stop (may be NULL) is true. The worst status. */
 int client_each(struct client *client, client_act *act, const bool *stop, void *payload);
 
 /* Releases all; gives the program's status. */

@@ -48,8 +48,9 @@ bool compass_last(struct api *api, const char *thread, int64_t from, int64_t *re
 /* The turn in progress, by the thread's events; appends nothing when there is none. */
 bool compass_open_turn(struct api *api, const char *thread, struct buf *to, struct err *err) USE_RESULT;
 
-/* Of a turn that failed, from the code in its error: STATUS_DENIED when somebody must log in, STATUS_CONFIG when something must be installed or
- * mended, STATUS_RETRY when a limit was met or the model cannot be reached, else STATUS_FAILED. object: a turn, or the payload of turn.completed. */
+/* Of a turn that failed, from the code in its error: STATUS_DENIED when somebody must log in, STATUS_CONFIG when something must be
+ * installed or mended, STATUS_RETRY when a limit was met or the model cannot be reached, else STATUS_FAILED. object: a turn, or the payload
+ * of turn.completed. */
 int compass_failure(struct span object);
 
 /* When a limit that was met is over; 0: it was none, -1: nobody knows. Wall clock, milliseconds. */

@@ -66,14 +66,14 @@ bool desk_answer(
 bool desk_reply(struct desk *desk, struct hitl_question *question, const char *answer, size_t n, struct err *err) USE_RESULT;
 bool desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *err) USE_RESULT;
 
-/* Waits until something may have happened to a question, one of the other descriptors is ready (at most 4; revents is set), or the deadline.
- * Without anybody who tells, look_ms (0: DESK_LOOK_MS) is the time between two looks at a broker. The caller looks for itself. */
+/* Waits until something may have happened to a question, one of the other descriptors is ready (at most 4; revents is set), or the
+ * deadline. Without anybody who tells, look_ms (0: DESK_LOOK_MS) is the time between two looks at a broker. The caller looks for itself. */
 bool desk_wait(struct desk *desk, struct pollfd *others, unsigned n, int64_t look_ms, int64_t deadline, struct err *err) USE_RESULT;
 /* No answer from a broker, but there may be one later? */
 bool desk_is_trouble(const struct desk *desk, const struct err *err);
 
-/* Asks; question is filled for desk_look() and desk_done(). With a broker a key that is being asked already is asked anew, and its earlier asker
- * sees its question as cancelled. */
+/* Asks; question is filled for desk_look() and desk_done(). With a broker a key that is being asked already is asked anew, and its earlier
+ * asker sees its question as cancelled. */
 bool desk_ask(struct desk *desk, const struct hitl_asking *asking, struct hitl_question *question, struct err *err) USE_RESULT;
 /* As hitl_look(); HITL_BAD also for a broker that cannot be asked now. */
 enum hitl_state desk_look(struct desk *desk, const struct hitl_question *question, struct buf *answer, struct err *err);

@@ -1,4 +1,5 @@
-/* fault.h - what goes wrong with a runtime, and what is said of it: a code (of contract/openapi.json, TurnErrorCode) and what to do. Pure. */
+/* fault.h - what goes wrong with a runtime, and what is said of it: a code (of contract/openapi.json, TurnErrorCode) and what to do.
+ * Pure. */
 #ifndef FAULT_H
 #define FAULT_H
 

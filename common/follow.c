@@ -208,7 +208,8 @@ poll_at(const struct follow *follow)
 	int64_t quiet = follow->lead.last_byte + LEAD_QUIET_MS;
 
 	if (follow->ws && !follow->deaf && !follow->ws_behind && follow->next_poll < DEADLINE_NONE - FOLLOW_SOCKET_CHECK_MS) {
-		/* a socket is asked about as such (wsclient.h); a list now and then shows that nothing was left out, and oftener where that is known to happen */
+		/* a socket is asked about as such (wsclient.h); a list now and then shows that nothing was left out, and oftener where that
+		 * is known to happen */
 		if (!follow->ours && follow->next_poll < follow->opened + FOLLOW_SOCKET_NEW_MS)
 			return follow->next_poll;
 		return follow->next_poll + FOLLOW_SOCKET_CHECK_MS;

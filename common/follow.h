@@ -70,8 +70,9 @@ void follow_free(struct follow *follow); /* accepts NULL */
 
 enum follow_result { FOLLOW_ON, FOLLOW_DONE, FOLLOW_FAILED };
 
-/* Does what is due; waits for nothing but a WebSocket that opens, at most FOLLOW_OPEN_MS. Call it at first, then after each http_wait() on api->http and at follow_deadline(). FOLLOW_FAILED: err
- * says why; only a first contact that fails, a refusal (401, 403) and a gap that was not accepted end it so. */
+/* Does what is due; waits for nothing but a WebSocket that opens, at most FOLLOW_OPEN_MS. Call it at first, then after each http_wait() on
+ * api->http and at follow_deadline(). FOLLOW_FAILED: err says why; only a first contact that fails, a refusal (401, 403) and a gap that was
+ * not accepted end it so. */
 enum follow_result follow_step(struct follow *follow, struct err *err) USE_RESULT;
 int64_t follow_deadline(const struct follow *follow);
 

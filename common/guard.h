@@ -1,7 +1,8 @@
 /* guard.h - nothing that was started outlives us, however we end
  *
  * A small process beside a daemon that holds one end of a pipe. When the daemon is gone, also by SIGKILL, it kills the process groups that
- * were told to it and not taken back, and whoever left them (kin.h), and ends. One per process; without it (guard_start() not called) nothing is guarded.
+ * were told to it and not taken back, and whoever left them (kin.h), and ends. One per process; without it (guard_start() not called)
+ * nothing is guarded.
  */
 #ifndef GUARD_H
 #define GUARD_H

@@ -114,8 +114,8 @@ void hitl_done(const struct hitl *hitl, const struct hitl_question *question);
 bool hitl_answer(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n, struct hitl_question *question,
     struct err *err) USE_RESULT;
 
-/* The same, but where there is no such question the answer is left for whoever asks it next, in the place of one that lies there. (hitl_ask()
- * takes none of before; the askers of others do.) question: only its stem is filled then. */
+/* The same, but where there is no such question the answer is left for whoever asks it next, in the place of one that lies there.
+ * (hitl_ask() takes none of before; the askers of others do.) question: only its stem is filled then. */
 bool hitl_answer_ahead(const struct hitl *hitl, const char *key, size_t n, const char *answer, size_t answer_n,
     struct hitl_question *question, struct err *err) USE_RESULT;
 

@@ -16,8 +16,8 @@ enum hitl_news {
 
 typedef void hitl_news_cb(enum hitl_news what, struct hitl_question *question, void *payload);
 
-/* Tells the differences: first what is gone or answered, then what came, oldest first. Then known holds what fresh held, and fresh is empty. known begins as an empty list. Both are
- * kept in the order of stems. */
+/* Tells the differences: first what is gone or answered, then what came, oldest first. Then known holds what fresh held, and fresh is
+ * empty. known begins as an empty list. Both are kept in the order of stems. */
 void hitl_news(struct hitl_list *known, struct hitl_list *fresh, hitl_news_cb *cb, void *payload);
 
 /* The question of that stem, in a list that hitl_news() left. NULL: none. */

@@ -73,7 +73,8 @@ void jtext_add_raw(struct buf *to, const char *key, const char *s, size_t n); /*
 void jtext_add_i64(struct buf *to, const char *key, int64_t n);
 void jtext_add_bool(struct buf *to, const char *key, bool b);
 
-/* Appends the members of an object but those named (NULL-terminated), compacted, with a comma before each unless the buffer's last byte is '{'. */
+/* Appends the members of an object but those named (NULL-terminated), compacted, with a comma before each unless the buffer's last byte is
+ * '{'. */
 void jtext_add_others(struct buf *to, struct span object, const char *const but[]);
 
 /* Appends object `a` with the members of object `b` that a has not; each keeps its bytes (compacted). Used to pass a

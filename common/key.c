@@ -44,8 +44,8 @@ key_random(void *to, size_t n)
 		abort(); /* a key that is not random would make two different requests one, or a token a guess */
 }
 
-/* For ids, of which a busy daemon makes thousands a second: the kernel is asked for POOL bytes at a time. None is given out twice; a process that
- * forks and goes on making ids in both would do just that, and none does. */
+/* For ids, of which a busy daemon makes thousands a second: the kernel is asked for POOL bytes at a time. None is given out twice; a
+ * process that forks and goes on making ids in both would do just that, and none does. */
 static void
 pooled(unsigned char *to, size_t n)
 {

@@ -6,8 +6,8 @@
 
 struct err;
 
-/* functions: n pointers, one after another, that are set to the functions of these names. The library stays loaded. False: it or one of them
- * is not there; err (STATUS_CONFIG) says which, and nothing is set. */
+/* functions: n pointers, one after another, that are set to the functions of these names. The library stays loaded. False: it or one of
+ * them is not there; err (STATUS_CONFIG) says which, and nothing is set. */
 bool library_load(const char *file, const char *const names[], size_t n, void *functions, struct err *err) USE_RESULT;
 
 #endif

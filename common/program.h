@@ -18,8 +18,8 @@ bool program_find(const char *name, struct buf *to) USE_RESULT;
 /* One of ours that stands in libexec: beside this program, installed or not, else where it would be installed. */
 void program_libexec(const char *name, struct buf *to);
 
-/* AGENT_RUNTIME_CODEX (empty: none), else the one that stands in libexec, else the one on the PATH. npm puts a script there; the program behind it is
- * taken, which starts 70 ms sooner and is one process less. */
+/* AGENT_RUNTIME_CODEX (empty: none), else the one that stands in libexec, else the one on the PATH. npm puts a script there; the program
+ * behind it is taken, which starts 70 ms sooner and is one process less. */
 bool program_codex(struct buf *to) USE_RESULT;
 
 /* The text as a word of the shell. */

@@ -17,8 +17,8 @@ struct roots {
 /* One more; it must be there, and be a directory. */
 bool roots_add(struct roots *roots, const char *dir, struct err *err) USE_RESULT;
 
-/* Appends the real path of a directory that is one of them or lies below one, wherever links may lead: what is asked for is where it really is. path
- * must be absolute. False: it is none, or outside; which of the two is nobody's business. */
+/* Appends the real path of a directory that is one of them or lies below one, wherever links may lead: what is asked for is where it really
+ * is. path must be absolute. False: it is none, or outside; which of the two is nobody's business. */
 bool roots_take(const struct roots *roots, const char *path, struct buf *to) USE_RESULT;
 
 void roots_release(struct roots *roots);

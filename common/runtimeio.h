@@ -33,7 +33,8 @@ struct runtimeio {
 /* command: of the shell; dir NULL: here. False: err says why, nothing runs. */
 bool runtimeio_start(struct runtimeio *io, const char *command, const char *dir, struct err *err) USE_RESULT;
 
-/* Sends one message, now or as soon as it is read; a program that has gone, or reads nothing for RUNTIMEIO_UNSENT_MAX, is found by what follows. */
+/* Sends one message, now or as soon as it is read; a program that has gone, or reads nothing for RUNTIMEIO_UNSENT_MAX, is found by what
+ * follows. */
 void runtimeio_send(struct runtimeio *io, const struct buf *message);
 
 /* Sets two descriptors to poll, -1 where there is nothing to wait for. */
@@ -41,8 +42,8 @@ void runtimeio_fds(const struct runtimeio *io, struct pollfd *fds);
 
 enum runtimeio_result { RUNTIMEIO_MESSAGE, RUNTIMEIO_NONE, RUNTIMEIO_END, RUNTIMEIO_BAD };
 
-/* The next message, borrowed until the next call. NONE: wait. END: it has closed its output. BAD: a line that is no object, or too long (err:
- * STATUS_PROTOCOL); reading can go on. */
+/* The next message, borrowed until the next call. NONE: wait. END: it has closed its output. BAD: a line that is no object, or too long
+ * (err: STATUS_PROTOCOL); reading can go on. */
 enum runtimeio_result runtimeio_next(struct runtimeio *io, struct span *ret, struct err *err) USE_RESULT;
 
 /* Ends it and waits for that: end of input, then SIGTERM, then SIGKILL to its whole group. Gives waitpid's status, 0 when none ran. */

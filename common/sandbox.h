@@ -1,6 +1,7 @@
 /* sandbox.h - sandbox policies of the runtime protocol: what thread/start names by a word, turn/start gives as an object
  *
- * The words are "read-only", "workspace-write" and "danger-full-access"; their objects {"type":"readOnly"} and so on. Answers show the object.
+ * The words are "read-only", "workspace-write" and "danger-full-access"; their objects {"type":"readOnly"} and so on. Answers show the
+ * object.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H

@@ -5,7 +5,8 @@
 #include "compat.h"
 #include "secrets.h"
 
-/* The first three characters of what may be the beginning of a secret, five bits of each: letter case aside. A text without any of them has none. */
+/* The first three characters of what may be the beginning of a secret, five bits of each: letter case aside. A text without any of them has
+ * none. */
 #define BEGINNINGS (1u << 15)
 struct beginnings {
 	unsigned char bits[BEGINNINGS / 8];

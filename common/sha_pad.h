@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* Fills the last blocks of a message of n bytes, of which `left` (fewer than 64) are in no block yet. Gives 64 or 128: one block, or two. */
+/* Fills the last blocks of a message of n bytes, of which `left` (fewer than 64) are in no block yet. Gives 64 or 128: one block, or
+ * two. */
 static inline size_t
 sha_pad(unsigned char last[128], const unsigned char *rest, size_t left, size_t n)
 {

@@ -154,8 +154,8 @@ is_bad(struct span record)
 	return jtext_get(record, "level", &level) && (jtext_is_string(level, "error") || jtext_is_string(level, "warn"));
 }
 
-/* The step that completes says the reply again, and once is enough. A step of the runtime's executor always does (it names its provider: contract
- * section 8); others are compared with the reply before them. */
+/* The step that completes says the reply again, and once is enough. A step of the runtime's executor always does (it names its provider:
+ * contract section 8); others are compared with the reply before them. */
 static bool
 repeats_reply(const struct show *show, const struct event_view *view, const struct buf *text)
 {

@@ -24,8 +24,8 @@ struct threadwork {
 		.body = BUF_INIT                                                                                                           \
 	}
 
-/* Opens the client and does it for all; operands (NULL-terminated, may be empty) come instead of --thread and standard input. What fails is said,
- * and the rest is done. Ends the client, releases work, and gives the program's status. */
+/* Opens the client and does it for all; operands (NULL-terminated, may be empty) come instead of --thread and standard input. What fails is
+ * said, and the rest is done. Ends the client, releases work, and gives the program's status. */
 int threadwork_run(struct threadwork *work, char *const operands[]);
 
 #endif

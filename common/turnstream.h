@@ -1,9 +1,9 @@
 /* turnstream.h - start a turn and give its events as they happen
  *
  * The thread is followed from its last event on, then the turn is asked for, without waiting for its end where the server can do that. Its
- * events are those with its id. The id comes with the answer, or with a turn.started that names our request; until then what happens
- * is kept, TURNSTREAM_KEPT_MAX bytes of it. When the answer is lost, a gateway is asked again (it knows the request by its id), and of any other server
- * a turn that began after our question with our text is taken for ours.
+ * events are those with its id. The id comes with the answer, or with a turn.started that names our request; until then what happens is
+ * kept, TURNSTREAM_KEPT_MAX bytes of it. When the answer is lost, a gateway is asked again (it knows the request by its id), and of any
+ * other server a turn that began after our question with our text is taken for ours.
  */
 #ifndef TURNSTREAM_H
 #define TURNSTREAM_H
@@ -34,7 +34,8 @@ struct turnstream_request {
 struct turnstream *turnstream_new(struct api *api, const struct turnstream_request *request, struct err *err);
 void turnstream_free(struct turnstream *stream); /* accepts NULL; ends no turn */
 
-/* Drive it as follow.h says: FOLLOW_DONE when the turn has ended; FOLLOW_FAILED: err says why, also when there was no turn to begin with. */
+/* Drive it as follow.h says: FOLLOW_DONE when the turn has ended; FOLLOW_FAILED: err says why, also when there was no turn to begin
+ * with. */
 enum follow_result turnstream_step(struct turnstream *stream, struct err *err) USE_RESULT;
 int64_t turnstream_deadline(const struct turnstream *stream);
 int turnstream_fd(const struct turnstream *stream);

@@ -1,7 +1,7 @@
 /* typed.h - what a terminal sends, as characters: UTF-8 and pasted text between its brackets
  *
- * Pure. The brackets are xterm's: between CSI 200~ and CSI 201~ all is text, and of control characters only the ends of lines (one for CR LF)
- * and tabs are left. What comes in pieces is waited for; a lone ESC, too, which is nothing to an editor before the key after it.
+ * Pure. The brackets are xterm's: between CSI 200~ and CSI 201~ all is text, and of control characters only the ends of lines (one for CR
+ * LF) and tabs are left. What comes in pieces is waited for; a lone ESC, too, which is nothing to an editor before the key after it.
  */
 #ifndef TYPED_H
 #define TYPED_H

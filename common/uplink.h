@@ -35,8 +35,8 @@ bool uplink_room(const struct uplink *uplink, size_t n);
 /* turn "": of no turn. payload: a value, SPAN_NONE for none. */
 void uplink_add(struct uplink *uplink, const char *turn, const char *method, struct span payload);
 
-/* Sends what is there, if anything, and empties it either way. key NULL: a fresh one. False: as api_call(); nothing of it was taken, but for a
- * hint that says otherwise. */
+/* Sends what is there, if anything, and empties it either way. key NULL: a fresh one. False: as api_call(); nothing of it was taken, but
+ * for a hint that says otherwise. */
 bool uplink_send(struct uplink *uplink, struct api *api, const char *key, struct err *err) USE_RESULT;
 
 #endif

@@ -1,8 +1,8 @@
 /* usage.h - what a turn costs, counted from what a runtime says of its thread: pure
  *
- * A runtime tells the tokens of a thread so far and those of the last request to the model (thread/tokenUsage/updated). A turn makes several
- * such requests, a thread was there before the turn, and a runtime may begin a turn by saying once more what was known. Spent is what has come
- * since the turn began.
+ * A runtime tells the tokens of a thread so far and those of the last request to the model (thread/tokenUsage/updated). A turn makes
+ * several such requests, a thread was there before the turn, and a runtime may begin a turn by saying once more what was known. Spent is
+ * what has come since the turn began.
  */
 #ifndef USAGE_H
 #define USAGE_H

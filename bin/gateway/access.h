@@ -3,8 +3,8 @@
  *   {"at":TIME,"id":ID,"peer":TEXT,"user":TEXT|null,"token":ID|null,"method":TEXT|null,"path":TEXT|null,"route":TEXT|null,"status":N,"bytes":N,
  *    "ms":N.NNN,"stream":true?,"agent":TEXT?,"traceparent":TEXT?,"skipped":N?}
  *
- * No query, no body, no header but those two; what looks like a secret is taken out of the texts. A thread of its own writes: the loop never waits
- * for a disk or a reader. What the thread cannot write in time is skipped, and the next line says how many that were.
+ * No query, no body, no header but those two; what looks like a secret is taken out of the texts. A thread of its own writes: the loop
+ * never waits for a disk or a reader. What the thread cannot write in time is skipped, and the next line says how many that were.
  */
 #ifndef ACCESS_H
 #define ACCESS_H

@@ -1,8 +1,8 @@
 /* browsers.h - the sessions of browsers where gateways share a store: one that is opened at one of them is good at all
  *
- * Each lies in the store under its cookie's hash (auth.h), which is all that there is of the cookie. A gateway that is brought a cookie it does not know looks
- * there before it judges the request; so it does not matter which one a browser asks, nor how soon. One that is closed is over at the others as soon as
- * they hear of it.
+ * Each lies in the store under its cookie's hash (auth.h), which is all that there is of the cookie. A gateway that is brought a cookie it
+ * does not know looks there before it judges the request; so it does not matter which one a browser asks, nor how soon. One that is closed
+ * is over at the others as soon as they hear of it.
  */
 #ifndef BROWSERS_H
 #define BROWSERS_H

@@ -3,9 +3,9 @@
  * Part of the front: what cannot go on ends the program, with a message. In order: the options, daemon_begin(), the rooms, daemon_listen(),
  * daemon_ready(), daemon_run(), the rooms backwards, daemon_end().
  *
- * SIGTERM and SIGINT call stop(); then the loop runs until quiet() says that nothing is in progress, or grace_ms are over, or one of them comes
- * again. SIGHUP calls reload(). SIGPIPE and SIGXFSZ are errors of the write, not the end. The supervisor is told what goes on (notify.h), and
- * that the loop is alive.
+ * SIGTERM and SIGINT call stop(); then the loop runs until quiet() says that nothing is in progress, or grace_ms are over, or one of them
+ * comes again. SIGHUP calls reload(). SIGPIPE and SIGXFSZ are errors of the write, not the end. The supervisor is told what goes on
+ * (notify.h), and that the loop is alive.
  */
 #ifndef DAEMON_H
 #define DAEMON_H

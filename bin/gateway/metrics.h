@@ -1,7 +1,8 @@
 /* metrics.h - what the gateway does, in figures: GET /metrics, in the text format of Prometheus
  *
- * Counters begin with the process. Whoever may read may read them, like everything else that tells of more than one workspace: a token needs the
- * scope read and every workspace; without tokens only callers on this machine are served. Names of agents, runs and people are in none of them.
+ * Counters begin with the process. Whoever may read may read them, like everything else that tells of more than one workspace: a token
+ * needs the scope read and every workspace; without tokens only callers on this machine are served. Names of agents, runs and people are in
+ * none of them.
  */
 #ifndef METRICS_H
 #define METRICS_H

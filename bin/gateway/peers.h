@@ -1,7 +1,7 @@
 /* peers.h - the tokens of gateways that share a store: one that is made or revoked at one of them is so at all
  *
- * Each gateway has its file of tokens (token.h), which agent-gateway-token changes. What is in it is put into the store, hashes only, and what the store
- * has of the others is put into the file: a token that is new there, and the end of one. A token that has ended stays ended.
+ * Each gateway has its file of tokens (token.h), which agent-gateway-token changes. What is in it is put into the store, hashes only, and
+ * what the store has of the others is put into the file: a token that is new there, and the end of one. A token that has ended stays ended.
  */
 #ifndef PEERS_H
 #define PEERS_H

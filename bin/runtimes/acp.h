@@ -107,8 +107,8 @@ void acp_respond_error(struct acp *acp, const char *id, int code, const char *me
 
 /* ---- acp_tool.c */
 
-/* The tool call that is meant, brought up to date; told when it is new or over. NULL: it has no id, or there are too many. It moves with the
- * next one. */
+/* The tool call that is meant, brought up to date; told when it is new or over. NULL: it has no id, or there are too many. It moves with
+ * the next one. */
 struct tool *tool_take(struct talk *talk, struct span call);
 void tool_end(struct talk *talk, struct tool *tool, const char *status);
 void tools_free(struct talk *talk);

@@ -4,8 +4,8 @@
  * reads   requests of the runtime protocol, agent-runtime(7), one JSON object a line
  * writes  answers and notifications, one a line
  *
- * The agent is one process for all threads, started with the first turn; each thread is a session there. It asks before it does something, and
- * what it asks goes to the client as an approval. Its death fails the turns that are in it; the next turn starts another.
+ * The agent is one process for all threads, started with the first turn; each thread is a session there. It asks before it does something,
+ * and what it asks goes to the client as an approval. Its death fails the turns that are in it; the next turn starts another.
  */
 #include "compat.h"
 

@@ -4,8 +4,8 @@
  * reads   requests of the runtime protocol, agent-runtime(7), one JSON object a line
  * writes  answers and notifications, one a line
  *
- * Each turn is one request to the endpoint, streamed. What was said before goes along, newest first, as far as --context allows. Nothing is sent twice:
- * a request that failed is a turn that failed, and says why.
+ * Each turn is one request to the endpoint, streamed. What was said before goes along, newest first, as far as --context allows. Nothing is
+ * sent twice: a request that failed is a turn that failed, and says why.
  */
 #include "compat.h"
 

@@ -1,7 +1,7 @@
 /* host_ask.c - what a turn is asked for with, and what it asks its reader: beyond the contract, and only where the caller wants it
  *
- * A caller that streams and says `prefer: approvals` is told what the runtime wants approved and answers with a request of its own. Of anybody else
- * nothing is asked: it is declined at once, as it is when the reader goes.
+ * A caller that streams and says `prefer: approvals` is told what the runtime wants approved and answers with a request of its own. Of
+ * anybody else nothing is asked: it is declined at once, as it is when the reader goes.
  */
 #include "compat.h"
 

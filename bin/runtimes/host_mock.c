@@ -1,4 +1,5 @@
-/* host_mock.c - the engine without a runtime (contract section 11.2): each turn is answered with its own text, after as long as it asks for */
+/* host_mock.c - the engine without a runtime (contract section 11.2): each turn is answered with its own text, after as long as it asks
+ * for */
 #include "compat.h"
 
 #include <string.h>

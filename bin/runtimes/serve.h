@@ -1,11 +1,12 @@
 /* serve.h - the side of a runtime: agent-runtime(7) on standard input and output, for programs that bring their own engine
  *
- * The program has the loop. It waits for serve_fd() and whatever its engine waits for, calls serve_read() when there is input, and ends when that
- * says so. serve_read() answers what needs no engine (greeting, threads, account) and calls the engine for turns; the engine says what comes by
- * the functions below. Threads and what was said in them are kept in a directory, one file each, so that another process can resume them.
+ * The program has the loop. It waits for serve_fd() and whatever its engine waits for, calls serve_read() when there is input, and ends
+ * when that says so. serve_read() answers what needs no engine (greeting, threads, account) and calls the engine for turns; the engine says
+ * what comes by the functions below. Threads and what was said in them are kept in a directory, one file each, so that another process can
+ * resume them.
  *
- * The manner is that of the Codex app-server: errors are -32600, what is no message gets no answer, a second turn on a thread is steered into the
- * first one.
+ * The manner is that of the Codex app-server: errors are -32600, what is no message gets no answer, a second turn on a thread is steered
+ * into the first one.
  */
 #ifndef SERVE_H
 #define SERVE_H
@@ -98,7 +99,8 @@ void serve_item(struct serve_turn *turn, bool completed, const struct buf *item)
 /* Asks the client about the turn. answered comes once with the result, or SPAN_NONE (refused, or the turn is over). */
 void serve_ask(struct serve_turn *turn, const char *method, const struct buf *params,
     void (*answered)(struct serve_turn *turn, struct span result, void *payload), void *payload);
-/* completed when message is NULL, else failed (with codexErrorInfo as JSON, or NULL); a turn that was interrupted ends so whatever is said. */
+/* completed when message is NULL, else failed (with codexErrorInfo as JSON, or NULL); a turn that was interrupted ends so whatever is
+ * said. */
 void serve_end(struct serve_turn *turn, const char *message, const char *info, const char *details);
 void serve_session(struct serve_thread *thread, const char *s, size_t n); /* the engine's name for it */
 

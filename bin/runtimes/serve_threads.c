@@ -1,7 +1,7 @@
 /* serve_threads.c - threads, and the files they are kept in
  *
- * DIRECTORY/ID.ndjson: {"thread":{...}} first, then {"role":...,"text":...} for what was said and {"session":...} for the engine's name of it. Each line
- * is added by one write; half a line at the end, of a process that was killed, is passed over.
+ * DIRECTORY/ID.ndjson: {"thread":{...}} first, then {"role":...,"text":...} for what was said and {"session":...} for the engine's name of
+ * it. Each line is added by one write; half a line at the end, of a process that was killed, is passed over.
  */
 #include "compat.h"
 

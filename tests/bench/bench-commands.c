@@ -2,9 +2,9 @@
  *
  * bench-commands ROUNDS COMMAND...
  *
- * Each COMMAND is a line: words at blanks, or for the shell when it has a character that only the shell understands. Every round runs each of them
- * once, so that what else happens on the machine happens to all; the time is that of the fastest quarter, which it disturbs least. Outputs go to /dev/null. The memory is that of the largest process,
- * the status that of the last round.
+ * Each COMMAND is a line: words at blanks, or for the shell when it has a character that only the shell understands. Every round runs each
+ * of them once, so that what else happens on the machine happens to all; the time is that of the fastest quarter, which it disturbs least.
+ * Outputs go to /dev/null. The memory is that of the largest process, the status that of the last round.
  */
 #include "compat.h"
 

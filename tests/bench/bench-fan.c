@@ -2,9 +2,10 @@
  *
  * bench-fan [-w] [-r READERS] [-e EVENTS] [-p PUBLISHERS] [-P PID,PID...] URL SUBSCRIBE_PATH PUBLISH_PATH BODY
  *
- * Opens READERS streams of server-sent events (-w: WebSockets), publishes one event and waits until all have it; what the processes PID have grown by
- * up to then is the memory of idle streams. Then PUBLISHERS connections post BODY, EVENTS times together, each waiting for its answer; the time
- * runs from the first post to the last reader's last event. An event is a '|' in a stream (BODY has one) and a frame of text in a WebSocket.
+ * Opens READERS streams of server-sent events (-w: WebSockets), publishes one event and waits until all have it; what the processes PID
+ * have grown by up to then is the memory of idle streams. Then PUBLISHERS connections post BODY, EVENTS times together, each waiting for
+ * its answer; the time runs from the first post to the last reader's last event. An event is a '|' in a stream (BODY has one) and a frame
+ * of text in a WebSocket.
  */
 #include "compat.h"
 

@@ -2,9 +2,9 @@
  *
  * bench-http [-m METHOD] [-b BODY] [-n REQUESTS] [-t SECONDS] CONNECTIONS PATH URL...
  *
- * Each connection asks, waits for the answer and asks again; they are spread evenly over the URLs. In PATH and BODY "%c" is the connection's
- * number and "%n" that of the request. It ends after so many requests or so many seconds, whichever is first. One thread, no parsing beyond the
- * length of an answer: so the client takes a small part of what it measures.
+ * Each connection asks, waits for the answer and asks again; they are spread evenly over the URLs. In PATH and BODY "%c" is the
+ * connection's number and "%n" that of the request. It ends after so many requests or so many seconds, whichever is first. One thread, no
+ * parsing beyond the length of an answer: so the client takes a small part of what it measures.
  */
 #include "compat.h"
 

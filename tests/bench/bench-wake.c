@@ -2,8 +2,8 @@
  *
  * PROGRAM | bench-wake N URL RUN FILE
  *
- * Posts N notes to a run, one after another, and waits for the line of each. After each note a block is written to FILE and made durable: what a post
- * takes at least on this disk. `over` is what is left of the middle one when that is taken away.
+ * Posts N notes to a run, one after another, and waits for the line of each. After each note a block is written to FILE and made durable:
+ * what a post takes at least on this disk. `over` is what is left of the middle one when that is taken away.
  */
 #include "compat.h"
 

@@ -12,7 +12,8 @@ struct buf;
 #define LOAD_HEAD_MAX 8192 /* bytes of an answer's head */
 #define LOAD_WAIT_MS 60000 /* the longest silence */
 
-/* Connects to "http://127.0.0.1:PORT", without blocking and without Nagle's delay; its end resets the connection, so that no port stays taken. */
+/* Connects to "http://127.0.0.1:PORT", without blocking and without Nagle's delay; its end resets the connection, so that no port stays
+ * taken. */
 int load_connect(const char *url);
 
 /* All n bytes, waiting for room where there is none. */
@@ -29,7 +30,8 @@ struct load_answer {
 	int status;    /* once the head is there */
 	bool body;     /* the head is there */
 };
-/* Takes bytes of at most one answer (a body has its length in the head). True once it is complete: it is zeroed for the next one but for the status. */
+/* Takes bytes of at most one answer (a body has its length in the head). True once it is complete: it is zeroed for the next one but for
+ * the status. */
 bool load_feed(struct load_answer *answer, const char *bytes, size_t n) USE_RESULT;
 /* Only the head: bytes used up to its end, 0: more is needed. */
 size_t load_head(struct load_answer *answer, const char *bytes, size_t n) USE_RESULT;

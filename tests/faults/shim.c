@@ -1,8 +1,9 @@
-/* shim.c - faults of the system below a program, preloaded (LD_PRELOAD): a disk with errors and without power, clocks that jump, memory that ends
+/* shim.c - faults of the system below a program, preloaded (LD_PRELOAD): a disk with errors and without power, clocks that jump, memory
+ * that ends
  *
  * AU_FAULTS names a file of AU_FAULT_COUNT 64-bit integers, which all processes map; tests/faults/inject sets them while the programs run.
- * AU_FAULT_DIR is the directory whose files have these faults. AU_FAULT_JOURNAL is the file to which everything is appended that happens to them,
- * in order: tests/faults/powerloss makes of it what a disk may hold when the power goes.
+ * AU_FAULT_DIR is the directory whose files have these faults. AU_FAULT_JOURNAL is the file to which everything is appended that happens to
+ * them, in order: tests/faults/powerloss makes of it what a disk may hold when the power goes.
  *
  * Nothing here is used by the product. Every call is the system's own, so that a sanitizer's are passed by.
  */

@@ -1,8 +1,9 @@
-/* fuzz_gateway.c - any bytes on a connection to a whole gateway: every route, body, question and message between agents; what comes back is HTTP,
- * JSON where it says so, and no request is the gateway's own fault
+/* fuzz_gateway.c - any bytes on a connection to a whole gateway: every route, body, question and message between agents; what comes back is
+ * HTTP, JSON where it says so, and no request is the gateway's own fault
  *
- * The gateway is the daemon itself, with an agent that echoes and one that takes messages of others; it has no runtime and runs no commands. Where
- * this process can have a network of its own it reaches nothing outside; elsewhere inputs that could make it call somebody are left out.
+ * The gateway is the daemon itself, with an agent that echoes and one that takes messages of others; it has no runtime and runs no
+ * commands. Where this process can have a network of its own it reaches nothing outside; elsewhere inputs that could make it call somebody
+ * are left out.
  */
 #include "compat.h"
 

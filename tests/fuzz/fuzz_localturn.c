@@ -1,4 +1,5 @@
-/* fuzz_localturn.c - any bytes as the words of a runtime: the turn ends, its events are JSON, its text is what was said (runtimeio.h too) */
+/* fuzz_localturn.c - any bytes as the words of a runtime: the turn ends, its events are JSON, its text is what was said (runtimeio.h
+ * too) */
 #include "compat.h"
 
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* fuzz_rules.c - any number of a query, and any rules and request of a runtime: the first line is a number, the second rules, the rest a request */
+/* fuzz_rules.c - any number of a query, and any rules and request of a runtime: the first line is a number, the second rules, the rest a
+ * request */
 #include "compat.h"
 
 #include <math.h>

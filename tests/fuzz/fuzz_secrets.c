@@ -1,4 +1,5 @@
-/* fuzz_secrets.c - any text, with any rules before its first NUL: valid stays valid, documents stay documents, and done twice nothing more changes */
+/* fuzz_secrets.c - any text, with any rules before its first NUL: valid stays valid, documents stay documents, and done twice nothing more
+ * changes */
 #include "compat.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #!/bin/sh
-# words.sh - what does not stand in this tree: bare allocation, line comments, promises instead of work, waiting by time
+# words.sh - what does not stand in this tree: bare allocation, line comments, wide ones, promises instead of work, waiting by time
 set -eu
 cd "${1:-.}"
 bad=0
@@ -16,6 +16,7 @@ sources=$(find bin common tests -name '*.[ch]' ! -name xalloc.c)
 # shellcheck disable=SC2086,SC2046 # lists of files
 {
 	none 'allocate through xalloc.h' '(^|[^a-z_])(malloc|calloc|realloc|strdup|strndup)\(' $(find bin common -name '*.[ch]' ! -name 'xalloc.*' ! -name banned.h)
+	none 'a comment is 140 columns wide' '^[[:space:]]*/?\*.{148,}' $sources
 	none 'comments are blocks' '^[[:space:]]*//|;[[:space:]]*//' $sources
 	none 'do it, or say it where it is known' 'TO[D]O|FIX[M]E|(^|[^X.uU])X[X]X([^X]|$)' $sources $(find bin tests man completions -type f ! -name '*.[ch]' ! -path '*/corpus/*')
 	none 'wait for the event' '(^|[;&|[:space:]])sleep [0-9.]' $(find tests -name '*.bats' ! -path 'tests/gateway/chat.bats')

@@ -404,8 +404,8 @@ full_disk(void)
 	store_close(store);
 }
 
-/* An error while derived rows are written for a list may end the transaction in the middle of a batch: what comes after it in the batch must not
- * be stored one by one, and its numbers must not be given twice. */
+/* An error while derived rows are written for a list may end the transaction in the middle of a batch: what comes after it in the batch
+ * must not be stored one by one, and its numbers must not be given twice. */
 static void
 full_disk_between_lists(void)
 {

@@ -257,7 +257,8 @@ test_flood(const char *base)
 
 /* ---- servers that do as they like */
 
-/* Takes one connection, reads the request, answers with head ("%" becomes the right accept) and body, and then closes, or waits to be killed. */
+/* Takes one connection, reads the request, answers with head ("%" becomes the right accept) and body, and then closes, or waits to be
+ * killed. */
 static pid_t
 script(const char *head, const void *body, size_t n, bool stay, struct buf *url)
 {

@@ -1,13 +1,14 @@
 /* agents.h - the door of agents/: manifests, and the agents they declare
  *
- * One JSON file per agent in a directory (*.json, in name order), and those that services/ puts. Shape and rules: Clarity contract section 12,
- * with the texts of its validator, plus our origin: {"type":"command","command":["./reply.sh"],"mode"?:"message"|"long-lived","timeoutMs"?,
- * "maxConcurrency"?,"workingDirectory"?} (an executable that gets the handler's arguments as one JSON line and answers with one; started for each message, or once
- * for many), and {"type":"runtime"}: a run is a thread on a stdio runtime (agent-runtime(7)), whose members agent-manifest(5) has. A relative program or
+ * One JSON file per agent in a directory (*.json, in name order), and those that services/ puts. Shape and rules: Clarity contract section
+ * 12, with the texts of its validator, plus our origin:
+ * {"type":"command","command":["./reply.sh"],"mode"?:"message"|"long-lived","timeoutMs"?, "maxConcurrency"?,"workingDirectory"?} (an
+ * executable that gets the handler's arguments as one JSON line and answers with one; started for each message, or once for many), and
+ * {"type":"runtime"}: a run is a thread on a stdio runtime (agent-runtime(7)), whose members agent-manifest(5) has. A relative program or
  * directory is meant from the manifest's own directory.
  *
- * What a manifest says never changes in a struct agent: another manifest is another struct, which takes the place of the first in the set. Whoever
- * keeps one longer than a call takes a reference.
+ * What a manifest says never changes in a struct agent: another manifest is another struct, which takes the place of the first in the set.
+ * Whoever keeps one longer than a call takes a reference.
  */
 #ifndef AGENTS_H
 #define AGENTS_H
@@ -108,7 +109,8 @@ struct agent {
 
 struct agents; /* the set, in registration order */
 
-/* Checks one manifest. path: its file, "" without. False: err (STATUS_CONFIG) has the contract's text ("invalid manifest: apiVersion must be …"). */
+/* Checks one manifest. path: its file, "" without. False: err (STATUS_CONFIG) has the contract's text ("invalid manifest: apiVersion must
+ * be …"). */
 bool agent_parse(const char *json, size_t n, const char *path, struct agent **ret, struct err *err) USE_RESULT;
 const struct agent *agent_ref(const struct agent *agent);
 void agent_unref(const struct agent *agent); /* accepts NULL */
@@ -122,8 +124,8 @@ bool agent_allows_tool(const struct agent *agent, const char *tool); /* spec.ori
 struct agents *agents_load(const char *dir, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err);
 void agents_free(struct agents *agents);
 
-/* Takes the place of the one with the same service id, with its state and createdAt, or comes last. The set takes over the reference. False: the set is full
- * (the reference stays the caller's). */
+/* Takes the place of the one with the same service id, with its state and createdAt, or comes last. The set takes over the reference.
+ * False: the set is full (the reference stays the caller's). */
 bool agents_put(struct agents *agents, struct agent *agent) USE_RESULT;
 void agents_remove(struct agents *agents, struct span service);
 struct agent_state *agents_state(struct agents *agents, struct span service); /* to be changed; NULL: none */

@@ -62,7 +62,8 @@ read_chat(struct agent *agent, struct span declared)
 		agent->timeout_ms = n;
 }
 
-/* A relative program with a slash, or directory, is meant from the manifest's own directory; absolute, because the program may be started in another. */
+/* A relative program with a slash, or directory, is meant from the manifest's own directory; absolute, because the program may be started
+ * in another. */
 static void
 add_place(struct buf *to, const char *manifest_path, const char *place)
 {
@@ -76,7 +77,8 @@ add_place(struct buf *to, const char *manifest_path, const char *place)
 	buf_addstr(to, place);
 }
 
-/* A runtime of this package, by its name alone: they lie beside the program, ../libexec/agentutils, installed or not. False: none of that name. */
+/* A runtime of this package, by its name alone: they lie beside the program, ../libexec/agentutils, installed or not. False: none of that
+ * name. */
 static bool
 own_runtime(const char *name, struct buf *to)
 {

@@ -99,9 +99,10 @@ const struct principal *auth_caller(const struct request *request);
  * by the one gateway that owns the state. How long they were not used is counted anew. Errors: STATUS_CONFIG. */
 bool auth_sessions_keep(struct auth *auth, const char *file, struct err *err) USE_RESULT;
 
-/* Gateways that share a store share their sessions: instead of the file there is a shelf with a record for each, under a key made of the cookie's
- * hash. Another gateway's is taken from there with the first request that brings its cookie; whoever closes one removes its record, which the others are told
- * (auth_session_take() with SPAN_NONE). Its use is noted there now and then, and one that has slept here may have been awake there. */
+/* Gateways that share a store share their sessions: instead of the file there is a shelf with a record for each, under a key made of the
+ * cookie's hash. Another gateway's is taken from there with the first request that brings its cookie; whoever closes one removes its
+ * record, which the others are told (auth_session_take() with SPAN_NONE). Its use is noted there now and then, and one that has slept here
+ * may have been awake there. */
 enum auth_put { AUTH_PUT, AUTH_PUT_IF_THERE };
 typedef void auth_put_cb(const struct err *err, void *deed); /* err NULL: it is done */
 struct auth_shelf {

@@ -1,7 +1,8 @@
 /* adopt.c - a thread that somebody speaks to as a run
  *
- * A thread can be read as a run by its id. What is more than reading (a message, an event) makes it one: from then on it has a row among the runs, its
- * messages and its turns go one after another, and both surfaces tell of it as of a run whose agent is a runtime. What was told before keeps its numbers.
+ * A thread can be read as a run by its id. What is more than reading (a message, an event) makes it one: from then on it has a row among
+ * the runs, its messages and its turns go one after another, and both surfaces tell of it as of a run whose agent is a runtime. What was
+ * told before keeps its numbers.
  */
 #include "compat.h"
 

@@ -1,8 +1,8 @@
 /* cancel.c - the end of a run that somebody asks for
  *
- * One change decides: what waits is dropped, and when nothing is being answered the run is over at once. Otherwise the handler is stopped, its
- * whole process group, and the change that closes its answer closes the run: agent.run_cancelled comes after everything the handler did.
- * A restart in between does the same, because the run's row remembers that its end was asked for.
+ * One change decides: what waits is dropped, and when nothing is being answered the run is over at once. Otherwise the handler is stopped,
+ * its whole process group, and the change that closes its answer closes the run: agent.run_cancelled comes after everything the handler
+ * did. A restart in between does the same, because the run's row remembers that its end was asked for.
  */
 #include "compat.h"
 

@@ -37,7 +37,8 @@ struct chat_settings {
 	const struct secrets *secrets; /* the operator's rules, NULL: the built-in ones only */
 };
 
-/* ---- whoever runs turns of threads: an agent whose origin is a runtime answers in one. Comes from above (compass/), so it is a door of functions. */
+/* ---- whoever runs turns of threads: an agent whose origin is a runtime answers in one. Comes from above (compass/), so it is a door of
+ * functions. */
 
 struct chat_turn {
 	struct span run, text; /* copied */
@@ -46,8 +47,9 @@ struct chat_turn {
 	const struct trace *trace; /* copied */
 };
 struct chat_turn_call;
-/* ok: text is the answer; else it is the reason. error: JSON with its code and retryAt, "" without. usage: what the turn has cost as usage_add() writes it, "" when that is not known. On the store's thread, in the change that stores the turn's end, whose stream is the run: what the run
- * says of it is stored with it, or not at all. May come again when that failed. */
+/* ok: text is the answer; else it is the reason. error: JSON with its code and retryAt, "" without. usage: what the turn has cost as
+ * usage_add() writes it, "" when that is not known. On the store's thread, in the change that stores the turn's end, whose stream is the
+ * run: what the run says of it is stored with it, or not at all. May come again when that failed. */
 typedef void chat_turn_stored(
     struct change_context *context, bool ok, struct span text, struct span error, struct span usage, void *payload);
 /* Comes once, never from inside start(). stored: that has happened; else nothing has, and text is the reason. */
@@ -92,8 +94,8 @@ struct chat_message {
 	uint64_t print;
 };
 
-/* On the store's thread: a stream without a row that is a thread's id becomes a run too, which the gateway's own runtime answers. False: it is that of a
- * thread that a desktop works on, and change->err says so. */
+/* On the store's thread: a stream without a row that is a thread's id becomes a run too, which the gateway's own runtime answers. False: it
+ * is that of a thread that a desktop works on, and change->err says so. */
 bool chat_adopt(struct change *change, struct change_context *context) USE_RESULT;
 
 struct chat_answer {
@@ -116,8 +118,8 @@ struct chat_firing {
 	int64_t missed;		  /* firings before it that did not happen */
 	struct span doc_key, doc; /* kept in the same change (change_put()) */
 };
-/* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the call.
- * next_ms: another gateway has fired it, and it is due again then; 0: none has. */
+/* fired() when it is stored, or not (then nothing happened); and if it is, ended() when the run's handler is done. Neither from inside the
+ * call. next_ms: another gateway has fired it, and it is due again then; 0: none has. */
 struct chat_firing_events {
 	void (*fired)(bool ok, int64_t next_ms, void *payload);
 	void (*ended)(void *payload);
@@ -125,8 +127,8 @@ struct chat_firing_events {
 void chat_fire(struct chat *chat, const struct chat_firing *firing, const struct chat_firing_events *events, void *payload);
 
 /* Ends a run: what is being answered is stopped, what waits gets no answer, agent.run_cancelled is the last event. The answer is 202 once
- * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. A thread is taken up as a run and ended, its turn interrupted
- * first. Everything in cancel is copied. */
+ * that is decided and stored, 404 for a run that nobody knows, 409 for one that is over. A thread is taken up as a run and ended, its turn
+ * interrupted first. Everything in cancel is copied. */
 struct chat_cancel {
 	struct span run, reason; /* reason: "" or SPAN_NONE without */
 	struct span key;	 /* idempotency key or SPAN_NONE */

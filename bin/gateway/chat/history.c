@@ -96,8 +96,8 @@ said_release(struct said *said)
 	buf_release(&said->content);
 }
 
-/* An event that is not among these is older than the first of them, and so is its turn: what has the first one's seq or a later one as its turn is
- * all here. */
+/* An event that is not among these is older than the first of them, and so is its turn: what has the first one's seq or a later one as its
+ * turn is all here. */
 bool
 history_reaches(const struct said *said, size_t n, int64_t seq, size_t max_turns)
 {

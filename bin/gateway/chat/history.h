@@ -28,8 +28,8 @@ struct history {
 	bool truncated;
 };
 
-/* Are the newest `n` events of the run enough for max_turns messages before and with seq? Messages that came later may have pushed earlier ones out.
- * Only asked when there may be older events than these. */
+/* Are the newest `n` events of the run enough for max_turns messages before and with seq? Messages that came later may have pushed earlier
+ * ones out. Only asked when there may be older events than these. */
 bool history_reaches(const struct said *said, size_t n, int64_t seq, size_t max_turns);
 
 /* said: of the run's agent.chat.* events in seq order. seq: the message being answered. */

@@ -1,7 +1,8 @@
 /* process.h - a handler's program while it runs: its pipes, its time, its end. Private to chat/.
  *
- * It runs in a process group of its own, and what it leaves behind there goes with it; when it is we who end it, who has left the group as well
- * (kin.h). It is ended by SIGTERM, and by SIGKILL when it is still there PROCESS_TERM_MS later. All calls come from the loop, none from inside a function of this header.
+ * It runs in a process group of its own, and what it leaves behind there goes with it; when it is we who end it, who has left the group as
+ * well (kin.h). It is ended by SIGTERM, and by SIGKILL when it is still there PROCESS_TERM_MS later. All calls come from the loop, none
+ * from inside a function of this header.
  */
 #ifndef CHAT_PROCESS_H
 #define CHAT_PROCESS_H
@@ -50,8 +51,8 @@ void process_init(struct process *process, const struct process_calls *calls, vo
 bool process_start(struct process *process, struct event_base *base, const char *const *argv, const char *const *env, const char *dir,
     struct err *err) USE_RESULT;
 
-/* Writes the input, which must stay until it is written or process_send_stop(); then closes the pipe when it is the last. A program that does
- * not read it may answer all the same. */
+/* Writes the input, which must stay until it is written or process_send_stop(); then closes the pipe when it is the last. A program that
+ * does not read it may answer all the same. */
 void process_send(struct process *process, const struct buf *input, bool last);
 void process_send_stop(struct process *process);
 

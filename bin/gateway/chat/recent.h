@@ -1,8 +1,8 @@
 /* recent.h - what the newest chat events say of the runs that are talked to, in memory. Loop thread. Private to chat/.
  *
- * A message needs what was said before it; reading that for each message anew would be most of the work of answering one. A run comes in with a page
- * that was read (recent_take()), is brought up to date by every event that is committed (recent_add(), in seq order), and goes when others were talked to
- * more lately. What is in it is in the log too: forgetting costs a read, nothing else.
+ * A message needs what was said before it; reading that for each message anew would be most of the work of answering one. A run comes in
+ * with a page that was read (recent_take()), is brought up to date by every event that is committed (recent_add(), in seq order), and goes
+ * when others were talked to more lately. What is in it is in the log too: forgetting costs a read, nothing else.
  */
 #ifndef CHAT_RECENT_H
 #define CHAT_RECENT_H
@@ -25,8 +25,8 @@ void recent_free(struct recent *recent); /* accepts NULL */
 void recent_take(struct recent *recent, struct span run, struct entry *const *events, size_t n, bool all);
 /* The next event of the log; nothing happens unless its run is in. */
 void recent_add(struct recent *recent, const struct entry *event);
-/* What the run's newest events say, oldest first, borrowed until the next call of anything here; NULL: it is not in, or does not have the event `seq` yet.
- * *ret_all: there are no older ones. */
+/* What the run's newest events say, oldest first, borrowed until the next call of anything here; NULL: it is not in, or does not have the
+ * event `seq` yet. *ret_all: there are no older ones. */
 const struct said *recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all);
 
 #endif

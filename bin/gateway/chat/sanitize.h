@@ -1,4 +1,5 @@
-/* sanitize.h - what people type, as it is kept: trimmed, without secrets, not too long (Clarity contract section 7). Pure. Private to chat/. */
+/* sanitize.h - what people type, as it is kept: trimmed, without secrets, not too long (Clarity contract section 7). Pure. Private to
+ * chat/. */
 #ifndef CHAT_SANITIZE_H
 #define CHAT_SANITIZE_H
 

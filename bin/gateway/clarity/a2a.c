@@ -1,7 +1,7 @@
 /* a2a.c - messages between agents (contract section 11)
  *
- * What the contract's runtime declares and ignores holds here: the kinds that the target accepts and the source emits, and the target's largest
- * payload. A messageId is taken once, for ever: the store remembers each.
+ * What the contract's runtime declares and ignores holds here: the kinds that the target accepts and the source emits, and the target's
+ * largest payload. A messageId is taken once, for ever: the store remembers each.
  */
 #include "compat.h"
 

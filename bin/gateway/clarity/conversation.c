@@ -1,7 +1,7 @@
 /* conversation.c - one conversation, two surfaces: what an id is, and who may read it as a run
  *
- * Whoever may read runs may read all of them; a thread's events are for the members of its workspace only, also here. To others, and without such a
- * thread, the id is that of a run with no events.
+ * Whoever may read runs may read all of them; a thread's events are for the members of its workspace only, also here. To others, and
+ * without such a thread, the id is that of a run with no events.
  */
 #include "compat.h"
 

@@ -1,7 +1,7 @@
 /* mcp.c - the tools of all remote services behind one Model Context Protocol endpoint (contract section 1)
  *
- * JSON-RPC 2.0 over POST /mcp, answered as plain JSON, without sessions: every request stands for itself. A tool is called NAMESPACE__NAME, after its
- * service's spec.toolNamespace; listed are those that introspection has found of services that run.
+ * JSON-RPC 2.0 over POST /mcp, answered as plain JSON, without sessions: every request stands for itself. A tool is called NAMESPACE__NAME,
+ * after its service's spec.toolNamespace; listed are those that introspection has found of services that run.
  */
 #include "compat.h"
 

@@ -1,7 +1,7 @@
 /* words.c - what a thread says, in a run's words: pure
  *
- * A run whose agent is a runtime is a thread too, and a thread can be followed as a run. What was stored in the thread's vocabulary is given to the
- * run's readers as agent.* events with the same seq.
+ * A run whose agent is a runtime is a thread too, and a thread can be followed as a run. What was stored in the thread's vocabulary is
+ * given to the run's readers as agent.* events with the same seq.
  */
 #include "compat.h"
 

@@ -53,7 +53,8 @@ hint_of(const struct runtime_reply *reply)
 bool
 call_runtime_failed(struct call *call, const struct runtime_reply *reply, int status, const char *code)
 {
-	/* the body has two members and no more (contract section 4), and its code is that of what was asked: why, for a program, stands here */
+	/* the body has two members and no more (contract section 4), and its code is that of what was asked: why, for a program, stands
+	 * here */
 	const char *const fault[] = { "x-agent-fault", fault_code(reply->fault), NULL };
 	struct buf text = BUF_INIT;
 
@@ -115,8 +116,8 @@ account_heard(struct compass *compass, const char *method, struct span params)
 		compass->auth_mode = mode_of(params, "authMode");
 }
 
-/* As a session host says it in its answer; else the one that was notified last (an account by foreign tokens has the type of another), else by
- * the account's type. */
+/* As a session host says it in its answer; else the one that was notified last (an account by foreign tokens has the type of another), else
+ * by the account's type. */
 static void
 add_mode(const struct compass *compass, struct span answer, struct span account, struct buf *to)
 {

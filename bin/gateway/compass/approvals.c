@@ -1,7 +1,7 @@
 /* approvals.c - what runtimes ask people: recorded, shown, answered once
  *
- * The record comes before the effect: the runtime hears an answer when the store has it. Whoever is first, a person, a rule, the clock, or the end of
- * the turn, wins; the others find it resolved.
+ * The record comes before the effect: the runtime hears an answer when the store has it. Whoever is first, a person, a rule, the clock, or
+ * the end of the turn, wins; the others find it resolved.
  */
 #include "compat.h"
 

@@ -1,7 +1,8 @@
 /* asking.c - a turn that is started on the thread of a run
  *
- * It becomes a message of the run, in line with those that come as messages, and the message's turn is the one that was asked for. Whoever asked waits
- * here until that turn begins, and then with it. While another message is being answered the thread is busy, as it is for any turn.
+ * It becomes a message of the run, in line with those that come as messages, and the message's turn is the one that was asked for. Whoever
+ * asked waits here until that turn begins, and then with it. While another message is being answered the thread is busy, as it is for any
+ * turn.
  */
 #include "compat.h"
 

@@ -1,14 +1,15 @@
 /* compass.h - the door of compass/: threads, turns, their events and approvals, and the runtime's account, on /v1/agent (Compass contract)
  *
  * Routes, validation, shapes and texts are the contract's; where it lists a weakness, this does not have it:
- *  - One turn in progress per thread, held by the store. An interrupt reaches the runtime and is final. What was in progress when the gateway ended is
- *    closed as error when it starts again. A turn's error has a code beside its message.
- *  - Deltas are item.delta events as the runtime gives them; their texts in order are the answer. Further items of a turn come as item.started and
- *    item.completed.
+ *  - One turn in progress per thread, held by the store. An interrupt reaches the runtime and is final. What was in progress when the
+ *    gateway ended is closed as error when it starts again. A turn's error has a code beside its message.
+ *  - Deltas are item.delta events as the runtime gives them; their texts in order are the answer. Further items of a turn come as
+ *    item.started and item.completed.
  *  - `Prefer: respond-async` or `?wait=false` answers the start of a turn with 202 at once. A client that goes away ends no turn.
- *  - A runtime's request for approval is approval.requested; POST .../approvals/:approvalId answers it, or the thread's rules do, or its time passes.
- *  - A WebSocket gives every event after its cursor once and in order, pings, cuts a reader off that is too slow (1013: come back with the last cursor),
- *    ends when the caller's right ends (1008), and looks at Origin.
+ *  - A runtime's request for approval is approval.requested; POST .../approvals/:approvalId answers it, or the thread's rules do, or its
+ *    time passes.
+ *  - A WebSocket gives every event after its cursor once and in order, pings, cuts a reader off that is too slow (1013: come back with the
+ *    last cursor), ends when the caller's right ends (1008), and looks at Origin.
  *  - A stranger to a workspace gets 404 for its threads. The account needs the admin scope.
  */
 #ifndef COMPASS_H
@@ -66,7 +67,8 @@ struct compass_settings {
 /* Errors: STATUS_CONFIG: the directory of the questions. */
 struct compass *compass_new(const struct compass_settings *settings, struct err *err);
 
-/* Closes the turns that an earlier gateway left in progress: before the first request, and whenever another gateway's turns have become ours. */
+/* Closes the turns that an earlier gateway left in progress: before the first request, and whenever another gateway's turns have become
+ * ours. */
 void compass_recover(struct compass *compass);
 /* Another gateway of the same store has stored this. */
 void compass_heard(struct compass *compass, const struct entry *event);

@@ -1,7 +1,8 @@
 /* desk.c - approvals among the questions that wait for people: the files of the broker's directory (hitl.h)
  *
- * Each pending approval lies there under its id, and whoever answers the file answers the approval. A thread of its own writes the files and looks
- * at them; the loop never waits for a disk. A file that cannot be written is no trouble for the approval, which can be answered in other ways.
+ * Each pending approval lies there under its id, and whoever answers the file answers the approval. A thread of its own writes the files
+ * and looks at them; the loop never waits for a disk. A file that cannot be written is no trouble for the approval, which can be answered
+ * in other ways.
  */
 #include "compat.h"
 

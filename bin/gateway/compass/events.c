@@ -1,7 +1,7 @@
 /* events.c - events of a thread: uploaded and listed (contract section 6.5)
  *
- * An upload says who sent it (uploadedBy). What only the gateway can know, nobody else may say: methods of threads and approvals, and anything in the
- * server's vocabulary about a turn that the gateway itself runs or ran.
+ * An upload says who sent it (uploadedBy). What only the gateway can know, nobody else may say: methods of threads and approvals, and
+ * anything in the server's vocabulary about a turn that the gateway itself runs or ran.
  */
 #include "compat.h"
 

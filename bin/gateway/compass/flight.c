@@ -1,9 +1,10 @@
 /* flight.c - turns under way: what the runtime says becomes events, in its order, each stored before anybody hears of it
  *
- * What comes while the store works gathers: further text of the same message goes into one note, so a fast runtime makes few large events and a
- * slow one many small ones. When too much waits, nothing more is read from the runtime.
+ * What comes while the store works gathers: further text of the same message goes into one note, so a fast runtime makes few large events
+ * and a slow one many small ones. When too much waits, nothing more is read from the runtime.
  *
- * An event of the turn is only stored while the turn is in progress; so an interrupt, which ends it in the store, ends everything else with it.
+ * An event of the turn is only stored while the turn is in progress; so an interrupt, which ends it in the store, ends everything else with
+ * it.
  */
 #include "compat.h"
 

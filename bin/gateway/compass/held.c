@@ -11,8 +11,9 @@
 #define HELD_KEY_MAX 16384 /* the same inside a private key */
 #define HELD_TRIES 8	   /* places that are looked at */
 
-/* A secret that a runtime says in pieces must not get through in pieces: text is given in words, and never up to the last two of them, nor to a
- * place where what comes before and what comes after would hide less than both together. What nothing follows for a while is given as it is. */
+/* A secret that a runtime says in pieces must not get through in pieces: text is given in words, and never up to the last two of them, nor
+ * to a place where what comes before and what comes after would hide less than both together. What nothing follows for a while is given as
+ * it is. */
 static bool
 may_part(const struct secrets *secrets, const struct buf *held, size_t at)
 {

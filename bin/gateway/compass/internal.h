@@ -117,8 +117,8 @@ void call_store(struct call *call, call_apply *apply, void (*done)(struct change
 /* What most changes do at last: answers with change->answer, 201 when the call made something. */
 void call_done(struct change *change);
 
-/* The change as a step in the thread of the call, which is there and which its caller may see. The turn is an empty one for the step's use; a
- * problem set in the call undoes all. */
+/* The change as a step in the thread of the call, which is there and which its caller may see. The turn is an empty one for the step's use;
+ * a problem set in the call undoes all. */
 typedef void call_step(struct call *call, struct change_context *context, struct thread *thread, struct turn *turn, struct buf *answer);
 struct change *call_change_in(struct call *call, call_step *step, void (*done)(struct change *)); /* step NULL: that it is there is all */
 void call_store_in(struct call *call, call_step *step, void (*done)(struct change *));
@@ -192,7 +192,8 @@ void turn_add_error(struct buf *to, const char *message, const char *code);
 size_t held_safe(const struct secrets *secrets, const struct buf *held);
 
 /* ---- flight.c: turns under way */
-/* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered then. */
+/* The store has the turn of this call: the runtime gets it. Unless the call is asynchronous it waits for the turn's end, and is answered
+ * then. */
 void flight_start(struct call *call);
 /* The same of a run's message. Texts are taken; the turn's end goes to run_turn_ended(). */
 struct flight_order {

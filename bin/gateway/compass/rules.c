@@ -1,7 +1,8 @@
 /* rules.c - who answers an approval without a person: the rules of a thread
  *
- * {"rules":[{"kind":"command","command":"git *","decision":"accept"},…],"timeoutSeconds":60,"default":"decline"}: the first rule that fits decides. A
- * rule without kind fits every kind; `command` is a pattern for the whole command line ('*' any text, '?' one character) and fits commands only.
+ * {"rules":[{"kind":"command","command":"git *","decision":"accept"},…],"timeoutSeconds":60,"default":"decline"}: the first rule that fits
+ * decides. A rule without kind fits every kind; `command` is a pattern for the whole command line ('*' any text, '?' one character) and
+ * fits commands only.
  */
 #include "compat.h"
 

@@ -1,7 +1,8 @@
 /* run.c - a run's message as a turn
  *
- * The run's thread has the run's id. The first message makes it, in the workspace that the manifest names. Who reads the run is told there what a
- * run says; items and approvals are told once, to the readers of both (store.h, enum sharing). The runtime keeps what was said before.
+ * The run's thread has the run's id. The first message makes it, in the workspace that the manifest names. Who reads the run is told there
+ * what a run says; items and approvals are told once, to the readers of both (store.h, enum sharing). The runtime keeps what was said
+ * before.
  */
 #include "compat.h"
 

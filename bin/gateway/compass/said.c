@@ -13,7 +13,8 @@
 
 /* ---- the end */
 
-/* The codes of the contract that a session host's end may bring and no fault of a runtime has; any other means that the turn could not be executed. */
+/* The codes of the contract that a session host's end may bring and no fault of a runtime has; any other means that the turn could not be
+ * executed. */
 static const char *
 code_of_host(const char *code)
 {

@@ -1,7 +1,7 @@
 /* watch.c - WebSockets: a thread's events and the runtime's notifications as they happen (contract section 7)
  *
- * The whole backlog after the cursor, then what comes, without a gap and without a repeat. A reader that is too slow is told so (1013) and comes
- * back with the cursor of the last frame it has. Who may no longer see it is told too (1008).
+ * The whole backlog after the cursor, then what comes, without a gap and without a repeat. A reader that is too slow is told so (1013) and
+ * comes back with the cursor of the last frame it has. Who may no longer see it is told too (1008).
  */
 #include "compat.h"
 

@@ -2,8 +2,8 @@
  *
  * libcurl's multi interface driven by libevent: nothing here waits, and names are resolved on threads of libcurl's own. Every request has a
  * deadline for its whole and one for its connection, and a largest answer. Redirects are not followed (a token must not wander); nothing is
- * sent twice by itself (see `once`). libcurl and TLS are started by the first request. Proxies come from the environment as libcurl reads it, and
- * so does SSL_CERT_FILE, the certificates to trust instead of the system's.
+ * sent twice by itself (see `once`). libcurl and TLS are started by the first request. Proxies come from the environment as libcurl reads
+ * it, and so does SSL_CERT_FILE, the certificates to trust instead of the system's.
  */
 #ifndef FETCH_H
 #define FETCH_H

@@ -1,12 +1,12 @@
 /* hitl.h - the door of hitl/: the broker of questions that wait for a person (Clarity contract section 13.2)
  *
- * Routes: GET and POST /questions, GET /questions/:key, POST /answer, POST /cancel, GET /events. What they read and write are the files of a
- * directory (common/hitl.h), which other programs use at the same time. A thread of the room does that; the loop never waits for a disk.
+ * Routes: GET and POST /questions, GET /questions/:key, POST /answer, POST /cancel, GET /events. What they read and write are the files of
+ * a directory (common/hitl.h), which other programs use at the same time. A thread of the room does that; the loop never waits for a disk.
  *
  * More than the contract: the events come at once, have the question's own key and its time always, and tell with {"type":"removed"} that a
  * question went unanswered; ": live" ends the first list. A question that is asked again never has an old answer. Keys that would share a
- * file are refused with 409, as is an answer to an answered question. GET /questions/:key says the question's "timestamp" too; POST /answer and
- * POST /cancel take one, and then mean that question only. POST /questions answers "fresh":true: no old answer is there.
+ * file are refused with 409, as is an answer to an answered question. GET /questions/:key says the question's "timestamp" too; POST /answer
+ * and POST /cancel take one, and then mean that question only. POST /questions answers "fresh":true: no old answer is there.
  */
 #ifndef GATEWAY_HITL_H
 #define GATEWAY_HITL_H

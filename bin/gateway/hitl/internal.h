@@ -42,8 +42,8 @@ const char *clerk_path(const struct clerk *clerk);
 bool clerk_add(struct clerk *clerk, struct errand *errand) USE_RESULT; /* false: too many wait; the errand stays the caller's */
 void clerk_free(struct clerk *clerk);				       /* what still waits is dropped; accepts NULL */
 
-/* hearers.c - the streams of those who hear of new questions. The directory is only looked at while there are some. One scan is on its way at
- * most; what happens meanwhile asks for another one. */
+/* hearers.c - the streams of those who hear of new questions. The directory is only looked at while there are some. One scan is on its way
+ * at most; what happens meanwhile asks for another one. */
 struct hearers;
 struct hearers *hearers_new(struct event_base *base, struct auth *auth, struct clerk *clerk, int64_t ping_ms);
 void hearers_add(struct hearers *hearers, struct request *request);   /* it becomes a stream */

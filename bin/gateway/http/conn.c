@@ -30,9 +30,9 @@ pending(const struct conn *conn)
 	return evbuffer_get_length(bufferevent_get_output(conn->bev));
 }
 
-/* Output waits until the loop has looked once what else there is, which may be more to say, and is then sent without asking whether there is
- * room: there nearly always is, and what was said to a thousand readers needs no call of the kernel but their writes. The loop watches for room
- * only while a rest is left (EV_WRITE). */
+/* Output waits until the loop has looked once what else there is, which may be more to say, and is then sent without asking whether there
+ * is room: there nearly always is, and what was said to a thousand readers needs no call of the kernel but their writes. The loop watches
+ * for room only while a rest is left (EV_WRITE). */
 static void
 note_said(struct conn *conn)
 {

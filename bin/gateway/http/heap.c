@@ -1,18 +1,20 @@
 /* heap.c - the policy of memory, all of it
  *
- * What is said to thousands of readers is allocated and freed again within a moment. So blocks of that size come from the heap, and what is free
- * at its end stays there: the kernel need not take it back in between.
+ * What is said to thousands of readers is allocated and freed again within a moment. So blocks of that size come from the heap, and what is
+ * free at its end stays there: the kernel need not take it back in between.
  *
- * After a crowd has gone nothing of it is needed: every page that is free goes back, wherever it is. That is a moment later, since what belonged to
- * a connection is freed after it, and all of ten thousand that end together is still there when the last one has.
+ * After a crowd has gone nothing of it is needed: every page that is free goes back, wherever it is. That is a moment later, since what
+ * belonged to a connection is freed after it, and all of ten thousand that end together is still there when the last one has.
  *
- * A few readers that take nothing can have as much kept for them as a crowd, and it is looked at now and then what is free and still in memory.
+ * A few readers that take nothing can have as much kept for them as a crowd, and it is looked at now and then what is free and still in
+ * memory.
  *
- * A page goes back only when nothing is left in it, and libevent never frees the little that it has allocated for each descriptor there has been.
- * Among what belongs to connections that held a page each, and with them nearly all that a crowd had used; so it has a place of its own.
+ * A page goes back only when nothing is left in it, and libevent never frees the little that it has allocated for each descriptor there has
+ * been. Among what belongs to connections that held a page each, and with them nearly all that a crowd had used; so it has a place of its
+ * own.
  *
- * libevent asks for memory here for another reason too: it goes on without what it could not get, and an answer would lose bytes in silence. Out
- * of memory has one answer in every program of ours (xalloc.h).
+ * libevent asks for memory here for another reason too: it goes on without what it could not get, and an answer would lose bytes in
+ * silence. Out of memory has one answer in every program of ours (xalloc.h).
  */
 #include "compat.h"
 

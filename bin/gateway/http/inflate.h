@@ -12,8 +12,8 @@
 
 struct buf;
 
-/* Appends what the body is without its coding, at most max bytes. Anything before, after or missing in it is REQUEST_BROKEN; of gzip there may
- * be several members, one after another. `to` is cut back to what it was when the result is another than REQUEST_INFLATED. */
+/* Appends what the body is without its coding, at most max bytes. Anything before, after or missing in it is REQUEST_BROKEN; of gzip there
+ * may be several members, one after another. `to` is cut back to what it was when the result is another than REQUEST_INFLATED. */
 enum request_inflated inflate_body(const char *coding, struct span body, size_t max, struct buf *to);
 
 #endif

@@ -1,8 +1,8 @@
 /* parse.h - HTTP/1.1 request heads and chunked bodies (RFC 9112): pure parsers
  *
- * Strict where two readers could understand differently: a bare LF or CR, a blank before the colon, folded lines, two hosts, two
- * lengths, a length beside chunks, a signed or empty length, a transfer coding other than chunked, control characters anywhere, are refused.
- * Private to http/.
+ * Strict where two readers could understand differently: a bare LF or CR, a blank before the colon, folded lines, two hosts, two lengths, a
+ * length beside chunks, a signed or empty length, a transfer coding other than chunked, control characters anywhere, are refused. Private
+ * to http/.
  */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H

@@ -195,10 +195,10 @@ on_accept_error(struct evconnlistener *ev, void *payload)
 	set_accepting(listener->server, false);
 }
 
-/* A client that is gone without a word answers nothing: the system finds that out, from what it does not acknowledge, or by asking where nothing is
- * written. Later than write_ms, which is for clients that are there.
- * What is accepted has it from the socket that listens. It asks at half of the
- * time: an answer that comes while the kernel still counts the question (on loopback) leaves one open, and at the whole time that were the end. */
+/* A client that is gone without a word answers nothing: the system finds that out, from what it does not acknowledge, or by asking where
+ * nothing is written. Later than write_ms, which is for clients that are there. What is accepted has it from the socket that listens. It
+ * asks at half of the time: an answer that comes while the kernel still counts the question (on loopback) leaves one open, and at the whole
+ * time that were the end. */
 static void
 watch_peer(const struct server *server, int fd)
 {

@@ -50,8 +50,9 @@ struct server_settings {
 	void (*said)(const struct request *request, int status, const char *content_type, const void *body, size_t n, void *payload);
 	void (*answered)(const struct request *request, int status,
 	    void *payload); /* told of every answer as it begins (payload: the server's); NULL: not */
-	/* told of every answer as it ends (payload: the server's); NULL: not. request NULL: what was refused was no request (400, 408, 431, 505),
-	 * or it was a connection too many (503). Of streams and WebSockets only with follow_streams, which keeps each one's request in memory. */
+	/* told of every answer as it ends (payload: the server's); NULL: not. request NULL: what was refused was no request (400, 408, 431,
+	 * 505), or it was a connection too many (503). Of streams and WebSockets only with follow_streams, which keeps each one's request
+	 * in memory. */
 	void (*ended)(struct request *request, const struct server_end *end, void *payload);
 	bool follow_streams;
 	bool name_answers; /* every answer has an x-request-id; else only those to requests that have one */
@@ -59,7 +60,8 @@ struct server_settings {
 
 void server_settings_init(struct server_settings *settings); /* the defaults */
 
-/* Sets up how memory is kept and given back (http/heap.c says why): once, before anything else is asked of libevent. Servers work without it. */
+/* Sets up how memory is kept and given back (http/heap.c says why): once, before anything else is asked of libevent. Servers work without
+ * it. */
 void server_heap(void);
 
 /* One finished request. */
@@ -72,7 +74,8 @@ struct server *server_new(struct event_base *base, const struct server_settings 
  * several times. ret_url: "http://127.0.0.1:41234" or "unix:/path". Errors: STATUS_CONFIG with address and reason. */
 bool server_listen(struct server *server, const char *address, struct buf *ret_url, struct err *err) USE_RESULT;
 
-/* Takes no more connections, ends idle ones, lets requests in progress finish; streams are ended, WebSockets closed with 1001. cb runs when all are gone. */
+/* Takes no more connections, ends idle ones, lets requests in progress finish; streams are ended, WebSockets closed with 1001. cb runs when
+ * all are gone. */
 void server_drain(struct server *server, void (*cb)(void *payload), void *payload);
 void server_free(struct server *server); /* closes whatever is left; accepts NULL */
 
@@ -116,8 +119,8 @@ enum request_inflated request_inflate(struct request *request, size_t max);
 bool request_key(const struct request *request, struct buf *to) USE_RESULT;
 
 #define REQUEST_ID_MAX 128 /* bytes */
-/* What the request is called in answers and logs: the first of x-request-id and x-correlation-id that is 1 to REQUEST_ID_MAX of A-Z a-z 0-9 . _ : -,
- * else a fresh UUID; it stays the same. */
+/* What the request is called in answers and logs: the first of x-request-id and x-correlation-id that is 1 to REQUEST_ID_MAX of A-Z a-z 0-9
+ * . _ : -, else a fresh UUID; it stays the same. */
 const char *request_id(struct request *request);
 
 /* Takes the request's trace context (trace.h); none when it has no good one. */

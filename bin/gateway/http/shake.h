@@ -20,8 +20,8 @@ struct shake {
 	struct span protocol; /* the first one offered, SPAN_NONE without */
 };
 
-/* False: status and wrong are filled. In this order: 405 method, 400 version of HTTP, Upgrade, Connection, key, version (13, or 8, whose frames are
- * the same), protocol. */
+/* False: status and wrong are filled. In this order: 405 method, 400 version of HTTP, Upgrade, Connection, key, version (13, or 8, whose
+ * frames are the same), protocol. */
 bool shake_check(const struct shake_fields *fields, struct shake *ret) USE_RESULT;
 
 #endif

@@ -5,9 +5,9 @@
  * Text goes both ways, in one frame each way out, in any number of fragments in. There are no extensions; the first subprotocol that
  * the client offers is agreed to. All calls on the loop thread.
  *
- * Who closes says why: 1000 done, 1001 the gateway stops, 1002 the client broke the protocol, 1003 a binary message, 1007 not UTF-8,
- * 1008 the caller's right has ended, 1009 a message over message_max (or ignored_max), 1011 our trouble, or no sign of life, 1013 the client reads too
- * slowly: what it has not been sent is dropped at a frame's end, so that it still can be told, and it comes back to its place.
+ * Who closes says why: 1000 done, 1001 the gateway stops, 1002 the client broke the protocol, 1003 a binary message, 1007 not UTF-8, 1008
+ * the caller's right has ended, 1009 a message over message_max (or ignored_max), 1011 our trouble, or no sign of life, 1013 the client
+ * reads too slowly: what it has not been sent is dropped at a frame's end, so that it still can be told, and it comes back to its place.
  */
 #ifndef HTTP_WS_H
 #define HTTP_WS_H
@@ -66,8 +66,9 @@ struct ws_events {
 	void (*closed)(int code, void *payload); /* it is over and freed after this call; the client's code, or one of ours */
 };
 
-/* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13 or 8) and answers it: 101, or 405 or
- * 400 with what is wrong as plain text, as the contract. NULL: answered with a rejection, or the client has gone; no event will come then. */
+/* Checks the handshake strictly (GET, HTTP/1.1, Connection and Upgrade, one key of 16 bytes, version 13 or 8) and answers it: 101, or 405
+ * or 400 with what is wrong as plain text, as the contract. NULL: answered with a rejection, or the client has gone; no event will come
+ * then. */
 struct ws *ws_open(struct request *request, const struct ws_settings *settings, const struct ws_events *events, void *payload);
 
 /* One text frame. Nothing is sent, and nothing said, when the client has begun its goodbye: closed() is on its way. */

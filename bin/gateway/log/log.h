@@ -1,8 +1,8 @@
 /* log.h - the door of log/: append, read, subscribe from a cursor; and what a run is
  *
- * Sits on the store and on the loop. Fan-out follows the commit, in seq order. A subscriber gets every event after its cursor exactly once, in
- * order: pages are read until one is short, which is the live edge, and from then on events come as they are committed. One that cannot take
- * more goes back to reading pages when it is resumed: memory stays bounded, nothing is lost.
+ * Sits on the store and on the loop. Fan-out follows the commit, in seq order. A subscriber gets every event after its cursor exactly once,
+ * in order: pages are read until one is short, which is the live edge, and from then on events come as they are committed. One that cannot
+ * take more goes back to reading pages when it is resumed: memory stays bounded, nothing is lost.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -50,8 +50,8 @@ struct subscription_events {
 	void (*failed)(const struct err *err, void *payload);
 };
 
-/* stream empty: every run; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n events first.
- * A callback may unsubscribe itself. None comes from inside this call. */
+/* stream empty: every run; prefix as in struct page. after: the cursor (0: from the beginning), or, with last_n > 0, the newest last_n
+ * events first. A callback may unsubscribe itself. None comes from inside this call. */
 struct subscription *log_subscribe(struct log *log, struct span stream, const char *prefix, int64_t after, int last_n,
     const struct subscription_events *events, void *payload);
 /* The same for a thread, whose events nobody else sees. */

@@ -1,12 +1,13 @@
 /* run.h - a run as its events tell it (Clarity contract section 5): a pure fold
  *
- * Where the reference forgets or contradicts itself (contract 19.4, 19.5) this does not: an event without agent keeps the known one, a terminal
- * status is final, a step that starts ends the waiting, agent.waiting without a reason has none.
+ * Where the reference forgets or contradicts itself (contract 19.4, 19.5) this does not: an event without agent keeps the known one, a
+ * terminal status is final, a step that starts ends the waiting, agent.waiting without a reason has none.
  *
- * The inbox: an event whose turn is "open" (or "open:N", for gateway N to answer) adds its own seq to the messages that wait for an answer; agent.step_started with turn N says that the
- * answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties the inbox. agent.cancel_requested with turn "cancel" says
- * that the run ends with the answer that has begun, and that the other messages get none. agent.run_created with turn "timer" is open work too, until the
- * run is over. What a turn on a runtime has cost comes with the end of its step, which has the message's turn. Turns are internal to the gateway.
+ * The inbox: an event whose turn is "open" (or "open:N", for gateway N to answer) adds its own seq to the messages that wait for an answer;
+ * agent.step_started with turn N says that the answer to message N has begun; agent.waiting with turn N ends it; a terminal event empties
+ * the inbox. agent.cancel_requested with turn "cancel" says that the run ends with the answer that has begun, and that the other messages
+ * get none. agent.run_created with turn "timer" is open work too, until the run is over. What a turn on a runtime has cost comes with the
+ * end of its step, which has the message's turn. Turns are internal to the gateway.
  */
 #ifndef RUN_H
 #define RUN_H

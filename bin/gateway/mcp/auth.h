@@ -17,8 +17,8 @@ struct err;
 
 #define MCP_SECRET_MAX 16384 /* bytes of a secret */
 
-/* Appends the header line. root: the directory that file: references are meant from and must stay in. Errors (STATUS_CONFIG) name the variable
- * or the file, never what is in it. */
+/* Appends the header line. root: the directory that file: references are meant from and must stay in. Errors (STATUS_CONFIG) name the
+ * variable or the file, never what is in it. */
 bool mcp_auth_header(const char *ref, const char *root, struct buf *to, struct err *err) USE_RESULT;
 
 /* The directory of secrets: CLARITY_REMOTE_AUTH_FILE_ROOT, else CREDENTIALS_DIRECTORY, else .clarity/secrets. */

@@ -1,12 +1,12 @@
 /* mcp.h - the door of mcp/: requests to a Model Context Protocol server somewhere else (Clarity contract section 9)
  *
- * JSON-RPC 2.0 over HTTP POST (MCP's Streamable HTTP); answers as plain JSON or as an event stream. One struct mcp is one server: its session
- * is opened by the first request (initialize, then notifications/initialized) and opened again when the server has forgotten it. A server of the older
- * transport (HTTP+SSE of 2024-11-05) is spoken to in that where the settings allow it. At most
- * `concurrency` requests are under way; further ones wait in order, so that nobody is turned away for coming ninth.
+ * JSON-RPC 2.0 over HTTP POST (MCP's Streamable HTTP); answers as plain JSON or as an event stream. One struct mcp is one server: its
+ * session is opened by the first request (initialize, then notifications/initialized) and opened again when the server has forgotten it. A
+ * server of the older transport (HTTP+SSE of 2024-11-05) is spoken to in that where the settings allow it. At most `concurrency` requests
+ * are under way; further ones wait in order, so that nobody is turned away for coming ninth.
  *
- * No call of a tool that may have reached the server is sent twice: only a request whose connection failed is tried again (retry_max), and one that the
- * server refused because it does not know the session.
+ * No call of a tool that may have reached the server is sent twice: only a request whose connection failed is tried again (retry_max), and
+ * one that the server refused because it does not know the session.
  */
 #ifndef MCP_H
 #define MCP_H

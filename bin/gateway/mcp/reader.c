@@ -25,8 +25,8 @@ take_error(struct mcp_reader *reader, struct span error)
 		settle(reader, MCP_READ_ERROR, "remote RPC error");
 }
 
-/* Is this message the answer? Alone in the body of a request's own answer it need not name an id (an error may not know ours, and some servers leave it
- * out), but it must not name another one. */
+/* Is this message the answer? Alone in the body of a request's own answer it need not name an id (an error may not know ours, and some
+ * servers leave it out), but it must not name another one. */
 static void
 take_message(struct mcp_reader *reader, struct span message, bool alone)
 {

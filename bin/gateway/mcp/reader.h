@@ -1,8 +1,8 @@
 /* reader.h - the answer to one JSON-RPC request, read as it comes. Pure. Private to mcp/.
  *
- * Model Context Protocol, Streamable HTTP: the answer is one JSON object, or a text/event-stream in which other messages (notifications, requests of
- * the server's own) may come before it. Only the message that carries our id is the answer, in a
- * batch too; one that is alone may have no id. What comes after it is not looked at.
+ * Model Context Protocol, Streamable HTTP: the answer is one JSON object, or a text/event-stream in which other messages (notifications,
+ * requests of the server's own) may come before it. Only the message that carries our id is the answer, in a batch too; one that is alone
+ * may have no id. What comes after it is not looked at.
  */
 #ifndef MCP_READER_H
 #define MCP_READER_H

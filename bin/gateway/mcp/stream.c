@@ -1,7 +1,7 @@
 /* stream.c - MCP's older HTTP+SSE transport: requests are posted, their answers come on one event stream that stays open
  *
- * As the protocol's later versions have it for servers of either kind: initialize is posted to the address first; a server that answers it is spoken
- * to like any other, one that refuses is asked for its stream. Its first event names where to post.
+ * As the protocol's later versions have it for servers of either kind: initialize is posted to the address first; a server that answers it
+ * is spoken to like any other, one that refuses is asked for its stream. Its first event names where to post.
  */
 #include "compat.h"
 

@@ -1,8 +1,9 @@
-/* bearer.h - the token that opens a session pool: a given one, one in a file, or a managed identity's (Compass contract section 10.6). Private to runtime/.
+/* bearer.h - the token that opens a session pool: a given one, one in a file, or a managed identity's (Compass contract section 10.6).
+ * Private to runtime/.
  *
- * A managed identity's token is asked for when it is needed, by one request whoever else waits for it too, and kept until a minute before its
- * end. Both families of endpoints are known: IDENTITY_ENDPOINT with IDENTITY_HEADER, else MSI_ENDPOINT with MSI_SECRET; they are read from the
- * environment each time. Token, header and secret are in no text that leaves here.
+ * A managed identity's token is asked for when it is needed, by one request whoever else waits for it too, and kept until a minute before
+ * its end. Both families of endpoints are known: IDENTITY_ENDPOINT with IDENTITY_HEADER, else MSI_ENDPOINT with MSI_SECRET; they are read
+ * from the environment each time. Token, header and secret are in no text that leaves here.
  */
 #ifndef RUNTIME_BEARER_H
 #define RUNTIME_BEARER_H
@@ -35,7 +36,8 @@ void bearer_free(struct bearer *bearer); /* nobody is told any more; accepts NUL
 struct bearer_wait *bearer_get(struct bearer *bearer, bearer_cb *cb, void *payload);
 void bearer_forget(struct bearer_wait *wait); /* its cb does not come; accepts NULL */
 
-/* This token was refused: if it is still the one that is kept, the next bearer_get() asks for another. False: there is no other to be had. */
+/* This token was refused: if it is still the one that is kept, the next bearer_get() asks for another. False: there is no other to be
+ * had. */
 bool bearer_refused(struct bearer *bearer, const struct buf *token);
 
 /* The answer of an identity endpoint, pure: the token and its end (wall clock, ms). False: there is none in it. old: family B. */

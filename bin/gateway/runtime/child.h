@@ -3,9 +3,9 @@
  * A process on three pipes (child.c), or a session host somewhere, to which the same lines are spoken here and by HTTP from here on
  * (remote.c).
  *
- * Of a process: lines are cut at the byte LF before anything decodes. The end of the process is seen by itself, not by the end of its output, so
- * something it left behind holds nobody up; what it wrote before its end is still given. Then its group is killed, and only then is it
- * reaped, so that the group's number cannot be somebody else's by then.
+ * Of a process: lines are cut at the byte LF before anything decodes. The end of the process is seen by itself, not by the end of its
+ * output, so something it left behind holds nobody up; what it wrote before its end is still given. Then its group is killed, and only then
+ * is it reaped, so that the group's number cannot be somebody else's by then.
  */
 #ifndef RUNTIME_CHILD_H
 #define RUNTIME_CHILD_H

@@ -1,7 +1,9 @@
-/* container.h - the container of a session host: found or started through the docker or podman command, health-checked, removed. Private to runtime/.
+/* container.h - the container of a session host: found or started through the docker or podman command, health-checked, removed. Private to
+ * runtime/.
  *
- * It has one name, made from where its secret lies: so whoever comes after a crash finds it, and uses it again when it is well. Its host listens
- * on loopback only, wants the token of that file, and may do little: no capabilities, no new privileges, a root that cannot be written, limits.
+ * It has one name, made from where its secret lies: so whoever comes after a crash finds it, and uses it again when it is well. Its host
+ * listens on loopback only, wants the token of that file, and may do little: no capabilities, no new privileges, a root that cannot be
+ * written, limits.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H

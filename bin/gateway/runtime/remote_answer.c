@@ -1,4 +1,5 @@
-/* remote_answer.c - what a session host says, as the room hears it: results, pieces of text, ends, and errors in the contract's words (section 10.5) */
+/* remote_answer.c - what a session host says, as the room hears it: results, pieces of text, ends, and errors in the contract's words
+ * (section 10.5) */
 #include "compat.h"
 
 #include <string.h>

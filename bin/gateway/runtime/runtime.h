@@ -1,4 +1,5 @@
-/* runtime.h - the door of runtime/: turns, calls and approvals of a runtime, a program that speaks agent-runtime(7) on its standard input and output
+/* runtime.h - the door of runtime/: turns, calls and approvals of a runtime, a program that speaks agent-runtime(7) on its standard input
+ * and output
  *
  * One struct runtime supervises one command. The program is started when it is first needed, in a process group of its own, greeted
  * (initialize, initialized), and then serves any number of threads. When it ends, everything that was under way fails at once and says so;
@@ -60,9 +61,9 @@ const char *runtime_state_word(enum runtime_state state); /* static storage */
  *
  * A thread is a session there: its id is the identifier. thread_params of a turn (and the params of thread/start) may have `identifier` and
  * `clientThreadId`, turn_params `clientThreadId` and `clientTurnId`: the names of these things here, which the host is told. Bootstrap goes
- * before each turn. A host that streams gives the pieces of the answer as they come. What it says about the turn is the end's metadata.
- * A host that streams and can ask what the runtime there wants approved is answered; one that cannot declines it itself. The options of a turn go
- * along in its body, which a host may pass over. */
+ * before each turn. A host that streams gives the pieces of the answer as they come. What it says about the turn is the end's metadata. A
+ * host that streams and can ask what the runtime there wants approved is answered; one that cannot declines it itself. The options of a
+ * turn go along in its body, which a host may pass over. */
 
 #define RUNTIME_REQUEST_MS 30000 /* until a host's answer begins, and between two pieces of it */
 #define RUNTIME_HOST_TURN_MS                                                                                                               \
@@ -111,8 +112,8 @@ struct runtime_settings {
 	int64_t approval_timeout_ms;	 /* an approval nobody answered is declined; 0: it waits as long as its turn */
 	int64_t pause_min_ms, pause_max_ms;
 	size_t line_max;
-	/* It logs in with a key before it is ready, unless it has an account or needs none: the file's, else the environment's. Read at each start,
-	 * kept nowhere. NULL: not. */
+	/* It logs in with a key before it is ready, unless it has an account or needs none: the file's, else the environment's. Read at
+	 * each start, kept nowhere. NULL: not. */
 	const char *key_file, *key_variable;
 	const char *oldest; /* version that its greeting must have at least, or it is ended (VERSION); NULL: any */
 };
@@ -192,7 +193,8 @@ uint64_t runtime_call(
 bool runtime_call_forget(struct runtime *runtime, uint64_t call);
 
 uint64_t runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_cb *cb, void *payload);
-/* params: {"type":"chatgpt"}, {"type":"apiKey","apiKey":...} or {"type":"chatgptAuthTokens",...}; sent as given, kept nowhere, wiped after. */
+/* params: {"type":"chatgpt"}, {"type":"apiKey","apiKey":...} or {"type":"chatgptAuthTokens",...}; sent as given, kept nowhere, wiped
+ * after. */
 uint64_t runtime_account_login(struct runtime *runtime, struct span params, runtime_reply_cb *cb, void *payload);
 uint64_t runtime_account_login_cancel(
     struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
@@ -310,7 +312,8 @@ typedef void runtime_event_cb(const struct runtime_event *event, void *payload);
 uint64_t runtime_turn_start(struct runtime *runtime, const struct runtime_turn_request *request, runtime_event_cb *cb, void *payload);
 
 /* Reaches the runtime as soon as it can be (before its turn has begun it is remembered). True: the turn ends as INTERRUPTED, whatever the
- * runtime says from now on, within interrupt_timeout_ms; until then only USAGE, APPROVAL_RESOLVED and END come. False: it has ended already. */
+ * runtime says from now on, within interrupt_timeout_ms; until then only USAGE, APPROVAL_RESOLVED and END come. False: it has ended
+ * already. */
 bool runtime_turn_interrupt(struct runtime *runtime, uint64_t turn);
 
 /* More text for the turn under way (turn/steer). The reply says whether it was taken. */

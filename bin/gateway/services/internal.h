@@ -74,8 +74,8 @@ services_done_cb services_nobody;
 /* Texts that stand in the way of asking the endpoint; false with the reason in why. */
 bool service_may_ask(const struct service *service, struct buf *why);
 
-/* ---- one change of a service's state, with the events that tell of it. Steps of one service follow each other: what a step does not name stays as the
- * step before it has left it. */
+/* ---- one change of a service's state, with the events that tell of it. Steps of one service follow each other: what a step does not name
+ * stays as the step before it has left it. */
 struct step {
 	struct service *service;
 	bool has_life, has_health, has_error, has_interface, restarted, remove;

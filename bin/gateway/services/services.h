@@ -1,11 +1,13 @@
-/* services.h - the door of services/: which agents there are, whether they run, and calls of their tools (Clarity contract sections 9 and 12)
+/* services.h - the door of services/: which agents there are, whether they run, and calls of their tools (Clarity contract sections 9 and
+ * 12)
  *
- * Manifests that are applied, and what each service is doing, are documents in the store: what was answered survives a kill. Agents of the directory
- * of manifests belong to their files; of them only the state is stored. What is done to one service is done in the order in which it was asked for;
- * different services do not wait for each other. Events service.* are recorded in the transaction of the change that they tell of.
+ * Manifests that are applied, and what each service is doing, are documents in the store: what was answered survives a kill. Agents of the
+ * directory of manifests belong to their files; of them only the state is stored. What is done to one service is done in the order in which
+ * it was asked for; different services do not wait for each other. Events service.* are recorded in the transaction of the change that they
+ * tell of.
  *
- * A tool call that finds the other side out of order counts for the service's circuit breaker; when it opens, the service is quarantined until
- * somebody says otherwise.
+ * A tool call that finds the other side out of order counts for the service's circuit breaker; when it opens, the service is quarantined
+ * until somebody says otherwise.
  */
 #ifndef SERVICES_H
 #define SERVICES_H
@@ -39,8 +41,8 @@ struct services_settings {
 
 /* The limits come from the environment (contract section 17). */
 struct services *services_new(const struct services_settings *settings);
-/* Takes up what was stored; waits for the store. A stored manifest that cannot be used is reported and left alone. Then starts what starts by
- * itself. False: the store cannot be read. */
+/* Takes up what was stored; waits for the store. A stored manifest that cannot be used is reported and left alone. Then starts what starts
+ * by itself. False: the store cannot be read. */
 bool services_load(
     struct services *services, void (*problem)(const struct err *err, void *payload), void *payload, struct err *err) USE_RESULT;
 /* Another gateway on the same store has changed the document under this key. */

@@ -1,14 +1,15 @@
 /* ahead.c - batches that are on the disk before the database has committed them
  *
- * The store's thread runs batches in one transaction that stays open while they follow each other. What a batch has run is noted (redo.h), and a second
- * thread writes the notes, syncs them and hands the results to the loop, while the next batch is run already. Results go out in the order of
- * the batches, whether there was anything to note or not: what was read may have been of a batch that is not on the disk yet.
+ * The store's thread runs batches in one transaction that stays open while they follow each other. What a batch has run is noted (redo.h),
+ * and a second thread writes the notes, syncs them and hands the results to the loop, while the next batch is run already. Results go out
+ * in the order of the batches, whether there was anything to note or not: what was read may have been of a batch that is not on the disk
+ * yet.
  *
- * The database itself commits when the transaction is AHEAD_MS old or the notes are many, and when nothing has been committed for that long a batch is
- * committed directly, without notes.
+ * The database itself commits when the transaction is AHEAD_MS old or the notes are many, and when nothing has been committed for that long
+ * a batch is committed directly, without notes.
  *
- * What cannot be noted takes everything back that was run since, and so does a batch that fails: the transaction is rolled back to the last commit, and
- * the notes that are on the disk are run again.
+ * What cannot be noted takes everything back that was run since, and so does a batch that fails: the transaction is rolled back to the last
+ * commit, and the notes that are on the disk are run again.
  */
 #include "compat.h"
 

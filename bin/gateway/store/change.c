@@ -105,7 +105,8 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	return emit(context, &like);
 }
 
-/* What of a thread that is a run too concerns the run's readers; the rest is said to them in the run's own words, and thoughts are not for them. */
+/* What of a thread that is a run too concerns the run's readers; the rest is said to them in the run's own words, and thoughts are not for
+ * them. */
 static bool
 is_for_both(struct span method, struct span payload)
 {

@@ -15,8 +15,8 @@ struct note;
 struct query;
 
 enum db_step { DB_ROW, DB_DONE, DB_FAILED };
-/* After a failure. REFUSED: the database will never take what it was given. LOST: the connection is gone, and what was not committed with it. IN_DOUBT:
- * it went during a commit. */
+/* After a failure. REFUSED: the database will never take what it was given. LOST: the connection is gone, and what was not committed with
+ * it. IN_DOUBT: it went during a commit. */
 enum db_state { DB_GOOD, DB_REFUSED, DB_LOST, DB_IN_DOUBT };
 
 /* What an engine does; the calls below are what others use. */
@@ -91,10 +91,12 @@ void query_reset(struct query *query);
 void query_gather(struct query *query);
 void query_stream(struct query *query); /* its rows may be many and large: they are not all held in memory at once */
 
-/* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL: no more. */
+/* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL:
+ * no more. */
 void db_note(struct db *db, struct note *note);
 
-/* ---- a database that others write to as well. Those that write come one after another: a transaction begins when the one before is committed. */
+/* ---- a database that others write to as well. Those that write come one after another: a transaction begins when the one before is
+ * committed. */
 
 bool db_is_shared(const struct db *db);
 int db_fd(const struct db *db);	    /* readable when the database says something by itself; -1: it never does */

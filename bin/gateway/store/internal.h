@@ -37,13 +37,13 @@ bool cache_each_dirty(struct cache *cache, bool (*cb)(struct cached *, void *), 
 void cache_clean(struct cache *cache); /* after they were written */
 bool cache_is_dirty(const struct cache *cache);
 
-/* tables.c - the log and what is derived from it; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk or an
- * I/O error). */
+/* tables.c - the log and what is derived from it; every call on the store's thread. On false, err is filled (STATUS_RETRY for a full disk
+ * or an I/O error). */
 struct tables;
 struct tables *tables_new(struct db *db, struct err *err);
 void tables_free(struct tables *tables); /* before the database is closed; accepts NULL */
-/* Events that follow each other in seq and are of the same stream and service are a block, which the indices know by its first event. block: how many
- * they are, and 0 for the others of it. */
+/* Events that follow each other in seq and are of the same stream and service are a block, which the indices know by its first event.
+ * block: how many they are, and 0 for the others of it. */
 #define BLOCK_MAX 64
 bool tables_insert_event(struct tables *tables, const struct entry *event, int64_t block, struct err *err) USE_RESULT;
 bool tables_write_row(struct tables *tables, struct span stream, int64_t updated, const char *status, bool open, int64_t owner,
@@ -165,8 +165,8 @@ bool change_run(struct store *store, struct change *change, int64_t now) USE_RES
 void change_fail(struct change *change, const struct err *err);			     /* it could not be stored */
 void read_run(struct store *store, struct op *op);				     /* what fails is told to its reader */
 
-/* ahead.c - a database of one's own: batches are on the disk before it has committed them. On the store's thread unless said otherwise; on false, err
- * is filled. */
+/* ahead.c - a database of one's own: batches are on the disk before it has committed them. On the store's thread unless said otherwise; on
+ * false, err is filled. */
 struct ahead;
 struct ahead *ahead_new(struct store *store, const char *database);
 int ahead_start(struct store *store); /* its thread; errno */

@@ -1,11 +1,12 @@
 /* pg.c - the database is a PostgreSQL that several gateways share
  *
- * Texts and blobs are both bytea, sent and read as bytes: no encoding, no collation and no zero byte can refuse what SQLite takes. Statements that
- * give no rows go out in pipeline mode and are not waited for until something is read or committed, and a read goes out behind them: a batch costs
- * a round trip for each of its reads and one for its commit. Rows of the log are gathered, and go out as one insert.
+ * Texts and blobs are both bytea, sent and read as bytes: no encoding, no collation and no zero byte can refuse what SQLite takes.
+ * Statements that give no rows go out in pipeline mode and are not waited for until something is read or committed, and a read goes out
+ * behind them: a batch costs a round trip for each of its reads and one for its commit. Rows of the log are gathered, and go out as one
+ * insert.
  *
- * A transaction begins with an advisory lock that lasts until its commit. So writers come one after another, in whatever gateway they are, and
- * whoever sees an event sees all before it. The commit tells the other gateways (NOTIFY).
+ * A transaction begins with an advisory lock that lasts until its commit. So writers come one after another, in whatever gateway they are,
+ * and whoever sees an event sees all before it. The commit tells the other gateways (NOTIFY).
  */
 #include "compat.h"
 

@@ -1,13 +1,13 @@
 /* redo.h - ahead of the database: what its open transaction has done so far, in a file of its own
  *
- * A commit of SQLite writes whole pages. While batch follows on batch they stay in one transaction, and what each of them has run is written here:
- * the statements and what was bound to them, which is short and goes out in one piece. It is synced before anybody is told. The real
- * commit comes after many of them. After a crash the statements are run again on what the last commit left: the same ones in the same order on the
- * same rows do the same.
+ * A commit of SQLite writes whole pages. While batch follows on batch they stay in one transaction, and what each of them has run is
+ * written here: the statements and what was bound to them, which is short and goes out in one piece. It is synced before anybody is told.
+ * The real commit comes after many of them. After a crash the statements are run again on what the last commit left: the same ones in the
+ * same order on the same rows do the same.
  *
- * The file is a chain of segments, each a head and notes. The sum in a head goes on from the one before it, the first one from a salt
- * that the database has from its last commit. So what an older transaction has left in the file, or half of a segment, ends the chain; nothing has to be
- * removed, and the file is written over from its beginning: syncing it changes no size after the first round.
+ * The file is a chain of segments, each a head and notes. The sum in a head goes on from the one before it, the first one from a salt that
+ * the database has from its last commit. So what an older transaction has left in the file, or half of a segment, ends the chain; nothing
+ * has to be removed, and the file is written over from its beginning: syncing it changes no size after the first round.
  */
 #ifndef STORE_REDO_H
 #define STORE_REDO_H

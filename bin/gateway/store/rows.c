@@ -1,8 +1,8 @@
 /* rows.c - the derived rows: in memory, on disk, and folded anew from their events
  *
- * A database of this gateway's own gets them when it commits (ahead.c), with the number of the last event that is in them: a row of a busy run is
- * not written with each of its events. What a crash leaves unwritten is folded again at the next start.
- * In a database that several gateways share the others read them, so they are written with the events themselves.
+ * A database of this gateway's own gets them when it commits (ahead.c), with the number of the last event that is in them: a row of a busy
+ * run is not written with each of its events. What a crash leaves unwritten is folded again at the next start. In a database that several
+ * gateways share the others read them, so they are written with the events themselves.
  */
 #include "compat.h"
 

@@ -1,6 +1,7 @@
 /* schema.c - the tables, whatever keeps them
  *
- * Written for SQLite, whose STRICT tables take nothing of a wrong type; another engine reads the same texts with its own names of the types.
+ * Written for SQLite, whose STRICT tables take nothing of a wrong type; another engine reads the same texts with its own names of the
+ * types.
  */
 #include "compat.h"
 
@@ -46,7 +47,8 @@ const char *const schema_migrations[] = {
 
 	"ALTER TABLE threads ADD COLUMN cwd TEXT;",
 
-	/* The tables are as they were, but part of them may be in a file beside the database (redo.h), which an older version does not look at. */
+	/* The tables are as they were, but part of them may be in a file beside the database (redo.h), which an older version does not look
+	 * at. */
 	"SELECT 1;",
 
 	/* The indices have one entry for each block of events (tables_insert_event()); those of before are blocks of one. */

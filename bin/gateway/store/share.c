@@ -1,8 +1,9 @@
 /* share.c - several gateways on one database: what the others wrote, leases, and a connection that comes back
  *
- * Each gateway has a row in `gateways`. It says there that it lives, at each beat and with each batch; the clock is the database's. Work that is
- * in progress has its gateway as its owner. A gateway that was silent for LEASE_MS has lost its row and its work to who noticed first; should it
- * wake up, its next commit fails, and it ends. An owner -N is gateway N which has taken the work over and not yet looked at it.
+ * Each gateway has a row in `gateways`. It says there that it lives, at each beat and with each batch; the clock is the database's. Work
+ * that is in progress has its gateway as its owner. A gateway that was silent for LEASE_MS has lost its row and its work to who noticed
+ * first; should it wake up, its next commit fails, and it ends. An owner -N is gateway N which has taken the work over and not yet looked
+ * at it.
  *
  * The batch's number in that row, written by the batch's own transaction, tells after a lost connection whether the batch was committed.
  */

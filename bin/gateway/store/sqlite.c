@@ -1,7 +1,7 @@
 /* sqlite.c - the database is a SQLite file
  *
- * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk. A transaction that is not committed yet may be noted in a file
- * beside it (redo.h); what is found there is done again when the database is opened.
+ * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk. A transaction that is not committed yet may be noted in a
+ * file beside it (redo.h); what is found there is done again when the database is opened.
  */
 #include "compat.h"
 

@@ -7,10 +7,11 @@
  * Order: store_dispatch() gives results in the order in which operations were queued, and seq grows in that order. So a
  * page that was read before a change was applied is delivered before that change: a short page is the live edge.
  *
- * Secrets are taken out of each event's message and data (secrets.h) before it is stored or seen by anybody: change_emit() is the one way in.
+ * Secrets are taken out of each event's message and data (secrets.h) before it is stored or seen by anybody: change_emit() is the one way
+ * in.
  *
- * A batch that cannot be stored (full disk, I/O error) fails whole, with those run after it: each change in them gets CHANGE_FAILED and nothing of it is
- * stored; seq numbers are not used up. The store stays usable and tries again with the next batch.
+ * A batch that cannot be stored (full disk, I/O error) fails whole, with those run after it: each change in them gets CHANGE_FAILED and
+ * nothing of it is stored; seq numbers are not used up. The store stays usable and tries again with the next batch.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -30,8 +31,8 @@ struct store;
 
 enum level { LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
-/* One event of the log (libevent has the name struct event), never changed after its commit. Reference-counted: created on the store's thread, from its delivery on used on the
- * loop thread only. Spans point into the event itself; SPAN_NONE is "absent". */
+/* One event of the log (libevent has the name struct event), never changed after its commit. Reference-counted: created on the store's
+ * thread, from its delivery on used on the loop thread only. Spans point into the event itself; SPAN_NONE is "absent". */
 struct entry {
 	int64_t seq;   /* from 1, +1 per event over everything */
 	int64_t at_ms; /* wall clock; never goes back from one seq to the next */
@@ -82,9 +83,9 @@ struct change {
 	struct buf stream; /* id of the stream whose row apply sees; empty: none */
 	struct buf key;	   /* idempotency key with its scope, empty: none */
 	uint64_t print;	   /* fingerprint of the request, compared when the key is known */
-	/* On the store's thread, inside the transaction, and once more when the database went away before it was stored: what it leaves in payload
-	 * must not depend on what is there already. Pure: reads row (NULL when the stream is unknown), emits events, may
-	 * fill change->answer. False: refused, with change->err filled; it must not have emitted anything by then. */
+	/* On the store's thread, inside the transaction, and once more when the database went away before it was stored: what it leaves in
+	 * payload must not depend on what is there already. Pure: reads row (NULL when the stream is unknown), emits events, may fill
+	 * change->answer. False: refused, with change->err filled; it must not have emitted anything by then. */
 	bool (*apply)(struct change *change, const void *row, struct change_context *context);
 	void (*again)(struct change *change); /* before it runs once more: takes back what it left in payload; NULL: nothing */
 	/* On the loop, from store_dispatch(), after the commit. */
@@ -105,19 +106,20 @@ struct change {
 struct change *change_new(void (*done)(struct change *change), void *payload);
 void change_free(struct change *change);
 
-/* For apply: the wall clock of this change, and emitting. The new event belongs to the change's stream (or to `stream` when that
- * is not SPAN_NONE, or to none when that is STREAM_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
+/* For apply: the wall clock of this change, and emitting. The new event belongs to the change's stream (or to `stream` when that is not
+ * SPAN_NONE, or to none when that is STREAM_NONE); the derived row is folded at once, so a later call sees it. Returns the event's seq. */
 #define STREAM_NONE ((struct span){ "", 0 })
 int64_t change_now_ms(const struct change_context *context);
 int64_t change_emit(struct change_context *context, struct span stream, const char *kind, enum level level, struct span turn,
     struct span message, struct span service, struct span data);
 const void *change_row(const struct change_context *context); /* the row as it is now; NULL: unknown */
-/* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or not at all. */
+/* For apply: keeps a small document beside the log under its key, or removes it (doc SPAN_NONE). Comes with the events of the change, or
+ * not at all. */
 void change_put(struct change_context *context, struct span key, struct span doc);
 /* For apply: the other gateways of the store are told that the document under this key has changed; nothing where there can be none. */
 void change_tell(struct change_context *context, struct span key);
-/* Where several gateways share a store: this one's number, 0 where it is alone; whose the open work of the change's stream is (a new one's: ours); and
- * making it ours. */
+/* Where several gateways share a store: this one's number, 0 where it is alone; whose the open work of the change's stream is (a new one's:
+ * ours); and making it ours. */
 int64_t change_gateway(const struct change_context *context);
 int64_t change_owner(struct change_context *context);
 void change_own(struct change_context *context);
@@ -127,9 +129,10 @@ bool change_has(struct change_context *context, struct span key);     /* is ther
 
 /* ---- reads */
 
-/* One conversation may be read on both surfaces, a run and a thread of the same id: what readers of a stream get beside its own events.
- * A run's readers get of what is shared all but the deltas (SHARED_NEWS), or all (SHARED_ALL). A thread's readers get what is shared in their own
- * vocabulary without asking; with SHARED_NEWS or SHARED_ALL they are readers of the run side: its words too, and with NEWS no deltas. */
+/* One conversation may be read on both surfaces, a run and a thread of the same id: what readers of a stream get beside its own events. A
+ * run's readers get of what is shared all but the deltas (SHARED_NEWS), or all (SHARED_ALL). A thread's readers get what is shared in their
+ * own vocabulary without asking; with SHARED_NEWS or SHARED_ALL they are readers of the run side: its words too, and with NEWS no
+ * deltas. */
 enum sharing { SHARED_NONE, SHARED_NEWS, SHARED_ALL };
 #define DELTA_KIND "item.delta"
 
@@ -190,9 +193,8 @@ void docs_free(struct docs *docs);
 
 /* where: "sqlite:/dir/file" or a directory (file agentutils.db in it, created 0700/0600). Opens, checks the version, migrates, takes an
  * exclusive lock, starts the thread. Errors (STATUS_CONFIG, STATUS_IO) say what and why: read-only directory, a file of a newer version
- * (named), not a database, in use by another gateway.
- * Or "postgresql://...", which any number of gateways may share: state is then the directory of this gateway's lock, not used otherwise. Errors also
- * STATUS_UNREACHABLE. */
+ * (named), not a database, in use by another gateway. Or "postgresql://...", which any number of gateways may share: state is then the
+ * directory of this gateway's lock, not used otherwise. Errors also STATUS_UNREACHABLE. */
 struct store *store_open(const char *where, const char *state, const struct derived_ops *ops, struct err *err);
 
 bool store_is_shared(const char *where); /* postgresql://... */
@@ -212,9 +214,9 @@ void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
 
-/* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; what change_tell() told; that the work of one that is
- * gone is ours now (rows.open_only, change_turn_open()); and that we were taken for gone: nothing can be stored any more, and this process had
- * better end. Borrowed. */
+/* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; what change_tell()
+ * told; that the work of one that is gone is ours now (rows.open_only, change_turn_open()); and that we were taken for gone: nothing can be
+ * stored any more, and this process had better end. Borrowed. */
 struct store_others {
 	void (*news)(struct entry *event, void *payload);
 	void (*told)(struct span key, void *payload);

@@ -1,7 +1,9 @@
-/* thread.h - threads, their turns and the approvals these ask for: rows of the store, kept in the transaction of the events that tell of them
+/* thread.h - threads, their turns and the approvals these ask for: rows of the store, kept in the transaction of the events that tell of
+ * them
  *
- * For apply functions of a change only, on the store's thread. One turn in progress per thread, whoever asks at the same time: a unique index holds
- * it. A turn ends once: ending it is an update that looks for one in progress. Secrets are taken out of a turn's texts here (secrets.h).
+ * For apply functions of a change only, on the store's thread. One turn in progress per thread, whoever asks at the same time: a unique
+ * index holds it. A turn ends once: ending it is an update that looks for one in progress. Secrets are taken out of a turn's texts here
+ * (secrets.h).
  *
  * Each function that fails on the disk makes the whole batch fail (CHANGE_FAILED) and answers as if there were nothing.
  */
@@ -66,7 +68,8 @@ void approval_init(struct approval *approval);
 void approval_release(struct approval *approval);
 void approval_copy(struct approval *to, const struct approval *from); /* into one that is not initialised */
 
-/* An event of a thread; turn SPAN_NONE: of none; by: the user who sent it, SPAN_NONE: the gateway's own word; payload: compact JSON. Its cursor. */
+/* An event of a thread; turn SPAN_NONE: of none; by: the user who sent it, SPAN_NONE: the gateway's own word; payload: compact JSON. Its
+ * cursor. */
 int64_t change_emit_thread(
     struct change_context *context, struct span thread, struct span method, struct span turn, struct span by, struct span payload);
 

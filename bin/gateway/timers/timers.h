@@ -1,11 +1,12 @@
 /* timers.h - the door of timers/: schedules that fire (Clarity contract section 10)
  *
- * The schedules of every agent whose service runs, as its manifest declares them. A schedule begins when its service does: its first firing comes one
- * period later, and from then on one each period, counted from there. When the service is stopped, removed or given another period, that is over.
+ * The schedules of every agent whose service runs, as its manifest declares them. A schedule begins when its service does: its first firing
+ * comes one period later, and from then on one each period, counted from there. When the service is stopped, removed or given another
+ * period, that is over.
  *
- * Missed firings: one that could not happen when it was due - the gateway was not there, or (serial) the run before still goes on - is missed.
- * However many were missed, one firing makes up for them as soon as it can, and says in triggerContext.missed how many more there were. The times of
- * the following ones do not move.
+ * Missed firings: one that could not happen when it was due - the gateway was not there, or (serial) the run before still goes on - is
+ * missed. However many were missed, one firing makes up for them as soon as it can, and says in triggerContext.missed how many more there
+ * were. The times of the following ones do not move.
  *
  * When the next one is due is kept in the store, in the change that records a firing: after a restart nothing fires twice for one due time.
  */
