@@ -22,7 +22,7 @@
 #include "store/redo.h"
 #include "xalloc.h"
 
-#define AHEAD_MS 100	    /* how long a transaction is open */
+#define AHEAD_MS 20	    /* how long a transaction is open; a longer one takes longer to commit, and whoever comes then waits */
 #define NOTES_KEPT 1048576  /* bytes of memory that notes leave behind */
 #define AHEAD_RETRY_MS 1000 /* between two attempts to commit when nothing else is asked for */
 
