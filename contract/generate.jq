@@ -44,7 +44,7 @@ def c_routes($name): surface($name) as $all | ($name | ascii_upcase) as $up |
 	def rows: map("ROUTE(\(.method | tojson), \(.path | colons | tojson), \(if .op["x-stream"] == "websocket" then "NULL" else .op["x-handler"] // (.op.operationId | snake) end), \(if .op["x-scope"] then "AUTH_" + (.op["x-scope"] | ascii_upcase) else "0" end))");
 	c_header($up + "_ROUTES_H";
 		"/* ROUTE(method, path, handler, scope): \":name\" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's." +
-		(if any($all[]; .op["x-stream"] == "websocket") then " A WebSocket has no handler." else "" end) + " */\n" +
+		(if any($all[]; .op["x-stream"] == "websocket") then "\n * A WebSocket has no handler." else "" end) + " */\n" +
 		c_table($up + "_ROUTES"; "ROUTE"; $all | rows));
 
 # files that are handed out as they are; the text ones are UTF-8

@@ -3,8 +3,8 @@
 #ifndef COMPASS_ROUTES_H
 #define COMPASS_ROUTES_H
 
-/* ROUTE(method, path, handler, scope): ":name" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's. A
- * WebSocket has no handler. */
+/* ROUTE(method, path, handler, scope): ":name" takes one segment, percent-decoded; scope is one of enum auth_scope, 0: anybody's.
+ * A WebSocket has no handler. */
 #define COMPASS_ROUTES(ROUTE) \
 	ROUTE("POST", "/v1/agent/runtime/account/read", account_read, AUTH_ADMIN) \
 	ROUTE("POST", "/v1/agent/runtime/account/login/start", account_login, AUTH_ADMIN) \
