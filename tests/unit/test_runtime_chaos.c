@@ -108,7 +108,7 @@ chaos_event(const struct runtime_event *event, void *payload)
 
 	if (item->ends || event->turn != item->number)
 		item->wrong = true;
-	if (item->interrupted && event->type != RUNTIME_END && event->type != RUNTIME_APPROVAL_RESOLVED)
+	if (item->interrupted && event->type != RUNTIME_END && event->type != RUNTIME_APPROVAL_RESOLVED && event->type != RUNTIME_USAGE)
 		item->wrong = true;
 	switch (event->type) {
 	case RUNTIME_THREAD:
