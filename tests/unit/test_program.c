@@ -113,8 +113,8 @@ test_codex(void)
 	codex("n4/codex", "bin1", "n4/codex", "the one that is named, as it is");
 	codex("", "bin1", NULL, "none, where that is said");
 	codex("n4/nothing", "bin1", NULL, "one that is named and not there is none: no other is taken");
-	codex(
-	    "bin1/codex", "bin2", "n1/@openai/codex-linux-x64/vendor/triple/bin/codex", "the program behind a script, beside its package");
+	codex("bin1/codex", "bin2", "@openai/codex/../codex-linux-x64/vendor/triple/bin/codex",
+	    "the program behind a script, beside its package");
 	codex("bin2/codex", "bin1", "codex/node_modules/@openai/codex-linux-x64/vendor/triple/codex/codex",
 	    "the program inside of its package");
 	codex("bin3/codex", "bin1", "bin3/codex", "the script itself, where nothing behind it can be run");
