@@ -356,7 +356,7 @@ test_group(void)
 static void
 test_restarts(void)
 {
-	const char *missing[] = { "/no/such/runtime", NULL };
+	const char *missing[] = { "/no/such/runtime", NULL }, *ends[] = { "false", NULL };
 	char script[3 * 4096];
 	struct runtime_status status;
 	struct run run;
@@ -368,10 +368,27 @@ test_restarts(void)
 	run.settings.pause_max_ms = 0;
 	run.settings.argv = missing;
 	run.runtime = runtime_new(base, &run.settings, &calls, &run);
-	ok(turn(&run, "x") && run.end.fault == RUNTIME_FAULT_START && !run.end.sent, "a program that is not there");
+	ok(turn(&run, "x") && run.end.fault == RUNTIME_FAULT_MISSING && !run.end.sent, "a program that is not there");
 	has(&run.message, "unable to start '/no/such/runtime': No such file or directory");
+	for (i = 0; i < 40 && !paused; i++) {
+		run_reset(&run);
+		runtime_ready(run.runtime, on_reply, &run);
+		until_true(&run.replied);
+		paused = run.message.s && strstr(run.message.s, "it is tried again in ") ? i + 1 : 0;
+		ok(run.reply.fault == RUNTIME_FAULT_MISSING, "it is missing, however often one asks");
+	}
+	ok(paused > 1, "the pauses grow until it is told at once (%d)", paused);
+	stop(&run);
+	run_close(&run);
+
+	paused = 0;
+	run_init(&run);
+	run.settings.pause_min_ms = 0;
+	run.settings.pause_max_ms = 0;
+	run.settings.argv = ends;
+	run.runtime = runtime_new(base, &run.settings, &calls, &run);
 	runtime_ready(run.runtime, on_reply, &run);
-	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_START, "asked again after a short pause, it is tried again");
+	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_START, "one that ends at once");
 	for (i = 0; i < 40 && !paused; i++) {
 		run_reset(&run);
 		runtime_ready(run.runtime, on_reply, &run);
