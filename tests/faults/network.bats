@@ -185,6 +185,7 @@ with_network() {
 	veth=auv$((BATS_ROOT_PID % 10000))$BATS_TEST_NUMBER
 	ip netns add "$veth" 2>/dev/null || skip "this machine makes no network namespaces"
 	space=$veth
+	ip netns exec "$space" true 2>/dev/null || skip "nothing can be run in a network namespace here (a chroot, whose root is no mount?)"
 	net=10.$((BATS_ROOT_PID % 200 + 20)).$BATS_TEST_NUMBER
 	ip link add "$veth" type veth peer name inside netns "$space" 2>/dev/null || skip "this machine has no veth"
 	ip addr add "$net.1/24" dev "$veth"
