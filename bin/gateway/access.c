@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include "jtext.h"
 #include "secrets.h"
 #include "status.h"
+#include "worker.h"
 #include "xalloc.h"
 
 struct access {
@@ -169,8 +169,6 @@ struct access *
 access_open(const char *file, const struct secrets *secrets, struct err *err)
 {
 	struct access *access = xcalloc(1, sizeof *access);
-	sigset_t all, old;
-	int error;
 
 	access->fd = STDOUT_FILENO;
 	if (strcmp(file, "-") != 0) {
@@ -187,11 +185,7 @@ access_open(const char *file, const struct secrets *secrets, struct err *err)
 	pthread_mutex_init(&access->lock, NULL);
 	pthread_cond_init(&access->work, NULL);
 	pthread_cond_init(&access->ended, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the loop's */
-	error = pthread_create(&access->thread, NULL, work, access);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (error)
+	if (worker_start(&access->thread, work, access) != 0)
 		abort();
 	return access;
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +20,7 @@
 #include "compass/desk.h"
 #include "err.h"
 #include "hitl.h"
+#include "worker.h"
 #include "xalloc.h"
 
 #define LOOK_MS 200 /* between two looks at the files */
@@ -242,20 +242,6 @@ on_answers(evutil_socket_t fd, short what, void *payload)
 	}
 }
 
-static bool
-start_thread(struct desk *desk)
-{
-	sigset_t all, old;
-	int error;
-
-	/* signals belong to the loop */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&desk->thread, NULL, work, desk);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return !error;
-}
-
 struct desk *
 desk_new(struct event_base *base, const char *dir, desk_answer_cb *cb, void *payload, struct err *err)
 {
@@ -272,7 +258,7 @@ desk_new(struct event_base *base, const char *dir, desk_answer_cb *cb, void *pay
 	}
 	pthread_mutex_init(&desk->lock, NULL);
 	pthread_cond_init(&desk->work, NULL);
-	if (pipe2(desk->wake, O_CLOEXEC | O_NONBLOCK) < 0 || !start_thread(desk))
+	if (pipe2(desk->wake, O_CLOEXEC | O_NONBLOCK) < 0 || worker_start(&desk->thread, work, desk) != 0)
 		abort(); /* out of descriptors or threads before the first request */
 	desk->event = event_new(base, desk->wake[0], EV_READ | EV_PERSIST, on_answers, desk);
 	event_add(desk->event, NULL);

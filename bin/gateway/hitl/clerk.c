@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "hitl/internal.h"
 #include "jtext.h"
 #include "status.h"
+#include "worker.h"
 #include "xalloc.h"
 
 struct clerk {
@@ -335,16 +335,11 @@ clerk_path(const struct clerk *clerk)
 static bool
 start(struct clerk *clerk, struct err *err)
 {
-	sigset_t all, old;
 	int error;
 
 	if (pipe2(clerk->wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_errno(err, STATUS_IO, "unable to create a pipe");
-	/* signals are the loop's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&clerk->thread, NULL, work, clerk);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = worker_start(&clerk->thread, work, clerk);
 	if (error) {
 		errno = error;
 		err_errno(err, STATUS_IO, "unable to start a thread");

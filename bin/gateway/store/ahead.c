@@ -20,6 +20,7 @@
 #include "key.h"
 #include "store/internal.h"
 #include "store/redo.h"
+#include "worker.h"
 #include "xalloc.h"
 
 #define AHEAD_MS 20	    /* how long a transaction is open; a longer one takes longer to commit, and whoever comes then waits */
@@ -129,7 +130,7 @@ ahead_start(struct store *store)
 {
 	db_note(store->db, &store->ahead->note);
 	redo_prepare(store->ahead->redo);
-	return pthread_create(&store->ahead->thread, NULL, ahead_work, store);
+	return worker_start(&store->ahead->thread, ahead_work, store);
 }
 
 void

@@ -2,12 +2,12 @@
 #include "compat.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include <sqlite3.h>
 
 #include "store/checkpoint.h"
+#include "worker.h"
 #include "xalloc.h"
 
 struct checkpointer {
@@ -39,19 +39,6 @@ checkpoint_work(void *payload)
 	return NULL;
 }
 
-static bool
-start(struct checkpointer *checkpointer)
-{
-	sigset_t all, old;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&checkpointer->thread, NULL, checkpoint_work, checkpointer);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return !error;
-}
-
 struct checkpointer *
 checkpointer_new(const char *file)
 {
@@ -63,7 +50,7 @@ checkpointer_new(const char *file)
 	if (sqlite3_open_v2(file, &checkpointer->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
 	    sqlite3_exec(checkpointer->handle, "PRAGMA synchronous=FULL; PRAGMA cache_size=0; SELECT 1 FROM events LIMIT 1", NULL, NULL,
 		NULL) == SQLITE_OK &&
-	    start(checkpointer))
+	    worker_start(&checkpointer->thread, checkpoint_work, checkpointer) == 0)
 		return checkpointer;
 	sqlite3_close(checkpointer->handle);
 	free(checkpointer);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,6 +13,7 @@
 #include "num.h"
 #include "status.h"
 #include "store/internal.h"
+#include "worker.h"
 #include "xalloc.h"
 
 static void
@@ -105,19 +105,13 @@ take_lock(struct store *store, const char *file, int64_t *ret_before, struct err
 static bool
 start_thread(struct store *store, struct err *err)
 {
-	sigset_t all, old;
-	int error;
+	int error = store->ahead ? ahead_start(store) : 0;
 
-	/* signals belong to the loop */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = store->ahead ? ahead_start(store) : 0;
 	if (!error) {
-		error = pthread_create(&store->thread, NULL, store_work, store);
+		error = worker_start(&store->thread, store_work, store);
 		if (error && store->ahead)
 			ahead_stop(store);
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!error)
 		return true;
 	errno = error;
