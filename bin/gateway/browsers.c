@@ -15,7 +15,6 @@
 #include "status.h"
 #include "xalloc.h"
 
-#define PREFIX "session/"
 #define HELD_MAX 1000	/* requests that wait at once: whoever makes cookies up does not fill the store's queue */
 #define CLEAR_EVERY 600 /* seconds */
 
@@ -179,7 +178,7 @@ browsers_hold(struct browsers *browsers, struct request *request)
 void
 browsers_heard(struct browsers *browsers, struct span key)
 {
-	if (browsers && key.n > strlen(PREFIX) && !memcmp(key.s, PREFIX, strlen(PREFIX)))
+	if (browsers && key.n > strlen(AUTH_SHELF_PREFIX) && !memcmp(key.s, AUTH_SHELF_PREFIX, strlen(AUTH_SHELF_PREFIX)))
 		auth_session_take(browsers->auth, key, SPAN_NONE);
 }
 
@@ -260,7 +259,7 @@ on_clear(evutil_socket_t fd, short what, void *payload)
 	if (browsers->clearing)
 		return;
 	browsers->clearing = true;
-	log_docs(browsers->log, docs_new(PREFIX, on_all, browsers));
+	log_docs(browsers->log, docs_new(AUTH_SHELF_PREFIX, on_all, browsers));
 }
 
 /* ---- the beginning and the end */

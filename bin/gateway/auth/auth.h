@@ -103,6 +103,7 @@ bool auth_sessions_keep(struct auth *auth, const char *file, struct err *err) US
  * cookie's hash. Another gateway's is taken from there with the first request that brings its cookie; whoever closes one removes its
  * record, which the others are told (auth_session_take() with SPAN_NONE). Its use is noted there now and then, and one that has slept here
  * may have been awake there. */
+#define AUTH_SHELF_PREFIX "session/" /* of the keys; the hash follows */
 enum auth_put { AUTH_PUT, AUTH_PUT_IF_THERE };
 typedef void auth_put_cb(const struct err *err, void *deed); /* err NULL: it is done */
 struct auth_shelf {

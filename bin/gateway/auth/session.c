@@ -20,9 +20,8 @@
 #define SESSIONS_FILE_MAX (64u << 20) /* bytes: one that has grown so large was written by somebody else */
 #define HOLDS_LOOK_MS 50
 #define COOKIE "__Host-compass_session"
-#define COOKIE_LEN 43  /* of a value that can be one of ours */
-#define KEY "session/" /* and the hash: where a session lies that several gateways share */
-#define USE_GRAINS 64  /* the others hear of its use so many times in the time that it may sleep */
+#define COOKIE_LEN 43 /* of a value that can be one of ours */
+#define USE_GRAINS 64 /* the others hear of its use so many times in the time that it may sleep */
 #define ATTRIBUTES "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age="
 
 struct session {
@@ -233,7 +232,7 @@ auth_session_open(struct auth *auth, struct principal *principal, struct buf *re
 static void
 add_key(struct buf *to, const unsigned char *hash)
 {
-	buf_addstr(to, KEY);
+	buf_addstr(to, AUTH_SHELF_PREFIX);
 	token_add_hash(to, hash);
 }
 
@@ -450,8 +449,8 @@ auth_session_take(struct auth *auth, struct span key, struct span record)
 	struct buf text = BUF_INIT;
 	struct session *session;
 
-	if (key.n > strlen(KEY) && !memcmp(key.s, KEY, strlen(KEY)))
-		buf_add(&text, key.s + strlen(KEY), key.n - strlen(KEY));
+	if (key.n > strlen(AUTH_SHELF_PREFIX) && !memcmp(key.s, AUTH_SHELF_PREFIX, strlen(AUTH_SHELF_PREFIX)))
+		buf_add(&text, key.s + strlen(AUTH_SHELF_PREFIX), key.n - strlen(AUTH_SHELF_PREFIX));
 	principals_look(auth); /* its token may be as new as it is */
 	if (!token_read_hash(&text, hash))
 		;
