@@ -73,12 +73,19 @@ await() {
 	done
 }
 
+# unprivileged COMMAND...: what start() or "${as[@]}" run in it is held to the modes of files, as root is not
+unprivileged() {
+	local as=()
+	[ "$(id -u)" != 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all)
+	"$@"
+}
+
 # start NAME COMMAND...: in the background, outputs in NAME.out and NAME.err, pid in $pid
 start() {
 	local name=$1
 	shift
 	: >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" # what an earlier one said is gone before anybody looks
-	"$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- </dev/null &
+	"${as[@]}" "$@" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- </dev/null &
 	pid=$!
 	started+=("$pid")
 }
