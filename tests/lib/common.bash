@@ -76,7 +76,7 @@ await() {
 # unprivileged COMMAND...: what start() or "${as[@]}" run in it is held to the modes of files, as root is not
 unprivileged() {
 	local as=()
-	[ "$(id -u)" != 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all)
+	[ "$(id -u)" != 0 ] || as=(setpriv "--bounding-set=-dac_override,-dac_read_search" --inh-caps=-all)
 	"$@"
 }
 
