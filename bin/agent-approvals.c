@@ -68,7 +68,7 @@ print_approval(struct span item, void *payload)
 		if (jtext_get_string(item, "approvalId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err))
+	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err))
 		warn_err(&err);
 	return true;
 }
@@ -84,6 +84,7 @@ list(struct listing *listing, const char *thread)
 	api_query(&url, "status", listing->status);
 	buf_addf(&what, "list the approvals of thread '%s'", thread);
 	if (!records_get_of(&listing->client.api, url.s, "approvals", what.s, print_approval, listing, NULL, &err)) {
+		(void)client_filter(&listing->client);
 		out_flush();
 		warn_err(&err);
 		status = err.status;
@@ -125,6 +126,7 @@ main(int argc, char *argv[])
 		die_usage("unable to use --status '%s': expected pending, resolved or all", listing.status);
 	if (listing.client.subject.thread.len)
 		client_no_operand(argv);
+	listing.client.asks = true;
 	client_open(&listing.client);
 
 	if (argc == 0) {

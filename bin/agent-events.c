@@ -88,7 +88,7 @@ print_event(struct printing *printing, const char *s, size_t n)
 {
 	struct err err = ERR_INIT;
 
-	if (!filter_run(printing->client.filter, s, n, filter_print, NULL, &err)) {
+	if (!filter_run(client_filter(&printing->client), s, n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		printing->failed = true;
 	}
@@ -146,6 +146,7 @@ print_run(struct printing *printing, const char *run, const char *thread)
 		buf_addstr(&what, "read the events");
 	printing->seen = 0;
 	if (!pages_read(api, &pages, what.s, on_event, printing, &err)) {
+		(void)client_filter(&printing->client);
 		warn_err(&err);
 		status = err.status;
 	} else if (printing->after && !pages.paged && pages.oldest > printing->after && !pages.after_seen) {
@@ -235,9 +236,10 @@ main(int argc, char *argv[])
 		die_usage("of --all, a run and a thread only one can be given");
 	if (subject->turn.len && !subject->thread.len)
 		die_usage("--turn needs --thread");
+	printing.client.asks = true;
 	client_open(&printing.client);
 	if (cursor_file && !cursor_read(cursor_file, &printing.after, &err))
-		die_err(&err);
+		client_die(&printing.client, &err);
 	if (n) {
 		printing.ring_size = (size_t)n;
 		printing.ring = xcalloc(printing.ring_size, sizeof *printing.ring);

@@ -69,7 +69,7 @@ print_item(struct span item, void *payload)
 		if (jtext_get_string(item, "serviceId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &listing->err)) {
+	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &listing->err)) {
 		warn_err(&listing->err);
 		listing->failed = true;
 	}
@@ -100,11 +100,12 @@ main(int argc, char *argv[])
 			client_option(&listing.client, key);
 		}
 	client_no_operand(argv);
+	listing.client.asks = true;
 	client_open(&listing.client);
 
 	API_PATH(&listing.client.api, &url, "api", "agents", "registry");
 	if (!records_get(&listing.client.api, url.s, "list the agents", print_item, &listing, NULL, &err))
-		die_err(&err);
+		client_die(&listing.client, &err);
 	if (!listing.count) {
 		info(listing.service || listing.agent ? "no such agent at %s" : "no agents are registered at %s",
 		    listing.client.api.address.given.s);

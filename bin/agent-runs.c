@@ -85,7 +85,7 @@ print_run(struct span item, void *payload)
 		if (jtext_get_string(item, "runId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err)) {
+	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		listing->failed = true;
 	}
@@ -124,13 +124,14 @@ main(int argc, char *argv[])
 			client_option(&listing.client, key);
 		}
 	listing.runs = argv;
+	listing.client.asks = true;
 	client_open(&listing.client);
 
 	API_PATH(&listing.client.api, &url, "api", "agents", "runs");
 	buf_addf(&limit, "%lld", (long long)(n ? n : argc ? LIMIT_MAX : 100));
 	api_query(&url, "limit", limit.s);
 	if (!records_get(&listing.client.api, url.s, "list the runs", print_run, &listing, NULL, &err))
-		die_err(&err);
+		client_die(&listing.client, &err);
 	if (!listing.count) {
 		info("no such run at %s", listing.client.api.address.given.s);
 		status = STATUS_NO;

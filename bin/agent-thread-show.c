@@ -69,6 +69,7 @@ main(int argc, char *argv[])
 		client_option(&client, key);
 	if (client.subject.thread.len)
 		client_no_operand(argv);
+	client.asks = true;
 	client_open(&client);
 
 	if (argc == 0) {
@@ -77,6 +78,7 @@ main(int argc, char *argv[])
 	}
 	for (; argc > 0; argc--, argv++)
 		if (!subject_set(&client.subject.thread, "THREAD", *argv, &err) || !show(&client, *argv, &err)) {
+			(void)client_filter(&client);
 			warn_err(&err);
 			status = status_worse(status, err.status);
 		}

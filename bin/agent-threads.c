@@ -64,7 +64,7 @@ print_thread(struct span item, void *payload)
 		if (jtext_get_string(item, "threadId", &id))
 			out_write(id.s, id.len + 1);
 		buf_release(&id);
-	} else if (!filter_run(listing->client.filter, item.s, item.n, filter_print, NULL, &err)) {
+	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err)) {
 		warn_err(&err);
 		listing->failed = true;
 	}
@@ -84,7 +84,7 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 	api_query(&url, "limit", limit.s);
 	buf_addf(&what, "list the threads of workspace '%s'", workspace);
 	if (!records_get_of(api, url.s, "threads", what.s, print_thread, listing, NULL, &err))
-		die_err(&err);
+		client_die(&listing->client, &err);
 	buf_release(&url);
 	buf_release(&what);
 	buf_release(&limit);
@@ -132,6 +132,7 @@ main(int argc, char *argv[])
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
 	if (strcmp(state, "regular") && strcmp(state, "archived") && strcmp(state, "all"))
 		die_usage("unable to use --state '%s': expected regular, archived or all", state);
+	listing.client.asks = true;
 	client_open(&listing.client);
 	status = list(&listing.client.api, &listing, workspace, state, n);
 	return client_end(&listing.client, status);

@@ -52,9 +52,28 @@ client_open(struct client *client)
 {
 	struct err err = ERR_INIT;
 
-	client->filter = filter_new(client->program, &err);
-	if (!client->filter || !api_open(&client->api, &err))
+	client->filter = filter_start(client->program);
+	if (!client->asks)
+		(void)client_filter(client);
+	if (!api_open(&client->api, &err))
+		client_die(client, &err);
+}
+
+struct filter *
+client_filter(struct client *client)
+{
+	struct err err = ERR_INIT;
+
+	if (!filter_ready(client->filter, &err))
 		die_err(&err);
+	return client->filter;
+}
+
+void
+client_die(struct client *client, const struct err *err)
+{
+	(void)client_filter(client);
+	die_err(err);
 }
 
 bool
@@ -64,7 +83,7 @@ client_print(struct client *client, struct span object, struct err *err)
 	bool ok;
 
 	jtext_compact(&line, object);
-	ok = filter_run(client->filter, line.s, line.len, filter_print, NULL, err);
+	ok = filter_run(client_filter(client), line.s, line.len, filter_print, NULL, err);
 	buf_release(&line);
 	return ok;
 }
@@ -79,6 +98,7 @@ client_each(struct client *client, client_act *act, const bool *stop, void *payl
 	while ((!stop || !*stop) && (next = subject_next(&client->subject, &err)) != SUBJECT_END) {
 		outcome = STATUS_OK;
 		if (next == SUBJECT_BAD || !act(payload, &outcome, &err)) {
+			(void)client_filter(client);
 			out_flush();
 			warn_err(&err);
 			outcome = err.status;
@@ -92,7 +112,7 @@ client_each(struct client *client, client_act *act, const bool *stop, void *payl
 int
 client_end(struct client *client, int status)
 {
-	filter_free(client->filter);
+	filter_free(client_filter(client)); /* nothing was printed, maybe: it is wrong all the same */
 	subject_release(&client->subject);
 	api_release(&client->api);
 	return status_worse(status, out_close());

@@ -20,6 +20,7 @@ struct client {
 	struct subject subject; /* its options are taken only when the command's table has them */
 	struct filter *filter;
 	const char *program; /* of --jq */
+	bool asks;	     /* set it before client_open(): nothing is changed on the server, so that --jq is compiled while it answers */
 };
 
 void client_begin(struct client *client, const struct cmd *cmd);
@@ -32,6 +33,13 @@ void client_no_operand(char *const operands[]);
 
 /* After the options: the filter is compiled, the server's address and token are known. Nothing is sent. */
 void client_open(struct client *client);
+
+/* The filter, compiled: what does not compile ends the program. For commands that only ask: before their first record is printed, and
+ * before it is said that a request has failed, so that a mistake in the program comes first, whatever the server does. */
+struct filter *client_filter(struct client *client);
+
+/* Ends the program with err, unless the filter does not compile: then with that. */
+NORETURN void client_die(struct client *client, const struct err *err);
 
 /* Says that a limit was met and until when (wall clock) it is waited; what was printed is out before. */
 void client_limit_met(int64_t until);

@@ -3,20 +3,25 @@
 
 #include <stdlib.h>
 
-#include <jq.h>
-
 #include "buf.h"
 #include "err.h"
 #include "filter.h"
-#include "json.h"
+#include "jtext.h"
+#include "libjq.h"
 #include "out.h"
 #include "status.h"
 #include "subject.h"
+#include "worker.h"
 #include "xalloc.h"
 
 struct filter {
-	jq_state *jq; /* NULL: pass through */
+	const char *program;
+	const struct libjq *lib;
+	jq_state *jq; /* NULL: pass through, or not compiled yet */
 	struct buf message;
+	pthread_t thread; /* that compiles it, while it is `pending` */
+	bool pending, tried;
+	struct err err; /* why it cannot be used */
 };
 
 /* What jq has to say about a program goes into our error, not to standard error. */
@@ -25,35 +30,78 @@ take_message(void *payload, jv message)
 {
 	struct filter *filter = payload;
 
-	if (jv_get_kind(message) == JV_KIND_STRING && !filter->message.len) {
-		buf_addstr(&filter->message, jv_string_value(message));
+	if (filter->lib->jv_get_kind(message) == JV_KIND_STRING && !filter->message.len) {
+		buf_addstr(&filter->message, filter->lib->jv_string_value(message));
 		while (filter->message.len && filter->message.s[filter->message.len - 1] == '\n')
 			buf_cut(&filter->message, filter->message.len - 1);
 	}
-	jv_free(message);
+	filter->lib->jv_free(message);
+}
+
+static void *
+compile(void *payload)
+{
+	struct filter *filter = payload;
+
+	filter->lib = libjq_load(&filter->err);
+	if (!filter->lib)
+		return NULL;
+	filter->jq = filter->lib->jq_init();
+	if (!filter->jq) {
+		err_set(&filter->err, STATUS_BUG, "unable to start jq");
+		return NULL;
+	}
+	filter->lib->jq_set_error_cb(filter->jq, take_message, filter);
+	if (!filter->lib->jq_compile(filter->jq, filter->program))
+		err_set(&filter->err, STATUS_USAGE, "unable to use --jq '%s': %s", filter->program, filter->message.s);
+	return NULL;
+}
+
+static struct filter *
+make(const char *program)
+{
+	struct filter *filter = xcalloc(1, sizeof *filter);
+
+	buf_init(&filter->message);
+	filter->err = (struct err)ERR_INIT;
+	filter->program = program;
+	filter->tried = !program;
+	return filter;
 }
 
 struct filter *
 filter_new(const char *program, struct err *err)
 {
-	struct filter *filter = xcalloc(1, sizeof *filter);
+	struct filter *filter = make(program);
 
-	buf_init(&filter->message);
-	if (!program)
+	if (filter_ready(filter, err))
 		return filter;
-	filter->jq = jq_init();
-	if (!filter->jq) {
-		err_set(err, STATUS_BUG, "unable to start jq");
-		filter_free(filter);
-		return NULL;
-	}
-	jq_set_error_cb(filter->jq, take_message, filter);
-	if (!jq_compile(filter->jq, program)) {
-		err_set(err, STATUS_USAGE, "unable to use --jq '%s': %s", program, filter->message.s);
-		filter_free(filter);
-		return NULL;
-	}
+	filter_free(filter);
+	return NULL;
+}
+
+struct filter *
+filter_start(const char *program)
+{
+	struct filter *filter = make(program);
+
+	filter->pending = program && !worker_start(&filter->thread, compile, filter);
 	return filter;
+}
+
+bool
+filter_ready(struct filter *filter, struct err *err)
+{
+	if (filter->pending)
+		(void)pthread_join(filter->thread, NULL);
+	else if (!filter->tried)
+		(void)compile(filter);
+	filter->pending = false;
+	filter->tried = true;
+	if (!filter->err.status)
+		return true;
+	*err = filter->err;
+	return false;
 }
 
 void
@@ -61,60 +109,81 @@ filter_free(struct filter *filter)
 {
 	if (!filter)
 		return;
+	if (filter->pending)
+		(void)pthread_join(filter->thread, NULL);
 	if (filter->jq)
-		jq_teardown(&filter->jq);
+		filter->lib->jq_teardown(&filter->jq);
 	buf_release(&filter->message);
 	free(filter);
 }
 
-static bool
-failed(jv result, struct err *err)
+static void
+add_string(const struct libjq *lib, struct buf *to, jv string)
 {
-	jv message = jv_invalid_get_msg(result);
+	buf_add(to, lib->jv_string_value(string), (size_t)lib->jv_string_length_bytes(lib->jv_copy(string)));
+	lib->jv_free(string);
+}
+
+/* Appends a value, a string as its text and all else compact. Eats it, as jq does. */
+static void
+add_value(const struct libjq *lib, struct buf *to, jv value)
+{
+	add_string(lib, to, lib->jv_get_kind(value) == JV_KIND_STRING ? value : lib->jv_dump_string(value, 0));
+}
+
+static bool
+failed(const struct libjq *lib, jv result, struct err *err)
+{
 	struct buf text = BUF_INIT;
 
-	if (jv_get_kind(message) == JV_KIND_STRING)
-		buf_addstr(&text, jv_string_value(message));
-	else
-		json_text(&text, jv_copy(message));
+	add_value(lib, &text, lib->jv_invalid_get_msg(result));
 	err_set(err, STATUS_INPUT, "unable to run the filter: %s", text.s);
 	buf_release(&text);
-	jv_free(message);
 	return false;
+}
+
+static bool
+begin(struct filter *filter, const char *json, size_t n, struct err *err)
+{
+	const struct libjq *lib = filter->lib;
+	struct span value;
+	jv record;
+
+	/* libjq takes what RFC 8259 does not ("nan", a missing digit); our own check comes first */
+	if (!jtext_check(json, n, false, &value, err))
+		return err_prefix(err, "unable to filter a record");
+	record = lib->jv_parse_sized(value.s, (int)value.n);
+	if (lib->jv_get_kind(record) == JV_KIND_INVALID) {
+		lib->jv_free(record);
+		return err_set(err, STATUS_INPUT, "unable to filter a record: not JSON that can be read");
+	}
+	lib->jq_start(filter->jq, record, 0);
+	return true;
 }
 
 bool
 filter_run(struct filter *filter, const char *json, size_t n, filter_line_cb *cb, void *payload, struct err *err)
 {
+	const struct libjq *lib;
 	struct buf line = BUF_INIT;
 	jv result;
 
-	if (!filter->jq) {
+	if (!filter->program) {
 		cb(json, n, payload);
 		return true;
 	}
-	result = json_parse(json, n, err);
-	if (!jv_is_valid(result)) {
-		jv_free(result);
-		return err_prefix(err, "unable to filter a record");
-	}
-	jq_start(filter->jq, result, 0);
-	for (;;) {
-		result = jq_next(filter->jq);
-		if (!jv_is_valid(result))
-			break;
+	if (!filter_ready(filter, err) || !begin(filter, json, n, err))
+		return false;
+	lib = filter->lib;
+	while (lib->jv_get_kind(result = lib->jq_next(filter->jq)) != JV_KIND_INVALID) {
 		buf_reset(&line);
-		if (jv_get_kind(result) == JV_KIND_STRING) {
-			buf_add(&line, jv_string_value(result), (size_t)jv_string_length_bytes(jv_copy(result)));
-			jv_free(result);
-		} else
-			json_text(&line, result);
+		add_value(lib, &line, result);
 		cb(line.s, line.len, payload);
 	}
 	buf_release(&line);
-	if (jv_invalid_has_msg(jv_copy(result)))
-		return failed(result, err);
-	jv_free(result);
+	if (lib->jv_invalid_has_msg(lib->jv_copy(result)))
+		return failed(lib, result, err);
+	lib->jv_free(result);
 	return true;
 }
 

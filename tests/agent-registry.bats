@@ -132,3 +132,22 @@ teardown() { common_teardown; }
 	start_gateway --listen "unix:$BATS_TEST_TMPDIR/s"
 	[ "$(agent-registry --url "unix:$BATS_TEST_TMPDIR/s" --agent echo --jq .serviceId)" = svc_echo ]
 }
+
+@test "a filter that does not compile is a usage error, whatever the server does, and nothing is printed or changed" {
+	for command in agent-registry agent-runs 'agent-events --all' 'agent-events r' 'agent-threads --workspace w' 'agent-thread-show t' 'agent-approvals t' 'agent-send --service svc_echo --agent echo --run r hello'; do
+		read -ra words <<<"$command"
+		run -2 --separate-stderr "${words[0]}" --jq '.a |' --url http://127.0.0.1:1 "${words[@]:1}"
+		[ -z "$output" ]
+		[[ $stderr == *"unable to use --jq '.a |': "*"syntax error"* && $stderr != *refused* ]] || { echo "$command: $stderr"; return 1; }
+	done
+	start_gateway
+	run -2 --separate-stderr agent-registry --jq '.a |'
+	[ -z "$output" ]
+	run -2 --separate-stderr agent-registry --agent none --jq 'nothing'
+	[[ $stderr == *"nothing/0 is not defined"* ]]
+	run -2 agent-send --service svc_echo --agent echo --run r --jq '.a |' hello
+	run -1 agent-events r
+	# one that compiles, and fails on what it gets
+	run -6 --separate-stderr agent-registry --jq 'error("so")'
+	[[ $stderr == *"unable to run the filter: so"* ]]
+}
