@@ -52,7 +52,7 @@ cancel(struct cancelling *cancelling, const char *login, int *ret_status, struct
 	buf_addf(&what, "cancel login '%s'", login);
 	ok = compass_call(&cancelling->client.api, "POST", url.s, &body, NULL, what.s, &answer, err);
 	if (ok) {
-		jtext_merge(&line, answer.object, (struct span){ body.s, body.len });
+		jtext_merge(&line, answer.object, span_of(&body));
 		if (jtext_get(answer.object, "status", &said) && jtext_is_string(said, "notFound"))
 			*ret_status = STATUS_NO;
 		ok = filter_run(cancelling->client.filter, line.s, line.len, filter_print, NULL, err);

@@ -93,7 +93,7 @@ from_options(const struct emission *emission, struct buf *to)
 	add_if(&ids, "agent", &emission->client.subject.agent);
 	buf_addch(&ids, '}');
 	buf_addstr(to, ",\"data\":");
-	jtext_merge(to, emission->data, (struct span){ ids.s, ids.len });
+	jtext_merge(to, emission->data, span_of(&ids));
 	buf_addch(to, '}');
 	buf_release(&ids);
 }
@@ -112,7 +112,7 @@ from_record(const struct emission *emission, struct buf *to)
 	if (!emission->client.subject.agent.len)
 		add_if(&extra, "agent", &emission->named.agent);
 	buf_addch(&extra, '}');
-	jtext_merge(to, emission->client.subject.record, (struct span){ extra.s, extra.len });
+	jtext_merge(to, emission->client.subject.record, span_of(&extra));
 	buf_release(&extra);
 }
 
@@ -171,7 +171,7 @@ note_result(struct emission *emission, const struct buf *method)
 	buf_addstr(&result, "{\"ok\":true");
 	jtext_add_string(&result, "method", method->s, method->len);
 	buf_addch(&result, '}');
-	subject_pass(&emission->client.subject, (struct span){ result.s, result.len }, &emission->printed);
+	subject_pass(&emission->client.subject, span_of(&result), &emission->printed);
 	buf_addch(&emission->printed, '\n');
 	buf_release(&result);
 }
@@ -235,7 +235,7 @@ emit(struct emission *emission, struct err *err)
 		return err_set(err, STATUS_INPUT, "unable to post line %llu of standard input: it has no kind, and no --kind is given",
 		    (unsigned long long)emission->client.subject.in.count);
 	make_key(emission, &key);
-	if (!jtext_get_string((struct span){ body.s, body.len }, "kind", &kind))
+	if (!jtext_get_string(span_of(&body), "kind", &kind))
 		buf_addstr(&kind, "agent");
 	API_PATH(&emission->client.api, &url, "api", "agents", "events");
 	buf_addstr(&line, "post the event");
@@ -246,7 +246,7 @@ emit(struct emission *emission, struct err *err)
 		jtext_add_string(&result, "kind", kind.s, kind.len);
 		buf_addch(&result, '}');
 		buf_reset(&line);
-		subject_pass(&emission->client.subject, (struct span){ result.s, result.len }, &line);
+		subject_pass(&emission->client.subject, span_of(&result), &line);
 		print_line(emission, line.s, line.len);
 	}
 	http_answer_release(&answer);

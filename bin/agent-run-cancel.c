@@ -64,7 +64,7 @@ cancel(struct cancelling *cancelling, struct err *err)
 	ok = cancel_run(&cancelling->client.api, cancelling->client.subject.run.s, cancelling->reason, key.s, &answer, err);
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err)) {
 		jtext_compact(&result, value);
-		subject_pass(&cancelling->client.subject, (struct span){ result.s, result.len }, &line);
+		subject_pass(&cancelling->client.subject, span_of(&result), &line);
 		if (!filter_run(cancelling->client.filter, line.s, line.len, filter_print, NULL, &why))
 			warn_err(&why);
 	}

@@ -165,7 +165,7 @@ add_event(const struct creation *creation, const char *kind, const char *run, bo
 	jtext_add_string(to, "agent", subject->agent.s, subject->agent.len);
 	if (flat) {
 		buf_addstr(to, ",\"data\":");
-		jtext_merge(to, (struct span){ data.s, data.len }, (struct span){ context.s, context.len });
+		jtext_merge(to, span_of(&data), span_of(&context));
 	} else
 		jtext_add_raw(to, "data", data.s, data.len);
 	buf_addch(to, '}');
@@ -209,7 +209,7 @@ print_run(struct creation *creation, const char *run)
 	jtext_add_string(&result, "serviceId", creation->client.subject.service.s, creation->client.subject.service.len);
 	jtext_add_string(&result, "agent", creation->client.subject.agent.s, creation->client.subject.agent.len);
 	buf_addch(&result, '}');
-	subject_pass(&creation->client.subject, (struct span){ result.s, result.len }, &line);
+	subject_pass(&creation->client.subject, span_of(&result), &line);
 	if (!filter_run(creation->client.filter, line.s, line.len, filter_print, NULL, &err))
 		warn_err(&err);
 	buf_release(&result);

@@ -180,7 +180,7 @@ print_record(struct sending *sending, struct span answer, int64_t *ret_seq)
 		jtext_add_i64(&full, "seq", *ret_seq);
 		buf_addch(&full, '}');
 	}
-	subject_pass(&sending->client.subject, (struct span){ full.s, full.len }, &line);
+	subject_pass(&sending->client.subject, span_of(&full), &line);
 	if (!filter_run(sending->client.filter, line.s, line.len, filter_print, NULL, &err))
 		warn_err(&err);
 	out_flush();

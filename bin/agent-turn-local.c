@@ -126,7 +126,7 @@ print_event(struct running *running, const char *method, struct span payload)
 	clock_add_iso(&at, clock_wall_ms());
 	jtext_add_string(&line, "createdAt", at.s, at.len);
 	buf_addch(&line, '}');
-	print(running, (struct span){ line.s, line.len }, false);
+	print(running, span_of(&line), false);
 	buf_release(&line);
 	buf_release(&at);
 	buf_release(&text);
@@ -153,7 +153,7 @@ tell_start(struct running *running)
 	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
 	jtext_add_string(&payload, "text", running->text.s, running->text.len);
 	buf_addstr(&payload, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\"}");
-	on_event("turn.started", (struct span){ payload.s, payload.len }, running);
+	on_event("turn.started", span_of(&payload), running);
 	buf_release(&payload);
 }
 
@@ -192,7 +192,7 @@ tell_end(struct running *running, const struct localturn *turn)
 	jtext_add_string(&payload, "status", localturn_status(turn), strlen(localturn_status(turn)));
 	add_result(turn, &payload);
 	buf_addch(&payload, '}');
-	ended = (struct span){ payload.s, payload.len };
+	ended = span_of(&payload);
 	on_event("turn.completed", ended, running);
 	running->limit = compass_limit(ended);
 	outcome = compass_outcome(ended);
@@ -302,7 +302,7 @@ run_once(struct running *running, int *ret_status, struct err *err)
 		buf_addf(&told, "{\"turnId\":\"%s\",\"status\":\"error\",\"output\":null,\"error\":{", running->turn.s);
 		jtext_add_string(&told, "message", err->text, strlen(err->text));
 		buf_addstr(&told, "}}");
-		on_event("turn.completed", (struct span){ told.s, told.len }, running);
+		on_event("turn.completed", span_of(&told), running);
 		(void)post(running);
 		buf_release(&told);
 		return false;
@@ -336,7 +336,7 @@ run(void *payload, int *ret_status, struct err *err)
 		if (wait && api_wait_for_limit(&running->client.api, running->limit))
 			continue;
 		if (!running->stream)
-			print(running, (struct span){ running->record.s, running->record.len }, true);
+			print(running, span_of(&running->record), true);
 		out_flush();
 		signo = wait ? sig_take() : 0; /* it ended the waiting, and no turn is in progress that could be ended */
 		if (signo)

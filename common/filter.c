@@ -201,7 +201,7 @@ filter_result(struct filter *filter, const struct subject *subject, struct span 
 	bool ok;
 
 	jtext_compact(&compact, object);
-	subject_pass(subject, (struct span){ compact.s, compact.len }, &line);
+	subject_pass(subject, span_of(&compact), &line);
 	ok = filter_run(filter, line.s, line.len, filter_print, NULL, err);
 	buf_release(&compact);
 	buf_release(&line);

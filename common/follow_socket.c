@@ -95,7 +95,7 @@ on_text(struct span message, void *payload)
 	if (jtext_type(frame) != JTEXT_OBJECT)
 		return true;
 	make_event(frame, &follow->line);
-	if (!event_view_read(view, (struct span){ follow->line.s, follow->line.len }))
+	if (!event_view_read(view, span_of(&follow->line)))
 		return true;
 	follow->ws_behind = false;
 	if (follow->what_kind == FOLLOW_RUNTIME) {

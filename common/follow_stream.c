@@ -44,7 +44,7 @@ on_event(const struct sse_event *event, void *payload)
 	}
 	buf_reset(&follow->line);
 	jtext_compact(&follow->line, record);
-	if (!event_view_read(view, (struct span){ follow->line.s, follow->line.len }))
+	if (!event_view_read(view, span_of(&follow->line)))
 		return true;
 	/* the global stream replays little: between our last event and its first one others may have been */
 	if (!follow->begun && follow->source == SOURCE_GLOBAL && !follow->marked && view->seq > follow->last + 1)

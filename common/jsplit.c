@@ -80,7 +80,7 @@ jsplit_count(const struct jsplit *split)
 struct span
 jsplit_rest(const struct jsplit *split)
 {
-	return (struct span){ split->rest.s, split->rest.len };
+	return span_of(&split->rest);
 }
 
 static bool
@@ -270,8 +270,7 @@ step(struct jsplit *split, const char *s, size_t n, size_t *i, struct err *err)
 		*i = collect_string(split, s, n, *i);
 		return !too_long(split, *i, err);
 	case VALUE:
-		if (!split->value.len && c == '[' && jtext_is_string((struct span){ split->key.s, split->key.len }, split->member) &&
-		    !split->seen) {
+		if (!split->value.len && c == '[' && jtext_is_string(span_of(&split->key), split->member) && !split->seen) {
 			split->seen = true;
 			split->state = ITEM_FIRST;
 			++*i;

@@ -7,9 +7,9 @@
 #ifndef JTEXT_H
 #define JTEXT_H
 
+#include "buf.h"
 #include "compat.h"
 
-struct buf;
 struct err;
 
 #define JTEXT_DEPTH_MAX 256
@@ -25,6 +25,19 @@ struct span {
 	{                                                                                                                                  \
 		(text), sizeof(text) - 1                                                                                                   \
 	} /* of a literal */
+
+/* All that the buffer holds now; it dies with the next call that adds to it. */
+static inline struct span
+span_of(const struct buf *buf)
+{
+	return (struct span){ buf->s, buf->len };
+}
+
+static inline struct span
+span_or_none(const struct buf *buf)
+{
+	return buf->len ? span_of(buf) : SPAN_NONE;
+}
 
 enum jtext_type { JTEXT_NULL, JTEXT_FALSE, JTEXT_TRUE, JTEXT_NUMBER, JTEXT_STRING, JTEXT_ARRAY, JTEXT_OBJECT };
 

@@ -264,7 +264,7 @@ tell_approval(struct localturn *turn, const struct buf *method, struct span para
 	jtext_compact(&text, params);
 	jtext_add_raw(&payload, "params", text.s, text.len);
 	buf_addch(&payload, '}');
-	turn->event("local.approval", (struct span){ payload.s, payload.len }, turn->payload);
+	turn->event("local.approval", span_of(&payload), turn->payload);
 	buf_release(&payload);
 	buf_release(&text);
 }
@@ -301,7 +301,7 @@ say(struct localturn *turn, const char *text, size_t n)
 	jtext_add_string(&payload, "role", "assistant", strlen("assistant"));
 	jtext_add_string(&payload, "text", text, n);
 	buf_addch(&payload, '}');
-	turn->event("item.delta", (struct span){ payload.s, payload.len }, turn->payload);
+	turn->event("item.delta", span_of(&payload), turn->payload);
 	buf_release(&payload);
 }
 
@@ -347,7 +347,7 @@ take_item(struct localturn *turn, bool completed, struct span params)
 	buf_addch(&payload, '{');
 	jtext_add_raw(&payload, "item", text.s, text.len);
 	buf_addch(&payload, '}');
-	turn->event(completed ? "item.completed" : "item.started", (struct span){ payload.s, payload.len }, turn->payload);
+	turn->event(completed ? "item.completed" : "item.started", span_of(&payload), turn->payload);
 	buf_release(&payload);
 	buf_release(&text);
 }

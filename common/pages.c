@@ -136,7 +136,7 @@ paging_done(struct paging *paging, bool *ret_ok, struct err *err)
 			ask_kind(paging);
 		if (*ret_ok && pages->thread)
 			again = paging->items >= PAGES_THREAD_LIMIT;
-		else if (*ret_ok && pages->paged && rest.len && jtext_get((struct span){ rest.s, rest.len }, "more", &more))
+		else if (*ret_ok && pages->paged && rest.len && jtext_get(span_of(&rest), "more", &more))
 			again = jtext_type(more) == JTEXT_TRUE && paging->items;
 		if (*ret_ok)
 			pages->full = !pages->paged && paging->items >= PAGES_LIMIT;

@@ -59,7 +59,7 @@ walk_string(struct walk *walk, struct span token, bool is_key)
 	/* without escapes the text is what stands there */
 	if (memchr(token.s, '\\', token.n)) {
 		jtext_string(token, &walk->text);
-		plain = (struct span){ walk->text.s, walk->text.len };
+		plain = span_of(&walk->text);
 	}
 	if (secrets_clean(walk->secrets, plain.s, plain.n, &walk->clean)) {
 		jtext_quote(walk->to, walk->clean.s, walk->clean.len);

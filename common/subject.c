@@ -175,6 +175,6 @@ subject_pass(const struct subject *subject, struct span result, struct buf *to)
 	add_named(&named, "threadId", &subject->thread);
 	add_named(&named, "turnId", &subject->turn);
 	buf_addch(&named, '}');
-	jtext_merge(to, result, (struct span){ named.s, named.len });
+	jtext_merge(to, result, span_of(&named));
 	buf_release(&named);
 }

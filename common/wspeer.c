@@ -340,7 +340,7 @@ end_message(struct wspeer *peer)
 	peer->started = false;
 	buf_init(&peer->message);
 	if (!peer->said && peer->events->message)
-		peer->events->message(peer->text, (struct span){ message.s, message.len }, peer->payload);
+		peer->events->message(peer->text, span_of(&message), peer->payload);
 	buf_release(&message);
 }
 

@@ -36,12 +36,6 @@ struct browsers {
 	bool clearing;
 };
 
-static struct span
-span_of(const struct buf *text)
-{
-	return (struct span){ text->s, text->len };
-}
-
 /* ---- into the store */
 
 struct deed {

@@ -56,7 +56,7 @@ apply_news(struct change *change, const void *row, struct change_context *contex
 		buf_reset(&key);
 		buf_addstr(&key, PREFIX);
 		buf_add(&key, id.s + 1, id.n - 2);
-		change_put(context, (struct span){ key.s, key.len }, line);
+		change_put(context, span_of(&key), line);
 	}
 	change_tell(context, (struct span){ PREFIX, strlen(PREFIX) });
 	buf_release(&key);

@@ -384,7 +384,7 @@ take_whole(struct talk *talk)
 		else
 			take_chat(talk, value);
 		if (talk->failed.len)
-			end_refused(talk, 0, (struct span){ talk->failed.s, talk->failed.len }, "");
+			end_refused(talk, 0, span_of(&talk->failed), "");
 		else
 			end(talk, NULL, NULL, NULL);
 	}
@@ -415,7 +415,7 @@ finish(struct talk *talk, bool ok, const struct err *err)
 		talk->turn->retry_at_ms = http_retry_at(answer, clock_wall_ms());
 		end_refused(talk, answer->status, error, answer->retry_after.len ? answer->retry_after.s : "");
 	} else if (talk->failed.len)
-		end_refused(talk, 0, (struct span){ talk->failed.s, talk->failed.len }, "");
+		end_refused(talk, 0, span_of(&talk->failed), "");
 	else if (ok && !strcmp(answer->content_type.s, "application/json"))
 		take_whole(talk);
 	else if (talk->finished)

@@ -185,7 +185,7 @@ account_login(struct host *host, struct request *request)
 	if (problem)
 		host_refuse(request, 400, "RUNTIME_AUTH_LOGIN_FAILED", problem, NULL);
 	else
-		(void)runtime_account_login(host->runtime, (struct span){ params.s, params.len }, done, request);
+		(void)runtime_account_login(host->runtime, span_of(&params), done, request);
 	explicit_bzero(params.s, params.len);
 	buf_release(&params);
 	buf_release(&type);
@@ -215,7 +215,7 @@ account_cancel(struct host *host, struct request *request)
 	if (!id.s[strspn(id.s, " \t\r\n")])
 		host_refuse(request, 400, "RUNTIME_AUTH_LOGIN_CANCEL_FAILED", "loginId is required", NULL);
 	else
-		(void)runtime_account_login_cancel(host->runtime, (struct span){ id.s, id.len }, on_cancel, request);
+		(void)runtime_account_login_cancel(host->runtime, span_of(&id), on_cancel, request);
 	buf_release(&id);
 }
 

@@ -42,7 +42,7 @@ on_time(evutil_socket_t fd, short what, void *payload)
 	job->timer = NULL;
 	buf_addstr(&text, ANSWER);
 	buf_add(&text, job->text.s, job->text.len);
-	turn_done(job, (struct span){ text.s, text.len });
+	turn_done(job, span_of(&text));
 	buf_release(&text);
 }
 

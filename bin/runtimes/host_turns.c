@@ -17,12 +17,6 @@
 #include "key.h"
 #include "xalloc.h"
 
-static struct span
-span_of(const struct buf *buf)
-{
-	return (struct span){ buf->s, buf->len };
-}
-
 static bool
 same(const struct buf *a, const struct buf *b)
 {
@@ -332,24 +326,18 @@ add_thread_params(const struct job *job, struct buf *to)
 	buf_addch(to, '}');
 }
 
-static struct span
-some(const struct buf *text)
-{
-	return text->len ? span_of(text) : SPAN_NONE;
-}
-
 static void
 turn_begin(struct job *job)
 {
 	const struct wishes *wishes = &job->wishes;
 	struct runtime_turn_request request = { .new_if_lost = true,
 		.text = span_of(&job->text),
-		.model = some(&wishes->model),
-		.effort = some(&wishes->effort),
-		.personality = some(&wishes->personality),
-		.approval_policy = some(&wishes->approval_policy),
-		.sandbox_policy = some(&wishes->sandbox_policy),
-		.cwd = some(&wishes->cwd),
+		.model = span_or_none(&wishes->model),
+		.effort = span_or_none(&wishes->effort),
+		.personality = span_or_none(&wishes->personality),
+		.approval_policy = span_or_none(&wishes->approval_policy),
+		.sandbox_policy = span_or_none(&wishes->sandbox_policy),
+		.cwd = span_or_none(&wishes->cwd),
 		.timeout_ms = job->host->settings.turn_ms,
 		.trace = &job->trace };
 	struct session *session = job->session;

@@ -417,7 +417,7 @@ finish(struct mock *mock, struct player *player)
 	player->over = true;
 	if (!player->request.len)
 		return;
-	message = (struct span){ player->message.s, player->message.len };
+	message = span_of(&player->message);
 	mock_builtin(mock, message);
 }
 

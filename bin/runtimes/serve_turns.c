@@ -284,7 +284,7 @@ steer(struct serve *serve, const char *request, struct serve_turn *turn, struct 
 	answer_turn(request, turn);
 	tell_input(turn, input);
 	if (serve->engine->steer)
-		serve->engine->steer(turn, (struct span){ text.s, text.len });
+		serve->engine->steer(turn, span_of(&text));
 	buf_release(&text);
 }
 
@@ -349,7 +349,7 @@ turn_steer(struct serve *serve, const char *request, struct span params)
 		serve_answer(request, result.s);
 		tell_input(thread->turn, input);
 		if (serve->engine->steer)
-			serve->engine->steer(thread->turn, (struct span){ text.s, text.len });
+			serve->engine->steer(thread->turn, span_of(&text));
 		buf_release(&text);
 		buf_release(&result);
 	}

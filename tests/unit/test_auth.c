@@ -348,8 +348,7 @@ asks(struct auth *auth, const char *headers)
 static void
 take(struct auth *auth, bool there)
 {
-	auth_session_take(
-	    auth, (struct span){ shelf_key.s, shelf_key.len }, there ? (struct span){ shelf_record.s, shelf_record.len } : SPAN_NONE);
+	auth_session_take(auth, span_of(&shelf_key), there ? span_of(&shelf_record) : SPAN_NONE);
 }
 
 static void
@@ -415,7 +414,7 @@ test_shared(void)
 	ok(!auth_holds(one, session), "and then it has");
 	with(one, "GET", &line, "", 0, "UNAUTHORIZED", "for good");
 	auth_session_take(one, SPAN_NONE, SPAN_NONE);
-	auth_session_take(one, (struct span){ shelf_key.s, shelf_key.len }, (struct span){ "{}", 2 });
+	auth_session_take(one, span_of(&shelf_key), (struct span){ "{}", 2 });
 	with(one, "GET", &line, "", 0, "UNAUTHORIZED", "a record that is none opens nothing");
 	principal_unref(session);
 	principal_unref(principal);

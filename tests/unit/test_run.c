@@ -63,7 +63,7 @@ main(void)
 	fold(run, "agent.step_started", "{}", NULL);
 	is_int(run->steps, 2, "one without an id each time");
 	run_save(run, &doc);
-	copy = run_load(span("r1"), (struct span){ doc.s, doc.len });
+	copy = run_load(span("r1"), span_of(&doc));
 	ok(copy != NULL, "the document is understood");
 	if (copy) {
 		run_save(copy, &again);
@@ -99,7 +99,7 @@ main(void)
 	    "the end is asked for: only the message that is being answered stays");
 	buf_reset(&doc);
 	run_save(run, &doc);
-	copy = run_load(span("r2"), (struct span){ doc.s, doc.len });
+	copy = run_load(span("r2"), span_of(&doc));
 	ok(copy && copy->cancel_asked == 5 && !strcmp(copy->cancel_reason.s, "enough"), "that is kept, with its reason");
 	run_free(copy);
 	fold(run, "agent.run_cancelled", "{}", NULL);
@@ -124,7 +124,7 @@ main(void)
 		buf_reset(&doc);
 		run_save(run, &doc);
 		run_free(run);
-		run = run_load(span("r3"), (struct span){ doc.s, doc.len });
+		run = run_load(span("r3"), span_of(&doc));
 		buf_reset(&text);
 		if (run)
 			run_summary(run, &text);

@@ -244,7 +244,7 @@ test_garbage(void)
 		buf_reserve(&big, 10000000);
 		memset(big.s, 'y', 10000000);
 		big.len = 10000000;
-		request.text = (struct span){ big.s, big.len };
+		request.text = span_of(&big);
 		run.turn = runtime_turn_start(run.runtime, &request, on_event, &run);
 		ok(until(&run.ends, 1) && run.end.outcome == RUNTIME_COMPLETED, "a turn with 10 MB of text");
 		is_int(run.answer.len, 10000000 + 34, "is answered with as much");
@@ -269,7 +269,7 @@ test_garbage(void)
 		buf_addch(&big, '"');
 		for (i = 0; i < 5; i++) {
 			run_init(&others[i]);
-			runtime_call(run.runtime, "x", (struct span){ big.s, big.len }, 0, on_reply, &others[i]);
+			runtime_call(run.runtime, "x", span_of(&big), 0, on_reply, &others[i]);
 		}
 		pass(300);
 		for (i = 0; i < 5; i++) {

@@ -85,7 +85,7 @@ load_file(struct agents *agents, const char *path, struct err *err)
 		err->status = STATUS_CONFIG;
 		return err_prefix(err, "unable to use '%s'", path);
 	}
-	other = agents_by_service(agents, (struct span){ agent->service.s, agent->service.len });
+	other = agents_by_service(agents, span_of(&agent->service));
 	agent->created_ms = agent->updated_ms = clock_wall_ms();
 	set_first_state(agent);
 	if (other)
@@ -101,7 +101,7 @@ load_file(struct agents *agents, const char *path, struct err *err)
 bool
 agents_put(struct agents *agents, struct agent *agent)
 {
-	struct agent **at = find(agents, (struct span){ agent->service.s, agent->service.len });
+	struct agent **at = find(agents, span_of(&agent->service));
 
 	if (at) {
 		struct agent_state fresh = agent->state;

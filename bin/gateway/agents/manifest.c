@@ -239,13 +239,13 @@ fill_in(struct agent *agent, struct span manifest, struct span metadata, struct 
 	struct buf value = BUF_INIT, inner = BUF_INIT, half = BUF_INIT;
 
 	jtext_quote(&value, agent->service.s, agent->service.len);
-	with_member(&inner, metadata, "serviceId", (struct span){ value.s, value.len });
-	with_member(&half, manifest, "metadata", (struct span){ inner.s, inner.len });
+	with_member(&inner, metadata, "serviceId", span_of(&value));
+	with_member(&half, manifest, "metadata", span_of(&inner));
 	buf_reset(&value);
 	buf_reset(&inner);
 	make_namespace(agent, spec, &value);
-	with_member(&inner, spec, "toolNamespace", (struct span){ value.s, value.len });
-	with_member(&agent->manifest, (struct span){ half.s, half.len }, "spec", (struct span){ inner.s, inner.len });
+	with_member(&inner, spec, "toolNamespace", span_of(&value));
+	with_member(&agent->manifest, span_of(&half), "spec", span_of(&inner));
 	buf_release(&value);
 	buf_release(&inner);
 	buf_release(&half);

@@ -249,7 +249,7 @@ put(struct auth *auth, const struct session *session, enum auth_put how, auth_pu
 
 	add_key(&key, session->hash);
 	add_record(&record, session, true);
-	auth->shelf.put(&key, (struct span){ record.s, record.len }, how, done, deed, auth->shelf.payload);
+	auth->shelf.put(&key, span_of(&record), how, done, deed, auth->shelf.payload);
 	buf_release(&key);
 	buf_release(&record);
 }

@@ -26,8 +26,8 @@ emit_created(struct change_context *context, const struct change *change)
 	jtext_add_string(&data, "requestId", change->stream.s, change->stream.len);
 	buf_addstr(&data, "}}");
 	buf_addf(&message, "Thread taken up as a run (%s)", change->stream.s);
-	(void)change_emit(context, SPAN_NONE, "agent.run_created", LEVEL_INFO, SPAN_NONE, (struct span){ message.s, message.len },
-	    (struct span){ AGENT_THREADS, sizeof AGENT_THREADS - 1 }, (struct span){ data.s, data.len });
+	(void)change_emit(context, SPAN_NONE, "agent.run_created", LEVEL_INFO, SPAN_NONE, span_of(&message),
+	    (struct span){ AGENT_THREADS, sizeof AGENT_THREADS - 1 }, span_of(&data));
 	buf_release(&data);
 	buf_release(&message);
 }

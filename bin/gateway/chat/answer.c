@@ -217,7 +217,7 @@ after_history(struct page *page)
 	for (i = 0; i < page->n_events; i++)
 		said_of(page->events[i], &said[i]);
 	if (ok && job->chat->news && (all || page->n_events >= RECENT_EVENTS_MAX))
-		recent_take(job->chat->recent, (struct span){ job->run.s, job->run.len }, page->events, page->n_events, all);
+		recent_take(job->chat->recent, span_of(&job->run), page->events, page->n_events, all);
 	ok = set_history(job, said, page->n_events, all || far);
 	for (i = 0; i < page->n_events; i++)
 		said_release(&said[i]);
@@ -238,7 +238,7 @@ find_history(struct job *job)
 	bool all;
 
 	if (reach <= RECENT_EVENTS_MAX) {
-		said = recent_of(job->chat->recent, (struct span){ job->run.s, job->run.len }, job->seq, &n, &all);
+		said = recent_of(job->chat->recent, span_of(&job->run), job->seq, &n, &all);
 		reach = RECENT_EVENTS_MAX;
 	}
 	if (said && set_history(job, said, n, all))
@@ -283,7 +283,7 @@ after_run(struct rows *rows)
 	if (run) {
 		buf_add(&job->trigger, run->trigger.s, run->trigger.len);
 		buf_add(&job->trigger_context, run->trigger_context.s, run->trigger_context.len);
-		context = (struct span){ job->trigger_context.s, job->trigger_context.len };
+		context = span_of(&job->trigger_context);
 		if (context.n) {
 			struct buf session = BUF_INIT;
 
@@ -310,8 +310,8 @@ static const struct agent *
 find_handler(const struct chat *chat, const struct job *job)
 {
 	if (job->service.len)
-		return agents_by_service(chat->agents, (struct span){ job->service.s, job->service.len });
-	return agents_by_name(chat->agents, (struct span){ job->agent.s, job->agent.len });
+		return agents_by_service(chat->agents, span_of(&job->service));
+	return agents_by_name(chat->agents, span_of(&job->agent));
 }
 
 void

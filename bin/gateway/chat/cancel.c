@@ -56,9 +56,8 @@ emit(struct change_context *context, const struct run *run, const char *kind, en
     struct buf *data)
 {
 	buf_addch(data, '}');
-	return change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE,
-	    (struct span){ message->s, message->len }, run->service.len ? (struct span){ run->service.s, run->service.len } : SPAN_NONE,
-	    (struct span){ data->s, data->len });
+	return change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, span_of(message),
+	    span_or_none(&run->service), span_of(data));
 }
 
 /* Which messages get no answer: their seq. */
@@ -147,7 +146,7 @@ finds_turn(struct change *change, const struct run *run, struct change_context *
 	thread_init(&thread);
 	turn_init(&turn);
 	if (change_thread_get(context, id, &thread) && thread.mode != THREAD_LOCAL && change_turn_open(context, id, &turn) &&
-	    (!change_thread_shared(context, id) || change_turn_alone(context, (struct span){ turn.id.s, turn.id.len })))
+	    (!change_thread_shared(context, id) || change_turn_alone(context, span_of(&turn.id))))
 		buf_add(&cancel->turn, turn.id.s, turn.id.len);
 	thread_release(&thread);
 	turn_release(&turn);
@@ -259,7 +258,7 @@ after_cancel(struct change *change)
 
 	if (change->result == CHANGE_REFUSED && cancel->turn.len) {
 		cancel->tries++;
-		turns->interrupt((struct span){ cancel->turn.s, cancel->turn.len }, on_interrupted, cancel, turns->payload);
+		turns->interrupt(span_of(&cancel->turn), on_interrupted, cancel, turns->payload);
 		change_free(change);
 		return;
 	}

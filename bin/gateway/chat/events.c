@@ -68,8 +68,7 @@ emit(struct change_context *context, const struct job *job, const char *kind, en
 	buf_addch(&text, ')');
 	buf_addu64(&turn, (uint64_t)job->seq);
 	buf_addch(data, '}');
-	change_emit(context, SPAN_NONE, kind, level, (struct span){ turn.s, turn.len }, (struct span){ text.s, text.len },
-	    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data->s, data->len });
+	change_emit(context, SPAN_NONE, kind, level, span_of(&turn), span_of(&text), span_or_none(&job->service), span_of(data));
 	buf_release(&text);
 	buf_release(&turn);
 	buf_reset(data);
@@ -140,8 +139,8 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 		/* this message names the tool, not the run */
 		buf_addf(&message, "Runtime chat dispatched to agent tool (%s)", tool_of(job));
 		buf_addch(&data, '}');
-		change_emit(context, SPAN_NONE, "agent.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ message.s, message.len },
-		    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data.s, data.len });
+		change_emit(context, SPAN_NONE, "agent.tool_called", LEVEL_INFO, SPAN_NONE, span_of(&message), span_or_none(&job->service),
+		    span_of(&data));
 	}
 	buf_release(&data);
 	buf_release(&message);
@@ -165,8 +164,7 @@ events_tool_called(struct change_context *context, const struct job *job)
 	if (!job->tool_called || !chat_records_services(job->chat))
 		return;
 	buf_addf(&text, "Remote tool called: %s", job->firing ? firing_tool(job->firing) : tool_of(job));
-	change_emit(context, STREAM_NONE, "service.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
-	    (struct span){ job->service.s, job->service.len }, SPAN_NONE);
+	change_emit(context, STREAM_NONE, "service.tool_called", LEVEL_INFO, SPAN_NONE, span_of(&text), span_of(&job->service), SPAN_NONE);
 	buf_release(&text);
 }
 

@@ -187,7 +187,7 @@ run_turn(struct handlers *handlers, struct job *job)
 
 	if (job->firing && !job->text.len)
 		firing_text(job, &job->text);
-	turn.text = (struct span){ job->text.s, job->text.len };
+	turn.text = span_of(&job->text);
 	job->stop_turn = handlers->turns.stop;
 	job->turn = handlers->turns.start(&turn, on_turn_stored, after_turn, job, handlers->turns.payload);
 }
@@ -213,9 +213,7 @@ cannot_ask(const struct handlers *handlers, const struct job *job, const struct 
 void
 handler_ask(struct handlers *handlers, struct job *job)
 {
-	const struct agent *now = job->handler
-	    ? agents_by_service(handlers->agents, (struct span){ job->handler->service.s, job->handler->service.len })
-	    : NULL;
+	const struct agent *now = job->handler ? agents_by_service(handlers->agents, span_of(&job->handler->service)) : NULL;
 
 	/* what the service is now counts, not what it was when the message came */
 	if (now && now != job->handler) {
@@ -249,8 +247,8 @@ void
 handlers_missed(struct handlers *handlers, const struct job *job)
 {
 	if (handlers->turns.start)
-		handlers->turns.missed((struct span){ job->turn_options.s, job->turn_options.len },
-		    (struct span){ job->reply.s, job->failed ? job->reply.len : 0 }, handlers->turns.payload);
+		handlers->turns.missed(
+		    span_of(&job->turn_options), (struct span){ job->reply.s, job->failed ? job->reply.len : 0 }, handlers->turns.payload);
 }
 
 void

@@ -173,9 +173,8 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	buf_addstr(&turn, "open");
 	if (!post->ours)
 		buf_addf(&turn, ":%lld", (long long)owner);
-	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? (struct span){ turn.s, turn.len } : SPAN_NONE,
-	    (struct span){ message.s, message.len }, post->service.len ? (struct span){ post->service.s, post->service.len } : SPAN_NONE,
-	    (struct span){ data.s, data.len });
+	post->seq = change_emit(context, SPAN_NONE, post->kind.s, LEVEL_INFO, queue ? span_of(&turn) : SPAN_NONE, span_of(&message),
+	    span_or_none(&post->service), span_of(&data));
 	if (queue && post->ours)
 		change_own(context);
 	make_answer(change, post);

@@ -82,7 +82,7 @@ static void
 trim(struct recent *recent)
 {
 	while (recent->oldest && (recent->n > RECENT_RUNS_MAX || recent->bytes > RECENT_BYTES_MAX))
-		drop(recent, find(recent, (struct span){ recent->oldest->run.s, recent->oldest->run.len }));
+		drop(recent, find(recent, span_of(&recent->oldest->run)));
 }
 
 static void
@@ -112,7 +112,7 @@ recent_free(struct recent *recent)
 	if (!recent)
 		return;
 	while (recent->oldest)
-		drop(recent, find(recent, (struct span){ recent->oldest->run.s, recent->oldest->run.len }));
+		drop(recent, find(recent, span_of(&recent->oldest->run)));
 	free(recent);
 }
 

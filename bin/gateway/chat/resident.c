@@ -311,8 +311,7 @@ on_turn(evutil_socket_t fd, short what, void *payload)
 static bool
 is_current(const struct pool *pool)
 {
-	const struct agent *now = agents_by_service(
-	    pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
+	const struct agent *now = agents_by_service(pool->residents->agents, span_of(&pool->agent->service));
 
 	return now == pool->agent && now->state.lifecycle == LIFE_RUNNING && now->state.since_ms == pool->since_ms;
 }
@@ -320,8 +319,7 @@ is_current(const struct pool *pool)
 static bool
 service_runs(const struct pool *pool)
 {
-	const struct agent *now = agents_by_service(
-	    pool->residents->agents, (struct span){ pool->agent->service.s, pool->agent->service.len });
+	const struct agent *now = agents_by_service(pool->residents->agents, span_of(&pool->agent->service));
 
 	return now && now->state.lifecycle == LIFE_RUNNING;
 }

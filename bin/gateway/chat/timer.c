@@ -107,9 +107,8 @@ emit(struct change_context *context, const struct firing *firing, const char *ki
 
 	buf_addf(&text, "%s: %s", message, subject->s);
 	buf_addch(data, '}');
-	seq = change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE,
-	    (struct span){ text.s, text.len }, (struct span){ firing->agent->service.s, firing->agent->service.len },
-	    (struct span){ data->s, data->len });
+	seq = change_emit(context, SPAN_NONE, kind, level, turn ? (struct span){ turn, strlen(turn) } : SPAN_NONE, span_of(&text),
+	    span_of(&firing->agent->service), span_of(data));
 	buf_release(&text);
 	buf_reset(data);
 	return seq;
@@ -136,7 +135,7 @@ is_fired(struct change_context *context, const struct firing *firing, int64_t *r
 {
 	struct buf doc = BUF_INIT, expr = BUF_INIT;
 	struct span value;
-	bool fired = change_gateway(context) && change_get(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, &doc) &&
+	bool fired = change_gateway(context) && change_get(context, span_of(&firing->doc_key), &doc) &&
 	    jtext_check(doc.s, doc.len, false, &value, NULL) && jtext_get_string(value, "expr", &expr) && !strcmp(expr.s, firing->expr.s) &&
 	    jtext_get_i64(value, "next", ret_next) && *ret_next > firing->fired_ms;
 
@@ -172,7 +171,7 @@ apply_fire(struct change *change, const void *row, struct change_context *contex
 		    context, firing, "agent.run_completed", LEVEL_INFO, NULL, "Timer run completed (no handler)", &firing->run, &data);
 	}
 	change_own(context);
-	change_put(context, (struct span){ firing->doc_key.s, firing->doc_key.len }, (struct span){ firing->doc.s, firing->doc.len });
+	change_put(context, span_of(&firing->doc_key), span_of(&firing->doc));
 	buf_release(&data);
 	return true;
 }
@@ -267,9 +266,8 @@ events_firing_interrupted(struct change_context *context, const struct job *job,
 			: cancelled ? "Timer run cancelled"
 				    : "Timer run failed",
 		    job->run.s);
-		(void)change_emit(context, SPAN_NONE, kind, error ? LEVEL_ERROR : LEVEL_INFO, SPAN_NONE,
-		    (struct span){ message.s, message.len },
-		    job->service.len ? (struct span){ job->service.s, job->service.len } : SPAN_NONE, (struct span){ data.s, data.len });
+		(void)change_emit(context, SPAN_NONE, kind, error ? LEVEL_ERROR : LEVEL_INFO, SPAN_NONE, span_of(&message),
+		    span_or_none(&job->service), span_of(&data));
 	}
 	buf_release(&data);
 	buf_release(&message);

@@ -41,12 +41,6 @@ struct handoff {
 	struct refusal refusal;	   /* for what the services say; a messageId that was taken already goes before it */
 };
 
-static struct span
-span(const struct buf *text)
-{
-	return (struct span){ text->s, text->len };
-}
-
 static bool
 same(const struct buf *a, const struct buf *b)
 {
@@ -73,7 +67,7 @@ declared_a2a(const struct agent *agent)
 {
 	struct span metadata, declared, a2a;
 
-	if (jtext_get(span(&agent->manifest), "metadata", &metadata) && jtext_get(metadata, "agent", &declared) &&
+	if (jtext_get(span_of(&agent->manifest), "metadata", &metadata) && jtext_get(metadata, "agent", &declared) &&
 	    jtext_get(declared, "a2a", &a2a))
 		return a2a;
 	return (struct span){ "{}", 2 };
@@ -274,7 +268,7 @@ static const struct agent *
 check_service(const struct agents *agents, const char *side, const char *member, const struct buf *service, const struct buf *agent_id,
     int unknown, struct refusal *refusal)
 {
-	const struct agent *agent = agents_by_service(agents, span(service));
+	const struct agent *agent = agents_by_service(agents, span_of(service));
 
 	refusal->status = 400;
 	if (!agent) {
@@ -378,7 +372,7 @@ emit(struct change_context *context, const struct handoff *handoff, const char *
 {
 	jtext_add_raw(data, "a2a", handoff->envelope.whole.s, handoff->envelope.whole.len);
 	buf_addch(data, '}');
-	(void)change_emit(context, SPAN_NONE, kind, LEVEL_INFO, SPAN_NONE, span(message), span(&handoff->service), span(data));
+	(void)change_emit(context, SPAN_NONE, kind, LEVEL_INFO, SPAN_NONE, span_of(message), span_of(&handoff->service), span_of(data));
 	buf_addf(recorded, "%s\"%s\"", recorded->len ? "," : "", kind);
 	buf_reset(data);
 }
@@ -460,7 +454,7 @@ apply_handoff(struct change *change, const void *row, struct change_context *con
 
 	buf_addstr(&key, DOC_PREFIX);
 	buf_add(&key, envelope->message_id.s, envelope->message_id.len);
-	if (change_has(context, span(&key))) {
+	if (change_has(context, span_of(&key))) {
 		buf_addf(&text, "duplicate a2a.messageId: %s", envelope->message_id.s);
 		refuse(change, 409, text.s, NULL);
 	} else if (handoff->refusal.text.len) {
@@ -470,7 +464,7 @@ apply_handoff(struct change *change, const void *row, struct change_context *con
 		refuse(change, 409, text.s, run);
 	} else {
 		ok = true;
-		change_put(context, span(&key), (struct span){ "1", 1 });
+		change_put(context, span_of(&key), (struct span){ "1", 1 });
 		if (!run)
 			emit_created(context, handoff, &recorded);
 		emit_handoff(context, handoff, &recorded);

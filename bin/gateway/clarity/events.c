@@ -143,7 +143,7 @@ check_trigger(struct request *request, struct span data)
 static bool
 check_service(const struct clarity *clarity, struct request *request, const struct posted *posted)
 {
-	const struct agent *agent = agents_by_service(clarity->settings.agents, (struct span){ posted->service.s, posted->service.len });
+	const struct agent *agent = agents_by_service(clarity->settings.agents, span_of(&posted->service));
 	struct span data = { posted->data.s, posted->data.len };
 	struct buf name = BUF_INIT;
 	const struct trigger_rule *rule;
@@ -242,10 +242,8 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	/* what is said of a thread as a run makes it one; a run that is made with its id is another one */
 	if (!row && change->stream.len && strcmp(posted->kind.s, "agent.run_created") != 0 && !chat_adopt(change, context))
 		return false;
-	change_emit(context, posted->stream.len ? (struct span){ posted->stream.s, posted->stream.len } : SPAN_NONE, posted->kind.s,
-	    posted->level, SPAN_NONE, (struct span){ posted->message.s, posted->message.len },
-	    posted->has_service ? (struct span){ posted->service.s, posted->service.len } : SPAN_NONE,
-	    (struct span){ posted->data.s, posted->data.len });
+	change_emit(context, span_or_none(&posted->stream), posted->kind.s, posted->level, SPAN_NONE, span_of(&posted->message),
+	    posted->has_service ? span_of(&posted->service) : SPAN_NONE, span_of(&posted->data));
 	buf_addstr(&change->answer, "{\"ok\":true}");
 	return true;
 }
@@ -373,9 +371,9 @@ post_event(struct clarity *clarity, struct request *request, const struct buf *r
 	if (jtext_get(body, "level", &level))
 		posted->level = jtext_is_string(level, "warn") ? LEVEL_WARN : jtext_is_string(level, "error") ? LEVEL_ERROR : LEVEL_INFO;
 	make_data(data, names, texts, ARRAY_LEN(names), &posted->data);
-	make_service(body, (struct span){ posted->data.s, posted->data.len }, posted);
+	make_service(body, span_of(&posted->data), posted);
 	make_message(body, &texts[0], posted);
-	find_stream((struct span){ posted->data.s, posted->data.len }, &posted->stream);
+	find_stream(span_of(&posted->data), &posted->stream);
 	if (check(clarity, request, posted))
 		store(clarity, posted, &key, shape_print(request));
 	else

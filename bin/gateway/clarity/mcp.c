@@ -81,7 +81,7 @@ initialize(struct request *request, struct span id, struct span params)
 	jtext_add_string(&result, "name", "agent-gateway", 13);
 	jtext_add_string(&result, "version", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
 	buf_addstr(&result, "}}");
-	reply_result(request, id, (struct span){ result.s, result.len });
+	reply_result(request, id, span_of(&result));
 	buf_release(&result);
 }
 
@@ -153,7 +153,7 @@ list_tools(struct clarity *clarity, struct request *request, struct span id, str
 	if (i < agents_count(agents))
 		buf_addf(&result, ",\"nextCursor\":\"%llu\"", (unsigned long long)i);
 	buf_addch(&result, '}');
-	reply_result(request, id, (struct span){ result.s, result.len });
+	reply_result(request, id, span_of(&result));
 	buf_release(&result);
 	buf_release(&cursor);
 }
@@ -169,8 +169,8 @@ apply_called(struct change *change, const void *row, struct change_context *cont
 	(void)row;
 	if (services_record(call->asked->clarity->settings.services)) {
 		buf_addf(&text, "Remote tool called: %s", call->tool.s);
-		change_emit(context, STREAM_NONE, "service.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
-		    (struct span){ call->service.s, call->service.len }, SPAN_NONE);
+		change_emit(
+		    context, STREAM_NONE, "service.tool_called", LEVEL_INFO, SPAN_NONE, span_of(&text), span_of(&call->service), SPAN_NONE);
 		buf_reset(&text);
 	}
 	buf_addf(&text, "MCP tool called: %s", call->name.s);
@@ -178,8 +178,8 @@ apply_called(struct change *change, const void *row, struct change_context *cont
 	jtext_add_string(&data, "tool", call->name.s, call->name.len);
 	jtext_add_string(&data, "serviceId", call->service.s, call->service.len);
 	buf_addch(&data, '}');
-	change_emit(context, STREAM_NONE, "mcp.tool_called", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
-	    (struct span){ call->service.s, call->service.len }, (struct span){ data.s, data.len });
+	change_emit(
+	    context, STREAM_NONE, "mcp.tool_called", LEVEL_INFO, SPAN_NONE, span_of(&text), span_of(&call->service), span_of(&data));
 	buf_release(&text);
 	buf_release(&data);
 	return true;
@@ -272,7 +272,7 @@ call_tool(struct clarity *clarity, struct request *request, struct span id, stru
 		(void)jtext_get(params, "arguments", &ask.arguments);
 		buf_add(&call->service, agent->service.s, agent->service.len);
 		buf_add(&call->tool, ask.tool.s, ask.tool.n);
-		ask.service = (struct span){ call->service.s, call->service.len };
+		ask.service = span_of(&call->service);
 		ask.session = request_header(request, "x-clarity-session-id");
 		if (jtext_get_string(params, "runId", &run) || jtext_get_string(params, "run_id", &run))
 			ask.run = run.s;

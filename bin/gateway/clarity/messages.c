@@ -60,12 +60,6 @@ lower(struct buf *text)
 			text->s[i] = (char)(text->s[i] + 'a' - 'A');
 }
 
-static struct span
-span(const struct buf *text)
-{
-	return (struct span){ text->s, text->len };
-}
-
 static void
 post(struct clarity *clarity, struct request *request, const struct buf *run, enum chat_channel channel)
 {
@@ -103,13 +97,13 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 	}
 	FIRST_TEXT(body, &service, "serviceId", "service_id");
 	FIRST_TEXT(body, &agent, "agent");
-	message.run = span(run);
-	message.text = span(&text);
-	message.role = span(&role);
-	message.service = span(&service);
-	message.agent = span(&agent);
-	message.kind = span(&kind);
-	message.key = span(&key);
+	message.run = span_of(run);
+	message.text = span_of(&text);
+	message.role = span_of(&role);
+	message.service = span_of(&service);
+	message.agent = span_of(&agent);
+	message.kind = span_of(&kind);
+	message.key = span_of(&key);
 	message.print = shape_print(request);
 	request_trace(request, &trace);
 	chat_post(clarity->settings.chat, &message, after_post, asked_new(clarity, request, run));
@@ -154,9 +148,9 @@ post_cancel(struct clarity *clarity, struct request *request, const struct buf *
 		return;
 	}
 	FIRST_TEXT(body, &reason, "reason");
-	cancel.run = span(run);
-	cancel.reason = span(&reason);
-	cancel.key = span(&key);
+	cancel.run = span_of(run);
+	cancel.reason = span_of(&reason);
+	cancel.key = span_of(&key);
 	cancel.print = shape_print(request);
 	chat_cancel(clarity->settings.chat, &cancel, after_post, asked_new(clarity, request, run));
 	buf_release(&reason);

@@ -16,7 +16,7 @@
 static const struct agent *
 find(const struct clarity *clarity, const struct buf *id)
 {
-	return agents_by_service(clarity->settings.agents, (struct span){ id->s, id->len });
+	return agents_by_service(clarity->settings.agents, span_of(id));
 }
 
 static void
@@ -274,8 +274,7 @@ apply_service(struct clarity *clarity, struct request *request, const struct buf
 static void
 act(struct clarity *clarity, struct request *request, const struct buf *id, enum services_act what, bool cleanup)
 {
-	services_act(
-	    clarity->settings.services, what, (struct span){ id->s, id->len }, cleanup, after_act, asked_new(clarity, request, id));
+	services_act(clarity->settings.services, what, span_of(id), cleanup, after_act, asked_new(clarity, request, id));
 }
 
 void

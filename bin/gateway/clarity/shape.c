@@ -33,8 +33,8 @@ shape_thread_event(const struct entry *event, struct buf *to)
 	said.kind = (struct span){ words.kind, strlen(words.kind) };
 	said.level = words.level;
 	said.service = SPAN_NONE;
-	said.message = (struct span){ words.message.s, words.message.len };
-	said.data = (struct span){ words.data.s, words.data.len };
+	said.message = span_of(&words.message);
+	said.data = span_of(&words.data);
 	shape_event(&said, to);
 	words_release(&words);
 }
@@ -73,7 +73,7 @@ shape_reply(struct request *request, int status, const char *const *headers, con
 {
 	struct buf pretty = BUF_INIT;
 
-	jtext_pretty(&pretty, (struct span){ compact->s, compact->len }, 0);
+	jtext_pretty(&pretty, span_of(compact), 0);
 	buf_addch(&pretty, '\n');
 	request_reply(request, status, "application/json; charset=utf-8", headers, pretty.s, pretty.len);
 	buf_release(&pretty);

@@ -156,9 +156,9 @@ begin_stream(const struct wanted *wanted)
 		client->next->prev = &client->next;
 	clarity->clients = client;
 	stream_write(client->stream, "retry: 1000\n\n", 13);
-	client->subscription = log_subscribe_conversation(clarity->settings.log, (struct span){ wanted->run.s, wanted->run.len },
-	    wanted->what.thread, wanted->what.shared, wanted->what.thread ? NULL : wanted->prefix, resumed ? wanted->after : 0,
-	    resumed ? 0 : wanted->replay, &log_events, client);
+	client->subscription = log_subscribe_conversation(clarity->settings.log, span_of(&wanted->run), wanted->what.thread,
+	    wanted->what.shared, wanted->what.thread ? NULL : wanted->prefix, resumed ? wanted->after : 0, resumed ? 0 : wanted->replay,
+	    &log_events, client);
 }
 
 static void
@@ -223,7 +223,7 @@ open_stream(
 static void
 stream_conversation(struct clarity *clarity, struct request *request, const struct buf *run, const struct conversation *what)
 {
-	open_stream(clarity, request, (struct span){ run->s, run->len }, "agent.", shape_limit(request, 200), what);
+	open_stream(clarity, request, span_of(run), "agent.", shape_limit(request, 200), what);
 }
 
 void

@@ -275,7 +275,7 @@ done_slip(struct change *change)
 	struct slip *slip = change->payload;
 
 	if (change->result == CHANGE_DONE)
-		flight_approve(slip->compass, &slip->approval, slip->decision, slip->result.len ? span_of(&slip->result) : SPAN_NONE);
+		flight_approve(slip->compass, &slip->approval, slip->decision, span_or_none(&slip->result));
 	buf_release(&slip->id);
 	buf_release(&slip->answer);
 	buf_release(&slip->result);
@@ -399,8 +399,7 @@ done_answer(struct change *change)
 	struct call *call = change->payload;
 
 	if (change->result == CHANGE_DONE)
-		flight_approve(
-		    call->compass, &call->approval, decision_of(call->decision.s), call->result.len ? span_of(&call->result) : SPAN_NONE);
+		flight_approve(call->compass, &call->approval, decision_of(call->decision.s), span_or_none(&call->result));
 	call_done(change);
 }
 

@@ -129,7 +129,7 @@ take_back(struct desk *desk, const struct slip *slip)
 static void
 tell(struct desk *desk, const struct buf *id, const struct buf *answer)
 {
-	struct slip *slip = slip_new((struct span){ id->s, id->len }, (struct span){ answer->s, answer->len });
+	struct slip *slip = slip_new(span_of(id), span_of(answer));
 	bool first;
 
 	pthread_mutex_lock(&desk->lock);
@@ -272,7 +272,7 @@ hand(struct desk *desk, const struct buf *id, struct span text)
 
 	if (!desk)
 		return;
-	slip = slip_new((struct span){ id->s, id->len }, text);
+	slip = slip_new(span_of(id), text);
 	pthread_mutex_lock(&desk->lock);
 	*desk->asked_end = slip;
 	desk->asked_end = &slip->next;
@@ -283,7 +283,7 @@ hand(struct desk *desk, const struct buf *id, struct span text)
 void
 desk_ask(struct desk *desk, const struct buf *id, const struct buf *text)
 {
-	hand(desk, id, (struct span){ text->s, text->len });
+	hand(desk, id, span_of(text));
 }
 
 void

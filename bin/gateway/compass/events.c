@@ -70,7 +70,7 @@ each_event(struct call *call, struct change_context *context, bool store)
 			jtext_compact(&payload, value);
 		else
 			buf_addstr(&payload, "{}");
-		(void)change_emit_thread(context, span_of(&call->thread), span_of(&method), turn.len ? span_of(&turn) : SPAN_NONE,
+		(void)change_emit_thread(context, span_of(&call->thread), span_of(&method), span_or_none(&turn),
 		    (struct span){ user, strlen(user) }, span_of(&payload));
 	}
 	buf_release(&method);

@@ -207,12 +207,6 @@ pump(struct flight *flight)
 
 /* ---- beginning */
 
-static struct span
-some(const struct buf *text)
-{
-	return text->len ? span_of(text) : SPAN_NONE;
-}
-
 void
 flight_host_thread(const struct buf *thread, struct buf *to)
 {
@@ -231,16 +225,16 @@ ask_runtime(struct flight *flight)
 {
 	struct compass *compass = flight->compass;
 	struct runtime_end unavailable = { .outcome = RUNTIME_FAILED };
-	struct runtime_turn_request request = { .thread = some(&flight->native),
+	struct runtime_turn_request request = { .thread = span_or_none(&flight->native),
 		.new_if_lost = true,
 		.text = span_of(&flight->text),
-		.model = some(&flight->model),
-		.effort = some(&flight->effort),
-		.personality = some(&flight->personality),
-		.approval_policy = some(&flight->approval_policy),
-		.sandbox_policy = some(&flight->sandbox_policy),
-		.cwd = some(&flight->cwd),
-		.thread_params = some(&flight->thread_params),
+		.model = span_or_none(&flight->model),
+		.effort = span_or_none(&flight->effort),
+		.personality = span_or_none(&flight->personality),
+		.approval_policy = span_or_none(&flight->approval_policy),
+		.sandbox_policy = span_or_none(&flight->sandbox_policy),
+		.cwd = span_or_none(&flight->cwd),
+		.thread_params = span_or_none(&flight->thread_params),
 		.timeout_ms = flight->timeout_ms,
 		.trace = &flight->trace };
 	struct buf params = BUF_INIT, session = BUF_INIT, why = BUF_INIT;

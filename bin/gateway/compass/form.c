@@ -8,12 +8,6 @@
 #include "key.h"
 #include "sha1.h"
 
-struct span
-span_of(const struct buf *buf)
-{
-	return (struct span){ buf->s, buf->len };
-}
-
 /* Workspaces are known by their slugs alone; the id follows from it, so it is the same everywhere and always (RFC 9562, version 5). */
 static void
 add_workspace_id(struct buf *to, const struct buf *slug)

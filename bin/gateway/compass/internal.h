@@ -176,7 +176,6 @@ void form_event(struct buf *to, const struct entry *event);
 void form_frame(struct buf *to, const struct entry *event);
 void form_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
 void form_time(struct buf *to, const char *key, int64_t ms);		 /* 0 is null */
-struct span span_of(const struct buf *buf);
 
 /* ---- turns.c: on the store's thread, what a turn leaves in the log */
 void turn_emit(struct change_context *context, const struct turn *turn, const char *method, const struct buf *payload);

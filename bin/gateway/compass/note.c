@@ -90,7 +90,7 @@ store_end(struct change_context *context, struct turn *turn, const struct note *
 		buf_add(&turn->output, note->text.s, note->text.len);
 	else
 		buf_reset(&turn->assistant_message);
-	(void)turn_finish(context, turn, note->metadata.len ? span_of(&note->metadata) : SPAN_NONE, span_of(&note->usage));
+	(void)turn_finish(context, turn, span_or_none(&note->metadata), span_of(&note->usage));
 }
 
 static void

@@ -109,8 +109,7 @@ done_answer(struct change *change)
 
 	/* one that nobody decided was withdrawn, and its turn is over */
 	if (change->result == CHANGE_DONE && jtext_get_string(span_of(&word->approval.doc), "decision", &decision))
-		flight_approve(
-		    word->compass, &word->approval, decision_of(decision.s), word->result.len ? span_of(&word->result) : SPAN_NONE);
+		flight_approve(word->compass, &word->approval, decision_of(decision.s), span_or_none(&word->result));
 	buf_release(&decision);
 	word_free(word);
 	change_free(change);

@@ -128,7 +128,7 @@ fly(struct chat_turn_call *call, const struct buf *answer)
 	struct flight_order order = { .run = call,
 		.wants = &agent->runtime,
 		.trace = &call->trace,
-		.options = call->options.len ? span_of(&call->options) : SPAN_NONE,
+		.options = span_or_none(&call->options),
 		.timeout_ms = agent->timeout_ms,
 		.runtime = call->compass->runtime };
 	struct buf *const texts[] = { &order.turn, &order.thread, &order.native, &order.rules, &order.text };

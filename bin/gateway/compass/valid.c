@@ -185,7 +185,7 @@ valid_query_enum(struct valid *valid, const struct request *request, const char 
 			valid_issue(valid, "Expected %s, received array", choices.s);
 		} else {
 			jtext_quote(&quoted, text.s, text.len);
-			found = choose(valid, (struct span){ quoted.s, quoted.len }, words, n);
+			found = choose(valid, span_of(&quoted), words, n);
 		}
 	}
 	buf_release(&text);

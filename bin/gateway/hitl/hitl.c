@@ -35,7 +35,7 @@ reply(const struct broker *broker, struct request *request, int status, const st
 	struct buf pretty = BUF_INIT;
 
 	if (!broker->settings.compact) {
-		jtext_pretty(&pretty, (struct span){ compact->s, compact->len }, 0);
+		jtext_pretty(&pretty, span_of(compact), 0);
 		buf_addch(&pretty, '\n');
 		compact = &pretty;
 	}
@@ -252,7 +252,7 @@ call(const struct route *route, struct broker *broker, struct request *request, 
 	else if (segment && !server_decode_segment(segment, strlen(segment), &key))
 		refuse(broker, request, 400, "URI malformed");
 	else
-		route->handler(broker, request, (struct span){ key.s, key.len });
+		route->handler(broker, request, span_of(&key));
 	buf_release(&key);
 }
 

@@ -102,7 +102,7 @@ mcp_call_tell(struct mcp_call *call, enum mcp_outcome outcome, const char *why)
 	struct mcp *mcp = call->mcp;
 
 	if (outcome == MCP_OK && call->reading)
-		answer.result = (struct span){ call->reader.text.s, call->reader.text.len };
+		answer.result = span_of(&call->reader.text);
 	/* not in a list that done() could meet it in */
 	mcp_call_move(call, ENDED, false);
 	call->done(&answer, call->payload);

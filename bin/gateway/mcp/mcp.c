@@ -22,8 +22,7 @@ on_body(const struct fetch_answer *answer, const char *bytes, size_t n, void *pa
 	struct mcp_call *call = payload;
 
 	if (!call->reading) {
-		mcp_reader_init(
-		    &call->reader, answer->content_type.s, (struct span){ call->id.s, call->id.len }, call->mcp->settings.payload_max);
+		mcp_reader_init(&call->reader, answer->content_type.s, span_of(&call->id), call->mcp->settings.payload_max);
 		call->reading = true;
 	}
 	return mcp_reader_feed(&call->reader, bytes, n) == MCP_READ_MORE;

@@ -185,7 +185,7 @@ take_message(struct mcp *mcp, struct span message)
 	if (!call)
 		return;
 	mcp_call_drop(call);
-	mcp_reader_init(&call->reader, "application/json", (struct span){ call->id.s, call->id.len }, mcp->settings.payload_max);
+	mcp_reader_init(&call->reader, "application/json", span_of(&call->id), mcp->settings.payload_max);
 	call->reading = true;
 	(void)mcp_reader_feed(&call->reader, message.s, message.n);
 	mcp_take_read(call, NULL, message.n);

@@ -35,7 +35,7 @@ runtime_account_login_cancel(struct runtime *runtime, struct span login_id, runt
 	buf_addch(&params, '{');
 	jtext_add_string(&params, "loginId", login_id.s ? login_id.s : "", login_id.n);
 	buf_addch(&params, '}');
-	number = runtime_call(runtime, "account/login/cancel", (struct span){ params.s, params.len }, 0, cb, payload);
+	number = runtime_call(runtime, "account/login/cancel", span_of(&params), 0, cb, payload);
 	buf_release(&params);
 	return number;
 }

@@ -63,12 +63,6 @@ send_decision(struct runtime *runtime, struct span id, enum runtime_approval_kin
 	buf_release(&result);
 }
 
-static struct span
-as_span(const struct buf *buf)
-{
-	return (struct span){ buf->s, buf->len };
-}
-
 static void
 close_it(struct turn *turn, struct approval *approval, enum approval_state state)
 {
@@ -108,10 +102,10 @@ runtime_approval_answer(struct runtime *runtime, uint64_t number, const struct r
 		if (!jtext_check(answer->result.s, answer->result.n, true, &value, NULL))
 			return false;
 		jtext_compact(&result, value);
-		send_result(runtime, as_span(&approval->id), &result);
+		send_result(runtime, span_of(&approval->id), &result);
 		buf_release(&result);
 	} else
-		send_decision(runtime, as_span(&approval->id), approval->kind, answer->decision, as_span(&approval->params));
+		send_decision(runtime, span_of(&approval->id), approval->kind, answer->decision, span_of(&approval->params));
 	approval->decision = answer->decision;
 	close_it(turn, approval, APPROVAL_ANSWERED);
 	return true;
@@ -233,7 +227,7 @@ approvals_timeout(struct turn *turn)
 
 	for (approval = turn->approvals; approval; approval = approval->next)
 		if (approval->state == APPROVAL_OPEN && !deadline_left(approval->deadline)) {
-			send_decision(turn->runtime, as_span(&approval->id), approval->kind, RUNTIME_DECLINE, as_span(&approval->params));
+			send_decision(turn->runtime, span_of(&approval->id), approval->kind, RUNTIME_DECLINE, span_of(&approval->params));
 			approval->decision = RUNTIME_DECLINE;
 			close_it(turn, approval, APPROVAL_LATE);
 		}

@@ -175,9 +175,9 @@ notify(struct runtime *runtime, const struct message *message)
 		if (!jtext_get_string(message->params, "turnId", &id) && jtext_get(message->params, "turn", &value))
 			jtext_get_string(value, "id", &id);
 		if (strcmp(message->method.s, "serverRequest/resolved") != 0)
-			turn_notify(runtime, message, (struct span){ thread.s, thread.len }, (struct span){ id.s, id.len });
+			turn_notify(runtime, message, span_of(&thread), span_of(&id));
 		else if (jtext_get(message->params, "requestId", &value))
-			approval_resolved(runtime, (struct span){ thread.s, thread.len }, value);
+			approval_resolved(runtime, span_of(&thread), value);
 	} else if (runtime->calls.notice && strcmp(message->method.s, "thread/started") != 0)
 		runtime->calls.notice(message->method.s, message->params, runtime->payload);
 	buf_release(&thread);
@@ -243,7 +243,7 @@ tell_error_line(struct runtime *runtime)
 
 	jtext_quote(&text, runtime->error_line.s, runtime->error_line.len);
 	if (runtime->error_line.len && runtime->calls.notice)
-		runtime->calls.notice("stderr", (struct span){ text.s, text.len }, runtime->payload);
+		runtime->calls.notice("stderr", span_of(&text), runtime->payload);
 	buf_reset(&runtime->error_line);
 	buf_release(&text);
 }

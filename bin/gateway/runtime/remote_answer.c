@@ -70,7 +70,7 @@ answer_begun(struct ask *ask)
 	buf_addstr(&result, "{\"turn\":{");
 	jtext_add_string(&result, "id", ask->turn.s, ask->turn.len);
 	buf_addstr(&result, ",\"status\":\"inProgress\"}}");
-	answer_result(ask->remote, ask->id, (struct span){ result.s, result.len });
+	answer_result(ask->remote, ask->id, span_of(&result));
 	ask->id = 0;
 	begin_notice(ask, "turn/started", &line);
 	add_turn(ask, "inProgress", &line);
@@ -485,7 +485,7 @@ taken(struct ask *ask, struct span object)
 		buf_addstr(&text, "{\"thread\":{");
 		jtext_add_string(&text, "id", ask->identifier.s, ask->identifier.len);
 		buf_addstr(&text, "}}");
-		object = (struct span){ text.s, text.len };
+		object = span_of(&text);
 	}
 	if (ask->id)
 		answer_result(ask->remote, ask->id, object);
@@ -502,11 +502,11 @@ answer_done(struct ask *ask, const struct fetch_answer *answer)
 	if (answer->result != FETCH_DONE && !ask->whole)
 		unreachable(ask, answer);
 	else if (answer->status < 200 || answer->status > 299)
-		refused(ask, answer->status, (struct span){ body->s, body->len });
+		refused(ask, answer->status, span_of(body));
 	else if (ask->sse && !ask->whole)
 		no_answer(ask, "ended its answer before its end");
 	else if (ask->failed)
-		refused(ask, 502, (struct span){ body->s, body->len });
+		refused(ask, 502, span_of(body));
 	else if (!jtext_check(body->s, body->len, true, &object, NULL) || jtext_type(object) != JTEXT_OBJECT)
 		no_answer(ask, "gave an answer that is no JSON object");
 	else

@@ -8,12 +8,6 @@
 #include "runtime/internal.h"
 #include "xalloc.h"
 
-static struct span
-as_span(const struct buf *buf)
-{
-	return (struct span){ buf->s, buf->len };
-}
-
 /* The members of object as further members of the one that is being built, unless it has them. */
 static void
 add_members(struct buf *to, struct span object, struct span but)
@@ -93,7 +87,7 @@ take_options(struct turn *turn, const struct runtime_turn_request *request)
 		if (!check(request->turn_params, JTEXT_OBJECT, &value))
 			return false;
 		buf_addf(&so_far, "%s}", turn->options.s);
-		add_members(&turn->options, value, as_span(&so_far));
+		add_members(&turn->options, value, span_of(&so_far));
 		buf_release(&so_far);
 	}
 	if (request->thread_params.s) {

@@ -32,7 +32,7 @@ speak(struct turn *turn, const struct message *message, const char *item, struct
 		turn->said_cut = piece.len > room;
 		buf_add(&turn->said, piece.s, turn->said_cut ? room : piece.len);
 	}
-	event.text = (struct span){ piece.s, piece.len };
+	event.text = span_of(&piece);
 	turn_event(turn, &event);
 	buf_release(&piece);
 }
@@ -58,7 +58,7 @@ message_whole(struct turn *turn, const struct message *message, const char *item
 	struct buf text = BUF_INIT;
 
 	if ((!turn->message_delta || strcmp(turn->message.s, item_id) != 0) && jtext_get_string(item, "text", &text) && text.len)
-		speak(turn, message, item_id, (struct span){ text.s, text.len }, true);
+		speak(turn, message, item_id, span_of(&text), true);
 	if (!strcmp(turn->message.s, item_id))
 		turn->message_delta = false;
 	buf_release(&text);
@@ -101,10 +101,10 @@ take_delta(struct turn *turn, const struct message *message, enum runtime_delta 
 	jtext_get_string(message->params, "delta", &text);
 	turn->answers = true;
 	if (delta == RUNTIME_DELTA_MESSAGE)
-		message_delta_text(turn, message, id.s, (struct span){ text.s, text.len });
+		message_delta_text(turn, message, id.s, span_of(&text));
 	else {
 		event.item_id = id.s;
-		event.text = (struct span){ text.s, text.len };
+		event.text = span_of(&text);
 		turn_event(turn, &event);
 	}
 	buf_release(&id);

@@ -358,7 +358,7 @@ after_introspection(const struct buf *interface, const char *why, void *payload)
 	step->if_running = step->has_health = step->has_error = step->has_interface = true;
 	step->health = HEALTH_HEALTHY;
 	buf_add(&step->interface, interface->s, interface->len);
-	snapshot = (struct span){ interface->s, interface->len };
+	snapshot = span_of(interface);
 	jtext_get(snapshot, "interfaceRevision", &revision);
 	buf_addf(&data, "{\"revision\":%.*s}", (int)revision.n, revision.s);
 	step_event(step, "service.interface_refreshed", LEVEL_INFO, data.s, "Interface refreshed for %s", service->id.s);

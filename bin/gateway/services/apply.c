@@ -25,8 +25,8 @@ apply_manifest(struct change *change, const void *row, struct change_context *co
 	(void)row;
 	buf_addf(&key, "service/%s", agent->service.s);
 	service_save(agent, &doc);
-	change_put(context, (struct span){ key.s, key.len }, (struct span){ doc.s, doc.len });
-	change_tell(context, (struct span){ key.s, key.len });
+	change_put(context, span_of(&key), span_of(&doc));
+	change_tell(context, span_of(&key));
 	if (apply->services->record) {
 		buf_reset(&doc);
 		buf_addch(&doc, '{');
@@ -34,8 +34,8 @@ apply_manifest(struct change *change, const void *row, struct change_context *co
 		jtext_add_string(&doc, "module", agent->module.s, agent->module.len);
 		buf_addch(&doc, '}');
 		buf_addf(&text, "Manifest applied for %s", agent->service.s);
-		change_emit(context, STREAM_NONE, "service.manifest_applied", LEVEL_INFO, SPAN_NONE, (struct span){ text.s, text.len },
-		    (struct span){ agent->service.s, agent->service.len }, (struct span){ doc.s, doc.len });
+		change_emit(context, STREAM_NONE, "service.manifest_applied", LEVEL_INFO, SPAN_NONE, span_of(&text),
+		    span_of(&agent->service), span_of(&doc));
 	}
 	buf_release(&key);
 	buf_release(&doc);
@@ -169,7 +169,7 @@ services_apply(struct services *services, struct span manifest, services_done_cb
 		services_refuse(services, done, payload, 400, err.text);
 		return;
 	}
-	old = agents_by_service(services->settings.agents, (struct span){ agent->service.s, agent->service.len });
+	old = agents_by_service(services->settings.agents, span_of(&agent->service));
 	if (old && old->path.len) {
 		buf_addf(&text, "service is declared in the directory of agents: %s (change its file)", agent->service.s);
 		services_refuse(services, done, payload, 409, text.s);

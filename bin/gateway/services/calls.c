@@ -165,7 +165,7 @@ services_call(struct services *services, const struct services_request *request,
 		jtext_add_string(&params, "name", tool.s, tool.len);
 		jtext_add_raw(&params, "arguments", request->arguments.s, request->arguments.n);
 		buf_addch(&params, '}');
-		ask.params = (struct span){ params.s, params.len };
+		ask.params = span_of(&params);
 		call->call = mcp_call(service_mcp(call->service), &ask, on_answer, call);
 	} else {
 		call->ended = true;

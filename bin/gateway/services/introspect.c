@@ -76,7 +76,7 @@ ask(struct introspection *introspection, const struct buf *cursor)
 	if (cursor->len)
 		jtext_add_string(&params, "cursor", cursor->s, cursor->len);
 	buf_addch(&params, '}');
-	request.params = (struct span){ params.s, params.len };
+	request.params = span_of(&params);
 	mcp_call(service_mcp(introspection->service), &request, on_list, introspection);
 	buf_release(&params);
 }

@@ -105,7 +105,7 @@ service_of(struct services *services, struct span id)
 const struct agent *
 service_agent(const struct service *service)
 {
-	return agents_by_service(service->services->settings.agents, (struct span){ service->id.s, service->id.len });
+	return agents_by_service(service->services->settings.agents, span_of(&service->id));
 }
 
 struct mcp *
@@ -277,10 +277,9 @@ services_load(struct services *services, void (*problem)(const struct err *err, 
 		const struct agent *agent = agents_at(agents, i);
 
 		if (agent->enabled && agent->autostart && agent->state.lifecycle == LIFE_REGISTERED)
-			services_act(
-			    services, SERVICES_START, (struct span){ agent->service.s, agent->service.len }, false, services_nobody, NULL);
+			services_act(services, SERVICES_START, span_of(&agent->service), false, services_nobody, NULL);
 		else if (agent->enabled && agent->state.lifecycle == LIFE_STOPPED && agent->state.health == HEALTH_DEGRADED)
-			again_later(service_of(services, (struct span){ agent->service.s, agent->service.len }), agent);
+			again_later(service_of(services, span_of(&agent->service)), agent);
 	}
 	return true;
 }

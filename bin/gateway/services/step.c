@@ -63,8 +63,8 @@ put(struct change_context *context, const char *kind, const struct buf *id, stru
 
 	buf_addf(&key, "%s/", kind);
 	buf_add(&key, id->s, id->len);
-	change_put(context, (struct span){ key.s, key.len }, doc);
-	change_tell(context, (struct span){ key.s, key.len });
+	change_put(context, span_of(&key), doc);
+	change_tell(context, span_of(&key));
 	buf_release(&key);
 }
 
@@ -82,12 +82,11 @@ apply_step(struct change *change, const void *row, struct change_context *contex
 		put(context, "state", id, SPAN_NONE);
 	} else {
 		state_save(&step->state, &doc);
-		put(context, "state", id, (struct span){ doc.s, doc.len });
+		put(context, "state", id, span_of(&doc));
 	}
 	for (i = 0; step->service->services->record && i < step->n_events; i++)
-		change_emit(context, STREAM_NONE, step->events[i].kind, step->events[i].level, SPAN_NONE,
-		    (struct span){ step->events[i].message.s, step->events[i].message.len }, (struct span){ id->s, id->len },
-		    step->events[i].data.len ? (struct span){ step->events[i].data.s, step->events[i].data.len } : SPAN_NONE);
+		change_emit(context, STREAM_NONE, step->events[i].kind, step->events[i].level, SPAN_NONE, span_of(&step->events[i].message),
+		    span_of(id), span_or_none(&step->events[i].data));
 	buf_release(&doc);
 	return true;
 }

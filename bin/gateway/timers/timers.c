@@ -48,12 +48,6 @@ struct timers {
 
 /* ---- the table */
 
-static struct span
-span(const struct buf *text)
-{
-	return (struct span){ text->s, text->len };
-}
-
 static struct timer **
 find(struct timers *timers, struct span service, struct span id)
 {
@@ -158,7 +152,7 @@ apply_note(struct change *change, const void *row, struct change_context *contex
 	const struct note *note = change->payload;
 
 	(void)row;
-	change_put(context, span(&note->key), note->doc.len ? span(&note->doc) : SPAN_NONE);
+	change_put(context, span_of(&note->key), span_or_none(&note->doc));
 	return true;
 }
 
@@ -201,8 +195,8 @@ load_one(struct timers *timers, const struct doc *doc)
 	if (jtext_check(key.s, key.n, false, &key, NULL) && jtext_type(key) == JTEXT_ARRAY && jtext_each(key, &pos, NULL, &value) &&
 	    jtext_string(value, &service) && jtext_each(key, &pos, NULL, &value) && jtext_string(value, &id) &&
 	    jtext_check(doc->text.s, doc->text.len, false, &text, NULL) && jtext_get_string(text, "expr", &expr) &&
-	    jtext_get_i64(text, "next", &next) && !*find(timers, span(&service), span(&id))) {
-		timer = timer_add(timers, span(&service), span(&id), span(&expr));
+	    jtext_get_i64(text, "next", &next) && !*find(timers, span_of(&service), span_of(&id))) {
+		timer = timer_add(timers, span_of(&service), span_of(&id), span_of(&expr));
 		if (timer)
 			timer->next_ms = next;
 	}
@@ -256,16 +250,16 @@ fire(struct timer *timer, const struct agent *agent, int64_t now)
 {
 	struct chat_firing firing = { .agent = agent,
 		.tool = agent_timer_tool(agent),
-		.schedule = span(&timer->id),
-		.expr = span(&timer->expr),
+		.schedule = span_of(&timer->id),
+		.expr = span_of(&timer->expr),
 		.fired_ms = now,
 		.missed = timer->missed };
 	struct buf key = BUF_INIT, doc = BUF_INIT;
 
 	make_key(timer, &key);
 	make_doc(timer, timer->next_ms, &doc);
-	firing.doc_key = span(&key);
-	firing.doc = span(&doc);
+	firing.doc_key = span_of(&key);
+	firing.doc = span_of(&doc);
 	timer->storing = true;
 	timer->fired_at = deadline_in(TIMERS_SHORTEST_MS);
 	chat_fire(timer->timers->settings.chat, &firing, &firing_events, timer);
@@ -328,10 +322,10 @@ say_zero(struct timer *timer)
 static void
 look_at_schedule(struct timers *timers, const struct agent *agent, const struct schedule *schedule, int64_t now)
 {
-	struct timer *timer = *find(timers, span(&agent->service), span(&schedule->id));
+	struct timer *timer = *find(timers, span_of(&agent->service), span_of(&schedule->id));
 	bool known = timer && timer->expr.len == schedule->expr.len && !memcmp(timer->expr.s, schedule->expr.s, timer->expr.len);
 
-	if (!timer && !(timer = timer_add(timers, span(&agent->service), span(&schedule->id), span(&schedule->expr))))
+	if (!timer && !(timer = timer_add(timers, span_of(&agent->service), span_of(&schedule->id), span_of(&schedule->expr))))
 		return;
 	timer->period_ms = schedule->period_ms;
 	timer->serial = agent->timer_serial;
@@ -362,7 +356,7 @@ forget_unseen(struct timers *timers)
 		struct timer **at = &timers->table[i];
 
 		while (*at) {
-			const struct agent *agent = agents_by_service(timers->settings.agents, span(&(*at)->service));
+			const struct agent *agent = agents_by_service(timers->settings.agents, span_of(&(*at)->service));
 			bool waits = agent && !(*at)->active && agent->state.lifecycle != LIFE_STOPPED;
 
 			if ((*at)->seen == timers->look || waits)
