@@ -118,13 +118,7 @@ start(struct serve *serve)
 	struct server_settings settings;
 	struct err err = ERR_INIT;
 
-	serve->auth_settings.variable = TOKEN_VARIABLE;
-	serve->auth_settings.allow_hosts = serve->daemon.hosts;
-	serve->auth = auth_new(&serve->auth_settings, &err);
-	if (!serve->auth)
-		die_err(&err);
-	serve->daemon.auth = serve->auth;
-	daemon_begin(&serve->daemon);
+	serve->auth = daemon_open(&serve->daemon, &serve->auth_settings, TOKEN_VARIABLE);
 	serve->broker_settings.base = serve->daemon.base;
 	serve->broker_settings.auth = serve->auth;
 	serve->broker_settings.compact = true;
@@ -132,13 +126,10 @@ start(struct serve *serve)
 	if (!serve->broker)
 		die_err(&err);
 	server_settings_init(&settings);
-	settings.server_header = "x-agentutils: " PACKAGE_VERSION;
 	if (serve->record_file && !record_open(serve->record_file, NULL, &err))
 		die_err(&err);
 	settings.said = serve->record_file ? record_said : NULL;
-	serve->server = server_new(serve->daemon.base, &settings, on_request, serve);
-	daemon_listen(&serve->daemon, serve->server, DEFAULT_LISTEN);
-	daemon_ready(&serve->daemon);
+	serve->server = daemon_serve(&serve->daemon, &settings, on_request, serve, DEFAULT_LISTEN);
 }
 
 static void

@@ -192,6 +192,36 @@ daemon_ready(const struct daemon *daemon)
 	notify("READY=1");
 }
 
+/* ---- one room, behind one token */
+
+struct auth *
+daemon_open(struct daemon *daemon, struct auth_settings *settings, const char *variable)
+{
+	struct err err = ERR_INIT;
+
+	settings->variable = variable;
+	settings->allow_hosts = daemon->hosts;
+	daemon->auth = auth_new(settings, &err);
+	if (!daemon->auth)
+		die_err(&err);
+	daemon_begin(daemon);
+	return daemon->auth;
+}
+
+struct server *
+daemon_serve(struct daemon *daemon, struct server_settings *settings, server_request_cb *cb, void *payload, const char *usual)
+{
+	struct server *server;
+
+	settings->server_header = "x-agentutils: " PACKAGE_VERSION;
+	server = server_new(daemon->base, settings, cb, payload);
+	daemon_listen(daemon, server, usual);
+	daemon_ready(daemon);
+	return server;
+}
+
+/* ---- the end */
+
 static void
 on_drained(void *payload)
 {

@@ -1,7 +1,8 @@
 /* daemon.h - what every daemon here has: one loop, its signals, its addresses, its end
  *
  * Part of the front: what cannot go on ends the program, with a message. In order: the options, daemon_begin(), the rooms, daemon_listen(),
- * daemon_ready(), daemon_run(), the rooms backwards, daemon_end().
+ * daemon_ready(), daemon_run(), the rooms backwards, daemon_end(). A daemon with one room has daemon_open() and daemon_serve() for what stands
+ * before and after the room's own beginning.
  *
  * SIGTERM and SIGINT call stop(); then the loop runs until quiet() says that nothing is in progress, or grace_ms are over, or one of them
  * comes again. SIGHUP calls reload(). SIGPIPE and SIGXFSZ are errors of the write, not the end. The supervisor is told what goes on
@@ -11,12 +12,13 @@
 #define DAEMON_H
 
 #include "compat.h"
+#include "http/server.h"
 
 struct auth;
+struct auth_settings;
 struct buf;
 struct event;
 struct event_base;
-struct server;
 
 #define DAEMON_LISTEN_MAX 16 /* --listen */
 #define DAEMON_HOSTS_MAX 64  /* --allow-host */
@@ -69,5 +71,14 @@ void daemon_end(struct daemon *daemon);
 
 /* Reads the token's file again. False: warned, and the old token stays. */
 bool daemon_reload_token(struct auth *auth);
+
+/* ---- one room, behind one token */
+
+/* Its auth, yours to free, and daemon_begin(): the token is in the settings' file, else in the environment under this name. */
+struct auth *daemon_open(struct daemon *daemon, struct auth_settings *settings, const char *variable);
+
+/* Its server, yours to free, and daemon_listen() and daemon_ready(). */
+struct server *daemon_serve(
+    struct daemon *daemon, struct server_settings *settings, server_request_cb *cb, void *payload, const char *usual);
 
 #endif

@@ -200,14 +200,8 @@ start(struct serve *serve)
 	struct server_settings settings;
 	struct err err = ERR_INIT;
 
-	serve->auth_settings.variable = TOKEN_VARIABLE;
-	serve->auth_settings.allow_hosts = serve->daemon.hosts;
-	serve->auth = auth_new(&serve->auth_settings, &err);
-	if (!serve->auth)
-		die_err(&err);
-	serve->daemon.auth = serve->auth;
+	serve->auth = daemon_open(&serve->daemon, &serve->auth_settings, TOKEN_VARIABLE);
 	(void)unsetenv(TOKEN_VARIABLE); /* the runtime's programs need not know it */
-	daemon_begin(&serve->daemon);
 	if (!serve->roots.n && !roots_add(&serve->roots, ".", &err))
 		die_err(&err);
 	serve->host_settings.roots = &serve->roots;
@@ -215,11 +209,8 @@ start(struct serve *serve)
 	serve->host_settings.auth = serve->auth;
 	serve->host = host_new(&serve->host_settings);
 	server_settings_init(&settings);
-	settings.server_header = "x-agentutils: " PACKAGE_VERSION;
 	settings.body_max = (size_t)serve->body_max;
-	serve->server = server_new(serve->daemon.base, &settings, on_request, serve);
-	daemon_listen(&serve->daemon, serve->server, serve->address.s);
-	daemon_ready(&serve->daemon);
+	serve->server = daemon_serve(&serve->daemon, &settings, on_request, serve, serve->address.s);
 }
 
 static void
