@@ -5,7 +5,50 @@
 #include <string.h>
 
 #include "agents/internal.h"
+#include "num.h"
 #include "xalloc.h"
+
+/* "every 5 min": contract section 10 */
+bool
+schedule_period(const char *expr, int64_t *ret_ms)
+{
+	static const struct {
+		const char *names;
+		int64_t ms;
+	} units[] = {
+		{ " ms millisecond milliseconds ", 1 },
+		{ " s sec secs second seconds ", 1000 },
+		{ " m min mins minute minutes ", 60000 },
+		{ " h hr hrs hour hours ", 3600000 },
+	};
+	char word[3][16] = { "", "", "" };
+	struct buf name = BUF_INIT;
+	uint64_t n;
+	size_t i, k;
+	bool ok = false;
+
+	for (i = 0; i < 3; i++) {
+		expr += strspn(expr, " \t");
+		k = strcspn(expr, " \t");
+		if (!k || k >= sizeof word[i])
+			return false;
+		memcpy(word[i], expr, k);
+		expr += k;
+		for (k = 0; word[i][k]; k++)
+			if (word[i][k] >= 'A' && word[i][k] <= 'Z')
+				word[i][k] = (char)(word[i][k] + 'a' - 'A');
+	}
+	if (expr[strspn(expr, " \t")] || strcmp(word[0], "every") || !num_u64(word[1], strlen(word[1]), &n))
+		return false;
+	buf_addf(&name, " %s ", word[2]);
+	for (i = 0; i < ARRAY_LEN(units) && !ok; i++)
+		if (strstr(units[i].names, name.s)) {
+			*ret_ms = n > (uint64_t)(SCHEDULE_MAX_MS / units[i].ms) ? SCHEDULE_MAX_MS : (int64_t)n * units[i].ms;
+			ok = true;
+		}
+	buf_release(&name);
+	return ok;
+}
 
 void
 schedules_free(struct agent *agent)
