@@ -352,7 +352,7 @@ host_free(struct host *host)
 
 	if (host->runtime)
 		runtime_free(host->runtime);
-	turns_free(host);
+	jobs_free(host);
 	stream_close(host);
 	for (i = 0; i < HOST_RING_MAX; i++)
 		shared_unref(host->ring[i].frame);

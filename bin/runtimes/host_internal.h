@@ -112,14 +112,20 @@ void ask_reader(struct job *job, const struct runtime_event *event); /* APPROVAL
 void ask_nobody(struct job *job);				     /* there is no reader any more: what is open is declined */
 void ask_answer(struct host *host, struct request *request, const struct buf *turn, const struct buf *approval);
 
+/* host_jobs.c */
+struct job *job_new(
+    struct host *host, struct request *request, const struct buf *identifier); /* the last of its session's; NULL: it has been answered */
+void session_go_on(struct session *session);				       /* begins on the first job, if nothing is under way */
+struct job *turn_of(const struct host *host, const struct buf *id);	       /* one that waits or is under way, or NULL */
+const struct ended *turn_ended(const struct host *host, const struct buf *id); /* one of the last HOST_TURNS_MAX, or NULL */
+void turn_done(struct job *job, struct span text);			       /* the mock engine answers */
+void jobs_free(struct host *host);					       /* with their jobs and the ended turns */
+
 /* host_turns.c */
-struct job *turn_of(const struct host *host, const struct buf *id); /* one that waits or is under way, or NULL */
 void turns_bootstrap(struct host *host, struct request *request);
 void turns_start(struct host *host, struct request *request);
 void turns_interrupt(struct host *host, struct request *request, const struct buf *id);
 void turns_ping(struct host *host); /* streams of turns show that somebody is there */
-void turns_free(struct host *host);
-void turn_done(struct job *job, struct span text); /* the mock engine answers */
 
 /* host_mock.c */
 int64_t mock_sleep(const struct host *host, struct span body);
