@@ -246,16 +246,14 @@ give(struct connect *connect, const char *answer, size_t n)
 static bool
 is_same(const struct hitl_question *x, const struct hitl_question *y)
 {
-	return x->timestamp == y->timestamp && x->inode == y->inode && x->key.len == y->key.len &&
-	    !memcmp(x->key.s, y->key.s, x->key.len) && !strcmp(x->stem.s, y->stem.s);
+	return x->timestamp == y->timestamp && x->inode == y->inode && buf_equal(&x->key, &y->key) && !strcmp(x->stem.s, y->stem.s);
 }
 
 /* The same text under the same key: for a broker that gives a question without a time a new one at each look. */
 static bool
 is_like(const struct hitl_question *x, const struct hitl_question *y)
 {
-	return !x->inode && !y->inode && x->key.len == y->key.len && !memcmp(x->key.s, y->key.s, x->key.len) &&
-	    x->question.len == y->question.len && !memcmp(x->question.s, y->question.s, x->question.len);
+	return !x->inode && !y->inode && buf_equal(&x->key, &y->key) && buf_equal(&x->question, &y->question);
 }
 
 /* In a list in the order of stems; several keys may share a stem there. */

@@ -54,6 +54,11 @@ buf_addch(struct buf *buf, char c)
 {
 	buf_add(buf, &c, 1);
 }
+static inline bool
+buf_equal(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && !memcmp(a->s, b->s, a->len);
+}
 void buf_addu64(struct buf *buf, uint64_t n); /* decimal, without going through printf */
 void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 void buf_vaddf(struct buf *buf, const char *fmt, va_list args) PRINTF(2, 0);

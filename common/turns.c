@@ -58,12 +58,6 @@ turns_free(struct turns *turns)
 	free(turns);
 }
 
-static bool
-same(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && !memcmp(a->s, b->s, a->len);
-}
-
 /* Appends the turn of an event: its own member, else its payload's. An id with NUL in it is none. */
 static void
 turn_of(const struct event_view *event, struct buf *to)
@@ -130,7 +124,7 @@ approval_event(struct turns *turns, const struct event_view *event, const struct
 
 	if (event->data.s && jtext_get_string(event->data, "approvalId", &id)) {
 		for (i = turns->n; i-- > 0;)
-			if (same(&turns->approvals[i].id, &id))
+			if (buf_equal(&turns->approvals[i].id, &id))
 				drop_approval(turns, i);
 		if (!strcmp(event->kind.s, "approval.requested"))
 			ask(turns, &id, turn);
@@ -144,7 +138,7 @@ withdraw(struct turns *turns, const struct buf *turn)
 	size_t i;
 
 	for (i = turns->n; i-- > 0;)
-		if (same(&turns->approvals[i].turn, turn))
+		if (buf_equal(&turns->approvals[i].turn, turn))
 			drop_approval(turns, i);
 }
 
@@ -164,11 +158,11 @@ turns_event(struct turns *turns, const struct event_view *event)
 	} else if (!strncmp(event->kind.s, "approval.", 9)) {
 		approval_event(turns, event, &turn);
 	} else if (turns_end_of(event) >= 0) {
-		if (turns->outcome < 0 || !same(&turns->last, &turn))
+		if (turns->outcome < 0 || !buf_equal(&turns->last, &turn))
 			turns->outcome = turns_end_of(event);
 		buf_reset(&turns->last);
 		buf_add(&turns->last, turn.s, turn.len);
-		if (same(&turns->open, &turn))
+		if (buf_equal(&turns->open, &turn))
 			buf_reset(&turns->open);
 		withdraw(turns, &turn);
 	}

@@ -136,7 +136,7 @@ tool_take(struct talk *talk, struct span call)
 	if (!jtext_get_string(call, "toolCallId", &id))
 		return NULL;
 	for (i = 0; i < talk->n_tools && !tool; i++)
-		if (talk->tools[i].call.len == id.len && !memcmp(talk->tools[i].call.s, id.s, id.len))
+		if (buf_equal(&talk->tools[i].call, &id))
 			tool = &talk->tools[i];
 	if (!tool && talk->n_tools < TOOLS_MAX) {
 		talk->tools = xrealloc(talk->tools, (talk->n_tools + 1) * sizeof *talk->tools);

@@ -15,12 +15,6 @@
 #include "key.h"
 #include "xalloc.h"
 
-static bool
-same(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && !memcmp(a->s, b->s, a->len);
-}
-
 /* ---- sessions */
 
 static void
@@ -73,7 +67,7 @@ session_of(struct host *host, const struct buf *identifier)
 {
 	struct session *session;
 
-	for (session = host->sessions; session && !same(&session->identifier, identifier);)
+	for (session = host->sessions; session && !buf_equal(&session->identifier, identifier);)
 		session = session->next;
 	if (session)
 		session_unlink(session);
@@ -429,7 +423,7 @@ turn_of(const struct host *host, const struct buf *id)
 
 	for (session = host->sessions; session; session = session->next)
 		for (job = session->jobs; job; job = job->next)
-			if (!job->bootstrap && same(&job->id, id))
+			if (!job->bootstrap && buf_equal(&job->id, id))
 				return job;
 	return NULL;
 }
@@ -440,7 +434,7 @@ turn_ended(const struct host *host, const struct buf *id)
 	size_t i;
 
 	for (i = 0; i < HOST_TURNS_MAX; i++)
-		if (host->ended[i].id.len && same(&host->ended[i].id, id))
+		if (host->ended[i].id.len && buf_equal(&host->ended[i].id, id))
 			return &host->ended[i];
 	return NULL;
 }

@@ -104,7 +104,7 @@ find(struct chat *chat, const struct buf *run)
 	struct conversation **at;
 
 	for (at = &chat->conversations[hash(run->s, run->len) % CHAT_BUCKETS]; *at; at = &(*at)->next)
-		if ((*at)->run.len == run->len && !memcmp((*at)->run.s, run->s, run->len))
+		if (buf_equal(&(*at)->run, run))
 			break;
 	return at;
 }

@@ -41,12 +41,6 @@ struct handoff {
 	struct refusal refusal;	   /* for what the services say; a messageId that was taken already goes before it */
 };
 
-static bool
-same(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && !memcmp(a->s, b->s, a->len);
-}
-
 static void
 add(struct buf *to, const char *key, const struct buf *text)
 {
@@ -278,7 +272,7 @@ check_service(const struct agents *agents, const char *side, const char *member,
 		buf_addf(&refusal->text, "%s service is not an agent: %s", side, service->s);
 	else if (!takes_part(agent))
 		buf_addf(&refusal->text, "%s service does not declare trigger 'a2a': %s", side, service->s);
-	else if (!same(&agent->agent_id, agent_id))
+	else if (!buf_equal(&agent->agent_id, agent_id))
 		buf_addf(&refusal->text, "%s agent mismatch: envelope %s.agentId='%s' does not match service agentId='%s'", side, member,
 		    agent_id->s, agent->agent_id.s);
 	else
@@ -297,7 +291,7 @@ find_target(const struct agents *agents, const struct envelope *envelope, struct
 	for (i = 0; i < agents_count(agents); i++) {
 		const struct agent *agent = agents_at(agents, i);
 
-		if (takes_part(agent) && same(&agent->agent_id, &envelope->to_agent)) {
+		if (takes_part(agent) && buf_equal(&agent->agent_id, &envelope->to_agent)) {
 			found = agent;
 			n++;
 		}

@@ -56,7 +56,7 @@ engine_find(struct compass *compass, const char *const *argv, const char *dir, s
 
 	make_key(&key, argv, dir);
 	for (at = &compass->engines; *at; at = &(*at)->next, n++) {
-		if ((*at)->key.len == key.len && !memcmp((*at)->key.s, key.s, key.len)) {
+		if (buf_equal(&(*at)->key, &key)) {
 			*ret = (*at)->runtime;
 			buf_release(&key);
 			return true;

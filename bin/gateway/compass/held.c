@@ -23,7 +23,7 @@ may_part(const struct secrets *secrets, const struct buf *held, size_t at)
 	(void)secrets_text(secrets, held->s, held->len, &whole);
 	(void)secrets_text(secrets, held->s, at, &parts);
 	(void)secrets_text(secrets, held->s + at, held->len - at, &parts);
-	same = whole.len == parts.len && !memcmp(whole.s, parts.s, whole.len);
+	same = buf_equal(&whole, &parts);
 	buf_release(&whole);
 	buf_release(&parts);
 	return same;

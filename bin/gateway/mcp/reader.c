@@ -40,7 +40,7 @@ take_message(struct mcp_reader *reader, struct span message, bool alone)
 	if (!jtext_get(message, "id", &value) || jtext_type(value) == JTEXT_NULL)
 		ours = alone;
 	else
-		ours = jtext_string(value, &id) && id.len == reader->id.len && !memcmp(id.s, reader->id.s, id.len);
+		ours = jtext_string(value, &id) && buf_equal(&id, &reader->id);
 	buf_release(&id);
 	if (!ours)
 		return;

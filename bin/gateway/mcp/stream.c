@@ -171,7 +171,7 @@ call_of(const struct mcp *mcp, struct span message)
 		return NULL;
 	}
 	for (call = mcp->under_way.first; call; call = call->next)
-		if (call->streamed && call->state == SENT && call->id.len == id.len && !memcmp(call->id.s, id.s, id.len))
+		if (call->streamed && call->state == SENT && buf_equal(&call->id, &id))
 			break;
 	buf_release(&id);
 	return call;

@@ -152,7 +152,7 @@ asks(const struct runtime *runtime, const struct message *message)
 	if (turn && turn->state < TURN_STARTING)
 		turn = NULL;
 	if (turn && jtext_get_string(message->params, "turnId", &id)) {
-		if (turn->id.len && (turn->id.len != id.len || memcmp(turn->id.s, id.s, id.len) != 0))
+		if (turn->id.len && !buf_equal(&turn->id, &id))
 			turn = NULL;
 		else if (!turn->id.len && (!id.len || runtime_was_over(runtime, id.s)))
 			turn = NULL;
@@ -202,7 +202,7 @@ approval_resolved(struct runtime *runtime, struct span thread, struct span id)
 	approvals_tell(runtime); /* the one that was answered, most likely: before what follows from the answer */
 	jtext_compact(&text, id);
 	for (approval = turn ? turn->approvals : NULL; approval; approval = approval->next)
-		if (approval->state == APPROVAL_OPEN && approval->id.len == text.len && !memcmp(approval->id.s, text.s, text.len)) {
+		if (approval->state == APPROVAL_OPEN && buf_equal(&approval->id, &text)) {
 			close_it(turn, approval, APPROVAL_WITHDRAWN);
 			approvals_tell(runtime);
 			break;

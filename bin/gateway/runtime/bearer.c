@@ -282,7 +282,7 @@ bearer_refused(struct bearer *bearer, const struct buf *token)
 {
 	if (bearer->given)
 		return false;
-	if (bearer->end_ms && bearer->token.len == token->len && !memcmp(bearer->token.s, token->s, token->len))
+	if (bearer->end_ms && buf_equal(&bearer->token, token))
 		bearer->end_ms = 0;
 	return true;
 }

@@ -323,7 +323,7 @@ static void
 look_at_schedule(struct timers *timers, const struct agent *agent, const struct schedule *schedule, int64_t now)
 {
 	struct timer *timer = *find(timers, span_of(&agent->service), span_of(&schedule->id));
-	bool known = timer && timer->expr.len == schedule->expr.len && !memcmp(timer->expr.s, schedule->expr.s, timer->expr.len);
+	bool known = timer && buf_equal(&timer->expr, &schedule->expr);
 
 	if (!timer && !(timer = timer_add(timers, span_of(&agent->service), span_of(&schedule->id), span_of(&schedule->expr))))
 		return;
