@@ -2,8 +2,12 @@
 #include "compat.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/internal.h"
@@ -312,6 +316,88 @@ test_restart(void)
 	buf_release(&text);
 }
 
+static size_t
+size_of(const struct buf *file)
+{
+	struct stat now;
+
+	return stat(file->s, &now) == 0 ? (size_t)now.st_size : 0;
+}
+
+static unsigned problems;
+
+static void
+on_problem(const struct err *err, void *payload)
+{
+	(void)payload;
+	problems++;
+	ok(strstr(err->text, "unable to keep a session beyond the next restart: unable to write '"), "it is told: %s", err->text);
+}
+
+/* A file that is written into for long stays short, and what could not be written is written once it can. */
+static void
+test_file(void)
+{
+	struct auth_settings settings = { .variable = "TEST_AUTH_TOKEN", .problem = on_problem };
+	struct buf set = BUF_INIT, first, closed, file = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct rlimit limit, all;
+	struct principal *principal;
+	struct request *request;
+	struct auth *auth;
+	size_t i, most = 0;
+
+	setenv("TEST_AUTH_TOKEN", "s3cret", 1);
+	buf_addf(&file, "%s/sessions", directory.s);
+	auth = auth_new(&settings, &err);
+	if (!auth_sessions_keep(auth, file.s, &err))
+		abort();
+	principal = caller(auth, "Authorization: bearer s3cret\r\n");
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	first = cookie(&set);
+	for (i = 0; i < 20000; i++) {
+		struct principal *session = auth_session_open(auth, principal, &set, &err);
+
+		session_drop(auth, session);
+		if (size_of(&file) > most)
+			most = size_of(&file);
+	}
+	ok(most > (4u << 20) / 2 && most <= (4u << 20) + 1000, "20000 sessions one after another: never more than 4 MiB (%zu bytes)", most);
+
+	buf_reset(&set);
+	if (!auth_session_open(auth, principal, &set, &err))
+		abort();
+	closed = cookie(&set);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &all) < 0)
+		abort();
+	limit = all;
+	limit.rlim_cur = size_of(&file) + 10;
+	if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		abort();
+	request = ask("DELETE", closed.s);
+	auth_session_close(auth, request, &set);
+	ok(problems == 1, "a disk that is full is a problem");
+	if (setrlimit(RLIMIT_FSIZE, &all) < 0)
+		abort();
+	(void)poll(NULL, 0, 150);
+	ok(auth_session_open(auth, principal, &set, &err) != NULL, "then there is room again");
+	request_free(request);
+	principal_unref(principal);
+	auth_free(auth);
+	auth = auth_new(&settings, &err);
+	ok(auth_sessions_keep(auth, file.s, &err) && auth->n_sessions == 2, "the next gateway takes up what is open");
+	with(auth, "GET", &first, "", 0, "operator", "what had been open all the time");
+	with(auth, "GET", &closed, "", 0, "UNAUTHORIZED", "and not what was closed meanwhile");
+	auth_free(auth);
+	unlink(file.s);
+	buf_release(&set);
+	buf_release(&first);
+	buf_release(&closed);
+	buf_release(&file);
+}
+
 /* ---- sessions that several gateways share: a shelf with one place */
 
 static struct buf shelf_key = BUF_INIT, shelf_record = BUF_INIT;
@@ -515,6 +601,7 @@ main(void)
 	judged(auth, "GET", "", 0, "UNAUTHORIZED", "a file that goes opens nothing");
 	auth_free(auth);
 	test_restart();
+	test_file();
 	unlink(tokens_file.s);
 	test_shared();
 	unlink(tokens_file.s);

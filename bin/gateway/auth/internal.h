@@ -44,7 +44,11 @@ struct auth {
 	int64_t looked_ms; /* when a stream last had it looked at */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;
-	int sessions_fd;	 /* where they are kept; -1: nowhere */
+	int sessions_fd; /* where they are kept; -1: nowhere */
+	char *sessions_file;
+	size_t sessions_added;	 /* bytes, since the file was written anew */
+	int64_t sessions_again;	 /* monotonic: when to try again then */
+	bool sessions_torn;	 /* its last line may be a part of one, or missing */
 	struct auth_shelf shelf; /* or where several gateways keep theirs */
 };
 

@@ -18,6 +18,8 @@
 #include "xalloc.h"
 
 #define SESSIONS_FILE_MAX (64u << 20) /* bytes: one that has grown so large was written by somebody else */
+#define SESSIONS_AGAIN_MS 100	      /* between two tries to write it, when it cannot be written */
+#define SESSIONS_ADDED_MAX (4u << 20) /* bytes that are added to the file before it is written anew */
 #define HOLDS_LOOK_MS 50
 #define COOKIE "__Host-compass_session"
 #define COOKIE_LEN 43 /* of a value that can be one of ours */
@@ -44,18 +46,6 @@ place_of(struct auth *auth, const unsigned char *hash)
 }
 
 /* ---- the file: a line for each that opens, and one for each that ends */
-
-static void
-keep(struct auth *auth, const struct buf *line)
-{
-	struct err err = ERR_INIT;
-
-	if (auth->sessions_fd < 0 || write(auth->sessions_fd, line->s, line->len) == (ssize_t)line->len)
-		return;
-	err_errno(&err, STATUS_IO, "unable to keep a session beyond the next restart");
-	if (auth->settings.problem)
-		auth->settings.problem(&err, auth->settings.problem_payload);
-}
 
 static void
 add_record(struct buf *to, const struct session *session, bool with_use)
@@ -87,12 +77,82 @@ add_line(struct buf *to, const struct session *session)
 	buf_addch(to, '\n');
 }
 
+static bool
+write_text(int fd, const struct buf *text)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < text->len && (n = write(fd, text->s + done, text->len - done)) >= 0)
+		done += (size_t)n;
+	return done == text->len;
+}
+
+/* The file anew, with what is open now. */
+static bool
+write_all(struct auth *auth, struct err *err)
+{
+	struct buf text = BUF_INIT, temp = BUF_INIT;
+	const struct session *session;
+	size_t i;
+	int fd;
+	bool ok;
+
+	for (i = 0; i < SESSION_CHAINS; i++)
+		for (session = auth->chains[i]; session; session = session->next)
+			add_line(&text, session);
+	buf_addf(&temp, "%s.new", auth->sessions_file);
+	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	ok = fd >= 0 && write_text(fd, &text) && rename(temp.s, auth->sessions_file) == 0;
+	if (ok) {
+		if (auth->sessions_fd >= 0)
+			close(auth->sessions_fd);
+		auth->sessions_fd = fd;
+		auth->sessions_added = 0;
+		auth->sessions_torn = false;
+	} else {
+		err_errno(err, STATUS_CONFIG, "unable to write '%s'", auth->sessions_file);
+		if (fd >= 0)
+			close(fd);
+	}
+	buf_release(&text);
+	buf_release(&temp);
+	return ok;
+}
+
+/* What the line says has been done. A line that was written in part would spoil the next one, and one that is missing would bring back what
+ * is closed: then, too, the file is written anew. */
+static void
+keep(struct auth *auth, const struct buf *line)
+{
+	struct err err = ERR_INIT;
+	int64_t now = clock_monotonic_ms();
+	bool ok;
+
+	if (auth->sessions_fd < 0 || (auth->sessions_torn && now < auth->sessions_again))
+		return;
+	auth->sessions_again = now + SESSIONS_AGAIN_MS;
+	if (auth->sessions_torn || auth->sessions_added + line->len > SESSIONS_ADDED_MAX)
+		ok = write_all(auth, &err);
+	else {
+		ok = write_text(auth->sessions_fd, line) || err_errno(&err, STATUS_IO, "unable to write '%s'", auth->sessions_file);
+		auth->sessions_added += line->len;
+	}
+	auth->sessions_torn = !ok;
+	if (!ok && auth->settings.problem) {
+		err_prefix(&err, "unable to keep a session beyond the next restart");
+		auth->settings.problem(&err, auth->settings.problem_payload);
+	}
+}
+
 static void
 end(struct auth *auth, struct session **at)
 {
 	struct session *session = *at;
 	struct buf line = BUF_INIT, hash = BUF_INIT;
 
+	*at = session->next;
+	auth->n_sessions--;
 	if (auth->sessions_fd >= 0) {
 		token_add_hash(&hash, session->hash);
 		buf_addf(&line, "{\"ended\":\"%s\"}\n", hash.s);
@@ -100,8 +160,6 @@ end(struct auth *auth, struct session **at)
 		buf_release(&hash);
 		buf_release(&line);
 	}
-	*at = session->next;
-	auth->n_sessions--;
 	session->principal->ended = true;
 	session->principal->session = NULL;
 	principal_unref(session->principal);
@@ -377,6 +435,8 @@ sessions_free(struct auth *auth)
 	if (auth->sessions_fd >= 0)
 		close(auth->sessions_fd);
 	auth->sessions_fd = -1;
+	free(auth->sessions_file);
+	auth->sessions_file = NULL;
 	for (i = 0; i < SESSION_CHAINS; i++)
 		while (auth->chains[i])
 			end(auth, &auth->chains[i]);
@@ -488,11 +548,7 @@ take_lines(struct auth *auth, const struct buf *text)
 bool
 auth_sessions_keep(struct auth *auth, const char *file, struct err *err)
 {
-	struct buf text = BUF_INIT, temp = BUF_INIT;
-	struct session *session;
-	size_t i;
-	int fd;
-	bool ok;
+	struct buf text = BUF_INIT;
 
 	if (access(file, F_OK) == 0 && !buf_read_file(&text, file, SESSIONS_FILE_MAX, err)) {
 		err->status = STATUS_CONFIG;
@@ -500,21 +556,7 @@ auth_sessions_keep(struct auth *auth, const char *file, struct err *err)
 		return err_prefix(err, "unable to take up the sessions");
 	}
 	take_lines(auth, &text);
-	buf_reset(&text);
-	for (i = 0; i < SESSION_CHAINS; i++)
-		for (session = auth->chains[i]; session; session = session->next)
-			add_line(&text, session);
-	buf_addf(&temp, "%s.new", file);
-	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	ok = fd >= 0 && write(fd, text.s, text.len) == (ssize_t)text.len && rename(temp.s, file) == 0;
-	if (ok)
-		auth->sessions_fd = fd;
-	else {
-		err_errno(err, STATUS_CONFIG, "unable to write '%s'", file);
-		if (fd >= 0)
-			close(fd);
-	}
 	buf_release(&text);
-	buf_release(&temp);
-	return ok;
+	auth->sessions_file = xstrdup(file);
+	return write_all(auth, err);
 }
