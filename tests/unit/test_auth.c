@@ -568,6 +568,14 @@ test_times(void)
 	principal = caller(auth, "Authorization: bearer s3cret\r\n");
 	for (n = 0; n < AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err); n++)
 		;
+	ok(n == AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err), "and so do those that slept too long");
+	auth_free(auth);
+	settings.session_idle_ms = 100000;
+	principal_unref(principal);
+	auth = auth_new(&settings, &err);
+	principal = caller(auth, "Authorization: bearer s3cret\r\n");
+	for (n = 0; n < AUTH_SESSIONS_MAX && auth_session_open(auth, principal, &set, &err); n++)
+		;
 	ok(n == AUTH_SESSIONS_MAX && !auth_session_open(auth, principal, &set, &err), "as many sessions as may be, and no more");
 	auth_free(auth);
 	principal_unref(principal);

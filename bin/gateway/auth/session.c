@@ -172,19 +172,28 @@ is_idle(const struct auth *auth, const struct session *session, int64_t now)
 	return now - session->used_ms > auth->settings.session_idle_ms;
 }
 
-/* Those that are over make room. One that was idle too long is told so until its time is over. */
 static void
-sweep(struct auth *auth, int64_t now)
+drop(struct auth *auth, int64_t now, bool idle_ones)
 {
 	struct session **at;
 	size_t i;
 
 	for (i = 0; i < SESSION_CHAINS; i++)
 		for (at = &auth->chains[i]; *at;)
-			if (principal_holds((*at)->principal, now))
+			if (principal_holds((*at)->principal, now) && !(idle_ones && is_idle(auth, *at, now)))
 				at = &(*at)->next;
 			else
 				end(auth, at);
+}
+
+/* Those that are over make room. One that was idle too long is told so until its time is over, or until its place is needed. */
+static void
+make_room(struct auth *auth, int64_t now)
+{
+	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
+		drop(auth, now, false);
+	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
+		drop(auth, now, true);
 }
 
 /* The cookie's value, decoded. False: there is none, or nothing in it. */
@@ -265,8 +274,7 @@ auth_session_open(struct auth *auth, struct principal *principal, struct buf *re
 	struct buf value = BUF_INIT, line = BUF_INIT;
 	unsigned char secret[32], hash[SHA256_BYTES];
 
-	if (auth->n_sessions >= AUTH_SESSIONS_MAX)
-		sweep(auth, now);
+	make_room(auth, now);
 	if (auth->n_sessions >= AUTH_SESSIONS_MAX) {
 		err_set(err, STATUS_RETRY, "unable to open a session: %d are open", AUTH_SESSIONS_MAX);
 		return NULL;
@@ -518,8 +526,7 @@ auth_session_take(struct auth *auth, struct span key, struct span record)
 		if (*place_of(auth, hash))
 			end(auth, place_of(auth, hash));
 	} else {
-		if (auth->n_sessions >= AUTH_SESSIONS_MAX)
-			sweep(auth, now);
+		make_room(auth, now);
 		session = *place_of(auth, hash);
 		if (!session)
 			session = take_opened(auth, record, now);
