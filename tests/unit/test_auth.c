@@ -167,7 +167,7 @@ static void
 test_sessions(struct auth *auth, const struct buf *ann)
 {
 	struct buf bearer = header("Authorization: Bearer ", ann), set = BUF_INIT, line, bad = BUF_INIT;
-	struct principal *principal = caller(auth, bearer.s), *session;
+	struct principal *principal = caller(auth, bearer.s), *session, *other;
 	struct request *request;
 	struct err err = ERR_INIT;
 	bool idle;
@@ -201,6 +201,11 @@ test_sessions(struct auth *auth, const struct buf *ann)
 
 	session = caller(auth, line.s);
 	ok(session && auth_holds(auth, session), "a session holds");
+	session->expires_ms -= 1000500;
+	buf_reset(&set);
+	other = auth_session_open(auth, session, &set, &err);
+	ok(other && other->base == principal && other->expires_ms == session->expires_ms && strstr(set.s, "Max-Age=277"),
+	    "another one that it opens ends when it does: %s", set.s);
 	request = ask("POST", line.s);
 	buf_reset(&set);
 	auth_session_close(auth, request, &set);

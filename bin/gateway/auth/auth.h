@@ -117,7 +117,8 @@ bool auth_session_asks(struct auth *auth, const struct request *request, struct 
 /* What lies there under this key; SPAN_NONE: nothing (any more). */
 void auth_session_take(struct auth *auth, struct span key, struct span record);
 
-/* Appends the value of a Set-Cookie header. The session's principal, borrowed; NULL: err says why (too many sessions). */
+/* Appends the value of a Set-Cookie header. The session's principal, borrowed; NULL: err says why (too many sessions). It ends with the
+ * given principal at the latest: who comes with a cookie gains no time. */
 struct principal *auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err) USE_RESULT;
 /* Answers /v1/auth/session (POST: a token for a cookie; DELETE: it is closed) and GET /v1/auth/me. False: none of them. */
 bool auth_handle(struct auth *auth, struct request *request) USE_RESULT;

@@ -269,7 +269,7 @@ add_session(struct auth *auth, struct principal *base, const unsigned char *hash
 struct principal *
 auth_session_open(struct auth *auth, struct principal *principal, struct buf *ret_set_cookie, struct err *err)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_wall_ms(), until = now + auth->settings.session_ms;
 	struct session *session;
 	struct buf value = BUF_INIT, line = BUF_INIT;
 	unsigned char secret[32], hash[SHA256_BYTES];
@@ -282,10 +282,12 @@ auth_session_open(struct auth *auth, struct principal *principal, struct buf *re
 	key_random(secret, sizeof secret);
 	base64_add_url(&value, secret, sizeof secret);
 	sha256(value.s, value.len, hash);
-	session = add_session(auth, principal->base ? principal->base : principal, hash, now + auth->settings.session_ms);
+	if (until > principal->expires_ms)
+		until = principal->expires_ms;
+	session = add_session(auth, principal->base ? principal->base : principal, hash, until);
 	add_line(&line, session);
 	keep(auth, &line);
-	buf_addf(ret_set_cookie, COOKIE "=%s" ATTRIBUTES "%lld", value.s, (long long)(auth->settings.session_ms / 1000));
+	buf_addf(ret_set_cookie, COOKIE "=%s" ATTRIBUTES "%lld", value.s, (long long)((until - now) / 1000));
 	memset(value.s, 0, value.len);
 	memset(secret, 0, sizeof secret);
 	buf_release(&value);

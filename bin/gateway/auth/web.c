@@ -143,14 +143,12 @@ static void
 open_session(struct auth *auth, struct request *request)
 {
 	struct auth_verdict full = { .status = 429, .code = "RATE_LIMITED", .message = "Too many sessions are open", .retry_after = 60 };
-	struct principal *principal = judge(auth, request), *base, *opened;
-	int64_t until = clock_wall_ms() + auth->settings.session_ms;
+	struct principal *principal = judge(auth, request), *opened;
 	struct err err = ERR_INIT;
 	struct deed *deed;
 
 	if (!principal)
 		return;
-	base = principal->base ? principal->base : principal;
 	deed = deed_new(auth, request);
 	opened = auth_session_open(auth, principal, &deed->cookie, &err);
 	if (!opened) {
@@ -158,7 +156,7 @@ open_session(struct auth *auth, struct request *request)
 		deed_free(deed);
 	} else {
 		deed->opened = principal_ref(opened);
-		describe(principal, until < base->expires_ms ? until : base->expires_ms, &deed->body);
+		describe(opened, opened->expires_ms, &deed->body);
 		session_keep(auth, opened, on_put, deed);
 	}
 	principal_unref(principal);
