@@ -90,6 +90,11 @@ info() { jq -c '.params.turn.error.codexErrorInfo' <<<"$line"; }
 	thread=$kept
 	turn_of again
 	[ "$(tail -n 1 asked | jq -c '[.body.messages[].content]')" = '["remember me","You said: remember me","again"]' ]
+	runtime_close
+	greet
+	call thread/resume "{\"threadId\":\"$kept\"}"
+	turn_of 'and again'
+	[ "$(tail -n 1 asked | jq -c '[.body.messages[].content][2:]')" = '["again","You said: again","and again"]' ]
 	for id in 00000000-0000-4000-8000-000000000000 ../../etc/passwd; do
 		call thread/resume "{\"threadId\":\"$id\"}"
 		jq -e .error <<<"$line"

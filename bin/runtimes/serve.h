@@ -42,6 +42,7 @@ struct serve_thread {
 	void *engine;		 /* the engine's own */
 	struct serve_thread *next;
 	bool ephemeral, on_disk;
+	bool torn; /* its file ends in half a line */
 };
 
 struct serve_turn {

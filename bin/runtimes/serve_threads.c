@@ -1,7 +1,7 @@
 /* serve_threads.c - threads, and the files they are kept in
  *
  * DIRECTORY/ID.ndjson: {"thread":{...}} first, then {"role":...,"text":...} for what was said and {"session":...} for the engine's name of
- * it. Each line is added by one write; half a line at the end, of a process that was killed, is passed over.
+ * it. Half a line at the end, of a process that was killed or of a full disk, is ended before the next one, and passed over.
  */
 #include "compat.h"
 
@@ -70,8 +70,11 @@ keep(struct serve *serve, struct serve_thread *thread, struct buf *line)
 	buf_addch(line, '\n');
 	path_of(serve, thread->id, &path);
 	fd = open(path.s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0 && thread->torn && write(fd, "\n", 1) == 1)
+		thread->torn = false;
 	while (fd >= 0 && done < line->len && (n = write(fd, line->s + done, line->len - done)) >= 0)
 		done += (size_t)n;
+	thread->torn = thread->torn || (done > 0 && done < line->len);
 	if (done < line->len)
 		warn("unable to keep the thread in '%s': %s", path.s, strerror(errno));
 	else
@@ -174,13 +177,13 @@ take_kept(struct serve_thread *thread, struct span line)
 }
 
 static void
-read_kept(struct serve *serve, struct serve_thread *thread, const struct buf *text)
+read_kept(struct serve_thread *thread, const struct buf *text)
 {
 	const char *s = text->s, *end = text->s + text->len, *stop;
 	struct err err = ERR_INIT;
 	struct span line;
 
-	(void)serve;
+	thread->torn = text->len > 0 && end[-1] != '\n';
 	for (; s < end && (stop = memchr(s, '\n', (size_t)(end - s))); s = stop + 1)
 		if (jtext_check(s, (size_t)(stop - s), true, &line, &err) && jtext_type(line) == JTEXT_OBJECT)
 			take_kept(thread, line);
@@ -339,7 +342,7 @@ thread_resume(struct serve *serve, const char *request, struct span params)
 		else {
 			thread = thread_new(serve, name.s);
 			thread->on_disk = true;
-			read_kept(serve, thread, &text);
+			read_kept(thread, &text);
 		}
 	}
 	if (thread) {
