@@ -191,6 +191,15 @@ info() { jq -c '.params.turn.error.codexErrorInfo' <<<"$line"; }
 	hear '.method == "account/updated" and .params.authMode == "apikey"'
 	turn_of hello
 	[ "$(answer)" = 'You said: hello' ]
+	for bad in '"sk-right\r\nx-injected: 1"' '"two words"' '"sk-\u0000"' '"schlüssel"' '"  "' '""'; do # what stays is the key before
+		call account/login/start "{\"type\":\"apiKey\",\"apiKey\":$bad}"
+		jq -e '.error.message | startswith("unable to use the key: it ")' <<<"$line"
+	done
+	turn_of hello
+	[ "$(answer)" = 'You said: hello' ]
+	call account/login/start '{"type":"apiKey","apiKey":" sk-right\n"}'
+	turn_of hello
+	[ "$(answer)" = 'You said: hello' ]
 	call account/logout
 	turn_of hello
 	[ "$(info)" = '"unauthorized"' ]

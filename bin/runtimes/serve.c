@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blank.h"
 #include "clock.h"
 #include "die.h"
 #include "err.h"
@@ -65,12 +66,44 @@ tell_account(struct serve *serve)
 	buf_release(&params);
 }
 
+/* A key goes into a header, or the environment of a program. */
+static void
+login(struct serve *serve, const char *request, struct span params)
+{
+	struct buf key = BUF_INIT, done = BUF_INIT;
+	struct span type;
+	size_t i = 0;
+
+	if (!jtext_get(params, "type", &type) || !jtext_is_string(type, "apiKey") || !jtext_get_string(params, "apiKey", &key)) {
+		serve_refuse(request, "this runtime only knows logins of type apiKey");
+		goto out;
+	}
+	blank_trim_buf(&key, BLANK_JSON);
+	while (i < key.len && key.s[i] > ' ' && key.s[i] < 0x7f)
+		i++;
+	if (!key.len)
+		serve_refuse(request, "unable to use the key: it is empty");
+	else if (i < key.len)
+		serve_refuse(request, "unable to use the key: it holds a blank, a control or a non-ASCII character");
+	else {
+		serve->engine->key(serve, key.s);
+		serve_answer(request, "{\"type\":\"apiKey\"}");
+		buf_addstr(&done, "{\"loginId\":null,\"success\":true,\"error\":null}");
+		serve_notify(serve, "account/login/completed", &done);
+		tell_account(serve);
+	}
+out:
+	if (key.cap)
+		memset(key.s, 0, key.cap);
+	buf_release(&key);
+	buf_release(&done);
+}
+
 static void
 account(struct serve *serve, const char *request, const char *method, struct span params)
 {
 	const struct serve_engine *engine = serve->engine;
-	struct buf key = BUF_INIT, done = BUF_INIT;
-	struct span type;
+	struct buf id = BUF_INIT;
 
 	if (!strcmp(method, "account/read"))
 		serve_answer(request,
@@ -84,24 +117,13 @@ account(struct serve *serve, const char *request, const char *method, struct spa
 		engine->key(serve, "");
 		serve_answer(request, "{}");
 		tell_account(serve);
-	} else if (!strcmp(method, "account/login/start")) {
-		if (!jtext_get(params, "type", &type) || !jtext_is_string(type, "apiKey") || !jtext_get_string(params, "apiKey", &key))
-			serve_refuse(request, "this runtime only knows logins of type apiKey");
-		else {
-			engine->key(serve, key.s);
-			serve_answer(request, "{\"type\":\"apiKey\"}");
-			buf_addstr(&done, "{\"loginId\":null,\"success\":true,\"error\":null}");
-			serve_notify(serve, "account/login/completed", &done);
-			tell_account(serve);
-		}
-	} else if (!jtext_get_string(params, "loginId", &key) || !key_is_uuid(key.s)) /* account/login/cancel */
+	} else if (!strcmp(method, "account/login/start"))
+		login(serve, request, params);
+	else if (!jtext_get_string(params, "loginId", &id) || !key_is_uuid(id.s)) /* account/login/cancel */
 		serve_refuse(request, "Invalid request: loginId is no UUID");
 	else
 		serve_answer(request, "{\"status\":\"notFound\"}");
-	if (key.len)
-		memset(key.s, 0, key.len);
-	buf_release(&key);
-	buf_release(&done);
+	buf_release(&id);
 }
 
 static void
