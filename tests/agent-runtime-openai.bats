@@ -155,6 +155,22 @@ info() { jq -c '.params.turn.error.codexErrorInfo' <<<"$line"; }
 	[ "$(info)" = '{"httpConnectionFailed":{"httpStatusCode":null}}' ]
 }
 
+@test "an answer has a limit, streamed or not: 64 MiB and 16 MiB" {
+	endpoint
+	with
+	turn_of "HUGE $((16 << 20))"
+	[ "$(answer)" = "You said: HUGE $((16 << 20))" ]
+	turn_of "HUGE $(((16 << 20) + 1))"
+	[ "$(jq -r .params.turn.error.message <<<"$line")" = "the endpoint's answer has more than $((16 << 20)) bytes" ]
+	rest=$(((64 << 20) - $(curl -sS -d '{"messages":[{"role":"user","content":"NOISE 0"}]}' "$endpoint/chat/completions" | wc -c)))
+	turn_of "NOISE $rest"
+	[ "$(answer)" = done ]
+	turn_of "NOISE $((64 << 20))"
+	[ "$(jq -r .params.turn.error.message <<<"$line")" = "the endpoint's answer has more than $((64 << 20)) bytes" ]
+	turn_of HTML
+	[ "$(jq -r .params.turn.error.message <<<"$line")" = "the endpoint's answer is text/html, not a stream or JSON" ]
+}
+
 @test "nothing is asked twice" {
 	endpoint
 	with

@@ -34,6 +34,7 @@
 #define KEY_FILE_MAX 65536
 #define SYSTEM_MAX (1024 * 1024)
 #define ANSWER_MAX (16u * 1024 * 1024) /* bytes of an answer that is not streamed */
+#define STREAM_MAX (64u * 1024 * 1024) /* bytes of one that is, as it comes */
 
 enum {
 	OPT_ENDPOINT = OPT_OWN,
@@ -84,6 +85,8 @@ struct talk {
 	bool finished;	   /* the endpoint said so */
 	struct buf failed; /* JSON of an error inside the stream, "" without */
 	struct buf whole;  /* an answer that is no stream */
+	size_t streamed;   /* bytes of one */
+	unsigned too_long; /* the limit that it went beyond, 0: none */
 	struct talk *next, **prev;
 };
 
@@ -292,11 +295,19 @@ on_bytes(const char *bytes, size_t n, void *payload)
 {
 	struct talk *talk = payload;
 	struct err err = ERR_INIT;
+	bool is_stream = !strcmp(http_call_answer(talk->call)->content_type.s, "text/event-stream");
+	size_t max = is_stream ? STREAM_MAX : ANSWER_MAX, *so_far = is_stream ? &talk->streamed : &talk->whole.len;
 
-	if (!strcmp(http_call_answer(talk->call)->content_type.s, "text/event-stream"))
+	if (n > max - *so_far) {
+		talk->too_long = (unsigned)max;
+		return false;
+	}
+	if (is_stream) {
+		talk->streamed += n;
 		return sse_feed(talk->sse, bytes, n, &err);
+	}
 	buf_add(&talk->whole, bytes, n);
-	return talk->whole.len <= ANSWER_MAX;
+	return true;
 }
 
 /* ---- the end of a turn */
@@ -400,6 +411,25 @@ end_unreachable(struct talk *talk, const char *why)
 	buf_release(&message);
 }
 
+/* why: of a connection that failed; NULL: it did not, and yet the answer is not whole */
+static void
+end_cut(struct talk *talk, const char *why)
+{
+	const char *type = http_call_answer(talk->call)->content_type.s;
+	struct buf message = BUF_INIT;
+
+	if (talk->too_long)
+		buf_addf(&message, "the endpoint's answer has more than %u bytes", talk->too_long);
+	else if (why)
+		buf_addstr(&message, why);
+	else if (*type && strcmp(type, "text/event-stream"))
+		buf_addf(&message, "the endpoint's answer is %.100s, not a stream or JSON", type);
+	else
+		buf_addstr(&message, "the endpoint's answer ended before it was whole");
+	end(talk, message.s, "{\"responseStreamDisconnected\":{\"httpStatusCode\":null}}", NULL);
+	buf_release(&message);
+}
+
 static void
 finish(struct talk *talk, bool ok, const struct err *err)
 {
@@ -416,15 +446,14 @@ finish(struct talk *talk, bool ok, const struct err *err)
 		end_refused(talk, answer->status, error, answer->retry_after.len ? answer->retry_after.s : "");
 	} else if (talk->failed.len)
 		end_refused(talk, 0, span_of(&talk->failed), "");
-	else if (ok && !strcmp(answer->content_type.s, "application/json"))
+	else if (ok && !talk->too_long && !strcmp(answer->content_type.s, "application/json"))
 		take_whole(talk);
 	else if (talk->finished)
 		end(talk, NULL, NULL, NULL);
 	else if (!ok && err->status == STATUS_UNREACHABLE)
 		end_unreachable(talk, err->text);
 	else
-		end(talk, ok ? "the endpoint's answer ended before it was whole" : err->text,
-		    "{\"responseStreamDisconnected\":{\"httpStatusCode\":null}}", NULL);
+		end_cut(talk, ok ? NULL : err->text);
 }
 
 /* ---- turns */
