@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -14,7 +15,9 @@
 static bool
 is_program(const char *file)
 {
-	return access(file, X_OK) == 0;
+	struct stat st;
+
+	return stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0;
 }
 
 void
@@ -41,10 +44,11 @@ program_find(const char *name, struct buf *to)
 			buf_addstr(to, name);
 		return is_program(name);
 	}
-	for (; path && *path && !found; path = *end ? end + 1 : end) {
+	/* a place without a name is the present directory */
+	for (; path && !found; path = *end ? end + 1 : NULL) {
 		end = path + strcspn(path, ":");
 		buf_reset(&file);
-		buf_addf(&file, "%.*s/%s", (int)(end - path), path, name);
+		buf_addf(&file, "%.*s/%s", end == path ? 1 : (int)(end - path), end == path ? "." : path, name);
 		found = is_program(file.s);
 	}
 	if (found)

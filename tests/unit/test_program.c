@@ -56,7 +56,14 @@ test_path(void)
 	finds("a/one", NULL);
 	finds("./three", "./three");
 	finds("three", NULL);
+	make("a/folder/inside", 0755);
+	finds("folder", NULL);
+	setenv("PATH", "a::b", 1);
+	finds("three", "./three");
+	setenv("PATH", "a:", 1);
+	finds("three", "./three");
 	setenv("PATH", "", 1);
+	finds("three", "./three");
 	finds("two", NULL);
 	unsetenv("PATH");
 	finds("two", NULL);
