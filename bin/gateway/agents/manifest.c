@@ -8,6 +8,7 @@
 
 #include "agents/internal.h"
 #include "err.h"
+#include "program.h"
 #include "sha256.h"
 #include "status.h"
 #include "xalloc.h"
@@ -77,24 +78,13 @@ add_place(struct buf *to, const char *manifest_path, const char *place)
 	buf_addstr(to, place);
 }
 
-/* A runtime of this package, by its name alone: they lie beside the program, ../libexec/agentutils, installed or not. False: none of that
- * name. */
+/* A runtime of this package, by its name alone. False: there is none of that name. */
 static bool
 own_runtime(const char *name, struct buf *to)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
 	if (strchr(name, '/') || strncmp(name, "agent-", 6) != 0)
 		return false;
-	if (n > 0 && (size_t)n < sizeof self - 1) {
-		self[n] = '\0';
-		buf_addf(to, "%.*s/../libexec/agentutils/%s", (int)(strrchr(self, '/') - self), self, name);
-		if (access(to->s, X_OK) == 0)
-			return true;
-		buf_reset(to);
-	}
-	buf_addf(to, "%s/%s", AU_LIBEXECDIR, name);
+	program_libexec(name, to);
 	if (access(to->s, X_OK) == 0)
 		return true;
 	buf_reset(to);
