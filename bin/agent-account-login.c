@@ -195,7 +195,7 @@ cancel_login(struct login *login)
 
 	COMPASS_PATH(&login->client.api, &url, "runtime", "account", "login", "cancel");
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "loginId", login->id.s, login->id.len);
+	jtext_add_buf(&body, "loginId", &login->id);
 	buf_addch(&body, '}');
 	if (!compass_call(&login->client.api, "POST", url.s, &body, NULL, "cancel the login", &answer, &err))
 		warn_err(&err);

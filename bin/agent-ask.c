@@ -257,8 +257,8 @@ report(const struct ask *ask, const struct buf *answer, bool defaulted)
 
 	if (ask->json) {
 		buf_addch(&record, '{');
-		jtext_add_string(&record, "key", ask->question.key.s, ask->question.key.len);
-		jtext_add_string(&record, "response", answer->s, answer->len);
+		jtext_add_buf(&record, "key", &ask->question.key);
+		jtext_add_buf(&record, "response", answer);
 		if (ask->confirm)
 			jtext_add_bool(&record, "confirmed", confirmed(answer->s));
 		jtext_add_bool(&record, "default", defaulted);

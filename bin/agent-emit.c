@@ -63,7 +63,7 @@ static void
 add_if(struct buf *to, const char *key, const struct buf *value)
 {
 	if (value->len)
-		jtext_add_string(to, key, value->s, value->len);
+		jtext_add_buf(to, key, value);
 }
 
 /* Members under the names that the wire has for them. */
@@ -169,7 +169,7 @@ note_result(struct emission *emission, const struct buf *method)
 	struct buf result = BUF_INIT;
 
 	buf_addstr(&result, "{\"ok\":true");
-	jtext_add_string(&result, "method", method->s, method->len);
+	jtext_add_buf(&result, "method", method);
 	buf_addch(&result, '}');
 	subject_pass(&emission->client.subject, span_of(&result), &emission->printed);
 	buf_addch(&emission->printed, '\n');
@@ -243,7 +243,7 @@ emit(struct emission *emission, struct err *err)
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err) && jtext_type(value) == JTEXT_OBJECT) {
 		jtext_compact(&result, value);
 		buf_cut(&result, result.len - 1);
-		jtext_add_string(&result, "kind", kind.s, kind.len);
+		jtext_add_buf(&result, "kind", &kind);
 		buf_addch(&result, '}');
 		buf_reset(&line);
 		subject_pass(&emission->client.subject, span_of(&result), &line);

@@ -150,7 +150,7 @@ create(const struct wish *wish, const char *file, const char *audit)
 	note(audit, "token.create", token->id);
 	buf_addch(&record, '{');
 	if (!wish->output)
-		jtext_add_string(&record, "token", secret.s, secret.len);
+		jtext_add_buf(&record, "token", &secret);
 	token_add_members(token, false, &record);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);

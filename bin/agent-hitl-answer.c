@@ -101,7 +101,7 @@ main(int argc, char *argv[])
 	jtext_add_string(&record, "key", argv[0], strlen(argv[0]));
 	jtext_add_bool(&record, "answered", true);
 	if (path.len)
-		jtext_add_string(&record, "path", path.s, path.len);
+		jtext_add_buf(&record, "path", &path);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);
 	desk_close(&desk);

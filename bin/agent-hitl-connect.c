@@ -195,14 +195,14 @@ log_answer(const struct connect *connect, const struct hitl_question *question, 
 		return;
 	clock_add_iso(&time, clock_wall_ms());
 	buf_addch(&details, '{');
-	jtext_add_string(&details, "safeKey", question->stem.s, question->stem.len);
+	jtext_add_buf(&details, "safeKey", &question->stem);
 	jtext_add_i64(&details, "responseLength", (int64_t)utf8_utf16_len(answer, n));
 	jtext_add_i64(&details, "ageSeconds", age_s(question));
 	buf_addch(&details, '}');
 	buf_addch(&record, '{');
 	jtext_add_string(&record, "type", "answered", 8);
-	jtext_add_string(&record, "key", question->key.s, question->key.len);
-	jtext_add_string(&record, "timestamp", time.s, time.len);
+	jtext_add_buf(&record, "key", &question->key);
+	jtext_add_buf(&record, "timestamp", &time);
 	jtext_add_raw(&record, "details", details.s, details.len);
 	buf_addstr(&record, "}\n");
 	if (write(connect->log_fd, record.s, record.len) != (ssize_t)record.len)

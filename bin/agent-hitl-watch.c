@@ -64,7 +64,7 @@ on_news(enum hitl_news what, struct hitl_question *question, void *payload)
 		hitl_record(&rest, question, clock_wall_ms());
 		buf_addf(&record, ",%s", rest.s + 1);
 	} else {
-		jtext_add_string(&record, "key", question->key.s, question->key.len);
+		jtext_add_buf(&record, "key", &question->key);
 		jtext_add_i64(&record, "timestamp", question->timestamp);
 		buf_addch(&record, '}');
 	}

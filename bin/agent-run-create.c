@@ -150,8 +150,8 @@ add_event(const struct creation *creation, const char *kind, const char *run, bo
 	buf_addf(&message, "%s (%s)", kind, run);
 	buf_addch(&data, '{');
 	jtext_add_string(&data, "runId", run, strlen(run));
-	jtext_add_string(&data, "serviceId", subject->service.s, subject->service.len);
-	jtext_add_string(&data, "agent", subject->agent.s, subject->agent.len);
+	jtext_add_buf(&data, "serviceId", &subject->service);
+	jtext_add_buf(&data, "agent", &subject->agent);
 	jtext_add_string(&data, "trigger", creation->trigger, strlen(creation->trigger));
 	jtext_add_raw(&data, "triggerContext", context.s, context.len);
 	buf_addch(&data, '}');
@@ -159,10 +159,10 @@ add_event(const struct creation *creation, const char *kind, const char *run, bo
 	buf_addch(to, '{');
 	jtext_add_string(to, "kind", kind, strlen(kind));
 	jtext_add_string(to, "level", "info", 4);
-	jtext_add_string(to, "message", message.s, message.len);
-	jtext_add_string(to, "service_id", subject->service.s, subject->service.len);
+	jtext_add_buf(to, "message", &message);
+	jtext_add_buf(to, "service_id", &subject->service);
 	jtext_add_string(to, "run_id", run, strlen(run));
-	jtext_add_string(to, "agent", subject->agent.s, subject->agent.len);
+	jtext_add_buf(to, "agent", &subject->agent);
 	if (flat) {
 		buf_addstr(to, ",\"data\":");
 		jtext_merge(to, span_of(&data), span_of(&context));
@@ -206,8 +206,8 @@ print_run(struct creation *creation, const char *run)
 	}
 	buf_addch(&result, '{');
 	jtext_add_string(&result, "runId", run, strlen(run));
-	jtext_add_string(&result, "serviceId", creation->client.subject.service.s, creation->client.subject.service.len);
-	jtext_add_string(&result, "agent", creation->client.subject.agent.s, creation->client.subject.agent.len);
+	jtext_add_buf(&result, "serviceId", &creation->client.subject.service);
+	jtext_add_buf(&result, "agent", &creation->client.subject.agent);
 	buf_addch(&result, '}');
 	subject_pass(&creation->client.subject, span_of(&result), &line);
 	if (!filter_run(creation->client.filter, line.s, line.len, filter_print, NULL, &err))

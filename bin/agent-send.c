@@ -125,12 +125,12 @@ make_body(const struct sending *sending, struct buf *to)
 	const struct subject *subject = &sending->client.subject;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "message", sending->text.s, sending->text.len);
+	jtext_add_buf(to, "message", &sending->text);
 	jtext_add_string(to, "role", sending->role, strlen(sending->role));
 	if (subject->service.len)
-		jtext_add_string(to, "service_id", subject->service.s, subject->service.len);
+		jtext_add_buf(to, "service_id", &subject->service);
 	if (subject->agent.len)
-		jtext_add_string(to, "agent", subject->agent.s, subject->agent.len);
+		jtext_add_buf(to, "agent", &subject->agent);
 	buf_addch(to, '}');
 }
 

@@ -118,13 +118,13 @@ print_event(struct running *running, const char *method, struct span payload)
 	struct buf line = BUF_INIT, at = BUF_INIT, text = BUF_INIT;
 
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
-	jtext_add_string(&line, "turnId", running->turn.s, running->turn.len);
+	jtext_add_buf(&line, "threadId", &running->client.subject.thread);
+	jtext_add_buf(&line, "turnId", &running->turn);
 	jtext_add_string(&line, "method", method, strlen(method));
 	jtext_compact(&text, payload);
 	jtext_add_raw(&line, "payload", text.s, text.len);
 	clock_add_iso(&at, clock_wall_ms());
-	jtext_add_string(&line, "createdAt", at.s, at.len);
+	jtext_add_buf(&line, "createdAt", &at);
 	buf_addch(&line, '}');
 	print(running, span_of(&line), false);
 	buf_release(&line);
@@ -150,8 +150,8 @@ tell_start(struct running *running)
 	struct buf payload = BUF_INIT;
 
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
-	jtext_add_string(&payload, "text", running->text.s, running->text.len);
+	jtext_add_buf(&payload, "turnId", &running->turn);
+	jtext_add_buf(&payload, "text", &running->text);
 	buf_addstr(&payload, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\"}");
 	on_event("turn.started", span_of(&payload), running);
 	buf_release(&payload);
@@ -168,7 +168,7 @@ add_result(const struct localturn *turn, struct buf *to)
 		buf_addstr(to, ",\"output\":null");
 	else {
 		buf_addstr(to, ",\"output\":{");
-		jtext_add_string(to, "text", text->s, text->len);
+		jtext_add_buf(to, "text", text);
 		buf_addch(to, '}');
 	}
 	if (*localturn_message(turn))
@@ -188,7 +188,7 @@ tell_end(struct running *running, const struct localturn *turn)
 	int outcome;
 
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "turnId", running->turn.s, running->turn.len);
+	jtext_add_buf(&payload, "turnId", &running->turn);
 	jtext_add_string(&payload, "status", localturn_status(turn), strlen(localturn_status(turn)));
 	add_result(turn, &payload);
 	buf_addch(&payload, '}');
@@ -207,18 +207,18 @@ make_record(struct running *running, const struct localturn *turn)
 
 	buf_reset(line);
 	buf_addch(line, '{');
-	jtext_add_string(line, "turnId", running->turn.s, running->turn.len);
-	jtext_add_string(line, "threadId", running->client.subject.thread.s, running->client.subject.thread.len);
+	jtext_add_buf(line, "turnId", &running->turn);
+	jtext_add_buf(line, "threadId", &running->client.subject.thread);
 	jtext_add_string(line, "status", localturn_status(turn), strlen(localturn_status(turn)));
 	buf_addstr(line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
-	jtext_add_string(line, "text", running->text.s, running->text.len);
+	jtext_add_buf(line, "text", &running->text);
 	buf_addch(line, '}');
 	add_result(turn, line);
 	clock_add_iso(&at, running->started_ms);
-	jtext_add_string(line, "startedAt", at.s, at.len);
+	jtext_add_buf(line, "startedAt", &at);
 	buf_reset(&at);
 	clock_add_iso(&at, clock_wall_ms());
-	jtext_add_string(line, "completedAt", at.s, at.len);
+	jtext_add_buf(line, "completedAt", &at);
 	buf_addch(line, '}');
 	buf_release(&at);
 }

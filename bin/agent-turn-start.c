@@ -110,7 +110,7 @@ static void
 make_body(const struct starting *starting, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "text", starting->text.s, starting->text.len);
+	jtext_add_buf(to, "text", &starting->text);
 	add_if(to, "clientRequestId", starting->id.s);
 	add_if(to, "parentTurnId", starting->parent);
 	add_if(to, "sourceTurnId", starting->source);

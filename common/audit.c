@@ -75,7 +75,7 @@ add_subject(struct buf *to, const char *subject)
 	buf_add(&text, subject, n > AUDIT_SUBJECT_MAX ? AUDIT_SUBJECT_MAX : n);
 	if (n > AUDIT_SUBJECT_MAX)
 		buf_addstr(&text, "...");
-	jtext_add_string(to, "subject", text.s, text.len);
+	jtext_add_buf(to, "subject", &text);
 	buf_release(&text);
 }
 
@@ -93,7 +93,7 @@ audit_add(struct audit *audit, const struct audit_entry *entry)
 	}
 	clock_add_iso(&at, clock_wall_ms());
 	buf_addstr(line, audit->torn && !line->len ? "\n{" : "{");
-	jtext_add_string(line, "at", at.s, at.len);
+	jtext_add_buf(line, "at", &at);
 	add_text(line, "user", entry->user);
 	add_text(line, "token", entry->token && *entry->token ? entry->token : NULL);
 	add_text(line, "peer", entry->peer);

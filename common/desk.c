@@ -416,7 +416,7 @@ remote_withdraw(struct desk *desk, const struct hitl_question *question, struct 
 	bool ok;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "key", question->key.s, question->key.len);
+	jtext_add_buf(&body, "key", &question->key);
 	if (question->timestamp >= 0)
 		jtext_add_i64(&body, "timestamp", question->timestamp);
 	buf_addch(&body, '}');

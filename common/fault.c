@@ -90,7 +90,7 @@ fault_add(struct buf *to, const char *message, const char *code, const char *hin
 		jtext_add_string(to, "hint", hint, strlen(hint));
 	if (retry_at_ms) {
 		clock_add_iso(&at, retry_at_ms);
-		jtext_add_string(to, "retryAt", at.s, at.len);
+		jtext_add_buf(to, "retryAt", &at);
 	}
 	buf_addch(to, '}');
 	buf_release(&at);

@@ -137,8 +137,8 @@ hitl_record(struct buf *to, const struct hitl_question *question, int64_t now_ms
 	int64_t age = (now_ms - question->timestamp) / 1000;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "key", question->key.s, question->key.len);
-	jtext_add_string(to, "question", question->question.s, question->question.len);
+	jtext_add_buf(to, "key", &question->key);
+	jtext_add_buf(to, "question", &question->question);
 	jtext_add_i64(to, "timestamp", question->timestamp);
 	if (question->pid >= 0)
 		jtext_add_i64(to, "pid", question->pid);

@@ -82,6 +82,11 @@ void jtext_quote(struct buf *to, const char *s, size_t n);
 
 /* Appends `"key":` and the quoted text, with a comma before it unless the buffer's last byte is '{' or '['. */
 void jtext_add_string(struct buf *to, const char *key, const char *s, size_t n);
+static inline void
+jtext_add_buf(struct buf *to, const char *key, const struct buf *text)
+{
+	jtext_add_string(to, key, text->s, text->len);
+}
 void jtext_add_raw(struct buf *to, const char *key, const char *s, size_t n); /* s is JSON text already */
 void jtext_add_i64(struct buf *to, const char *key, int64_t n);
 void jtext_add_bool(struct buf *to, const char *key, bool b);

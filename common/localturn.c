@@ -98,7 +98,7 @@ static void
 add_if(struct buf *to, const char *key, const struct buf *value)
 {
 	if (value->len)
-		jtext_add_string(to, key, value->s, value->len);
+		jtext_add_buf(to, key, value);
 }
 
 static void
@@ -127,7 +127,7 @@ ask_turn(struct localturn *turn)
 	buf_addch(&params, '{');
 	add_if(&params, "threadId", &turn->thread);
 	buf_addstr(&params, ",\"input\":[{\"type\":\"text\"");
-	jtext_add_string(&params, "text", turn->text.s, turn->text.len);
+	jtext_add_buf(&params, "text", &turn->text);
 	buf_addstr(&params, ",\"text_elements\":[]}]");
 	add_if(&params, "effort", &turn->effort);
 	add_if(&params, "personality", &turn->personality);
@@ -259,8 +259,8 @@ tell_approval(struct localturn *turn, const struct buf *method, struct span para
 	struct buf payload = BUF_INIT, text = BUF_INIT;
 
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "request", method->s, method->len);
-	jtext_add_string(&payload, "decision", turn->decision.s, turn->decision.len);
+	jtext_add_buf(&payload, "request", method);
+	jtext_add_buf(&payload, "decision", &turn->decision);
 	jtext_compact(&text, params);
 	jtext_add_raw(&payload, "params", text.s, text.len);
 	buf_addch(&payload, '}');

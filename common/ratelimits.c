@@ -13,7 +13,7 @@ add_text(struct buf *to, struct span object, const char *key)
 	(void)jtext_get_string(object, key, &text);
 	blank_trim_buf(&text, BLANK_JS);
 	if (text.len)
-		jtext_add_string(to, key, text.s, text.len);
+		jtext_add_buf(to, key, &text);
 	else
 		jtext_add_raw(to, key, "null", 4);
 	buf_release(&text);

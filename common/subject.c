@@ -156,7 +156,7 @@ static void
 add_named(struct buf *to, const char *key, const struct buf *value)
 {
 	if (value->len)
-		jtext_add_string(to, key, value->s, value->len);
+		jtext_add_buf(to, key, value);
 }
 
 void

@@ -309,7 +309,7 @@ add_time(struct buf *to, const char *key, int64_t ms)
 		jtext_add_raw(to, key, "null", 4);
 	else {
 		clock_add_iso(&text, ms);
-		jtext_add_string(to, key, text.s, text.len);
+		jtext_add_buf(to, key, &text);
 	}
 	buf_release(&text);
 }
@@ -324,7 +324,7 @@ token_add_members(const struct token *token, bool hash, struct buf *to)
 	if (hash)
 		token_add_hash(&text, token->hash);
 	if (hash)
-		jtext_add_string(to, "hash", text.s, text.len);
+		jtext_add_buf(to, "hash", &text);
 	jtext_add_string(to, "user", token->user, strlen(token->user));
 	buf_reset(&text);
 	buf_addch(&text, '[');

@@ -203,7 +203,7 @@ add_text(const struct access *access, struct buf *to, const char *key, const cha
 	(void)secrets_text(access->secrets, text, n > ACCESS_TEXT_MAX ? ACCESS_TEXT_MAX : n, &clean);
 	if (n > ACCESS_TEXT_MAX)
 		buf_addstr(&clean, "...");
-	jtext_add_string(to, key, clean.s, clean.len);
+	jtext_add_buf(to, key, &clean);
 	buf_release(&clean);
 }
 
@@ -225,7 +225,7 @@ access_add(struct access *access, const struct access_entry *entry)
 
 	clock_add_iso(&at, clock_wall_ms());
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "at", at.s, at.len);
+	jtext_add_buf(&line, "at", &at);
 	add_plain(&line, "id", entry->id);
 	add_plain(&line, "peer", entry->peer);
 	add_plain(&line, "user", entry->user);

@@ -317,7 +317,7 @@ listening(const char *address, const struct buf *url, void *payload)
 
 	(void)address;
 	buf_addstr(&record, "{\"event\":\"listening\"");
-	jtext_add_string(&record, "url", url->s, url->len);
+	jtext_add_buf(&record, "url", url);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);
 	if (!gateway->url.len)

@@ -48,7 +48,7 @@ add_clean(struct buf *to, const char *key, const char *s, size_t n)
 		buf_add(&clean, value.s + value.n, (size_t)(s + n - (value.s + value.n))); /* the newline at its end */
 	} else
 		(void)secrets_text(rules, s, n, &clean);
-	jtext_add_string(to, key, clean.s, clean.len);
+	jtext_add_buf(to, key, &clean);
 	buf_release(&clean);
 }
 

@@ -165,10 +165,10 @@ take_permission(struct talk *talk, const char *id, struct span params)
 	jtext_add_string(&ask, "itemId", tool->item, strlen(tool->item));
 	jtext_add_i64(&ask, "startedAtMs", clock_wall_ms());
 	if (jtext_get_string(call, "title", &title))
-		jtext_add_string(&ask, "reason", title.s, title.len);
+		jtext_add_buf(&ask, "reason", &title);
 	if (!tool->patch) {
-		jtext_add_string(&ask, "command", tool->title.s, tool->title.len);
-		jtext_add_string(&ask, "cwd", thread->cwd.s, thread->cwd.len);
+		jtext_add_buf(&ask, "command", &tool->title);
+		jtext_add_buf(&ask, "cwd", &thread->cwd);
 	}
 	buf_addch(&ask, '}');
 	serve_ask(
@@ -199,7 +199,7 @@ take_file(struct talk *talk, const char *id, struct span params, bool writes)
 			    : acp_file_read(thread->cwd.s, path.s, line, limit, &text, &err);
 		buf_addch(&result, '{');
 		if (!writes)
-			jtext_add_string(&result, "content", text.s, text.len);
+			jtext_add_buf(&result, "content", &text);
 		buf_addch(&result, '}');
 		if (ok)
 			acp_respond(talk->acp, id, writes ? "null" : result.s);

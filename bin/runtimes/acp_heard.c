@@ -201,7 +201,7 @@ take_plan(struct talk *talk, struct span update)
 	jtext_add_string(&params, "threadId", talk->turn->thread->id, strlen(talk->turn->thread->id));
 	jtext_add_string(&params, "turnId", talk->turn->id, strlen(talk->turn->id));
 	jtext_add_string(&params, "itemId", id, strlen(id));
-	jtext_add_string(&params, "delta", text.s, text.len);
+	jtext_add_buf(&params, "delta", &text);
 	buf_addch(&params, '}');
 	serve_notify(talk->acp->serve, "item/plan/delta", &params);
 	buf_release(&params);

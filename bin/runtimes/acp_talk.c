@@ -56,10 +56,10 @@ talk_open(struct talk *talk)
 	buf_add(&session->cwd, thread->cwd.s, thread->cwd.len);
 	talk->state = WAITS_SESSION;
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "cwd", thread->cwd.s, thread->cwd.len);
+	jtext_add_buf(&params, "cwd", &thread->cwd);
 	jtext_add_raw(&params, "mcpServers", "[]", 2);
 	if (load)
-		jtext_add_string(&params, "sessionId", thread->session.s, thread->session.len);
+		jtext_add_buf(&params, "sessionId", &thread->session);
 	buf_addch(&params, '}');
 	acp_request(acp, talk, load ? CALL_LOAD : CALL_NEW, &params);
 	buf_release(&params);
@@ -115,7 +115,7 @@ talk_prompt(struct talk *talk)
 	talk->state = PROMPTED;
 	talk->deadline = deadline_in(talk->acp->turn_ms);
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "sessionId", thread->session.s, thread->session.len);
+	jtext_add_buf(&params, "sessionId", &thread->session);
 	buf_addstr(&params, ",\"prompt\":[");
 	if (talk->fresh)
 		add_before(&params, thread);
@@ -153,7 +153,7 @@ talk_cancel(struct talk *talk)
 
 	acp_begin(&line);
 	buf_addstr(&line, ",\"method\":\"session/cancel\",\"params\":{");
-	jtext_add_string(&line, "sessionId", session->s, session->len);
+	jtext_add_buf(&line, "sessionId", session);
 	buf_addstr(&line, "}}");
 	acp_send(talk->acp, &line);
 	for (asked = talk->asked; asked; asked = asked->next)

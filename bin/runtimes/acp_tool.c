@@ -23,11 +23,11 @@ tool_item(struct talk *talk, const struct tool *tool, const char *status)
 	if (tool->patch)
 		buf_addf(&item, ",\"changes\":[%s]", tool->changes.s);
 	else {
-		jtext_add_string(&item, "command", tool->title.s, tool->title.len);
-		jtext_add_string(&item, "cwd", thread->cwd.s, thread->cwd.len);
+		jtext_add_buf(&item, "command", &tool->title);
+		jtext_add_buf(&item, "cwd", &thread->cwd);
 		buf_addstr(&item, ",\"processId\":null,\"commandActions\":[],\"exitCode\":null,\"durationMs\":null");
 		if (ran)
-			jtext_add_string(&item, "aggregatedOutput", tool->output.s, tool->output.len);
+			jtext_add_buf(&item, "aggregatedOutput", &tool->output);
 		else
 			jtext_add_raw(&item, "aggregatedOutput", "null", 4);
 	}
@@ -59,9 +59,9 @@ add_change(struct tool *tool, struct span diff)
 		if (tool->changes.len)
 			buf_addch(&tool->changes, ',');
 		buf_addch(&tool->changes, '{');
-		jtext_add_string(&tool->changes, "path", path.s, path.len);
+		jtext_add_buf(&tool->changes, "path", &path);
 		buf_addf(&tool->changes, ",\"kind\":{\"type\":\"%s\"}", add ? "add" : "update");
-		jtext_add_string(&tool->changes, "diff", text.s, text.len);
+		jtext_add_buf(&tool->changes, "diff", &text);
 		buf_addch(&tool->changes, '}');
 	}
 	buf_release(&path);

@@ -111,7 +111,7 @@ add_message(struct buf *to, const char *role, const struct buf *text)
 		buf_addch(to, ',');
 	buf_addch(to, '{');
 	jtext_add_string(to, "role", role, strlen(role));
-	jtext_add_string(to, "content", text->s, text->len);
+	jtext_add_buf(to, "content", text);
 	buf_addch(to, '}');
 }
 
@@ -143,22 +143,22 @@ make_request(const struct openai *openai, const struct serve_turn *turn, struct 
 	size_t i;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "model", thread->model.s, thread->model.len);
+	jtext_add_buf(to, "model", &thread->model);
 	jtext_add_bool(to, "stream", true);
 	if (openai->responses) {
 		jtext_add_bool(to, "store", false);
 		if (system->len)
-			jtext_add_string(to, "instructions", system->s, system->len);
+			jtext_add_buf(to, "instructions", system);
 		if (turn->effort.len) {
 			buf_addstr(to, ",\"reasoning\":{");
-			jtext_add_string(to, "effort", turn->effort.s, turn->effort.len);
+			jtext_add_buf(to, "effort", &turn->effort);
 			buf_addch(to, '}');
 		}
 		buf_addstr(to, ",\"input\":[");
 	} else {
 		buf_addstr(to, ",\"stream_options\":{\"include_usage\":true}");
 		if (turn->effort.len)
-			jtext_add_string(to, "reasoning_effort", turn->effort.s, turn->effort.len);
+			jtext_add_buf(to, "reasoning_effort", &turn->effort);
 		buf_addstr(to, ",\"messages\":[");
 		if (system->len)
 			add_message(to, "system", system);

@@ -40,7 +40,7 @@ host_refuse(struct request *request, int status, const char *code, const char *m
 	jtext_add_string(&body, "code", code, strlen(code));
 	jtext_add_string(&body, "message", message, strlen(message));
 	if (turn)
-		jtext_add_string(&body, "turnId", turn->s, turn->len);
+		jtext_add_buf(&body, "turnId", turn);
 	buf_addch(&body, '}');
 	if (status == 401)
 		request_reply(request, status, "application/json", headers, body.s, body.len);
@@ -66,7 +66,7 @@ void
 host_text(struct buf *to, const char *key, const struct buf *text)
 {
 	if (text->len)
-		jtext_add_string(to, key, text->s, text->len);
+		jtext_add_buf(to, key, text);
 	else
 		jtext_add_raw(to, key, "null", 4);
 }
@@ -157,9 +157,9 @@ health(const struct host *host, struct request *request, bool whole)
 
 	buf_addstr(&body, "{\"status\":\"ok\"");
 	if (whole) {
-		jtext_add_string(&body, "bootId", host->boot.s, host->boot.len);
+		jtext_add_buf(&body, "bootId", &host->boot);
 		jtext_add_i64(&body, "bootAt", host->boot_ms);
-		jtext_add_string(&body, "hostname", host->name.s, host->name.len);
+		jtext_add_buf(&body, "hostname", &host->name);
 		jtext_add_i64(&body, "pid", getpid());
 		jtext_add_i64(&body, "uptimeMs", clock_monotonic_ms() - host->boot_mono);
 		jtext_add_i64(&body, "requestCount", (int64_t)host->requests);

@@ -129,7 +129,7 @@ static void
 begin(const struct job *job, uint64_t number, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "turnId", job->id.s, job->id.len);
+	jtext_add_buf(to, "turnId", &job->id);
 	buf_addf(to, ",\"approvalId\":\"%llu\"", (unsigned long long)number);
 }
 

@@ -111,15 +111,15 @@ static void
 add_session(const struct host *host, const struct session *session, struct buf *to)
 {
 	buf_addstr(to, "{\"ok\":true,\"session\":{");
-	jtext_add_string(to, "identifier", session->identifier.s, session->identifier.len);
-	jtext_add_string(to, "sessionId", session->id.s, session->id.len);
+	jtext_add_buf(to, "identifier", &session->identifier);
+	jtext_add_buf(to, "sessionId", &session->id);
 	host_time(to, "createdAt", session->created_ms);
 	host_time(to, "lastSeenAt", session->seen_ms);
 	jtext_add_i64(to, "turnCount", (int64_t)session->turns);
 	host_text(to, "codexThreadId", &session->thread);
 	host_time(to, "codexBootstrappedAt", session->bootstrapped_ms);
 	buf_addstr(to, "},\"runtime\":{");
-	jtext_add_string(to, "bootId", host->boot.s, host->boot.len);
+	jtext_add_buf(to, "bootId", &host->boot);
 	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
 	buf_addstr(to, "}}");
 }
@@ -132,13 +132,13 @@ add_result(const struct job *job, struct span text, const char *status, struct b
 	struct runtime_status now;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "turnId", job->id.s, job->id.len);
+	jtext_add_buf(to, "turnId", &job->id);
 	jtext_add_string(to, "status", "completed", 9);
 	jtext_add_string(to, "outputText", text.s ? text.s : "", text.n);
 	buf_addstr(to, ",\"runtimeMetadata\":{");
-	jtext_add_string(to, "bootId", host->boot.s, host->boot.len);
-	jtext_add_string(to, "identifier", session->identifier.s, session->identifier.len);
-	jtext_add_string(to, "sessionId", session->id.s, session->id.len);
+	jtext_add_buf(to, "bootId", &host->boot);
+	jtext_add_buf(to, "identifier", &session->identifier);
+	jtext_add_buf(to, "sessionId", &session->id);
 	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
 	if (!host->runtime) {
 		jtext_add_i64(to, "sleepMs", job->sleep_ms);
@@ -310,9 +310,9 @@ add_thread_params(const struct job *job, struct buf *to)
 	const struct buf *cwd = job->wishes.cwd.len ? &job->wishes.cwd : &job->host->dir;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "cwd", cwd->s, cwd->len);
+	jtext_add_buf(to, "cwd", cwd);
 	if (job->wishes.instructions.len)
-		jtext_add_string(to, "developerInstructions", job->wishes.instructions.s, job->wishes.instructions.len);
+		jtext_add_buf(to, "developerInstructions", &job->wishes.instructions);
 	buf_addch(to, '}');
 }
 

@@ -58,7 +58,7 @@ add_fault(enum runtime_fault fault, int64_t retry_at_ms, struct buf *to)
 	jtext_add_string(to, "fault", code, strlen(code));
 	if (retry_at_ms) {
 		clock_add_iso(&at, retry_at_ms);
-		jtext_add_string(to, "retryAt", at.s, at.len);
+		jtext_add_buf(to, "retryAt", &at);
 	}
 	buf_release(&at);
 }
@@ -72,7 +72,7 @@ refuse(struct job *job, int status, const char *code, const char *message, enum 
 	jtext_add_string(&body, "code", code, strlen(code));
 	jtext_add_string(&body, "message", message, strlen(message));
 	if (!job->bootstrap)
-		jtext_add_string(&body, "turnId", job->id.s, job->id.len);
+		jtext_add_buf(&body, "turnId", &job->id);
 	if (end)
 		add_info(end, &body);
 	add_fault(fault, end ? end->retry_at_ms : 0, &body);
@@ -105,8 +105,8 @@ say_owed(struct job *job)
 	struct buf data = BUF_INIT;
 
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
-	jtext_add_string(&data, "delta", job->owed.s, job->owed.len);
+	jtext_add_buf(&data, "turnId", &job->id);
+	jtext_add_buf(&data, "delta", &job->owed);
 	buf_addch(&data, '}');
 	buf_reset(&job->owed);
 	say_event(job, "delta", &data);
@@ -136,7 +136,7 @@ say_usage(struct job *job, struct span usage)
 	if (!job->stream || !usage.s || stream_full(job->stream))
 		return;
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	jtext_add_buf(&data, "turnId", &job->id);
 	buf_addstr(&data, ",\"tokenUsage\":");
 	jtext_compact(&data, usage);
 	buf_addch(&data, '}');
@@ -154,7 +154,7 @@ say_notice(struct job *job, const struct runtime_event *event)
 	    !strcmp(event->item_type, "userMessage"))
 		return;
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "turnId", job->id.s, job->id.len);
+	jtext_add_buf(&data, "turnId", &job->id);
 	jtext_add_string(&data, "method", event->method, strlen(event->method));
 	buf_addstr(&data, ",\"params\":");
 	jtext_compact(&data, event->params);

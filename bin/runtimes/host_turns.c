@@ -134,7 +134,7 @@ reply_interrupt(struct request *request, const struct buf *id, const char *statu
 	struct buf body = BUF_INIT;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "turnId", id->s, id->len);
+	jtext_add_buf(&body, "turnId", id);
 	jtext_add_string(&body, "status", status, strlen(status));
 	host_time(&body, "completedAt", at_ms);
 	buf_addstr(&body, ",\"interrupt\":{");

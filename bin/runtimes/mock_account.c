@@ -93,7 +93,7 @@ login_start(struct mock *mock, const char *id, struct span params)
 		mock_id(mock, mock->login);
 		mock->login_at = deadline_in(mock->login_ms);
 		buf_addch(&result, '{');
-		jtext_add_string(&result, "type", type.s, type.len);
+		jtext_add_buf(&result, "type", &type);
 		jtext_add_string(&result, "loginId", mock->login, strlen(mock->login));
 		if (!strcmp(type.s, "chatgpt"))
 			buf_addf(&result, ",\"authUrl\":\"http://127.0.0.1:1455/auth?state=%s\"}", mock->login);

@@ -139,7 +139,7 @@ add_thread(struct buf *to, const struct thread *thread)
 	buf_addch(to, '{');
 	jtext_add_string(to, "id", thread->id, strlen(thread->id));
 	jtext_add_string(to, "sessionId", thread->id, strlen(thread->id));
-	jtext_add_string(to, "preview", thread->preview.s, thread->preview.len);
+	jtext_add_buf(to, "preview", &thread->preview);
 	jtext_add_bool(to, "ephemeral", false);
 	jtext_add_string(to, "modelProvider", "mock", 4);
 	jtext_add_i64(to, "createdAt", thread->created);
@@ -342,7 +342,7 @@ turn_steer(struct mock *mock, const char *id, struct span params)
 	else {
 		get_input(params, &thread->turn->answer);
 		buf_addch(&result, '{');
-		jtext_add_string(&result, "turnId", turn.s, turn.len);
+		jtext_add_buf(&result, "turnId", &turn);
 		buf_addch(&result, '}');
 		mock_answer(id, result.s);
 	}

@@ -38,7 +38,7 @@ fail(struct mock *mock, struct player *player, struct span step, const char *key
 
 	player_text(player, step, key, &text);
 	buf_addch(&error, '{');
-	jtext_add_string(&error, "message", text.s, text.len);
+	jtext_add_buf(&error, "message", &text);
 	buf_addstr(&error, ",\"codexErrorInfo\":");
 	if (jtext_get(step, "info", &info))
 		jtext_compact(&error, info);

@@ -192,7 +192,7 @@ message_item(const struct player *player, struct buf *to)
 {
 	buf_addstr(to, "{\"type\":\"agentMessage\"");
 	jtext_add_string(to, "id", player->item, strlen(player->item));
-	jtext_add_string(to, "text", player->said.s, player->said.len);
+	jtext_add_buf(to, "text", &player->said);
 	buf_addch(to, '}');
 }
 
@@ -256,7 +256,7 @@ player_turn_begin(struct mock *mock, struct player *player)
 	buf_addstr(&item, "{\"type\":\"userMessage\"");
 	jtext_add_string(&item, "id", id, strlen(id));
 	buf_addstr(&item, ",\"content\":[{\"type\":\"text\"");
-	jtext_add_string(&item, "text", player->text.s, player->text.len);
+	jtext_add_buf(&item, "text", &player->text);
 	buf_addstr(&item, ",\"text_elements\":[]}]}");
 	send_whole(mock, player, &item);
 	buf_release(&item);
@@ -333,13 +333,13 @@ command_item(const struct player *player, struct span step, const char *status, 
 	player_text(player, step, "command", &command);
 	buf_addstr(to, "{\"type\":\"commandExecution\"");
 	jtext_add_string(to, "id", player->asked_item, strlen(player->asked_item));
-	jtext_add_string(to, "command", command.s, command.len);
+	jtext_add_buf(to, "command", &command);
 	jtext_add_string(to, "cwd", player->thread->cwd, strlen(player->thread->cwd));
 	jtext_add_raw(to, "processId", "null", 4);
 	jtext_add_string(to, "status", status, strlen(status));
 	jtext_add_raw(to, "commandActions", "[]", 2);
 	if (done && player_text(player, step, "output", &output))
-		jtext_add_string(to, "aggregatedOutput", output.s, output.len);
+		jtext_add_buf(to, "aggregatedOutput", &output);
 	else
 		jtext_add_raw(to, "aggregatedOutput", "null", 4);
 	if (done && (jtext_get_i64(step, "exit", &code) || !strcmp(status, "completed")))
@@ -439,10 +439,10 @@ player_work(struct mock *mock, struct player *player, struct span step)
 	begin_ask(mock, player, &params);
 	send_work(mock, player, step, "item/started", "inProgress");
 	if (player_text(player, step, "reason", &text))
-		jtext_add_string(&params, "reason", text.s, text.len);
+		jtext_add_buf(&params, "reason", &text);
 	buf_reset(&text);
 	if (player_text(player, step, "command", &text)) {
-		jtext_add_string(&params, "command", text.s, text.len);
+		jtext_add_buf(&params, "command", &text);
 		jtext_add_string(&params, "cwd", player->thread->cwd, strlen(player->thread->cwd));
 	}
 	if (asks)
@@ -463,7 +463,7 @@ player_question(struct mock *mock, struct player *player, struct span step)
 	player_text(player, step, "question", &text);
 	begin_ask(mock, player, &params);
 	buf_addstr(&params, ",\"isBlocking\":true,\"questions\":[{\"id\":\"q1\",\"header\":\"Question\"");
-	jtext_add_string(&params, "question", text.s, text.len);
+	jtext_add_buf(&params, "question", &text);
 	buf_addstr(&params, ",\"isOther\":true,\"isSecret\":false,\"options\":[");
 	if (jtext_get(step, "options", &options) && jtext_type(options) == JTEXT_ARRAY)
 		while (jtext_each(options, &pos, &key, &option)) {

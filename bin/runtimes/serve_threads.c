@@ -87,9 +87,9 @@ keep(struct serve *serve, struct serve_thread *thread, struct buf *line)
 static void
 add_settings(struct buf *to, const struct serve_thread *thread)
 {
-	jtext_add_string(to, "cwd", thread->cwd.s, thread->cwd.len);
-	jtext_add_string(to, "model", thread->model.s, thread->model.len);
-	jtext_add_string(to, "approvalPolicy", thread->approval.s, thread->approval.len);
+	jtext_add_buf(to, "cwd", &thread->cwd);
+	jtext_add_buf(to, "model", &thread->model);
+	jtext_add_buf(to, "approvalPolicy", &thread->approval);
 	jtext_add_raw(to, "sandbox", thread->sandbox.s, thread->sandbox.len);
 }
 
@@ -100,7 +100,7 @@ keep_thread(struct serve *serve, struct serve_thread *thread)
 
 	buf_addstr(&line, "{\"thread\":{");
 	add_settings(&line, thread);
-	jtext_add_string(&line, "instructions", thread->instructions.s, thread->instructions.len);
+	jtext_add_buf(&line, "instructions", &thread->instructions);
 	jtext_add_i64(&line, "createdAt", thread->created);
 	buf_addstr(&line, "}}");
 	keep(serve, thread, &line);
@@ -271,7 +271,7 @@ add_thread(const struct serve *serve, struct buf *to, const struct serve_thread 
 	buf_addch(to, '{');
 	jtext_add_string(to, "id", thread->id, strlen(thread->id));
 	jtext_add_string(to, "sessionId", thread->id, strlen(thread->id));
-	jtext_add_string(to, "preview", thread->preview.s, thread->preview.len);
+	jtext_add_buf(to, "preview", &thread->preview);
 	jtext_add_bool(to, "ephemeral", thread->ephemeral);
 	jtext_add_string(to, "modelProvider", serve->engine->name, strlen(serve->engine->name));
 	jtext_add_i64(to, "createdAt", thread->created);
@@ -279,10 +279,10 @@ add_thread(const struct serve *serve, struct buf *to, const struct serve_thread 
 	buf_addstr(to, thread->turn ? ",\"status\":{\"type\":\"active\",\"activeFlags\":[]}" : ",\"status\":{\"type\":\"idle\"}");
 	if (thread->on_disk) {
 		path_of(serve, thread->id, &path);
-		jtext_add_string(to, "path", path.s, path.len);
+		jtext_add_buf(to, "path", &path);
 	} else
 		jtext_add_raw(to, "path", "null", 4);
-	jtext_add_string(to, "cwd", thread->cwd.s, thread->cwd.len);
+	jtext_add_buf(to, "cwd", &thread->cwd);
 	jtext_add_string(to, "cliVersion", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
 	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"projectId\":null,\"turns\":[]}");
 	buf_release(&path);

@@ -56,7 +56,7 @@ message_item(struct serve_turn *turn, bool completed)
 	buf_addch(&item, '{');
 	jtext_add_string(&item, "type", "agentMessage", 12);
 	jtext_add_string(&item, "id", turn->item, strlen(turn->item));
-	jtext_add_string(&item, "text", turn->message.s, turn->message.len);
+	jtext_add_buf(&item, "text", &turn->message);
 	buf_addch(&item, '}');
 	serve_item(turn, completed, &item);
 	buf_release(&item);
@@ -209,7 +209,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 		jtext_add_raw(&error, "codexErrorInfo", info ? info : "\"other\"", info ? strlen(info) : 7);
 		if (turn->retry_at_ms) {
 			clock_add_iso(&at, turn->retry_at_ms);
-			jtext_add_string(&error, "retryAt", at.s, at.len);
+			jtext_add_buf(&error, "retryAt", &at);
 		}
 		if (details)
 			jtext_add_string(&error, "additionalDetails", details, strlen(details));

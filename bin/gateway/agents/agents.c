@@ -291,14 +291,8 @@ add_time(struct buf *to, const char *key, int64_t ms)
 	struct buf text = BUF_INIT;
 
 	clock_add_iso(&text, ms);
-	jtext_add_string(to, key, text.s, text.len);
+	jtext_add_buf(to, key, &text);
 	buf_release(&text);
-}
-
-static void
-add_buf(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
 }
 
 static void
@@ -398,10 +392,10 @@ add_agent(struct buf *to, const struct agent *agent, struct span metadata)
 
 	jtext_get(metadata, "agent", &declared);
 	buf_addstr(to, ",\"agent\":{");
-	add_buf(to, "agentId", &agent->agent_id);
-	add_buf(to, "name", &agent->name);
-	add_buf(to, "role", &agent->role);
-	add_buf(to, "objective", &agent->objective);
+	jtext_add_buf(to, "agentId", &agent->agent_id);
+	jtext_add_buf(to, "name", &agent->name);
+	jtext_add_buf(to, "role", &agent->role);
+	jtext_add_buf(to, "objective", &agent->objective);
 	jtext_get(declared, "triggers", &value);
 	add_value(to, "triggers", value);
 	if (jtext_get(declared, "hitl", &value))
@@ -462,11 +456,11 @@ agent_item(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_get(manifest, "metadata", &metadata);
 	jtext_get(manifest, "spec", &spec);
 	buf_addch(to, '{');
-	add_buf(to, "serviceId", &agent->service);
+	jtext_add_buf(to, "serviceId", &agent->service);
 	if (agent->display_name.len)
-		add_buf(to, "displayName", &agent->display_name);
-	add_buf(to, "sourceFile", &agent->source_file);
-	add_buf(to, "module", &agent->module);
+		jtext_add_buf(to, "displayName", &agent->display_name);
+	jtext_add_buf(to, "sourceFile", &agent->source_file);
+	jtext_add_buf(to, "module", &agent->module);
 	add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
 	add_text(to, "originType", agent_origin_text(agent));
 	add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));

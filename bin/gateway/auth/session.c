@@ -56,14 +56,14 @@ add_record(struct buf *to, const struct session *session, bool with_use)
 	token_add_hash(&hash, session->hash);
 	clock_add_iso(&until, session->principal->expires_ms);
 	buf_addch(to, '{');
-	jtext_add_string(to, "opened", hash.s, hash.len);
+	jtext_add_buf(to, "opened", &hash);
 	jtext_add_string(to, "token", base->id, strlen(base->id));
 	jtext_add_string(to, "user", base->user, strlen(base->user));
-	jtext_add_string(to, "until", until.s, until.len);
+	jtext_add_buf(to, "until", &until);
 	if (with_use) {
 		buf_reset(&until);
 		clock_add_iso(&until, session->used_ms);
-		jtext_add_string(to, "used", until.s, until.len);
+		jtext_add_buf(to, "used", &until);
 	}
 	buf_addch(to, '}');
 	buf_release(&hash);

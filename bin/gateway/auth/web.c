@@ -73,7 +73,7 @@ describe(const struct principal *principal, int64_t expires_ms, struct buf *to)
 		jtext_add_raw(to, "expiresAt", "null", 4);
 	else {
 		clock_add_iso(&text, expires_ms);
-		jtext_add_string(to, "expiresAt", text.s, text.len);
+		jtext_add_buf(to, "expiresAt", &text);
 	}
 	buf_addch(to, '}');
 	buf_release(&text);

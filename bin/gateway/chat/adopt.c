@@ -19,11 +19,11 @@ emit_created(struct change_context *context, const struct change *change)
 	struct buf data = BUF_INIT, message = BUF_INIT;
 
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "runId", change->stream.s, change->stream.len);
+	jtext_add_buf(&data, "runId", &change->stream);
 	buf_addstr(&data,
 	    ",\"serviceId\":\"" AGENT_THREADS "\",\"agent\":\"runtime\",\"trigger\":\"api\",\"triggerContext\":{\"route\":"
 	    "\"/v1/agent/threads\",\"method\":\"POST\",\"caller\":\"thread\"");
-	jtext_add_string(&data, "requestId", change->stream.s, change->stream.len);
+	jtext_add_buf(&data, "requestId", &change->stream);
 	buf_addstr(&data, "}}");
 	buf_addf(&message, "Thread taken up as a run (%s)", change->stream.s);
 	(void)change_emit(context, SPAN_NONE, "agent.run_created", LEVEL_INFO, SPAN_NONE, span_of(&message),

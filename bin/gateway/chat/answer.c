@@ -297,9 +297,9 @@ after_run(struct rows *rows)
 		buf_addch(&job->status_json, '{');
 		jtext_add_string(&job->status_json, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
 		if (run->waiting_reason.len)
-			jtext_add_string(&job->status_json, "waitingReason", run->waiting_reason.s, run->waiting_reason.len);
+			jtext_add_buf(&job->status_json, "waitingReason", &run->waiting_reason);
 		jtext_add_i64(&job->status_json, "eventCount", run->events);
-		jtext_add_string(&job->status_json, "lastEventKind", run->last_kind.s, run->last_kind.len);
+		jtext_add_buf(&job->status_json, "lastEventKind", &run->last_kind);
 		buf_addch(&job->status_json, '}');
 	}
 	rows_free(rows, log_rows_ops());

@@ -17,12 +17,6 @@ add(struct buf *to, const char *key, const char *text)
 	jtext_add_string(to, key, text, strlen(text));
 }
 
-static void
-add_buf(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
-}
-
 /* The named list of the manifest's agent, [] without. */
 static void
 add_list(const struct job *job, const char *key, struct buf *to)
@@ -83,19 +77,19 @@ add_context(const struct job *job, struct buf *to)
 	int64_t left = agent->history_max_chars - (int64_t)job->history.chars;
 
 	buf_addstr(to, ",\"context\":{\"version\":\"context.v1\",\"task\":{");
-	add_buf(to, "runId", &job->run);
-	add_buf(to, "sessionId", &job->session);
-	add_buf(to, "serviceId", &job->service);
-	add_buf(to, "agent", job->agent.len ? &job->agent : &agent->agent_id);
-	add_buf(to, "objective", &agent->objective);
-	add_buf(to, "role", &agent->role);
+	jtext_add_buf(to, "runId", &job->run);
+	jtext_add_buf(to, "sessionId", &job->session);
+	jtext_add_buf(to, "serviceId", &job->service);
+	jtext_add_buf(to, "agent", job->agent.len ? &job->agent : &agent->agent_id);
+	jtext_add_buf(to, "objective", &agent->objective);
+	jtext_add_buf(to, "role", &agent->role);
 	buf_addstr(to, "},\"instructions\":{");
 	add_list(job, "allowedMcpTools", to);
 	add_list(job, "allowedLlmProviders", to);
 	buf_addstr(to, "},\"userContext\":{");
-	add_buf(to, "latestMessage", &job->text);
+	jtext_add_buf(to, "latestMessage", &job->text);
 	if (job->trigger.len)
-		add_buf(to, "trigger", &job->trigger);
+		jtext_add_buf(to, "trigger", &job->trigger);
 	if (job->trigger_context.len)
 		jtext_add_raw(to, "triggerContext", job->trigger_context.s, job->trigger_context.len);
 	buf_addch(to, '}');
@@ -110,7 +104,7 @@ add_context(const struct job *job, struct buf *to)
 	buf_addstr(to, ",\"policy\":{");
 	add(to, "mode", job_mode(job));
 	add(to, "strategy", "agent_tool");
-	add_buf(to, "handlerTool", &agent->handler_tool);
+	jtext_add_buf(to, "handlerTool", &agent->handler_tool);
 	jtext_add_bool(to, "historyEnabled", agent->history_enabled);
 	jtext_add_i64(to, "historyMaxTurns", agent->history_max_turns);
 	jtext_add_i64(to, "historyMaxChars", agent->history_max_chars);
@@ -120,7 +114,7 @@ add_context(const struct job *job, struct buf *to)
 	jtext_add_i64(to, "historyCharsRemaining", left > 0 ? left : 0);
 	buf_addstr(to, "},\"provenance\":{");
 	clock_add_iso(&now, clock_wall_ms());
-	add_buf(to, "generatedAt", &now);
+	jtext_add_buf(to, "generatedAt", &now);
 	add(to, "source", "runtime_hitl_executor");
 	buf_addstr(to, "}}");
 	buf_release(&now);
@@ -130,9 +124,9 @@ void
 arguments_make(const struct job *job, struct buf *to)
 {
 	buf_addch(to, '{');
-	add_buf(to, "message", &job->text);
-	add_buf(to, "sessionId", &job->session);
-	add_buf(to, "runId", &job->run);
+	jtext_add_buf(to, "message", &job->text);
+	jtext_add_buf(to, "sessionId", &job->session);
+	jtext_add_buf(to, "runId", &job->run);
 	jtext_add_raw(to, "messages", job->history.messages.s, job->history.messages.len);
 	add_history(job, to);
 	add(to, "contextVersion", "context.v1");

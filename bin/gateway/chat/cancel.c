@@ -37,7 +37,7 @@ static void
 add_buf(struct buf *to, const char *key, const struct buf *text)
 {
 	if (text->len)
-		jtext_add_string(to, key, text->s, text->len);
+		jtext_add_buf(to, key, text);
 }
 
 /* ---- the events */

@@ -50,9 +50,9 @@ begin(const struct job *job, struct buf *data)
 {
 	buf_reserve(data, DATA_USUAL + job->reply.len);
 	buf_addch(data, '{');
-	jtext_add_string(data, "runId", job->run.s, job->run.len);
+	jtext_add_buf(data, "runId", &job->run);
 	if (job->service.len)
-		jtext_add_string(data, "serviceId", job->service.s, job->service.len);
+		jtext_add_buf(data, "serviceId", &job->service);
 	add(data, "agent", agent_of(job));
 }
 
@@ -121,7 +121,7 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 	struct buf data = BUF_INIT, message = BUF_INIT;
 
 	begin(job, &data);
-	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	jtext_add_buf(&data, "stepId", &job->step);
 	add(&data, "mode", job_mode(job));
 	add(&data, "strategy", echo ? "echo" : job->handler && job->handler->origin == ORIGIN_RUNTIME ? "runtime" : "agent_tool");
 	add(&data, "handlerTool", tool_of(job));
@@ -132,9 +132,9 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 	emit(context, job, "agent.step_started", LEVEL_INFO, "Runtime chat processing started", &data);
 	if (tool) {
 		begin(job, &data);
-		jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+		jtext_add_buf(&data, "stepId", &job->step);
 		add(&data, "tool", tool_of(job));
-		jtext_add_string(&data, "sessionId", job->session.s, job->session.len);
+		jtext_add_buf(&data, "sessionId", &job->session);
 		add_history(job, &data);
 		/* this message names the tool, not the run */
 		buf_addf(&message, "Runtime chat dispatched to agent tool (%s)", tool_of(job));
@@ -177,15 +177,15 @@ events_reply(struct change_context *context, const struct job *job, bool echo)
 	events_tool_called(context, job);
 	begin(job, &data);
 	add(&data, "role", "assistant");
-	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
+	jtext_add_buf(&data, "message", &job->reply);
 	add_provider(job, echo, &data);
 	add(&data, "source", SOURCE);
 	emit(context, job, "agent.chat.assistant_message", LEVEL_INFO, "Assistant message emitted", &data);
 
 	begin(job, &data);
-	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	jtext_add_buf(&data, "stepId", &job->step);
 	add_provider(job, echo, &data);
-	jtext_add_string(&data, "message", job->reply.s, job->reply.len);
+	jtext_add_buf(&data, "message", &job->reply);
 	add_usage(job, &data);
 	emit(context, job, "agent.step_completed", LEVEL_INFO, "Runtime chat response ready", &data);
 
@@ -204,7 +204,7 @@ step_failed(struct change_context *context, const struct job *job, const char *e
 
 	events_tool_called(context, job);
 	begin(job, &data);
-	jtext_add_string(&data, "stepId", job->step.s, job->step.len);
+	jtext_add_buf(&data, "stepId", &job->step);
 	add(&data, "error", error);
 	add_code(job, &data);
 	add_usage(job, &data);
@@ -225,7 +225,7 @@ events_cancelled(struct change_context *context, const struct job *job, const st
 		events_reply(context, job, false);
 	begin(job, &data);
 	if (reason.len)
-		jtext_add_string(&data, "reason", reason.s, reason.len);
+		jtext_add_buf(&data, "reason", &reason);
 	add(&data, "source", "run_cancel");
 	emit(context, job, "agent.run_cancelled", LEVEL_INFO, "Run cancelled", &data);
 	buf_release(&data);
@@ -239,8 +239,8 @@ events_failure(struct change_context *context, const struct job *job)
 
 	step_failed(context, job, job->reply.s);
 	begin(job, &data);
-	jtext_add_string(&data, "reason", job->reply.s, job->reply.len);
-	jtext_add_string(&data, "waitingReason", job->reply.s, job->reply.len);
+	jtext_add_buf(&data, "reason", &job->reply);
+	jtext_add_buf(&data, "waitingReason", &job->reply);
 	add_code(job, &data);
 	add(&data, "source", SOURCE);
 	emit(context, job, "agent.waiting", LEVEL_WARN, "Awaiting operator input after response error", &data);

@@ -40,12 +40,6 @@ post_free(struct post *post)
 }
 
 static void
-add_buf(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
-}
-
-static void
 refuse(struct change *change, const struct run *run, const char *what)
 {
 	const char *status = run_status_text(run->cancel_asked ? RUN_CANCELLED : run->status);
@@ -53,8 +47,8 @@ refuse(struct change *change, const struct run *run, const char *what)
 
 	buf_addf(&text, "run is terminal and no longer accepts %s: %s", what, run->id.s);
 	buf_addch(&change->answer, '{');
-	add_buf(&change->answer, "error", &text);
-	add_buf(&change->answer, "runId", &run->id);
+	jtext_add_buf(&change->answer, "error", &text);
+	jtext_add_buf(&change->answer, "runId", &run->id);
 	jtext_add_string(&change->answer, "status", status, strlen(status));
 	buf_addch(&change->answer, '}');
 	err_set(&change->err, STATUS_CONFLICT, "%s", text.s);
@@ -67,7 +61,7 @@ static void
 refuse_busy(struct change *change, const struct run *run)
 {
 	buf_addstr(&change->answer, "{\"error\":\"a message is being answered\"");
-	add_buf(&change->answer, "runId", &run->id);
+	jtext_add_buf(&change->answer, "runId", &run->id);
 	buf_addstr(&change->answer, ",\"status\":\"running\"}");
 	err_set(&change->err, STATUS_CONFLICT, "a message is being answered");
 	change->err.http = 409;
@@ -79,17 +73,17 @@ make_answer(struct change *change, const struct post *post)
 	struct buf *to = &change->answer;
 
 	buf_addstr(to, "{\"ok\":true");
-	add_buf(to, "runId", &change->stream);
+	jtext_add_buf(to, "runId", &change->stream);
 	if (post->channel == CHAT_MESSAGES)
-		add_buf(to, "role", &post->role);
-	add_buf(to, "kind", &post->kind);
+		jtext_add_buf(to, "role", &post->role);
+	jtext_add_buf(to, "kind", &post->kind);
 	jtext_add_bool(to, "runtime_chat_execution_queued", post->channel == CHAT_HITL || !strcmp(post->role.s, "user"));
 	jtext_add_bool(to, "message_truncated", post->text.truncated);
 	jtext_add_bool(to, "message_redacted", post->text.redacted);
 	if (post->service.len)
-		add_buf(to, "serviceId", &post->service);
+		jtext_add_buf(to, "serviceId", &post->service);
 	if (post->agent.len)
-		add_buf(to, "agent", &post->agent);
+		jtext_add_buf(to, "agent", &post->agent);
 	jtext_add_i64(to, "seq", post->seq);
 	buf_addch(to, '}');
 }
@@ -101,14 +95,14 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 
 	clock_add_iso(&at, now);
 	buf_addch(data, '{');
-	add_buf(data, "runId", &change->stream);
+	jtext_add_buf(data, "runId", &change->stream);
 	if (post->service.len)
-		add_buf(data, "serviceId", &post->service);
+		jtext_add_buf(data, "serviceId", &post->service);
 	if (post->agent.len)
-		add_buf(data, "agent", &post->agent);
+		jtext_add_buf(data, "agent", &post->agent);
 	if (post->channel == CHAT_MESSAGES)
-		add_buf(data, "role", &post->role);
-	add_buf(data, "message", &post->text.text);
+		jtext_add_buf(data, "role", &post->role);
+	jtext_add_buf(data, "message", &post->text.text);
 	jtext_add_i64(data, "messageOriginalLength", (int64_t)post->text.original_length);
 	jtext_add_i64(data, "messageStoredLength", (int64_t)post->text.stored_length);
 	jtext_add_bool(data, "messageTruncated", post->text.truncated);
@@ -120,7 +114,7 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 		jtext_add_string(data, "source", "gateway_ui", 10);
 		jtext_add_string(data, "channel", "virtual_cli", 11);
 	}
-	add_buf(data, "submittedAt", &at);
+	jtext_add_buf(data, "submittedAt", &at);
 	if (post->turn.len)
 		jtext_add_raw(data, "turn", post->turn.s, post->turn.len);
 	buf_addch(data, '}');

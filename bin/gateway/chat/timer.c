@@ -56,17 +56,11 @@ firing_tool(const struct firing *firing)
 /* ---- the events */
 
 static void
-add(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
-}
-
-static void
 add_fired(struct buf *to, const struct firing *firing)
 {
-	add(to, "scheduleId", &firing->schedule);
-	add(to, "scheduleExpr", &firing->expr);
-	add(to, "firedAt", &firing->at);
+	jtext_add_buf(to, "scheduleId", &firing->schedule);
+	jtext_add_buf(to, "scheduleExpr", &firing->expr);
+	jtext_add_buf(to, "firedAt", &firing->at);
 	if (firing->missed)
 		jtext_add_i64(to, "missed", firing->missed);
 }
@@ -84,18 +78,18 @@ static void
 begin(struct buf *to, const struct firing *firing)
 {
 	buf_addch(to, '{');
-	add(to, "runId", &firing->run);
-	add(to, "run_id", &firing->run);
-	add(to, "serviceId", &firing->agent->service);
-	add(to, "service_id", &firing->agent->service);
-	add(to, "agent", &firing->agent->agent_id);
+	jtext_add_buf(to, "runId", &firing->run);
+	jtext_add_buf(to, "run_id", &firing->run);
+	jtext_add_buf(to, "serviceId", &firing->agent->service);
+	jtext_add_buf(to, "service_id", &firing->agent->service);
+	jtext_add_buf(to, "agent", &firing->agent->agent_id);
 }
 
 static void
 add_step(struct buf *to, const struct firing *firing)
 {
-	add(to, "stepId", &firing->step);
-	add(to, "step_id", &firing->step);
+	jtext_add_buf(to, "stepId", &firing->step);
+	jtext_add_buf(to, "step_id", &firing->step);
 }
 
 static int64_t
@@ -122,7 +116,7 @@ emit_step_started(struct change_context *context, const struct firing *firing)
 	begin(&data, firing);
 	add_step(&data, firing);
 	add_trigger(&data, firing);
-	add(&data, "handlerTool", &firing->tool);
+	jtext_add_buf(&data, "handlerTool", &firing->tool);
 	buf_addu64(&turn, (uint64_t)firing->seq);
 	(void)emit(context, firing, "agent.step_started", LEVEL_INFO, turn.s, "Timer step started", &firing->tool, &data);
 	buf_release(&data);
@@ -185,11 +179,11 @@ end_step(struct change_context *context, const struct job *job, const char *erro
 
 	begin(&data, firing);
 	add_step(&data, firing);
-	add(&data, "handlerTool", &firing->tool);
+	jtext_add_buf(&data, "handlerTool", &firing->tool);
 	if (error)
 		jtext_add_string(&data, "error", error, strlen(error));
 	else if (reply->len)
-		add(&data, "message", reply);
+		jtext_add_buf(&data, "message", reply);
 	if (job->usage.len) {
 		jtext_add_raw(&data, "usage", job->usage.s, job->usage.len);
 		buf_addu64(&turn, (uint64_t)firing->seq);
@@ -211,7 +205,7 @@ events_firing(struct change_context *context, const struct job *job)
 	begin(&data, firing);
 	add_trigger(&data, firing);
 	if (job->failed)
-		add(&data, "error", &job->reply);
+		jtext_add_buf(&data, "error", &job->reply);
 	(void)emit(context, firing, job->failed ? "agent.run_failed" : "agent.run_completed", job->failed ? LEVEL_ERROR : LEVEL_INFO, NULL,
 	    job->failed ? "Timer run failed" : "Timer run completed", &firing->run, &data);
 	buf_release(&data);
@@ -228,7 +222,7 @@ events_firing_cancelled(struct change_context *context, const struct job *job, c
 	end_step(context, job, job->failed ? "the run was cancelled" : NULL);
 	begin(&data, firing);
 	if (reason.len)
-		add(&data, "reason", &reason);
+		jtext_add_buf(&data, "reason", &reason);
 	jtext_add_string(&data, "source", "run_cancel", 10);
 	(void)emit(context, firing, "agent.run_cancelled", LEVEL_INFO, NULL, "Timer run cancelled", &firing->run, &data);
 	buf_release(&data);
@@ -251,15 +245,15 @@ events_firing_interrupted(struct change_context *context, const struct job *job,
 		buf_reset(&data);
 		buf_reset(&message);
 		buf_addch(&data, '{');
-		add(&data, "runId", &job->run);
-		add(&data, "serviceId", &job->service);
-		add(&data, "agent", &job->agent);
+		jtext_add_buf(&data, "runId", &job->run);
+		jtext_add_buf(&data, "serviceId", &job->service);
+		jtext_add_buf(&data, "agent", &job->agent);
 		if (i == 0)
-			add(&data, "stepId", &job->step);
+			jtext_add_buf(&data, "stepId", &job->step);
 		if (error)
-			add(&data, "error", &job->reply);
+			jtext_add_buf(&data, "error", &job->reply);
 		else if (reason.len)
-			add(&data, "reason", &reason);
+			jtext_add_buf(&data, "reason", &reason);
 		buf_addch(&data, '}');
 		buf_addf(&message, "%s: %s",
 		    i == 0	    ? "Timer step failed"
@@ -282,8 +276,8 @@ firing_arguments(const struct job *job, struct buf *to)
 	const struct firing *firing = job->firing;
 
 	buf_addch(to, '{');
-	add(to, "runId", &firing->run);
-	add(to, "agent", &firing->agent->agent_id);
+	jtext_add_buf(to, "runId", &firing->run);
+	jtext_add_buf(to, "agent", &firing->agent->agent_id);
 	add_trigger(to, firing);
 	add_fired(to, firing);
 	buf_addstr(to, "}\n");

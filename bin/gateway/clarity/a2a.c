@@ -42,16 +42,10 @@ struct handoff {
 };
 
 static void
-add(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
-}
-
-static void
 add_if(struct buf *to, const char *key, const struct buf *text)
 {
 	if (text->len)
-		add(to, key, text);
+		jtext_add_buf(to, key, text);
 }
 
 /* ---- what agents declare */
@@ -120,13 +114,13 @@ add_capability(const struct agent *agent, struct buf *to)
 	bool compliant = jtext_get(a2a, "protocol", &protocol) && jtext_is_string(protocol, PROTOCOL);
 
 	buf_addch(to, '{');
-	add(to, "serviceId", &agent->service);
+	jtext_add_buf(to, "serviceId", &agent->service);
 	add_if(to, "displayName", &agent->display_name);
 	jtext_add_string(to, "lifecycle", lifecycle_text(agent->state.lifecycle), strlen(lifecycle_text(agent->state.lifecycle)));
 	jtext_add_string(to, "health", health_text(agent->state.health), strlen(health_text(agent->state.health)));
-	add(to, "agentId", &agent->agent_id);
-	add(to, "name", &agent->name);
-	add(to, "role", &agent->role);
+	jtext_add_buf(to, "agentId", &agent->agent_id);
+	jtext_add_buf(to, "name", &agent->name);
+	jtext_add_buf(to, "role", &agent->role);
 	if (jtext_get(a2a, "protocol", &protocol))
 		jtext_add_raw(to, "protocol", protocol.s, protocol.n);
 	jtext_add_bool(to, "compliant", compliant);
@@ -162,7 +156,7 @@ get_a2a(struct clarity *clarity, struct request *request, const struct buf *run)
 	jtext_add_i64(&answer, "count", count);
 	buf_addf(&answer, ",\"items\":[%s]", items.s);
 	clock_add_iso(&now, clock_wall_ms());
-	add(&answer, "lastUpdated", &now);
+	jtext_add_buf(&answer, "lastUpdated", &now);
 	buf_addch(&answer, '}');
 	shape_reply(request, 200, NULL, &answer);
 	buf_release(&answer);
@@ -349,13 +343,13 @@ begin(struct buf *to, const struct handoff *handoff)
 	const struct envelope *envelope = &handoff->envelope;
 
 	buf_addch(to, '{');
-	add(to, "runId", &envelope->run);
-	add(to, "serviceId", &handoff->service);
-	add(to, "agent", &handoff->agent);
+	jtext_add_buf(to, "runId", &envelope->run);
+	jtext_add_buf(to, "serviceId", &handoff->service);
+	jtext_add_buf(to, "agent", &handoff->agent);
 	jtext_add_string(to, "trigger", "a2a", 3);
-	add(to, "parentRunId", &envelope->parent);
-	add(to, "fromAgentId", &envelope->from_agent);
-	add(to, "messageId", &envelope->message_id);
+	jtext_add_buf(to, "parentRunId", &envelope->parent);
+	jtext_add_buf(to, "fromAgentId", &envelope->from_agent);
+	jtext_add_buf(to, "messageId", &envelope->message_id);
 	add_if(to, "correlationId", &envelope->correlation);
 	add_if(to, "causationId", &envelope->causation);
 }
@@ -379,13 +373,13 @@ emit_created(struct change_context *context, const struct handoff *handoff, stru
 
 	begin(&data, handoff);
 	buf_addstr(&data, ",\"triggerContext\":{");
-	add(&data, "parentRunId", &envelope->parent);
-	add(&data, "fromAgentId", &envelope->from_agent);
-	add(&data, "handoffReason", &envelope->reason);
+	jtext_add_buf(&data, "parentRunId", &envelope->parent);
+	jtext_add_buf(&data, "fromAgentId", &envelope->from_agent);
+	jtext_add_buf(&data, "handoffReason", &envelope->reason);
 	jtext_add_string(&data, "protocol", PROTOCOL, sizeof PROTOCOL - 1);
-	add(&data, "messageId", &envelope->message_id);
-	add(&data, "kind", &envelope->kind);
-	add(&data, "sentAt", &envelope->sent_at);
+	jtext_add_buf(&data, "messageId", &envelope->message_id);
+	jtext_add_buf(&data, "kind", &envelope->kind);
+	jtext_add_buf(&data, "sentAt", &envelope->sent_at);
 	buf_addch(&data, '}');
 	buf_addf(&message, "A2A run created (%s)", envelope->run.s);
 	emit(context, handoff, "agent.run_created", &message, &data, recorded);
@@ -400,10 +394,10 @@ emit_handoff(struct change_context *context, const struct handoff *handoff, stru
 	struct buf data = BUF_INIT, message = BUF_INIT;
 
 	begin(&data, handoff);
-	add(&data, "handoffReason", &envelope->reason);
-	add(&data, "from", &envelope->from_agent);
-	add(&data, "to", &envelope->to_agent);
-	add(&data, "messageKind", &envelope->kind);
+	jtext_add_buf(&data, "handoffReason", &envelope->reason);
+	jtext_add_buf(&data, "from", &envelope->from_agent);
+	jtext_add_buf(&data, "to", &envelope->to_agent);
+	jtext_add_buf(&data, "messageKind", &envelope->kind);
 	buf_addf(&message, "A2A handoff %s -> %s", envelope->from_agent.s, envelope->to_agent.s);
 	emit(context, handoff, "agent.handoff", &message, &data, recorded);
 	buf_release(&data);
@@ -428,7 +422,7 @@ refuse(struct change *change, int status, const char *text, const struct run *ru
 	buf_addch(&change->answer, '{');
 	jtext_add_string(&change->answer, "error", text, strlen(text));
 	if (run) {
-		add(&change->answer, "runId", &run->id);
+		jtext_add_buf(&change->answer, "runId", &run->id);
 		jtext_add_string(&change->answer, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
 	}
 	buf_addch(&change->answer, '}');
@@ -465,11 +459,11 @@ apply_handoff(struct change *change, const void *row, struct change_context *con
 		if (start)
 			emit_started(context, handoff, &recorded);
 		buf_addstr(&change->answer, "{\"ok\":true,\"accepted\":true,\"protocol\":\"" PROTOCOL "\"");
-		add(&change->answer, "messageId", &envelope->message_id);
-		add(&change->answer, "kind", &envelope->kind);
-		add(&change->answer, "runId", &envelope->run);
-		add(&change->answer, "serviceId", &handoff->service);
-		add(&change->answer, "agentId", &handoff->agent);
+		jtext_add_buf(&change->answer, "messageId", &envelope->message_id);
+		jtext_add_buf(&change->answer, "kind", &envelope->kind);
+		jtext_add_buf(&change->answer, "runId", &envelope->run);
+		jtext_add_buf(&change->answer, "serviceId", &handoff->service);
+		jtext_add_buf(&change->answer, "agentId", &handoff->agent);
 		buf_addf(&change->answer, ",\"recordedKinds\":[%s]}", recorded.s);
 	}
 	buf_release(&text);

@@ -44,7 +44,7 @@ after_page(struct page *page)
 	else {
 		buf_addch(&answer, '{');
 		if (asked->run.len)
-			jtext_add_string(&answer, "runId", asked->run.s, asked->run.len);
+			jtext_add_buf(&answer, "runId", &asked->run);
 		buf_addstr(&answer, answer.len > 1 ? ",\"items\":[" : "\"items\":[");
 		for (i = 0; i < page->n_events; i++) {
 			if (i)

@@ -112,7 +112,7 @@ add_tool(const struct buf *namespace, struct span tool, struct buf *to)
 		return;
 	}
 	buf_addstr(to, to->s[to->len - 1] == '[' ? "{" : ",{");
-	jtext_add_string(to, "name", name.s, name.len);
+	jtext_add_buf(to, "name", &name);
 	jtext_add_others(to, tool, (const char *const[]){ "name", NULL });
 	buf_addch(to, '}');
 	buf_release(&name);
@@ -175,8 +175,8 @@ apply_called(struct change *change, const void *row, struct change_context *cont
 	}
 	buf_addf(&text, "MCP tool called: %s", call->name.s);
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "tool", call->name.s, call->name.len);
-	jtext_add_string(&data, "serviceId", call->service.s, call->service.len);
+	jtext_add_buf(&data, "tool", &call->name);
+	jtext_add_buf(&data, "serviceId", &call->service);
 	buf_addch(&data, '}');
 	change_emit(
 	    context, STREAM_NONE, "mcp.tool_called", LEVEL_INFO, SPAN_NONE, span_of(&text), span_of(&call->service), span_of(&data));

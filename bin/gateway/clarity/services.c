@@ -74,7 +74,7 @@ get_service_interface(struct clarity *clarity, struct request *request, const st
 		return;
 	}
 	buf_addch(&answer, '{');
-	jtext_add_string(&answer, "serviceId", id->s, id->len);
+	jtext_add_buf(&answer, "serviceId", id);
 	buf_addch(&answer, ',');
 	service_interface(agent, &answer);
 	buf_addch(&answer, '}');
@@ -138,7 +138,7 @@ add_call(const struct entry *event, struct buf *to)
 
 	clock_add_iso(&at, event->at_ms);
 	buf_addch(to, '{');
-	jtext_add_string(to, "at", at.s, at.len);
+	jtext_add_buf(to, "at", &at);
 	jtext_add_string(to, "message", event->message.s, event->message.n);
 	if (event->data.s)
 		jtext_add_raw(to, "data", event->data.s, event->data.n);
@@ -180,7 +180,7 @@ after_history(struct page *page)
 		not_found(asked->request, &asked->run);
 	else {
 		buf_addch(&answer, '{');
-		jtext_add_string(&answer, "serviceId", asked->run.s, asked->run.len);
+		jtext_add_buf(&answer, "serviceId", &asked->run);
 		if (history->view == VIEW_DETAILS)
 			add_details(history, agent, page, &answer);
 		else {

@@ -19,7 +19,7 @@ add_now(struct buf *to)
 	struct buf now = BUF_INIT;
 
 	clock_add_iso(&now, clock_wall_ms());
-	jtext_add_string(to, "lastUpdated", now.s, now.len);
+	jtext_add_buf(to, "lastUpdated", &now);
 	buf_release(&now);
 }
 

@@ -57,7 +57,7 @@ add_said(const struct entry *event, const char *role, struct span from, const ch
 	(void)jtext_get_string(from, key, &text);
 	begin(event, &ret->data);
 	add(&ret->data, "role", role);
-	jtext_add_string(&ret->data, "message", text.s, text.len);
+	jtext_add_buf(&ret->data, "message", &text);
 	buf_release(&text);
 }
 
@@ -100,7 +100,7 @@ say_item(const struct entry *event, bool started, struct words *ret)
 	ret->kind = started ? acted ? "agent.tool_called" : "agent.item_started" : "agent.item_completed";
 	begin(event, &ret->data);
 	if (started && acted)
-		jtext_add_string(&ret->data, "tool", type.s, type.len);
+		jtext_add_buf(&ret->data, "tool", &type);
 	add_members(event->data, &ret->data);
 	buf_addf(&ret->message, "%s%s%s", type.s, what.len ? ": " : "", what.s);
 	if (!started && status.len && strcmp(status.s, "completed") != 0)
@@ -157,7 +157,7 @@ say_end(const struct entry *event, struct words *ret)
 	begin(event, &ret->data);
 	if (event->turn.s)
 		jtext_add_string(&ret->data, "stepId", event->turn.s, event->turn.n);
-	jtext_add_string(&ret->data, "error", text.s, text.len);
+	jtext_add_buf(&ret->data, "error", &text);
 	buf_addstr(&ret->message, "Turn failed");
 	buf_release(&text);
 }

@@ -247,7 +247,7 @@ add_member(struct valid *valid, const char *key, struct buf *to)
 
 	if (valid_string(valid, key, VALID_REQUIRED, 1, 0, &text)) {
 		blank_trim_buf(&text, BLANK_JS);
-		jtext_add_string(to, key, text.s, text.len);
+		jtext_add_buf(to, key, &text);
 	}
 	buf_release(&text);
 }
@@ -331,7 +331,7 @@ on_cancel(const struct runtime_reply *reply, void *payload)
 		return;
 	buf_addch(&body, '{');
 	if (jtext_get_string(reply->result, "status", &status))
-		jtext_add_string(&body, "status", status.s, status.len);
+		jtext_add_buf(&body, "status", &status);
 	buf_addch(&body, '}');
 	call_reply(call, 200, &body);
 	buf_release(&body);

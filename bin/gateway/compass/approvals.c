@@ -31,9 +31,9 @@ approval_doc(struct approval *approval, const char *kind, const char *item, stru
 	buf_addstr(&text, item);
 	buf_reset(doc);
 	buf_addch(doc, '{');
-	jtext_add_string(doc, "approvalId", approval->id.s, approval->id.len);
-	jtext_add_string(doc, "threadId", approval->thread.s, approval->thread.len);
-	jtext_add_string(doc, "turnId", approval->turn.s, approval->turn.len);
+	jtext_add_buf(doc, "approvalId", &approval->id);
+	jtext_add_buf(doc, "threadId", &approval->thread);
+	jtext_add_buf(doc, "turnId", &approval->turn);
 	form_text(doc, "itemId", &text);
 	jtext_add_string(doc, "kind", kind, strlen(kind));
 	buf_addstr(doc, ",\"status\":\"pending\"");

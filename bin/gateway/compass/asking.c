@@ -36,7 +36,7 @@ make_options(const struct call *call, struct buf *to)
 	size_t i;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "turnId", call->made.s, call->made.len);
+	jtext_add_buf(to, "turnId", &call->made);
 	for (i = 0; i < ARRAY_LEN(texts); i++)
 		if (texts[i]->len)
 			jtext_add_string(to, names[i], texts[i]->s, texts[i]->len);

@@ -214,8 +214,8 @@ flight_host_thread(const struct buf *thread, struct buf *to)
 
 	buf_addf(&identifier, "thr-%s", thread->s);
 	buf_addch(to, '{');
-	jtext_add_string(to, "identifier", identifier.s, identifier.len);
-	jtext_add_string(to, "clientThreadId", thread->s, thread->len);
+	jtext_add_buf(to, "identifier", &identifier);
+	jtext_add_buf(to, "clientThreadId", thread);
 	buf_addch(to, '}');
 	buf_release(&identifier);
 }
@@ -244,8 +244,8 @@ ask_runtime(struct flight *flight)
 		flight_host_thread(&flight->thread, &session);
 		request.thread_params = span_of(&session);
 		buf_addch(&params, '{');
-		jtext_add_string(&params, "clientThreadId", flight->thread.s, flight->thread.len);
-		jtext_add_string(&params, "clientTurnId", flight->turn.s, flight->turn.len);
+		jtext_add_buf(&params, "clientThreadId", &flight->thread);
+		jtext_add_buf(&params, "clientTurnId", &flight->turn);
 		if (flight->thread_params.len && jtext_get(span_of(&flight->thread_params), "developerInstructions", &told))
 			jtext_add_raw(&params, "developerInstructions", told.s, told.n);
 		buf_addch(&params, '}');
@@ -348,7 +348,7 @@ add_thread_params(const struct agent_runtime *wants, struct buf *to)
 	if (!wants->system.len)
 		return;
 	buf_addch(to, '{');
-	jtext_add_string(to, "developerInstructions", wants->system.s, wants->system.len);
+	jtext_add_buf(to, "developerInstructions", &wants->system);
 	buf_addch(to, '}');
 }
 

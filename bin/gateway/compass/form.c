@@ -26,7 +26,7 @@ void
 form_text(struct buf *to, const char *key, const struct buf *text)
 {
 	if (text->len)
-		jtext_add_string(to, key, text->s, text->len);
+		jtext_add_buf(to, key, text);
 	else
 		jtext_add_raw(to, key, "null", 4);
 }
@@ -41,7 +41,7 @@ form_time(struct buf *to, const char *key, int64_t ms)
 		return;
 	}
 	clock_add_iso(&text, ms);
-	jtext_add_string(to, key, text.s, text.len);
+	jtext_add_buf(to, key, &text);
 	buf_release(&text);
 }
 
@@ -57,10 +57,10 @@ form_thread(struct buf *to, const struct thread *thread)
 	struct buf text = BUF_INIT;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "threadId", thread->id.s, thread->id.len);
+	jtext_add_buf(to, "threadId", &thread->id);
 	add_workspace_id(&text, &thread->workspace);
-	jtext_add_string(to, "workspaceId", text.s, text.len);
-	jtext_add_string(to, "workspaceSlug", thread->workspace.s, thread->workspace.len);
+	jtext_add_buf(to, "workspaceId", &text);
+	jtext_add_buf(to, "workspaceSlug", &thread->workspace);
 	add_word(to, "executionMode", thread_mode_text(thread->mode));
 	add_word(to, "executionHost", thread_host_text(thread->host));
 	add_word(to, "status", thread_status_text(thread->status));
@@ -73,7 +73,7 @@ form_thread(struct buf *to, const struct thread *thread)
 	if (thread->rules.len)
 		jtext_add_raw(to, "approvals", thread->rules.s, thread->rules.len);
 	if (thread->cwd.len)
-		jtext_add_string(to, "cwd", thread->cwd.s, thread->cwd.len);
+		jtext_add_buf(to, "cwd", &thread->cwd);
 	form_time(to, "createdAt", thread->created_ms);
 	form_time(to, "updatedAt", thread->updated_ms);
 	form_time(to, "modeSwitchedAt", thread->switched_ms);
@@ -87,7 +87,7 @@ add_text_object(struct buf *to, const char *key, const struct buf *text)
 	struct buf object = BUF_INIT;
 
 	buf_addch(&object, '{');
-	jtext_add_string(&object, "text", text->s, text->len);
+	jtext_add_buf(&object, "text", text);
 	buf_addch(&object, '}');
 	jtext_add_raw(to, key, object.s, object.len);
 	buf_release(&object);
@@ -97,8 +97,8 @@ void
 form_turn(struct buf *to, const struct turn *turn)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "turnId", turn->id.s, turn->id.len);
-	jtext_add_string(to, "threadId", turn->thread.s, turn->thread.len);
+	jtext_add_buf(to, "turnId", &turn->id);
+	jtext_add_buf(to, "threadId", &turn->thread);
 	form_text(to, "parentTurnId", &turn->parent);
 	form_text(to, "sourceTurnId", &turn->source);
 	form_text(to, "clientRequestId", &turn->request);
@@ -125,7 +125,7 @@ form_turn_answer(struct buf *to, const struct turn *turn)
 	buf_addstr(to, "{\"turn\":");
 	form_turn(to, turn);
 	if (turn->has_output)
-		jtext_add_string(to, "outputText", turn->output.s, turn->output.len);
+		jtext_add_buf(to, "outputText", &turn->output);
 	else
 		jtext_add_raw(to, "outputText", "null", 4);
 	buf_addch(to, '}');

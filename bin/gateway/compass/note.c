@@ -72,8 +72,8 @@ store_delta(struct change_context *context, const struct turn *turn, const struc
 		return;
 	}
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "itemId", note->item.s, note->item.len);
-	jtext_add_string(&payload, "text", note->text.s, note->text.len);
+	jtext_add_buf(&payload, "itemId", &note->item);
+	jtext_add_buf(&payload, "text", &note->text);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, methods[note->delta], &payload);
 	buf_release(&payload);

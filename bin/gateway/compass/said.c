@@ -64,7 +64,7 @@ add_metadata(const struct flight *flight, struct span host, struct buf *to)
 	}
 	buf_addch(to, '{');
 	jtext_add_string(to, "driver", driver, strlen(driver));
-	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
+	jtext_add_buf(to, "turnId", &flight->turn);
 	if (flight->usage.len && counts(flight))
 		jtext_add_raw(to, "tokenUsage", flight->usage.s, flight->usage.len);
 	buf_addch(to, '}');
@@ -239,7 +239,7 @@ on_error(struct flight *flight, struct span params)
 	if (jtext_get(params, "willRetry", &retry) && jtext_type(retry) == JTEXT_TRUE && jtext_get(params, "error", &error) &&
 	    jtext_get_string(error, "message", &message)) {
 		buf_addch(&payload, '{');
-		jtext_add_string(&payload, "message", message.s, message.len);
+		jtext_add_buf(&payload, "message", &message);
 		jtext_add_bool(&payload, "willRetry", true);
 		buf_addch(&payload, '}');
 		tell(flight, "error", &payload);
@@ -283,8 +283,8 @@ static void
 add_asked(const struct flight *flight, struct span params, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "threadId", flight->thread.s, flight->thread.len);
-	jtext_add_string(to, "turnId", flight->turn.s, flight->turn.len);
+	jtext_add_buf(to, "threadId", &flight->thread);
+	jtext_add_buf(to, "turnId", &flight->turn);
 	jtext_add_others(to, params, (const char *const[]){ "threadId", "turnId", NULL });
 	buf_addch(to, '}');
 }

@@ -37,8 +37,8 @@ turn_emit_started(struct change_context *context, const struct turn *turn)
 	struct buf payload = BUF_INIT;
 
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "text", turn->input.s, turn->input.len);
-	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
+	jtext_add_buf(&payload, "text", &turn->input);
+	jtext_add_buf(&payload, "turnId", &turn->id);
 	form_text(&payload, "parentTurnId", &turn->parent);
 	form_text(&payload, "sourceTurnId", &turn->source);
 	buf_addf(
@@ -88,9 +88,9 @@ emit_waiting(struct change_context *context, const struct turn *turn)
 		if (good || !jtext_get_string(span_of(&turn->error), "message", &reason))
 			buf_addstr(&reason, "awaiting operator input");
 		buf_addch(&data, '{');
-		jtext_add_string(&data, "runId", turn->thread.s, turn->thread.len);
-		jtext_add_string(&data, "reason", reason.s, reason.len);
-		jtext_add_string(&data, "waitingReason", reason.s, reason.len);
+		jtext_add_buf(&data, "runId", &turn->thread);
+		jtext_add_buf(&data, "reason", &reason);
+		jtext_add_buf(&data, "waitingReason", &reason);
 		buf_addch(&data, '}');
 		(void)change_emit_run_word(
 		    context, span_of(&turn->thread), "agent.waiting", good ? LEVEL_INFO : LEVEL_WARN, span_of(&data));
@@ -117,13 +117,13 @@ turn_finish(struct change_context *context, struct turn *turn, struct span metad
 	buf_reset(&text);
 	if (turn->has_output) {
 		buf_addch(&text, '{');
-		jtext_add_string(&text, "text", turn->output.s, turn->output.len);
+		jtext_add_buf(&text, "text", &turn->output);
 		buf_addch(&text, '}');
 	} else
 		buf_addstr(&text, "null");
 	jtext_add_raw(&payload, "output", text.s, text.len);
 	jtext_add_string(&payload, "status", thread_status_text(turn->status), strlen(thread_status_text(turn->status)));
-	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
+	jtext_add_buf(&payload, "turnId", &turn->id);
 	add_lineage(&payload, turn, true, true);
 	if (usage.n)
 		jtext_add_raw(&payload, "usage", usage.s, usage.n);
@@ -359,7 +359,7 @@ turn_interrupt(struct change_context *context, struct thread *thread, struct tur
 		return false;
 	approvals_give_up(context, turn);
 	buf_addstr(&payload, "{\"status\":\"interrupted\"");
-	jtext_add_string(&payload, "turnId", turn->id.s, turn->id.len);
+	jtext_add_buf(&payload, "turnId", &turn->id);
 	add_lineage(&payload, turn, false, false);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "turn.completed", &payload);

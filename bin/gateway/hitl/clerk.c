@@ -107,7 +107,7 @@ add_path(struct errand *errand, const struct hitl *hitl, const char *stem, const
 	struct buf path = BUF_INIT;
 
 	buf_addf(&path, "%s/%s%s", hitl->path.s, stem, end);
-	jtext_add_string(&errand->body, "path", path.s, path.len);
+	jtext_add_buf(&errand->body, "path", &path);
 	buf_release(&path);
 }
 
@@ -161,7 +161,7 @@ do_show(const struct hitl *hitl, struct errand *errand, struct err *err)
 		begin(errand, errand->key.s, errand->key.len, NULL);
 	jtext_add_string(&errand->body, "status", word, strlen(word));
 	if (state == HITL_ANSWERED)
-		jtext_add_string(&errand->body, "response", answer.s, answer.len);
+		jtext_add_buf(&errand->body, "response", &answer);
 	if (state != HITL_CANCELLED)
 		jtext_add_i64(&errand->body, "timestamp", question->timestamp);
 	buf_addch(&errand->body, '}');

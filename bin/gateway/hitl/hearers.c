@@ -71,7 +71,7 @@ frame_of(struct buf *to, const char *type, const struct hitl_question *question)
 {
 	buf_addstr(to, "data: {");
 	jtext_add_string(to, "type", type, strlen(type));
-	jtext_add_string(to, "key", question->key.s, question->key.len);
+	jtext_add_buf(to, "key", &question->key);
 	if (!strcmp(type, "new_question"))
 		jtext_add_i64(to, "timestamp", question->timestamp);
 	buf_addstr(to, "}\n\n");

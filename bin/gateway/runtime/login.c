@@ -113,7 +113,7 @@ on_first(const struct runtime_reply *reply, void *payload)
 		runtime_is_ready(runtime);
 	else {
 		buf_addstr(&params, "{\"type\":\"apiKey\"");
-		jtext_add_string(&params, "apiKey", key.s, key.len);
+		jtext_add_buf(&params, "apiKey", &key);
 		buf_addch(&params, '}');
 		(void)ask(runtime, "account/login/start", &params, on_login, true);
 	}

@@ -177,7 +177,7 @@ on_notice(const struct sse_event *event, void *payload)
 	for (i = 0; i < ARRAY_LEN(known); i++)
 		if (!strcmp(method.s, known[i])) {
 			buf_addch(&line, '{');
-			jtext_add_string(&line, "method", method.s, method.len);
+			jtext_add_buf(&line, "method", &method);
 			if (jtext_get(object, "params", &params) && jtext_type(params) == JTEXT_OBJECT)
 				jtext_add_raw(&line, "params", params.s, params.n);
 			buf_addch(&line, '}');

@@ -44,14 +44,14 @@ static void
 begin_notice(const struct ask *ask, const char *method, struct buf *line)
 {
 	buf_addf(line, "{\"method\":\"%s\",\"params\":{", method);
-	jtext_add_string(line, "threadId", ask->identifier.s, ask->identifier.len);
+	jtext_add_buf(line, "threadId", &ask->identifier);
 }
 
 static void
 add_turn(const struct ask *ask, const char *status, struct buf *line)
 {
 	buf_addstr(line, ",\"turn\":{");
-	jtext_add_string(line, "id", ask->turn.s, ask->turn.len);
+	jtext_add_buf(line, "id", &ask->turn);
 	jtext_add_string(line, "status", status, strlen(status));
 }
 
@@ -68,7 +68,7 @@ answer_begun(struct ask *ask)
 	struct buf line = BUF_INIT, result = BUF_INIT;
 
 	buf_addstr(&result, "{\"turn\":{");
-	jtext_add_string(&result, "id", ask->turn.s, ask->turn.len);
+	jtext_add_buf(&result, "id", &ask->turn);
 	buf_addstr(&result, ",\"status\":\"inProgress\"}}");
 	answer_result(ask->remote, ask->id, span_of(&result));
 	ask->id = 0;
@@ -89,7 +89,7 @@ answer_delta(struct ask *ask, const char *text, size_t n)
 	ask->said += n;
 	ask->said_print = hash_add(ask->said_print, text, n);
 	begin_notice(ask, "item/agentMessage/delta", &line);
-	jtext_add_string(&line, "turnId", ask->turn.s, ask->turn.len);
+	jtext_add_buf(&line, "turnId", &ask->turn);
 	jtext_add_string(&line, "itemId", MESSAGE_ITEM, strlen(MESSAGE_ITEM));
 	jtext_add_string(&line, "delta", text, n);
 	end_notice(ask, &line);
@@ -101,7 +101,7 @@ answer_usage(struct ask *ask, struct span usage)
 	struct buf line = BUF_INIT;
 
 	begin_notice(ask, "thread/tokenUsage/updated", &line);
-	jtext_add_string(&line, "turnId", ask->turn.s, ask->turn.len);
+	jtext_add_buf(&line, "turnId", &ask->turn);
 	jtext_add_raw(&line, "tokenUsage", usage.s, usage.n);
 	end_notice(ask, &line);
 }
@@ -119,8 +119,8 @@ add_params(const struct ask *ask, struct span params, struct buf *to)
 	jtext_add_others(&text, params, (const char *const[]){ "threadId", "turnId", NULL });
 	buf_addch(&text, '}');
 	buf_addstr(to, ",\"params\":{");
-	jtext_add_string(to, "threadId", ask->identifier.s, ask->identifier.len);
-	jtext_add_string(to, "turnId", ask->turn.s, ask->turn.len);
+	jtext_add_buf(to, "threadId", &ask->identifier);
+	jtext_add_buf(to, "turnId", &ask->turn);
 	if (text.len > 2) {
 		buf_addch(to, ',');
 		redact_add(to, text.s + 1, text.len - 2, SIZE_MAX, secrets);
@@ -152,7 +152,7 @@ answer_notice(struct ask *ask, struct span notice)
 
 	if (read_said(notice, &method, &params) && is_notice(method.s)) {
 		buf_addch(&line, '{');
-		jtext_add_string(&line, "method", method.s, method.len);
+		jtext_add_buf(&line, "method", &method);
 		add_params(ask, params, &line);
 		buf_addch(&line, '}');
 		remote_give(ask->remote, &line);
@@ -185,7 +185,7 @@ answer_approval(struct ask *ask, struct span approval)
 
 	buf_addstr(&line, "{\"id\":");
 	if (read_said(approval, &method, &params) && add_approval(ask, approval, &line)) {
-		jtext_add_string(&line, "method", method.s, method.len);
+		jtext_add_buf(&line, "method", &method);
 		add_params(ask, params, &line);
 		buf_addch(&line, '}');
 		remote_give(ask->remote, &line);
@@ -230,7 +230,7 @@ end_turn(struct ask *ask, const char *status, const char *code, const char *mess
 		if (more && more->info.len)
 			jtext_add_raw(&line, "codexErrorInfo", more->info.s, more->info.len);
 		if (more && more->retry_at.len)
-			jtext_add_string(&line, "retryAt", more->retry_at.s, more->retry_at.len);
+			jtext_add_buf(&line, "retryAt", &more->retry_at);
 		buf_addch(&line, '}');
 	}
 	buf_addch(&line, '}');
@@ -274,10 +274,10 @@ say_rest(struct ask *ask, const struct buf *text)
 	if (!text->len)
 		return;
 	begin_notice(ask, "item/completed", &line);
-	jtext_add_string(&line, "turnId", ask->turn.s, ask->turn.len);
+	jtext_add_buf(&line, "turnId", &ask->turn);
 	buf_addstr(&line, ",\"item\":{\"type\":\"agentMessage\"");
 	jtext_add_string(&line, "id", MESSAGE_ITEM, strlen(MESSAGE_ITEM));
-	jtext_add_string(&line, "text", text->s, text->len);
+	jtext_add_buf(&line, "text", text);
 	buf_addch(&line, '}');
 	end_notice(ask, &line);
 }
@@ -483,7 +483,7 @@ taken(struct ask *ask, struct span object)
 	}
 	if (ask->kind == ASK_BOOTSTRAP) {
 		buf_addstr(&text, "{\"thread\":{");
-		jtext_add_string(&text, "id", ask->identifier.s, ask->identifier.len);
+		jtext_add_buf(&text, "id", &ask->identifier);
 		buf_addstr(&text, "}}");
 		object = span_of(&text);
 	}

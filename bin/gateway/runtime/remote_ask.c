@@ -343,7 +343,7 @@ add_thread(const struct ask *ask, struct span params, struct buf *to)
 	size_t skip = !strncmp(ask->identifier.s, "thr-", 4) ? 4 : 0;
 
 	if (jtext_get_string(params, "clientThreadId", &name) && name.len)
-		jtext_add_string(to, "threadId", name.s, name.len);
+		jtext_add_buf(to, "threadId", &name);
 	else
 		jtext_add_string(to, "threadId", ask->identifier.s + skip, ask->identifier.len - skip);
 	buf_release(&name);
@@ -415,8 +415,8 @@ ask_for_turn(struct remote *remote, int64_t id, struct span params, struct span 
 	add_input(params, &text);
 	buf_addch(&ask->body, '{');
 	add_thread(ask, params, &ask->body);
-	jtext_add_string(&ask->body, "turnId", ask->turn.s, ask->turn.len);
-	jtext_add_string(&ask->body, "text", text.s, text.len);
+	jtext_add_buf(&ask->body, "turnId", &ask->turn);
+	jtext_add_buf(&ask->body, "text", &text);
 	add_options(params, &ask->body);
 	buf_addch(&ask->body, '}');
 	buf_release(&text);

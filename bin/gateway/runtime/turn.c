@@ -136,10 +136,10 @@ send_turn(struct turn *turn)
 	if (loaded && loaded->counted)
 		usage_begin(&turn->meter, &loaded->total);
 	buf_add(&params, turn->options.s, turn->options.len);
-	jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
+	jtext_add_buf(&params, "threadId", &turn->thread);
 	if (!turn->input_given) {
 		buf_addstr(&params, ",\"input\":[{\"type\":\"text\"");
-		jtext_add_string(&params, "text", turn->text.s, turn->text.len);
+		jtext_add_buf(&params, "text", &turn->text);
 		buf_addstr(&params, ",\"text_elements\":[]}]");
 	}
 	buf_addch(&params, '}');
@@ -233,7 +233,7 @@ turn_proceed(struct turn *turn)
 	}
 	buf_add(&params, turn->thread_params.s, turn->thread_params.len);
 	if (resume) {
-		jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
+		jtext_add_buf(&params, "threadId", &turn->thread);
 		jtext_add_bool(&params, "excludeTurns", true); /* nobody reads them, and they may be many */
 	}
 	buf_addch(&params, '}');

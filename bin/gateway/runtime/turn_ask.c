@@ -193,8 +193,8 @@ runtime_turn_steer(struct runtime *runtime, uint64_t number, struct span text, r
 
 	buf_addch(&params, '{');
 	if (turn) {
-		jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
-		jtext_add_string(&params, "expectedTurnId", turn->id.s, turn->id.len);
+		jtext_add_buf(&params, "threadId", &turn->thread);
+		jtext_add_buf(&params, "expectedTurnId", &turn->id);
 	}
 	jtext_add_raw(&params, "input", "[{\"type\":\"text\"", 15);
 	jtext_add_string(&params, "text", text.s ? text.s : "", text.n);

@@ -261,7 +261,7 @@ clean_up(struct turn *turn)
 	if (turn->commands <= 0 || runtime->state != RUNTIME_READY || turn->generation != runtime->generation)
 		return;
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
+	jtext_add_buf(&params, "threadId", &turn->thread);
 	buf_addch(&params, '}');
 	call_send(runtime, call_new(runtime, "thread/backgroundTerminals/clean", &params, 0, NULL, NULL));
 }

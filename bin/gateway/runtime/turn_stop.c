@@ -31,8 +31,8 @@ turn_interrupt_now(struct turn *turn)
 		return;
 	}
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", turn->thread.s, turn->thread.len);
-	jtext_add_string(&params, "turnId", turn->id.s, turn->id.len);
+	jtext_add_buf(&params, "threadId", &turn->thread);
+	jtext_add_buf(&params, "turnId", &turn->id);
 	buf_addch(&params, '}');
 	turn->interrupt = turn_call(turn, "turn/interrupt", &params, 0, on_interrupt);
 }

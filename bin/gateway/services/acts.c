@@ -379,7 +379,7 @@ after_remove(bool ok, const struct err *err, void *payload)
 		return;
 	}
 	buf_addstr(&body, "{\"removed\":true,\"artifactRemoved\":false");
-	jtext_add_string(&body, "serviceId", op->service->id.s, op->service->id.len);
+	jtext_add_buf(&body, "serviceId", &op->service->id);
 	buf_addch(&body, '}');
 	op_finish(op, 200, &body, NULL);
 	buf_release(&body);

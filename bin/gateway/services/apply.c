@@ -31,7 +31,7 @@ apply_manifest(struct change *change, const void *row, struct change_context *co
 		buf_reset(&doc);
 		buf_addch(&doc, '{');
 		jtext_add_string(&doc, "origin", agent_origin_text(agent), strlen(agent_origin_text(agent)));
-		jtext_add_string(&doc, "module", agent->module.s, agent->module.len);
+		jtext_add_buf(&doc, "module", &agent->module);
 		buf_addch(&doc, '}');
 		buf_addf(&text, "Manifest applied for %s", agent->service.s);
 		change_emit(context, STREAM_NONE, "service.manifest_applied", LEVEL_INFO, SPAN_NONE, span_of(&text),

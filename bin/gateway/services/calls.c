@@ -162,7 +162,7 @@ services_call(struct services *services, const struct services_request *request,
 	buf_add(&tool, request->tool.s, request->tool.n);
 	if (may_call(call->service, tool.s, &call->why)) {
 		buf_addch(&params, '{');
-		jtext_add_string(&params, "name", tool.s, tool.len);
+		jtext_add_buf(&params, "name", &tool);
 		jtext_add_raw(&params, "arguments", request->arguments.s, request->arguments.n);
 		buf_addch(&params, '}');
 		ask.params = span_of(&params);

@@ -40,8 +40,8 @@ make_snapshot(const struct introspection *introspection, struct buf *to)
 		buf_addf(&revision, "%02x", digest[i]);
 	clock_add_iso(&at, clock_wall_ms());
 	buf_addch(to, '{');
-	jtext_add_string(to, "interfaceRevision", revision.s, revision.len);
-	jtext_add_string(to, "introspectedAt", at.s, at.len);
+	jtext_add_buf(to, "interfaceRevision", &revision);
+	jtext_add_buf(to, "introspectedAt", &at);
 	buf_add(to, body.s, body.len);
 	buf_addch(to, '}');
 	buf_release(&body);
@@ -74,7 +74,7 @@ ask(struct introspection *introspection, const struct buf *cursor)
 
 	buf_addch(&params, '{');
 	if (cursor->len)
-		jtext_add_string(&params, "cursor", cursor->s, cursor->len);
+		jtext_add_buf(&params, "cursor", cursor);
 	buf_addch(&params, '}');
 	request.params = span_of(&params);
 	mcp_call(service_mcp(introspection->service), &request, on_list, introspection);
@@ -143,8 +143,8 @@ describe(struct introspection *introspection, const struct agent *agent)
 	if (agent->origin != ORIGIN_COMMAND && agent->origin != ORIGIN_RUNTIME)
 		return;
 	buf_addch(items, '{');
-	jtext_add_string(items, "name", agent->handler_tool.s, agent->handler_tool.len);
-	jtext_add_string(items, "description", agent->objective.s, agent->objective.len);
+	jtext_add_buf(items, "name", &agent->handler_tool);
+	jtext_add_buf(items, "description", &agent->objective);
 	buf_addstr(items, ",\"inputSchema\":{\"type\":\"object\"}}");
 }
 

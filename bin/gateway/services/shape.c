@@ -8,12 +8,6 @@
 #include "services/internal.h"
 
 static void
-add_buf(struct buf *to, const char *key, const struct buf *text)
-{
-	jtext_add_string(to, key, text->s, text->len);
-}
-
-static void
 add_text(struct buf *to, const char *key, const char *text)
 {
 	jtext_add_string(to, key, text, strlen(text));
@@ -25,7 +19,7 @@ add_time(struct buf *to, const char *key, int64_t ms)
 	struct buf text = BUF_INIT;
 
 	clock_add_iso(&text, ms);
-	add_buf(to, key, &text);
+	jtext_add_buf(to, key, &text);
 	buf_release(&text);
 }
 
@@ -72,11 +66,11 @@ service_summary(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_get(manifest, "metadata", &metadata);
 	jtext_get(manifest, "spec", &spec);
 	buf_addch(to, '{');
-	add_buf(to, "serviceId", &agent->service);
+	jtext_add_buf(to, "serviceId", &agent->service);
 	if (agent->display_name.len)
-		add_buf(to, "displayName", &agent->display_name);
-	add_buf(to, "sourceFile", &agent->source_file);
-	add_buf(to, "module", &agent->module);
+		jtext_add_buf(to, "displayName", &agent->display_name);
+	jtext_add_buf(to, "sourceFile", &agent->source_file);
+	jtext_add_buf(to, "module", &agent->module);
 	add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
 	if (!agent->is_agent || !add_member(to, metadata, "agent"))
 		jtext_add_raw(to, "agent", "null", 4);
@@ -101,7 +95,7 @@ add_runtime(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_add_i64(to, "uptimeSeconds", agent_uptime_s(agent, now_ms));
 	jtext_add_i64(to, "restartCount", agent->state.restarts);
 	if (agent->state.last_error.len)
-		add_buf(to, "lastError", &agent->state.last_error);
+		jtext_add_buf(to, "lastError", &agent->state.last_error);
 	if (agent->state.heartbeat_ms)
 		add_time(to, "lastHeartbeatAt", agent->state.heartbeat_ms);
 	buf_addch(to, '}');
@@ -193,7 +187,7 @@ state_save(const struct agent_state *state, struct buf *doc)
 	jtext_add_i64(doc, "restarts", state->restarts);
 	jtext_add_i64(doc, "heartbeat", state->heartbeat_ms);
 	if (state->last_error.len)
-		add_buf(doc, "lastError", &state->last_error);
+		jtext_add_buf(doc, "lastError", &state->last_error);
 	if (state->interface.len)
 		jtext_add_raw(doc, "interface", state->interface.s, state->interface.len);
 	buf_addch(doc, '}');

@@ -137,7 +137,7 @@ static void
 make_doc(const struct timer *timer, int64_t next_ms, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "expr", timer->expr.s, timer->expr.len);
+	jtext_add_buf(to, "expr", &timer->expr);
 	jtext_add_i64(to, "next", next_ms);
 	buf_addch(to, '}');
 }
