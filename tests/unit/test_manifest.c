@@ -2,6 +2,7 @@
 #include "compat.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "agents/agents.h"
 #include "err.h"
@@ -89,6 +90,27 @@ filled_in(void)
 	agent_unref(agent);
 }
 
+/* As many schedules as a file holds are looked at in the time of some. */
+static void
+many_schedules(void)
+{
+	struct buf text = BUF_INIT;
+	clock_t begun;
+	int i;
+
+	buf_addstr(&text, "[\"timer\"],\"timer\":{\"schedules\":[");
+	for (i = 0; i < 28000; i++)
+		buf_addf(&text, "{\"id\":\"%05d\",\"expr\":\"every 1 h\"},", i);
+	buf_addstr(&text, "{\"id\":\"last\",\"expr\":\"every 1 h\"}]}");
+	begun = clock();
+	right("[\"api\"]", text.s, "28001 schedules");
+	ok(clock() - begun < CLOCKS_PER_SEC / 2, "in %ld ms", (long)((clock() - begun) * 1000 / CLOCKS_PER_SEC));
+	buf_cut(&text, text.len - 2);
+	buf_addstr(&text, ",{\"id\":\"13999\",\"expr\":\"every 1 h\"}]}");
+	wrong("[\"api\"]", text.s, "metadata.agent.timer.schedules must have unique scheduleId values");
+	buf_release(&text);
+}
+
 int
 main(void)
 {
@@ -104,6 +126,7 @@ main(void)
 	agent = NULL;
 	ok(!agent_parse("[]", 2, "x.json", &agent, &err) && !strcmp(err.text, "invalid manifest: expected object"), "expected object");
 	ok(!agent_parse("{", 1, "x.json", &agent, &err) && !strncmp(err.text, "invalid manifest: not JSON", 26), "not JSON");
+	many_schedules();
 	wrong("clarity.runtime/v1", "v2", "apiVersion must be 'clarity.runtime/v1'");
 	wrong("MCPService", "X", "kind must be 'MCPService'");
 	wrong("\"metadata\":{", "\"other\":{", "metadata is required");

@@ -1,10 +1,13 @@
 /* rules_agent.c - is what a manifest says of its agent right? Triggers, timers, handoffs, chat */
 #include "compat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agents/internal.h"
 #include "agents/rule.h"
+#include "hash.h"
+#include "xalloc.h"
 
 static bool
 check_triggers(struct span agent, struct err *err)
@@ -41,14 +44,62 @@ get_either(struct span object, const char *a, const char *b, struct span *ret)
 	return jtext_get(object, a, ret) || jtext_get(object, b, ret);
 }
 
+/* The ids so far: their hashes in a table with more places than ids, and "\n" id "\n" of each, for when two hashes are the same. */
+struct ids {
+	uint64_t *hashes;
+	size_t places;
+	struct buf texts;
+};
+
+static void
+ids_init(struct ids *ids, struct span list)
+{
+	size_t pos = 0, n = 0;
+
+	while (jtext_each(list, &pos, NULL, &(struct span){ NULL, 0 }))
+		n++;
+	ids->places = 2 * n + 1;
+	ids->hashes = xcalloc(ids->places, sizeof *ids->hashes);
+	buf_init(&ids->texts);
+}
+
+static void
+ids_release(struct ids *ids)
+{
+	free(ids->hashes);
+	buf_release(&ids->texts);
+}
+
+/* False: it is there already. */
 static bool
-check_schedule(struct span item, struct buf *seen, struct err *err)
+ids_add(struct ids *ids, struct span id)
+{
+	struct buf mark = BUF_INIT;
+	uint64_t h;
+	size_t at;
+	bool is_new;
+
+	buf_addch(&mark, '\n');
+	jtext_string(id, &mark);
+	buf_addch(&mark, '\n');
+	h = hash(mark.s, mark.len) | 1; /* 0: a free place */
+	for (at = h % ids->places; ids->hashes[at] && ids->hashes[at] != h;)
+		at = (at + 1) % ids->places;
+	is_new = !ids->hashes[at] || !strstr(ids->texts.s, mark.s);
+	ids->hashes[at] = h;
+	buf_add(&ids->texts, mark.s, mark.len);
+	buf_release(&mark);
+	return is_new;
+}
+
+static bool
+check_schedule(struct span item, struct ids *seen, struct err *err)
 {
 	static const char where[] = "metadata.agent.timer.schedules[].";
 	struct span id, expr;
-	struct buf text = BUF_INIT, mark = BUF_INIT;
+	struct buf text = BUF_INIT;
 	int64_t period;
-	bool ok = false;
+	bool ok;
 
 	if (jtext_type(item) != JTEXT_OBJECT)
 		return rule_broken(err, "metadata.agent.timer.schedules must only include objects");
@@ -57,31 +108,20 @@ check_schedule(struct span item, struct buf *seen, struct err *err)
 	if (!get_either(item, "scheduleExpr", "expr", &expr) || !rule_filled(expr))
 		return rule_broken(err, "%sscheduleExpr must be a non-empty string", where);
 	jtext_string(expr, &text);
-	if (!schedule_period(text.s, &period)) {
-		rule_broken(err, "%sscheduleExpr must look like 'every <n> <unit>'", where);
-		goto out;
-	}
-	/* ids are unique: seen is "\n" id "\n" ... */
-	buf_addch(&mark, '\n');
-	jtext_string(id, &mark);
-	buf_addch(&mark, '\n');
-	if (strstr(seen->s, mark.s)) {
-		rule_broken(err, "metadata.agent.timer.schedules must have unique scheduleId values");
-		goto out;
-	}
-	buf_add(seen, mark.s, mark.len);
-	ok = rule_may_bool(item, where, "enabled", err) && rule_may_string(item, where, "message", err);
-out:
+	ok = schedule_period(text.s, &period);
 	buf_release(&text);
-	buf_release(&mark);
-	return ok;
+	if (!ok)
+		return rule_broken(err, "%sscheduleExpr must look like 'every <n> <unit>'", where);
+	if (!ids_add(seen, id))
+		return rule_broken(err, "metadata.agent.timer.schedules must have unique scheduleId values");
+	return rule_may_bool(item, where, "enabled", err) && rule_may_string(item, where, "message", err);
 }
 
 static bool
 check_timer(struct span agent, struct err *err)
 {
 	struct span timer, schedules, item;
-	struct buf seen = BUF_INIT;
+	struct ids seen;
 	size_t pos = 0;
 	bool ok = true;
 
@@ -94,9 +134,10 @@ check_timer(struct span agent, struct err *err)
 		return rule_broken(err, "metadata.agent.timer must be an object");
 	if (!jtext_get(timer, "schedules", &schedules) || jtext_type(schedules) != JTEXT_ARRAY || !jtext_each(schedules, &pos, NULL, &item))
 		return rule_broken(err, "metadata.agent.timer.schedules must be a non-empty array");
+	ids_init(&seen, schedules);
 	for (pos = 0; ok && jtext_each(schedules, &pos, NULL, &item);)
 		ok = check_schedule(item, &seen, err);
-	buf_release(&seen);
+	ids_release(&seen);
 	return ok && rule_may_bool(timer, "metadata.agent.timer.", "serial", err) &&
 	    rule_may_string(timer, "metadata.agent.timer.", "handlerTool", err);
 }
