@@ -63,7 +63,7 @@ static const struct cmd cmd = {
 	.name = "agent-doctor",
 	.synopsis = "[options]",
 	.about = "check a setup, and say what is wrong and what to do",
-	.example = "  agent-doctor --json | jq -r 'select(.result != \"ok\").advice'",
+	.example = "  agent-doctor --json | jq -r '.advice // empty'",
 	.opts = opts,
 };
 
@@ -81,7 +81,7 @@ add_member(struct buf *record, const char *key, const char *text)
 	jtext_add_string(record, key, text, strlen(text));
 }
 
-/* advice NULL: none; fmt makes the message, on one line and safe to show. */
+/* advice NULL: none; what is in order needs none. fmt makes the message, on one line and safe to show. */
 static void PRINTF(5, 6) report(const char *check, enum result result, int status, const char *advice, const char *fmt, ...)
 {
 	static const char *const words[] = { "ok", "warn", "fail", "skip" };
@@ -95,19 +95,21 @@ static void PRINTF(5, 6) report(const char *check, enum result result, int statu
 	if (result == RESULT_FAIL && !failed)
 		failed = status;
 	warned = warned || result == RESULT_WARN;
+	if (result == RESULT_OK || (advice && !*advice))
+		advice = NULL;
 	if (json) {
 		buf_addch(&line, '{');
 		add_member(&line, "check", check);
 		add_member(&line, "result", words[result]);
 		add_member(&line, "message", safe.s);
-		if (advice && *advice)
+		if (advice)
 			add_member(&line, "advice", advice);
 		if (result == RESULT_FAIL)
 			jtext_add_i64(&line, "status", status);
 		buf_addch(&line, '}');
 	} else {
 		buf_addf(&line, "%-4s  %-12s  %s", words[result], check, safe.s);
-		if (advice && *advice && result != RESULT_OK)
+		if (advice)
 			buf_addf(&line, "\n%20s%s", "", advice);
 	}
 	out_line(line.s, line.len);
