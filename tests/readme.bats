@@ -126,3 +126,13 @@ needs_codex() {
 	serve "A runtime somewhere else" 3 "s|=https://REGION.*|=$pool/p|"
 	[ "$(follow "A runtime somewhere else" 4)" = "Host response: hello" ]
 }
+
+@test "one test, as it is run by hand" {
+	local command path
+	path=$(tr : '\n' <<<"$PATH" | grep -v -e bats-core -e "^$AU_BUILD" -e "^$PWD" | paste -sd :) # what bats and we have put there
+	command=$(grep -o 'AU_SRC=[^ ]* AU_BUILD=[^ ]* bats [^`]*' "$AU_SRC/README.md")
+	ln -s "$AU_SRC/tests" tests
+	mkdir bin && ln -s "$AU_SRC/bin/gateway" bin/gateway
+	env -i PATH="$path" HOME="$HOME" TMPDIR="$PWD" sh -c "$command --formatter tap --filter 'words that look like options'" >tap 3>&- || { cat tap; false; }
+	grep -q '^ok 1 ' tap
+}

@@ -5,6 +5,8 @@ bats_require_minimum_version 1.5.0
 
 AU_SRC=${AU_SRC:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 AU_BUILD=${AU_BUILD:-$AU_SRC/build}
+# tests work in a directory of their own
+AU_SRC=$(cd "$AU_SRC" && pwd) && AU_BUILD=$(cd "$AU_BUILD" && pwd) || exit
 export AU_SRC AU_BUILD
 for dir in /usr/lib/bats /usr/share/bats /usr/lib/node_modules; do
 	if [ -e "$dir/bats-support/load.bash" ]; then
