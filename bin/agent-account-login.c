@@ -14,6 +14,7 @@
 #include "client.h"
 #include "clock.h"
 #include "compass.h"
+#include "core.h"
 #include "die.h"
 #include "err.h"
 #include "event.h"
@@ -303,6 +304,7 @@ main(int argc, char *argv[])
 	int key;
 
 	client_begin(&login.client, &cmd);
+	core_none();
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		switch (key) {
 		case 'f':

@@ -17,6 +17,7 @@
 
 #include "acp.h"
 #include "clock.h"
+#include "core.h"
 #include "die.h"
 #include "err.h"
 #include "num.h"
@@ -185,6 +186,7 @@ main(int argc, char *argv[])
 	if (state && !*state)
 		state = NULL;
 	cmd_init(&cmd);
+	core_none();
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1) {
 		bool good = true;
 

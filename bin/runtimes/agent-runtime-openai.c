@@ -17,6 +17,7 @@
 #include "address.h"
 #include "blank.h"
 #include "clock.h"
+#include "core.h"
 #include "die.h"
 #include "err.h"
 #include "http.h"
@@ -604,6 +605,7 @@ main(int argc, char *argv[])
 	if (state && !*state)
 		state = NULL;
 	cmd_init(&cmd);
+	core_none();
 	buf_init(&openai.system);
 	buf_init(&openai.key);
 	openai.model = getenv("OPENAI_MODEL");
