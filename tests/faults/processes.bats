@@ -18,6 +18,7 @@ setup() {
 }
 teardown() {
 	common_teardown
+	[ -z "${server:-}" ] || kill -CONT "$server" $(pgrep -P "$server") 2>/dev/null || :
 	[ -z "${pg_dir:-}" ] || postgresql_end
 	nobody_is_left
 }
@@ -169,6 +170,37 @@ killed_at_steps() {
 	holds
 	killed
 	faulty_gateway --store "$pg_url"
+	holds
+	stopped
+}
+
+@test "the database stands still while its kernel answers for it: who asks waits, then gets 503; the gateway ends when it is asked to, or goes on" {
+	postgresql_available || skip "$why"
+	postgresql_start
+	postgresql_database still
+	faulty_gateway --store "$pg_url"
+	first=$gateway_pid
+	state=$BATS_TEST_TMPDIR/state2
+	mkdir -m 700 "$state"
+	faulty_gateway --store "$pg_url"
+	posting --runs 2
+	more 5
+	server=$(head -n 1 "$pg_dir/data/postmaster.pid")
+	kill -STOP "$server" $(pgrep -P "$server")
+	post() { curl -sS -m "$1" -o answer -w '%{http_code}' -H 'content-type: application/json' -d '{"message":"x","role":"system"}' "$url/api/agents/runs/still/messages" || :; }
+	[ "$(post 1)" = 000 ] # it waits
+	[ "$(curl -sS -m 5 -o answer -w '%{http_code}' "$url/healthz")" = 200 ]
+	if [ "$(times short long)" = long ]; then
+		[ "$(post 90)" = 503 ]
+		kill "$first"
+		await 60 gone "$first"
+		kill -0 "$gateway_pid"
+	fi
+	kill -CONT "$server" $(pgrep -P "$server")
+	kill "$first" 2>/dev/null || :
+	await 30 gone "$first"
+	more 5
+	posted
 	holds
 	stopped
 }

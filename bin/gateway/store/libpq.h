@@ -15,9 +15,10 @@ struct err;
 /* clang-format off */
 #define LIBPQ_FUNCTIONS(X) \
 	X(backendPID) X(clear) X(cmdTuples) X(connectdbParams) X(conninfoFree) X(conninfoParse) X(consumeInput) X(enterPipelineMode) \
-	X(errorMessage) X(exec) X(exitPipelineMode) X(finish) X(freemem) X(getResult) X(getisnull) X(getlength) X(getvalue) X(notifies) \
-	X(ntuples) X(pipelineStatus) X(pipelineSync) X(resultErrorField) X(resultStatus) X(sendPrepare) X(sendQueryParams) \
-	X(sendQueryPrepared) X(serverVersion) X(setNoticeReceiver) X(setSingleRowMode) X(socket) X(status)
+	X(errorMessage) X(exec) X(exitPipelineMode) X(finish) X(flush) X(freemem) X(getResult) X(getisnull) X(getlength) X(getvalue) \
+	X(isBusy) X(notifies) X(ntuples) X(pipelineStatus) X(pipelineSync) X(resultErrorField) X(resultStatus) X(sendPrepare) X(sendQuery) \
+	X(sendQueryParams) X(sendQueryPrepared) X(serverVersion) X(setNoticeReceiver) X(setSingleRowMode) X(setnonblocking) X(socket) \
+	X(status)
 /* clang-format on */
 
 struct libpq {

@@ -77,10 +77,10 @@ pg_rollback(struct db *db)
 		(void)pg_leave_pipeline(pg);
 	if (!pg->lost) {
 		/* what was to be prepared behind a statement that failed is not */
-		pq->clear(pq->exec(pg->conn, "ROLLBACK"));
-		pq->clear(pq->exec(pg->conn, "DEALLOCATE ALL"));
+		pq->clear(pg_exec(pg, "ROLLBACK"));
+		pq->clear(pg_exec(pg, "DEALLOCATE ALL"));
 		pg->connection++;
-		pg->lost = pq->status(pg->conn) == CONNECTION_BAD;
+		pg->lost = pg->lost || pq->status(pg->conn) == CONNECTION_BAD;
 	}
 	pg->trouble.status = STATUS_OK;
 	pg->in_transaction = false;

@@ -17,6 +17,7 @@
 #define DEFERRED_MAX 1000 /* statements whose results wait in the connection */
 #define GATHERED_MAX 1000 /* rows of one insert */
 #define GATHERED_BYTES (4u * 1024 * 1024)
+#define SILENCE_MS 30000 /* more than a writer waits for its turn (lock_timeout) */
 #define OID_BYTEA 17
 #define OID_INT8 20
 #define OID_BYTEA_ARRAY 1001
@@ -66,8 +67,10 @@ bool pg_is_good(const PGresult *result);
 bool pg_in_trouble(const struct pg *pg, struct err *err);
 bool pg_enter_pipeline(struct pg *pg, struct err *err) USE_RESULT;
 void pg_read_deferred(struct pg *pg);
-bool pg_take_sync(struct pg *pg);			   /* the end of the pipeline, whose results were read, and of its mode */
-bool pg_leave_pipeline(struct pg *pg);			   /* sends what is in it and waits for all of it */
+bool pg_take_sync(struct pg *pg);		    /* the end of the pipeline, whose results were read, and of its mode */
+bool pg_leave_pipeline(struct pg *pg);		    /* sends what is in it and waits for all of it */
+PGresult *pg_result(struct pg *pg);		    /* the next one; NULL: there is none, or the server is silent: pg->lost, and trouble */
+PGresult *pg_exec(struct pg *pg, const char *text); /* outside of a pipeline; the last result, or the first that is not good */
 bool pg_settle(struct pg *pg, struct err *err) USE_RESULT; /* until every result that is due has come, and was good */
 void pg_first_line(const char *text, struct buf *to);
 

@@ -29,14 +29,21 @@ refuse(struct pg *pg, enum status status, const PGresult *result, struct err *er
 	return false;
 }
 
+/* result is released */
 static bool
-exec(struct pg *pg, const char *text, struct err *err)
+is_done(struct pg *pg, PGresult *result, struct err *err)
 {
-	PGresult *result = pq->exec(pg->conn, text);
 	bool ok = pg_is_good(result) || refuse(pg, STATUS_CONFIG, result, err);
 
 	pq->clear(result);
 	return ok;
+}
+
+/* However long it takes: a large table is changed. */
+static bool
+exec(struct pg *pg, const char *text, struct err *err)
+{
+	return is_done(pg, pq->exec(pg->conn, text), err);
 }
 
 static void
@@ -64,10 +71,14 @@ set_up(struct pg *pg, struct err *err)
 	if (pq->serverVersion(pg->conn) < 120000)
 		return err_set(err, STATUS_CONFIG, "unable to use the store '%s': the server is PostgreSQL %d, expected 12 or newer",
 		    pg->url.s, pq->serverVersion(pg->conn) / 10000);
-	return exec(pg,
-	    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
-	    "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '20s'; SET standard_conforming_strings = on;"
-	    "LISTEN " CHANNEL,
+	/* and so no write waits for ever, either */
+	if (pq->setnonblocking(pg->conn, 1) < 0)
+		return refuse(pg, STATUS_UNREACHABLE, NULL, err);
+	return is_done(pg,
+	    pg_exec(pg,
+		"SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
+		"SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '20s'; SET standard_conforming_strings = on;"
+		"LISTEN " CHANNEL),
 	    err);
 }
 

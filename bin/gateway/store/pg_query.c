@@ -60,7 +60,7 @@ pg_end_rows(struct pg_query *query)
 	query->rows = NULL;
 	if (pg->active == query) {
 		pg->active = NULL;
-		while (!pg->lost && (result = pq->getResult(pg->conn)))
+		while ((result = pg_result(pg)))
 			pq->clear(result);
 		if (pg->synced)
 			(void)pg_take_sync(pg);
@@ -212,7 +212,7 @@ change(struct pg *pg, struct pg_query *query, int *ret_changed, struct err *err)
 
 	if (!begin(pg, query, "store", err))
 		return false;
-	result = pq->getResult(pg->conn);
+	result = pg_result(pg);
 	ok = result && pg_is_good(result);
 	if (!ok)
 		pg_failed(pg, result, "store", err);
@@ -260,7 +260,7 @@ pg_step(struct query *q, struct err *err)
 	if (pg->active != query)
 		return DB_DONE;
 	pq->clear(query->rows);
-	query->rows = pq->getResult(pg->conn);
+	query->rows = pg_result(pg);
 	query->row = 0;
 	if (!query->rows || !pg_is_good(query->rows)) {
 		pg_failed(pg, query->rows, "read the store", err);
@@ -271,7 +271,7 @@ pg_step(struct query *q, struct err *err)
 	}
 	if (pq->resultStatus(query->rows) == PGRES_TUPLES_OK) {
 		/* nothing more is in the connection */
-		pq->clear(pq->getResult(pg->conn));
+		pq->clear(pg_result(pg));
 		pg->active = NULL;
 		if (pg->synced)
 			(void)pg_take_sync(pg);

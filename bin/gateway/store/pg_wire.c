@@ -1,8 +1,10 @@
 /* pg_wire.c - the pipeline: what is sent without waiting, what comes back, and what goes wrong */
 #include "compat.h"
 
+#include <poll.h>
 #include <string.h>
 
+#include "clock.h"
 #include "status.h"
 #include "store/pg.h"
 
@@ -64,6 +66,60 @@ pg_in_trouble(const struct pg *pg, struct err *err)
 	return true;
 }
 
+/* ---- what comes */
+
+/* Writes what is still to be written, and waits for something to read. False: it takes too long. */
+static bool
+wait_for_word(struct pg *pg, int64_t until)
+{
+	struct pollfd fd = { .fd = pq->socket(pg->conn), .events = POLLIN };
+	int more = pq->flush(pg->conn), ready;
+	int64_t left = until - clock_monotonic_ms();
+
+	if (more < 0)
+		return false;
+	if (more)
+		fd.events |= POLLOUT;
+	ready = poll(&fd, 1, left < 0 ? 0 : (int)left);
+	/* when that fails the next result says so */
+	if (ready > 0 && fd.revents & ~POLLOUT)
+		(void)pq->consumeInput(pg->conn);
+	return ready || clock_monotonic_ms() < until;
+}
+
+/* A server may stand still while its kernel says that it is there. */
+PGresult *
+pg_result(struct pg *pg)
+{
+	int64_t until = clock_monotonic_ms() + SILENCE_MS;
+
+	while (!pg->lost && pq->isBusy(pg->conn))
+		if (!wait_for_word(pg, until)) {
+			pg->lost = true;
+			if (!pg->trouble.status)
+				pg_failed(pg, NULL, "store", &pg->trouble);
+		}
+	return pg->lost ? NULL : pq->getResult(pg->conn);
+}
+
+PGresult *
+pg_exec(struct pg *pg, const char *text)
+{
+	PGresult *result, *last = NULL;
+
+	if (!pq->sendQuery(pg->conn, text))
+		return NULL;
+	while ((result = pg_result(pg))) {
+		if (last && !pg_is_good(last)) {
+			pq->clear(result);
+			continue;
+		}
+		pq->clear(last);
+		last = result;
+	}
+	return last;
+}
+
 /* ---- the pipeline */
 
 bool
@@ -81,7 +137,7 @@ pg_read_deferred(struct pg *pg)
 	PGresult *result;
 
 	while (pg->deferred && !pg->lost) {
-		while ((result = pq->getResult(pg->conn))) {
+		while ((result = pg_result(pg))) {
 			if (!pg_is_good(result) && !pg->trouble.status)
 				pg_failed(pg, result, "store", &pg->trouble);
 			pq->clear(result);
@@ -98,7 +154,7 @@ pg_take_sync(struct pg *pg)
 	int empty = 0;
 
 	while (!pg->lost) {
-		PGresult *result = pq->getResult(pg->conn);
+		PGresult *result = pg_result(pg);
 		bool gone = !result;
 		ExecStatusType status = pq->resultStatus(result);
 
