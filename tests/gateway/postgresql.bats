@@ -102,6 +102,21 @@ killed() { kill -9 "${pid_of[$1]}" && await 10 gone "${pid_of[$1]}"; }
 	done
 }
 
+@test "what one gateway writes wakes the others: none waits for its next look" {
+	gateway a
+	gateway b
+	at b
+	start watch agent-watch --all
+	at a
+	began=$SECONDS
+	for i in $(seq 15); do
+		agent-emit --run r --kind agent.n --data "{\"i\":$i}" >/dev/null
+		await 20 has_line watch.out "\"i\":$i[,}]"
+	done
+	# by itself a gateway looks every 3 seconds
+	[ $((SECONDS - began)) -lt 20 ] || { echo "15 events took $((SECONDS - began)) s" >&2; return 1; }
+}
+
 @test "a message for a run that another gateway is at is answered there, after the first one" {
 	agent_hang
 	gateway a --agents agents
@@ -241,6 +256,10 @@ settled() { # at $1: closed and answered, each once
 @test "the database goes away and comes back: what was acknowledged is there, once, and nothing else twice" {
 	gateway a
 	gateway b
+	for name in a b; do
+		at $name
+		start "stream$name" curl -sN "$url/api/events?after=0"
+	done
 	cat >writer <<-'S'
 	#!/bin/sh
 	# NAME URL: messages with keys, each until it is acknowledged
@@ -274,6 +293,12 @@ settled() { # at $1: closed and answered, each once
 		done
 	done
 	pg_sql 'SELECT seq FROM events ORDER BY seq' | diff - <(seq "$(pg_sql 'SELECT count(*) FROM events')")
+	# who was reading all the time has seen it all, once and in order
+	pg_sql 'SELECT seq FROM events WHERE thread IS NULL ORDER BY seq' >seqs
+	for name in a b; do
+		await 30 has_line "stream$name.out" "^id: $(tail -n 1 seqs)\$"
+		sed -n 's/^id: //p' "stream$name.out" | diff - seqs
+	done
 }
 
 @test "a connection to the database that is slow and is cut at any byte: nothing is lost, nothing twice, and what the others write is heard of" {
@@ -486,21 +511,6 @@ settled() { # at $1: closed and answered, each once
 	at b
 	agent-run-cancel --run r >/dev/null
 	run -11 timeout 30 agent-watch --until terminal r
-}
-
-@test "a schema of an older version is brought up to date, with what is in it" {
-	gateway a
-	agent-run-create --agent echo --run r | agent-send --wait old >/dev/null
-	kill "${pid_of[a]}"
-	await 20 gone "${pid_of[a]}"
-	# as it was before gateways owned anything, and what came later is not there either
-	pg_sql 'ALTER TABLE streams DROP COLUMN owner; ALTER TABLE turns DROP COLUMN owner; ALTER TABLE threads DROP COLUMN cwd; ALTER TABLE events DROP COLUMN block; UPDATE agentutils_schema SET version = 3'
-	agent-gateway --check --state other --store "$pg_url"
-	[ "$(pg_sql 'SELECT version FROM agentutils_schema')" = 3 ]
-	gateway a
-	[ "$(pg_sql 'SELECT version FROM agentutils_schema')" -gt 3 ]
-	agent-send --run r --wait new >/dev/null
-	replied r 'Echo: old;Echo: new;'
 }
 
 @test "a schema of a newer version is refused, by the check too" {

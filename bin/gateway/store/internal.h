@@ -125,6 +125,7 @@ struct store {
 	struct ahead *ahead; /* NULL: the database is shared */
 	struct share *share; /* NULL: the database is this gateway's alone */
 	int64_t me;	     /* this gateway among those that share it; 0: alone */
+	int64_t home;	     /* which database they share */
 	struct err err;	     /* of the present batch */
 };
 
@@ -190,8 +191,13 @@ bool ahead_sleep(
 #define RECONNECT_MS 100 /* between two attempts */
 struct share;
 struct share *share_new(struct db *db, struct err *err);
-void share_free(struct share *share);						       /* accepts NULL */
-bool share_join(struct store *store, int64_t predecessor, struct err *err) USE_RESULT; /* predecessor: is dead for certain; 0: none */
+void share_free(struct share *share); /* accepts NULL */
+/* Who had the state directory before us, and is dead for certain. */
+struct holder {
+	int64_t gateway; /* its number among those that share a database, 0: it did not */
+	int64_t home;	 /* which database that was */
+};
+bool share_join(struct store *store, const struct holder *before, struct err *err) USE_RESULT;
 void share_leave(struct store *store);
 bool share_news(struct store *store, struct err *err) USE_RESULT; /* what others have committed since then, to the loop */
 bool share_mark(struct store *store, struct err *err) USE_RESULT; /* before the commit */

@@ -16,6 +16,8 @@
 #include "worker.h"
 #include "xalloc.h"
 
+#define HOLDER_MAX 80 /* bytes of what the lock says of who has it */
+
 static void
 file_of(const char *where, struct buf *file, struct buf *dir)
 {
@@ -59,42 +61,50 @@ make_dir(const char *dir, struct err *err)
 	return ok;
 }
 
-/* The process, and behind a blank the gateway's number among those that share a database. */
+/* The process, and where a database is shared the gateway's number there and which database it is, each behind a blank. */
 static bool
 sign_lock(struct store *store, const char *file, struct err *err)
 {
-	char text[64];
-	int n = store->me ? snprintf(text, sizeof text, "%ld %lld\n", (long)getpid(), (long long)store->me)
+	char text[HOLDER_MAX];
+	int n = store->me ? snprintf(text, sizeof text, "%ld %lld %lld\n", (long)getpid(), (long long)store->me, (long long)store->home)
 			  : snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
 	return (ftruncate(store->lock_fd, 0) == 0 && pwrite(store->lock_fd, text, (size_t)n, 0) == n) ||
 	    err_errno(err, STATUS_CONFIG, "unable to write '%s.lock'", file);
 }
 
-/* One gateway per state directory. Who held it before is dead: *ret_before is what it was among those that share a database, 0: nothing. */
+static void
+read_holder(const char *text, struct holder *ret)
+{
+	const char *gateway = strchr(text, ' '), *home = gateway ? strchr(gateway + 1, ' ') : NULL;
+
+	if (!home || !num_i64(gateway + 1, (size_t)(home - gateway - 1), &ret->gateway) ||
+	    !num_i64(home + 1, strcspn(home + 1, "\n"), &ret->home))
+		ret->gateway = 0;
+}
+
+/* One gateway per state directory. */
 static bool
-take_lock(struct store *store, const char *file, int64_t *ret_before, struct err *err)
+take_lock(struct store *store, const char *file, struct holder *ret_before, struct err *err)
 {
 	struct buf path = BUF_INIT, holder = BUF_INIT;
-	const char *before;
 	bool ok = false;
 
-	*ret_before = 0;
+	*ret_before = (struct holder){ 0 };
 	buf_addf(&path, "%s.lock", file);
 	store->lock_fd = open(path.s, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (store->lock_fd < 0)
 		err_errno(err, STATUS_CONFIG, "unable to create '%s'", path.s);
 	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (buf_read_fd(&holder, store->lock_fd, 64, path.s, err) && holder.len)
+		if (buf_read_fd(&holder, store->lock_fd, HOLDER_MAX, path.s, err) && holder.len)
 			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it (process %.*s)", file,
 			    (int)strcspn(holder.s, " \n"), holder.s);
 		else
 			err_set(err, STATUS_CONFIG, "unable to use the store '%s': another gateway uses it", file);
 	} else {
-		ok = buf_read_fd(&holder, store->lock_fd, 64, path.s, err);
-		before = ok && holder.len ? strchr(holder.s, ' ') : NULL;
-		if (before && !num_i64(before + 1, strcspn(before + 1, "\n"), ret_before))
-			*ret_before = 0;
+		ok = buf_read_fd(&holder, store->lock_fd, HOLDER_MAX, path.s, err);
+		if (ok && holder.len)
+			read_holder(holder.s, ret_before);
 		ok = ok && sign_lock(store, file, err);
 	}
 	buf_release(&path);
@@ -153,7 +163,7 @@ open_tables(struct store *store, const char *where, const char *file, struct err
 }
 
 static bool
-find_place(struct store *store, const char *file, int64_t before, struct err *err)
+find_place(struct store *store, const char *file, const struct holder *before, struct err *err)
 {
 	if (!store->share)
 		return tables_last(store->tables, &store->last_seq, &store->last_at, err);
@@ -201,7 +211,7 @@ store_open(const char *where, const char *state, const struct derived_ops *ops, 
 {
 	struct store *store = xcalloc(1, sizeof *store);
 	struct buf file = BUF_INIT, dir = BUF_INIT;
-	int64_t before;
+	struct holder before;
 	bool ok;
 
 	store->ops = ops;
@@ -210,7 +220,7 @@ store_open(const char *where, const char *state, const struct derived_ops *ops, 
 	queue_init(&store->finished);
 	place_of(where, state, &file, &dir);
 	ok = make_dir(dir.s, err) && take_lock(store, file.s, &before, err) && open_tables(store, where, file.s, err) &&
-	    find_place(store, file.s, before, err) && make_pipe(store->wake, err) && make_pipe(store->ask, err);
+	    find_place(store, file.s, &before, err) && make_pipe(store->wake, err) && make_pipe(store->ask, err);
 	store->cache = cache_new(ops);
 	ok = ok && rows_open(store, err);
 	if (ok) {

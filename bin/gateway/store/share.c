@@ -21,9 +21,11 @@
 
 #define NOW "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-enum statement { JOIN, MARK, BEAT, LEAVE, READ_BATCH, SILENT, REMOVE, TAKE_ROWS, TAKE_TURNS, STATEMENT_COUNT };
+enum statement { HOME, JOIN, MARK, BEAT, LEAVE, READ_BATCH, SILENT, REMOVE, TAKE_ROWS, TAKE_TURNS, STATEMENT_COUNT };
 
 static const char *const texts[] = {
+	[HOME] =
+	    "SELECT (SELECT system_identifier FROM pg_control_system()) # oid::bigint FROM pg_database WHERE datname=current_database()",
 	[JOIN] = "INSERT INTO gateways(seen, batch) VALUES(" NOW ", 0) RETURNING id",
 	/* fails, and with it the transaction, when the row is gone */
 	[MARK] = "WITH mine AS (UPDATE gateways SET seen=" NOW ", batch=?2 WHERE id=?1 RETURNING id) SELECT 1/count(*) FROM mine",
@@ -170,14 +172,16 @@ take(struct store *store, int64_t other, struct err *err)
 }
 
 bool
-share_join(struct store *store, int64_t predecessor, struct err *err)
+share_join(struct store *store, const struct holder *before, struct err *err)
 {
-	struct query *query = store->share->queries[JOIN];
+	struct query *const *queries = store->share->queries;
 	bool ok = db_begin(store->db, err);
 
-	query_reset(query);
-	ok = ok && one(query, &store->me, err) == DB_ROW;
-	if (ok && predecessor && !take(store, predecessor, err))
+	query_reset(queries[HOME]);
+	query_reset(queries[JOIN]);
+	ok = ok && one(queries[HOME], &store->home, err) == DB_ROW && one(queries[JOIN], &store->me, err) == DB_ROW;
+	/* in another database its number is somebody else's */
+	if (ok && before->gateway && before->home == store->home && !take(store, before->gateway, err))
 		ok = err->status == STATUS_OK;
 	ok = ok && tables_last(store->tables, &store->last_seq, &store->last_at, err);
 	return ok && db_commit(store->db, err);
