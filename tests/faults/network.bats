@@ -325,11 +325,12 @@ crowd() {
 
 @test "a storm of events with readers that come and go: all is there, in bounded memory" {
 	faulty_gateway --rate 0
+	measure before
 	posting --runs 32 --size 1000
 	for i in $(seq 20); do
 		start "watch$i" curl -sSN "$url/api/events?after=0"
 		watch=$pid
-		if ((i % 2)); then kill -9 "$watch"; fi
+		if ((i % 2)); then kill -9 "$watch"; else watches+=("$watch"); fi
 	done
 	cat >storm.py <<-'PY'
 	import http.client, json, sys, threading
@@ -348,6 +349,9 @@ crowd() {
 	python3 storm.py "$url" "$(times 300 20000)"
 	posted
 	holds
+	kill "${watches[@]}"
+	calm() { given_back before --rss 32768; }
+	await 40 calm
 	for k in 0 15; do [ "$(agent-events "s$k" --jq .data.i | cksum)" = "$(seq 0 $(($(times 300 20000) - 1)) | cksum)" ]; done
 	nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -qE '__(asan|tsan)' || [ "$(awk '/VmHWM/ { print $2 }' "/proc/$gateway_pid/status")" -lt 150000 ]
 	stopped
