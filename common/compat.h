@@ -11,7 +11,6 @@
 #define USE_RESULT __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NORETURN __attribute__((noreturn))
-#define UNUSED __attribute__((unused))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
 

@@ -61,8 +61,8 @@ dirwatch_names(struct dirwatch *watch, void (*cb)(const char *name, void *payloa
 #endif
 }
 
-void
-dirwatch_drain(struct dirwatch *watch)
+static void
+drain(struct dirwatch *watch)
 {
 	dirwatch_names(watch, NULL, NULL);
 }
@@ -90,5 +90,5 @@ dirwatch_wait(struct dirwatch *watch, struct pollfd *others, unsigned n, int64_t
 			fds[i].revents = 0;
 	for (i = 0; i < n; i++)
 		others[i].revents = fds[i].revents;
-	dirwatch_drain(watch);
+	drain(watch);
 }

@@ -19,8 +19,7 @@ struct dirwatch {
 
 void dirwatch_open(struct dirwatch *watch, const char *path); /* never fails: the worst is polling */
 void dirwatch_close(struct dirwatch *watch);
-void dirwatch_drain(struct dirwatch *watch); /* forget what was told */
-/* The same, telling the names of what came (not of what went). */
+/* Forgets what was told, telling the names of what came (not of what went) unless cb is NULL. */
 void dirwatch_names(struct dirwatch *watch, void (*cb)(const char *name, void *payload), void *payload);
 int64_t dirwatch_interval(const struct dirwatch *watch); /* ms to the next look */
 

@@ -96,12 +96,6 @@ follow_free(struct follow *follow)
 	free(follow);
 }
 
-int64_t
-follow_last(const struct follow *follow)
-{
-	return follow->last;
-}
-
 bool
 follow_behind(const struct follow *follow)
 {

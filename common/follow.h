@@ -79,8 +79,6 @@ int64_t follow_deadline(const struct follow *follow);
 /* A descriptor to wait for beside, as a further one of http_wait(); -1: none now. */
 int follow_fd(const struct follow *follow);
 
-int64_t follow_last(const struct follow *follow); /* the cursor: seq of the last event delivered */
-
 /* Is the server agent-gateway? Known once it has answered. */
 bool follow_is_gateway(const struct follow *follow);
 

@@ -40,7 +40,7 @@ struct jsplit {
 	bool string, escape, blank;
 	struct buf key; /* quoted */
 	struct buf rest;
-	uint64_t offset, count;
+	uint64_t offset;
 };
 
 struct jsplit *
@@ -69,12 +69,6 @@ jsplit_free(struct jsplit *split)
 	buf_release(&split->key);
 	buf_release(&split->rest);
 	free(split);
-}
-
-uint64_t
-jsplit_count(const struct jsplit *split)
-{
-	return split->count;
 }
 
 struct span
@@ -177,7 +171,6 @@ take_item(struct jsplit *split, size_t i, struct err *err)
 
 	if (!jtext_check(split->value.s, split->value.len, false, &value, &why))
 		return broken(split, i, why.text, err);
-	split->count++;
 	if (!split->cb(value.s, value.n, split->payload))
 		split->state = STOPPED;
 	buf_reset(&split->value);

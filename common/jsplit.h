@@ -28,7 +28,6 @@ bool jsplit_feed(struct jsplit *split, const char *bytes, size_t n, struct err *
 /* At the end of the answer. False when it was cut off or held no such array (STATUS_PROTOCOL). */
 bool jsplit_end(struct jsplit *split, struct err *err) USE_RESULT;
 
-uint64_t jsplit_count(const struct jsplit *split);   /* items given */
 struct span jsplit_rest(const struct jsplit *split); /* an object; borrowed; valid after jsplit_end() */
 
 #endif

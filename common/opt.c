@@ -59,8 +59,9 @@ print_key(struct buf *to, const struct opt *opt)
 		buf_addf(to, " %s", opt->arg);
 }
 
-void
-opt_help(const struct cmd *cmd)
+/* The usage text of --help on standard output. */
+static void
+help(const struct cmd *cmd)
 {
 	const struct opt *opt;
 	struct buf text = BUF_INIT;
@@ -178,7 +179,7 @@ opt_next(const struct cmd *cmd, int *argc, char ***argv)
 			set_errors(optarg);
 			break;
 		case 'h':
-			opt_help(cmd);
+			help(cmd);
 			exit(out_close());
 		case 'V':
 			out_printf("%s (agentutils) %s\n", cmd->name, PACKAGE_VERSION);

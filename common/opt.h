@@ -95,7 +95,4 @@ void cmd_init(const struct cmd *cmd);
  * wrong options, -q, -v and --errors itself. Call with main's own argc and argv. */
 int opt_next(const struct cmd *cmd, int *argc, char ***argv);
 
-/* The usage text of --help on standard output. */
-void opt_help(const struct cmd *cmd);
-
 #endif

@@ -152,7 +152,6 @@ void player_answered(struct mock *mock, struct player *player, struct span resul
 /* A text of a step with its ${names} filled in; JSON likewise, where only ids and the like belong into its texts. */
 bool player_text(const struct player *player, struct span step, const char *key, struct buf *to);
 void player_json(const struct player *player, struct span value, struct buf *to);
-bool player_true(struct span step, const char *key);
 
 /* Begins the params of a notification, with the ids of thread and turn; ends, sends and releases them. */
 void player_params(const struct player *player, struct buf *to);

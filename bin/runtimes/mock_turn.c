@@ -125,8 +125,8 @@ player_json(const struct player *player, struct span value, struct buf *to)
 	buf_release(&compact);
 }
 
-bool
-player_true(struct span step, const char *key)
+static bool
+is_true(struct span step, const char *key)
 {
 	struct span value;
 
@@ -432,7 +432,7 @@ void
 player_work(struct mock *mock, struct player *player, struct span step)
 {
 	struct buf params = BUF_INIT, text = BUF_INIT;
-	bool asks = player_true(step, "ask") && !player->thread->always && strcmp(player->thread->approval, "never") != 0;
+	bool asks = is_true(step, "ask") && !player->thread->always && strcmp(player->thread->approval, "never") != 0;
 	const char *method = is_patch(step) ? "item/fileChange/requestApproval" : "item/commandExecution/requestApproval";
 
 	player_message_close(mock, player);

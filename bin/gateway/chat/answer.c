@@ -84,8 +84,8 @@ job_end(struct job *job, bool failed)
 	job_submit(job, apply_end, after_end);
 }
 
-void
-job_call_handler(struct job *job)
+static void
+call_handler(struct job *job)
 {
 	handler_ask(job->chat->handlers, job);
 }
@@ -98,7 +98,7 @@ after_start(struct change *change)
 
 	change_free(change);
 	if (result == CHANGE_DONE)
-		job_call_handler(job);
+		call_handler(job);
 	else
 		job_finish(job); /* over, or not stored */
 }
@@ -321,7 +321,7 @@ job_start(struct job *job)
 	struct rows *rows;
 
 	if (job->firing) {
-		job_call_handler(job);
+		call_handler(job);
 		return;
 	}
 	job->handler = find_handler(chat, job);

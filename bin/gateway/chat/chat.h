@@ -26,7 +26,6 @@ struct trace;
 #define CHAT_MESSAGE_CHARS 2000		   /* UTF-16 units kept of a message, unless CLARITY_HITL_MAX_MESSAGE_CHARS says otherwise */
 #define CHAT_COMMANDS_MAX 64		   /* handler processes at once; further messages wait */
 #define CHAT_REPLY_MAX (16u * 1024 * 1024) /* bytes of a handler's line */
-#define CHAT_COMMAND_TIMEOUT_MS 120000
 
 struct chat_settings {
 	const char *default_mode; /* CLARITY_HITL_CHAT_MODE */

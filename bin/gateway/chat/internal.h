@@ -126,7 +126,6 @@ void events_firing_interrupted(struct change_context *context, const struct job 
 void chat_enqueue(struct job *job);
 void job_finish(struct job *job);		       /* the first one of its run, which is freed: the next one's turn */
 void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
-void job_call_handler(struct job *job);		       /* its answer becomes the end of the job */
 bool chat_records_services(const struct chat *chat);
 const char *chat_default_mode(const struct chat *chat);
 

@@ -161,8 +161,8 @@ call_again(struct change *change)
 	}
 }
 
-struct change *
-call_change(struct call *call, call_apply *apply, void (*done)(struct change *))
+static struct change *
+change_of(struct call *call, call_apply *apply, void (*done)(struct change *))
 {
 	struct change *change = change_new(done, call);
 
@@ -174,7 +174,7 @@ call_change(struct call *call, call_apply *apply, void (*done)(struct change *))
 void
 call_store(struct call *call, call_apply *apply, void (*done)(struct change *))
 {
-	log_change(call->compass->settings.log, call_change(call, apply, done));
+	log_change(call->compass->settings.log, change_of(call, apply, done));
 }
 
 bool
@@ -214,7 +214,7 @@ struct change *
 call_change_in(struct call *call, call_step *step, void (*done)(struct change *))
 {
 	call->step = step;
-	return call_change(call, apply_step, done);
+	return change_of(call, apply_step, done);
 }
 
 void

@@ -112,8 +112,7 @@ void call_fail_text(struct call *call, int status, const char *code, const char 
 bool call_refused(struct call *call,
     const struct change *change); /* true: answered and freed because the change did not work out; a problem in the call counts */
 typedef bool call_apply(struct change *change, const void *row, struct change_context *context);
-struct change *call_change(struct call *call, call_apply *apply, void (*done)(struct change *));
-void call_store(struct call *call, call_apply *apply, void (*done)(struct change *)); /* the same, and given to the store */
+void call_store(struct call *call, call_apply *apply, void (*done)(struct change *)); /* a change with that apply, given to the store */
 /* What most changes do at last: answers with change->answer, 201 when the call made something. */
 void call_done(struct change *change);
 

@@ -17,13 +17,12 @@ struct event_base;
 struct fetcher;
 struct runtime_host;
 
-#define BEARER_EARLY_MS 60000	/* a token is not used any more so long before its end */
-#define BEARER_LIFE_MS 300000	/* of a token whose end is not told */
-#define BEARER_HEAD_MS 10000	/* the identity endpoint's answer begins within */
-#define BEARER_BODY_MS 10000	/* and comes on within */
-#define BEARER_MAX 65536	/* bytes of its answer, and of a token file */
-#define BEARER_WAITING_MAX 1024 /* who wait for one token */
-#define BEARER_SHOWN_MAX 512	/* bytes of a refusal that are told */
+#define BEARER_EARLY_MS 60000 /* a token is not used any more so long before its end */
+#define BEARER_LIFE_MS 300000 /* of a token whose end is not told */
+#define BEARER_HEAD_MS 10000  /* the identity endpoint's answer begins within */
+#define BEARER_BODY_MS 10000  /* and comes on within */
+#define BEARER_MAX 65536      /* bytes of its answer, and of a token file */
+#define BEARER_SHOWN_MAX 512  /* bytes of a refusal that are told */
 
 /* token: NULL, and why says the reason. */
 typedef void bearer_cb(const struct buf *token, const char *why, void *payload);
@@ -32,7 +31,7 @@ typedef void bearer_cb(const struct buf *token, const char *why, void *payload);
 struct bearer *bearer_new(struct event_base *base, struct fetcher *fetcher, const struct runtime_host *host);
 void bearer_free(struct bearer *bearer); /* nobody is told any more; accepts NULL */
 
-/* Once, never from inside this call. */
+/* Once, never from inside this call. Who waits is a turn or a call of the runtime, which are bounded there. */
 struct bearer_wait *bearer_get(struct bearer *bearer, bearer_cb *cb, void *payload);
 void bearer_forget(struct bearer_wait *wait); /* its cb does not come; accepts NULL */
 

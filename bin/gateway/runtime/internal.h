@@ -205,7 +205,6 @@ struct runtime {
 };
 
 void runtime_tick(struct runtime *runtime);					 /* soon */
-void runtime_rearm(struct runtime *runtime);					 /* the timer, after deadlines have changed */
 bool runtime_send(struct runtime *runtime, const struct buf *line, bool secret); /* adds the newline */
 void runtime_say(
     struct runtime *runtime, const struct buf *line); /* the same for what must be said: a child that does not read it is ended */

@@ -40,8 +40,9 @@ sooner(int64_t *at, int64_t other)
 		*at = other;
 }
 
-void
-runtime_rearm(struct runtime *runtime)
+/* The timer, after deadlines have changed. */
+static void
+rearm(struct runtime *runtime)
 {
 	int64_t at = runtime->stop_at;
 	const struct approval *approval;
@@ -243,7 +244,7 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 	if (runtime->stopping)
 		stop_step(runtime);
 	look_idle(runtime);
-	runtime_rearm(runtime);
+	rearm(runtime);
 }
 
 static void
