@@ -3,7 +3,8 @@
  * bench-commands ROUNDS COMMAND...
  *
  * Each COMMAND is a line: words at blanks, or for the shell when it has a character that only the shell understands. Every round runs each
- * of them once, so that what else happens on the machine happens to all; the time is that of the fastest quarter, which it disturbs least.
+ * of them once, so that what else happens on the machine happens to all, and in an order of its own: a small program after a large one finds
+ * the caches cold, and one after its like finds them warm. The time is that of the fastest quarter, which is disturbed least.
  * Outputs go to /dev/null. The memory is that of the largest process, the status that of the last round.
  */
 #include "compat.h"
@@ -41,7 +42,7 @@ split(struct command *command)
 	char *copy = xstrdup(command->text), *word;
 	size_t n = 0;
 
-	if (strpbrk(command->text, "|<>;&$'\"*()")) {
+	if (strpbrk(command->text, "|<>;$'\"*()")) {
 		command->words[0] = shell;
 		command->words[1] = option;
 		command->words[2] = copy;
@@ -76,10 +77,26 @@ run(struct command *command, long round)
 	    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e3;
 }
 
+/* The same in every run. */
+static void
+shuffle(int *order, int n)
+{
+	static uint64_t state = 1;
+	int i, j, other;
+
+	for (i = n - 1; i > 0; i--) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		j = (int)((state >> 33) % (uint64_t)(i + 1));
+		other = order[j];
+		order[j] = order[i];
+		order[i] = other;
+	}
+}
+
 int
 main(int argc, char **argv)
 {
-	int n = argc - 2, i, out, null = open("/dev/null", O_RDWR);
+	int n = argc - 2, i, *order, out, null = open("/dev/null", O_RDWR);
 	struct command *commands;
 	struct buf line = BUF_INIT;
 	long rounds, r;
@@ -90,7 +107,9 @@ main(int argc, char **argv)
 		die_usage("expected ROUNDS COMMAND...");
 	rounds = load_number(argv[1], "rounds");
 	commands = xcalloc((size_t)n, sizeof *commands);
+	order = xcalloc((size_t)n, sizeof *order);
 	for (i = 0; i < n; i++) {
+		order[i] = i;
 		commands[i].text = argv[i + 2];
 		commands[i].took = xcalloc((size_t)rounds + 1, sizeof *commands[i].took);
 		split(&commands[i]);
@@ -100,8 +119,8 @@ main(int argc, char **argv)
 	if (!to || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		die_errno(STATUS_IO, "unable to set the outputs up");
 	for (r = rounds > 1 ? -1 : 0; r < rounds; r++) /* one more, that warms the caches, unless there is one only */
-		for (i = 0; i < n; i++)
-			run(&commands[i], r < 0 ? 0 : r);
+		for (shuffle(order, n), i = 0; i < n; i++)
+			run(&commands[order[i]], r < 0 ? 0 : r);
 	for (i = 0; i < n; i++) {
 		struct command *command = &commands[i];
 
