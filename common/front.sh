@@ -12,9 +12,12 @@ h	help	-	show this help and exit
 V	version	-	show the version and exit
 -	options	-	list the options for programs and exit'
 
-# The commands that this one is made of stand beside it, installed or not, also when it was called through a link.
+# The commands that this one is made of stand beside it, installed or not, also when it was called through a link; a jq that came with them is for
+# systems without one.
 front_self=$(readlink -f -- "${BASH_SOURCE[0]}" 2>/dev/null) || front_self=${BASH_SOURCE[0]}
-PATH=$(CDPATH='' cd -- "$(dirname -- "$front_self")" && pwd):$PATH
+front_dir=$(CDPATH='' cd -- "$(dirname -- "$front_self")" && pwd)
+PATH=$front_dir:$PATH
+[ ! -x "${front_dir%/*}/libexec/agentutils/jq" ] || PATH=$PATH:${front_dir%/*}/libexec/agentutils
 export PATH
 
 # front_json TEXT: as a JSON string; what has no short form there becomes a blank

@@ -76,6 +76,23 @@ program_libexec(const char *name, struct buf *to)
 }
 
 void
+program_path_jq(void)
+{
+	const char *path = getenv("PATH");
+	struct buf jq = BUF_INIT, longer = BUF_INIT;
+
+	program_libexec("jq", &jq);
+	/* without a PATH what is looked in is the system's choice */
+	if (path && *path && is_program(jq.s)) {
+		buf_cut(&jq, jq.len - strlen("/jq"));
+		buf_addf(&longer, "%s:%s", path, jq.s);
+		(void)setenv("PATH", longer.s, 1);
+	}
+	buf_release(&jq);
+	buf_release(&longer);
+}
+
+void
 program_quote(const char *text, struct buf *to)
 {
 	buf_addch(to, '\'');

@@ -22,6 +22,9 @@ void program_libexec(const char *name, struct buf *to);
  * behind it is taken, which starts 70 ms sooner and is one process less. */
 bool program_codex(struct buf *to) USE_RESULT;
 
+/* Where a jq came with us, in libexec: puts that at the end of the PATH, for us and for whom we start; a system's own comes first. */
+void program_path_jq(void);
+
 /* The text as a word of the shell. */
 void program_quote(const char *text, struct buf *to);
 

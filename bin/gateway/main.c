@@ -35,6 +35,7 @@
 #include "own.h"
 #include "peers.h"
 #include "out.h"
+#include "program.h"
 #include "provider.h"
 #include "record.h"
 #include "secrets.h"
@@ -533,6 +534,7 @@ main(int argc, char *argv[])
 {
 	struct gateway gateway = GATEWAY_INIT;
 
+	program_path_jq();
 	configure(&gateway, argc, argv);
 	if (gateway.settings.check)
 		return check_only(&gateway);
