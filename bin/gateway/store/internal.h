@@ -90,6 +90,7 @@ struct op {
 struct queue {
 	struct op *first, **last;
 	size_t n;
+	bool closed; /* nothing is added to it */
 };
 
 struct store {

@@ -321,6 +321,18 @@ share_wait(struct store *store)
 		;
 }
 
+/* Then it begins with the news. */
+static bool
+change_is_next(struct store *store)
+{
+	bool is;
+
+	pthread_mutex_lock(&store->lock);
+	is = store->asked.first && store->asked.first->kind == OP_CHANGE;
+	pthread_mutex_unlock(&store->lock);
+	return is;
+}
+
 void
 share_tend(struct store *store)
 {
@@ -334,7 +346,7 @@ share_tend(struct store *store)
 	}
 	if (is_lost(store) && !try_connect(store, &err))
 		return;
-	if ((db_heard(store->db) || now >= store->share->next_beat) && !share_news(store, &err))
+	if (((db_heard(store->db) && !change_is_next(store)) || now >= store->share->next_beat) && !share_news(store, &err))
 		return; /* the next beat tries again */
 	if (now < store->share->next_beat)
 		return;

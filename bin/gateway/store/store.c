@@ -21,6 +21,7 @@ queue_init(struct queue *queue)
 	queue->first = NULL;
 	queue->last = &queue->first;
 	queue->n = 0;
+	queue->closed = false;
 }
 
 void
@@ -100,6 +101,31 @@ commit(struct store *store, struct queue *batch, int64_t now)
 	return db_commit(store->db, &store->err);
 }
 
+/* With the lock: what is asked for, up to what a batch may have. *ret_writes: set where something of it writes. */
+static void
+take_asked(struct store *store, struct queue *batch, bool *ret_writes)
+{
+	while (batch->n < BATCH_MAX) {
+		struct op *op = queue_pop(&store->asked);
+
+		if (!op)
+			break;
+		*ret_writes |= op->kind == OP_CHANGE || (is_list(op) && rows_behind(store));
+		queue_push(batch, op);
+	}
+}
+
+/* Gateways that share a database take turns, so that more is asked for by the time it is this one's. */
+static void
+take_more(struct store *store, struct queue *batch)
+{
+	bool writes = true;
+
+	pthread_mutex_lock(&store->lock);
+	take_asked(store, batch, &writes);
+	pthread_mutex_unlock(&store->lock);
+}
+
 static bool
 run_batch(struct store *store, struct queue *batch, bool writes)
 {
@@ -111,8 +137,12 @@ run_batch(struct store *store, struct queue *batch, bool writes)
 		return false;
 	if (writes && !db_in_transaction(store->db) && !db_begin(store->db, &store->err))
 		return false;
-	if (writes && store->share && !share_news(store, &store->err))
-		return false;
+	if (writes && store->share) {
+		if (!share_news(store, &store->err))
+			return false;
+		if (!batch->closed)
+			take_more(store, batch);
+	}
 	store->before = store->last_seq;
 	now = clock_wall_ms();
 	if (now < store->last_at)
@@ -220,7 +250,7 @@ run_or_fail(struct store *store, struct queue *batch, bool writes)
 	/* one of them is what the database does not take: that one fails, not its neighbours */
 	rewind_batch(store, batch);
 	for (op = batch->first; op; op = next) {
-		struct queue alone = { .first = op, .n = 1 };
+		struct queue alone = { .first = op, .n = 1, .closed = true };
 
 		next = op->next;
 		op->next = NULL;
@@ -275,14 +305,7 @@ take_batch(struct store *store, struct queue *batch, bool *ret_writes)
 		;
 	go_on = store->asked.n || !store->quit;
 	*ret_writes = store->ahead && !store->asked.n;
-	while (batch->n < BATCH_MAX) {
-		struct op *op = queue_pop(&store->asked);
-
-		if (!op)
-			break;
-		*ret_writes |= op->kind == OP_CHANGE || (is_list(op) && rows_behind(store));
-		queue_push(batch, op);
-	}
+	take_asked(store, batch, ret_writes);
 	pthread_mutex_unlock(&store->lock);
 	return go_on;
 }
