@@ -54,12 +54,10 @@ buf_detach(struct buf *buf, size_t *ret_len)
 }
 
 void
-buf_reserve(struct buf *buf, size_t more)
+buf_grow(struct buf *buf, size_t more)
 {
 	size_t need = buf->len + more + 1, cap = buf->cap ? buf->cap : BUF_FIRST_CAP;
 
-	if (need <= buf->cap)
-		return;
 	while (cap < need)
 		cap += cap / 2 + BUF_FIRST_CAP;
 	buf->s = xrealloc(buf->cap ? buf->s : NULL, cap);

@@ -32,14 +32,20 @@ void buf_reset(struct buf *buf);   /* length 0, memory kept */
 /* You now own the bytes (NUL-ended, free with free()); the buffer is empty again. */
 char *buf_detach(struct buf *buf, size_t *ret_len) USE_RESULT;
 
-void buf_reserve(struct buf *buf, size_t more); /* room for `more` bytes and the NUL */
+void buf_grow(struct buf *buf, size_t more); /* for the next one, when there is not enough */
+/* room for `more` bytes and the NUL */
+static inline void
+buf_reserve(struct buf *buf, size_t more)
+{
+	if (buf->len + more >= buf->cap)
+		buf_grow(buf, more);
+}
 static inline void
 buf_add(struct buf *buf, const void *bytes, size_t n)
 {
 	if (!n)
 		return;
-	if (n >= buf->cap - buf->len)
-		buf_reserve(buf, n);
+	buf_reserve(buf, n);
 	memcpy(buf->s + buf->len, bytes, n);
 	buf->len += n;
 	buf->s[buf->len] = '\0';

@@ -10,17 +10,27 @@
 
 /* ---- walking text that is known to be valid */
 
+/* Is there an odd number of backslashes before i? */
+static bool
+is_escaped(const char *s, size_t i)
+{
+	size_t n = 0;
+
+	while (s[i - n - 1] == '\\')
+		n++;
+	return n & 1;
+}
+
 /* The end of the string that begins at i. */
 static size_t
 string_end(const char *s, size_t n, size_t i)
 {
-	for (i++; i < n;) {
-		i = plain_run(s, n, i);
-		if (i >= n)
-			break;
-		if (s[i] == '"')
+	const char *quote;
+
+	while (++i < n && (quote = memchr(s + i, '"', n - i))) {
+		i = (size_t)(quote - s);
+		if (!is_escaped(s, i))
 			return i + 1;
-		i += 2;
 	}
 	return n;
 }
@@ -183,21 +193,34 @@ jtext_string(struct span value, struct buf *to)
 	return true;
 }
 
-bool
-jtext_is_string(struct span value, const char *text)
+/* The string as it is once its escapes are decoded. */
+static bool
+decodes_to(struct span string, struct span text)
 {
-	size_t n = strlen(text);
 	struct buf decoded = BUF_INIT;
 	bool same;
 
-	if (!value.s || *value.s != '"')
-		return false;
-	if (!memchr(value.s, '\\', value.n))
-		return value.n == n + 2 && !memcmp(value.s + 1, text, n);
-	jtext_string(value, &decoded);
-	same = decoded.len == n && !memcmp(decoded.s, text, n);
+	jtext_string(string, &decoded);
+	same = decoded.len == text.n && !memcmp(decoded.s, text.s, text.n);
 	buf_release(&decoded);
 	return same;
+}
+
+/* An escape is longer than what it stands for. */
+static inline bool
+is_string(struct span value, struct span text)
+{
+	if (value.n < text.n + 2 || *value.s != '"')
+		return false;
+	if (value.n == text.n + 2)
+		return !memcmp(value.s + 1, text.s, text.n) && !memchr(text.s, '\\', text.n);
+	return memchr(value.s, '\\', value.n) && decodes_to(value, text);
+}
+
+bool
+jtext_is_string(struct span value, const char *text)
+{
+	return value.s && is_string(value, (struct span){ text, strlen(text) });
 }
 
 bool
@@ -215,6 +238,24 @@ jtext_get(struct span object, const char *key, struct span *ret_value)
 			found = true;
 		}
 	return found;
+}
+
+void
+jtext_get_all(struct span object, const struct span names[], size_t n, struct span values[])
+{
+	struct span name, value;
+	size_t pos = 0, i;
+
+	for (i = 0; i < n; i++)
+		values[i] = SPAN_NONE;
+	if (!object.s || *object.s != '{')
+		return;
+	while (jtext_each(object, &pos, &name, &value))
+		for (i = 0; i < n; i++)
+			if (is_string(name, names[i])) {
+				values[i] = value;
+				break;
+			}
 }
 
 bool

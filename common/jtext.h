@@ -56,6 +56,9 @@ bool jtext_each(struct span container, size_t *pos, struct span *ret_key, struct
  * member, or not an object. */
 bool jtext_get(struct span object, const char *key, struct span *ret_value);
 
+/* The same of several members in one pass: values[i] is that of names[i], SPAN_NONE: there is none. */
+void jtext_get_all(struct span object, const struct span names[], size_t n, struct span values[]);
+
 /* The decoded text of a string value; a lone surrogate becomes U+FFFD; \u0000 becomes a NUL byte. Appends. False (and
  * nothing appended) when the value is not a string. */
 bool jtext_string(struct span value, struct buf *to);

@@ -25,21 +25,46 @@ ends_run(unsigned char ch)
 	return ch == '"' || ch == '\\' || ch < 0x20;
 }
 
+#define WORD_ONES UINT64_C(0x0101010101010101)
+#define WORD_TOPS UINT64_C(0x8080808080808080)
+
+/* Top bits of the bytes that end a run; that of a byte which does not may be set by a borrow, but only above one that does. */
+static inline uint64_t
+word_ends(uint64_t w)
+{
+	uint64_t quote = w ^ (WORD_ONES * '"'), slash = w ^ (WORD_ONES * '\\');
+
+	return (((quote - WORD_ONES) & ~quote) | ((slash - WORD_ONES) & ~slash) | ((w - WORD_ONES * 0x20) & ~w)) & WORD_TOPS;
+}
+
 /* How many bytes of the eight come before the first that ends a run. */
 static inline size_t
 word_run(uint64_t w)
 {
-	static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-	uint64_t quote, slash, ends;
+	uint64_t ends;
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	w = __builtin_bswap64(w);
 #endif
-	quote = w ^ (ones * '"');
-	slash = w ^ (ones * '\\');
-	/* the top bit of a byte that is none of them may be set by a borrow, but only above one that is */
-	ends = (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+	ends = word_ends(w);
 	return ends ? (size_t)__builtin_ctzll(ends) / 8 : 8;
+}
+
+/* Is all of it ASCII that stands in a string as it is? */
+static inline bool
+is_plain_ascii(const char *s, size_t n)
+{
+	uint64_t w;
+
+	for (; n >= 8; s += 8, n -= 8) {
+		memcpy(&w, s, 8);
+		if (word_ends(w) | (w & WORD_TOPS))
+			return false;
+	}
+	w = WORD_ONES * ' ';
+	if (n)
+		memcpy(&w, s, n);
+	return !(word_ends(w) | (w & WORD_TOPS));
 }
 
 static inline size_t

@@ -27,7 +27,7 @@ jtext_quote(struct buf *to, const char *s, size_t n)
 	size_t i = 0, run, len;
 
 	buf_reserve(to, n + 2);
-	if (plain_run(s, n, 0) == n && utf8_valid(s, n)) {
+	if (is_plain_ascii(s, n)) {
 		quote_plain(to, s, n); /* as most are */
 		return;
 	}

@@ -1,6 +1,7 @@
 /* secrets.c - secrets out of texts */
 #include "compat.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -9,12 +10,52 @@
 
 /* ---- a quick look: most texts have nothing that any rule could begin with */
 
+static unsigned
+pair_at(const char *s)
+{
+	uint16_t pair;
+
+	memcpy(&pair, s, sizeof pair);
+	return pair;
+}
+
+static unsigned
+three_at(const char *s)
+{
+	return (s[0] & 31u) << 10 | (s[1] & 31u) << 5 | (s[2] & 31u);
+}
+
+static void
+set_bit(unsigned char *bits, unsigned i)
+{
+	bits[i >> 3] |= (unsigned char)(1u << (i & 7));
+}
+
+static bool
+has_bit(const unsigned char *bits, unsigned i)
+{
+	return bits[i >> 3] >> (i & 7) & 1;
+}
+
+static void
+add_pair(struct beginnings *beginnings, const char *two)
+{
+	unsigned k;
+
+	for (k = 0; k < 4; k++) {
+		const char pair[] = { (char)(k & 1 ? toupper((unsigned char)two[0]) : tolower((unsigned char)two[0])),
+			(char)(k & 2 ? toupper((unsigned char)two[1]) : tolower((unsigned char)two[1])) };
+
+		set_bit(beginnings->pairs, pair_at(pair));
+	}
+}
+
 static void
 add_beginning(struct beginnings *beginnings, const char *three)
 {
-	unsigned h = (three[0] & 31u) << 10 | (three[1] & 31u) << 5 | (three[2] & 31u);
-
-	beginnings->bits[h >> 3] |= (unsigned char)(1u << (h & 7));
+	set_bit(beginnings->bits, three_at(three));
+	add_pair(beginnings, three);
+	add_pair(beginnings, three + 1);
 }
 
 void
@@ -49,9 +90,9 @@ make_beginnings(void)
 }
 
 static bool
-has_bit(const struct beginnings *beginnings, unsigned h)
+begins_at(const struct text *t, const struct beginnings *beginnings, size_t i)
 {
-	return beginnings->bits[h >> 3] >> (h & 7) & 1;
+	return i + 3 <= t->n && has_bit(beginnings->bits, three_at(t->s + i)) && secrets_may_begin(t, i);
 }
 
 /* False: no rule matches anywhere. In a document an escape may hide a letter: then it is looked at closely. */
@@ -61,7 +102,6 @@ secrets_may_hold(const struct text *t, bool document)
 	static pthread_once_t made = PTHREAD_ONCE_INIT;
 	const struct beginnings *beginnings = t->secrets && t->secrets->n_names ? &t->secrets->beginnings : &known_beginnings;
 	const char *end = t->s + t->n, *at;
-	unsigned h = 0;
 	size_t i;
 
 	if (t->secrets && t->secrets->n_shapes)
@@ -71,14 +111,11 @@ secrets_may_hold(const struct text *t, bool document)
 		for (at = t->s; (at = memchr(at, '\\', (size_t)(end - at))) && at + 1 < end; at += 2)
 			if (at[1] == 'u' || at[1] == '/')
 				return true;
-	if (t->n < 3)
-		return false;
-	h = ((unsigned char)t->s[0] & 31u) << 5 | ((unsigned char)t->s[1] & 31u);
-	for (i = 2; i < t->n; i++) {
-		h = (h << 5 | ((unsigned char)t->s[i] & 31u)) & (BEGINNINGS - 1);
-		if (has_bit(beginnings, h) && secrets_may_begin(t, i - 2))
+	/* of any three characters the first two or the last two stand at an even place */
+	for (i = 0; i + 2 <= t->n; i += 2)
+		if (has_bit(beginnings->pairs, pair_at(t->s + i)) &&
+		    ((i && begins_at(t, beginnings, i - 1)) || begins_at(t, beginnings, i)))
 			return true;
-	}
 	return false;
 }
 

@@ -13,28 +13,9 @@
 #include "utf8.h"
 #include "xalloc.h"
 
-/* The members that matter, found in one pass; of one that stands twice, the last. */
-struct found {
-	struct span role, message, text;
-};
-
-static void
-find(const struct entry *event, struct found *ret)
-{
-	struct span name, value;
-	size_t pos = 0;
-
-	*ret = (struct found){ SPAN_NONE, SPAN_NONE, SPAN_NONE };
-	if (!event->data.s || *event->data.s != '{')
-		return;
-	while (jtext_each(event->data, &pos, &name, &value))
-		if (jtext_is_string(name, "role"))
-			ret->role = value;
-		else if (jtext_is_string(name, "message"))
-			ret->message = value;
-		else if (jtext_is_string(name, "text"))
-			ret->text = value;
-}
+/* The members that matter. */
+enum { ROLE, MESSAGE, TEXT, MEMBERS };
+static const struct span members[MEMBERS] = { [ROLE] = SPAN_INIT("role"), [MESSAGE] = SPAN_INIT("message"), [TEXT] = SPAN_INIT("text") };
 
 /* role from data.role, else from the kind */
 static const char *
@@ -52,19 +33,11 @@ role_of(const struct entry *event, struct span role)
 }
 
 static void
-content_of(const struct found *found, struct buf *to)
+content_of(const struct span found[MEMBERS], struct buf *to)
 {
-	const char *s;
-	size_t n;
-	struct buf text = BUF_INIT;
-
-	if (!jtext_string(found->message, &text))
-		(void)jtext_string(found->text, &text);
-	s = text.s;
-	n = text.len;
-	blank_trim(&s, &n, BLANK_JS);
-	buf_add(to, s, n);
-	buf_release(&text);
+	if (!jtext_string(found[MESSAGE], to))
+		(void)jtext_string(found[TEXT], to);
+	blank_trim_buf(to, BLANK_JS);
 }
 
 /* The message that an event belongs to: a reply stands with its message. */
@@ -79,14 +52,14 @@ turn_of(const struct entry *event)
 void
 said_of(const struct entry *event, struct said *ret)
 {
-	struct found found;
+	struct span found[MEMBERS];
 
-	find(event, &found);
+	jtext_get_all(event->data, members, MEMBERS, found);
 	ret->seq = event->seq;
 	ret->turn = turn_of(event);
-	ret->role = role_of(event, found.role);
+	ret->role = role_of(event, found[ROLE]);
 	buf_init(&ret->content);
-	content_of(&found, &ret->content);
+	content_of(found, &ret->content);
 	ret->chars = utf8_utf16_len(ret->content.s, ret->content.len);
 }
 
@@ -103,8 +76,8 @@ history_reaches(const struct said *said, size_t n, int64_t seq, size_t max_turns
 {
 	size_t count = 0, i;
 
-	for (i = 0; i < n; i++)
-		if (said[i].turn >= said[0].seq && (said[i].turn < seq || said[i].seq == seq))
+	for (i = n; i > 0 && count < max_turns; i--)
+		if (said[i - 1].turn >= said[0].seq && (said[i - 1].turn < seq || said[i - 1].seq == seq))
 			count++;
 	return count >= max_turns;
 }

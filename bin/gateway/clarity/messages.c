@@ -9,13 +9,27 @@
 #include "http/server.h"
 #include "trace.h"
 
-/* The first of the named members that is a non-empty string, trimmed. */
+/* The members of a body that say something here. */
+enum member { MESSAGE, TEXT, INPUT, ROLE, KIND, SERVICE, SERVICE_, AGENT, REASON, MEMBERS };
+static const struct span members[MEMBERS] = {
+	[MESSAGE] = SPAN_INIT("message"),
+	[TEXT] = SPAN_INIT("text"),
+	[INPUT] = SPAN_INIT("input"),
+	[ROLE] = SPAN_INIT("role"),
+	[KIND] = SPAN_INIT("kind"),
+	[SERVICE] = SPAN_INIT("serviceId"),
+	[SERVICE_] = SPAN_INIT("service_id"),
+	[AGENT] = SPAN_INIT("agent"),
+	[REASON] = SPAN_INIT("reason"),
+};
+
+/* The first of these members (MEMBERS ends them) that is a non-empty string, trimmed. */
 static bool
-first_text(struct span body, const char *const *names, struct buf *to)
+first_text(const struct span found[MEMBERS], const enum member *which, struct buf *to)
 {
-	for (; *names; names++) {
+	for (; *which != MEMBERS; which++) {
 		buf_reset(to);
-		if (jtext_get_string(body, *names, to) && !blank_only(to->s, to->len, BLANK_ASCII)) {
+		if (jtext_string(found[*which], to) && !blank_only(to->s, to->len, BLANK_ASCII)) {
 			blank_trim_buf(to, BLANK_ASCII);
 			return true;
 		}
@@ -24,7 +38,7 @@ first_text(struct span body, const char *const *names, struct buf *to)
 	return false;
 }
 
-#define FIRST_TEXT(body, to, ...) first_text(body, (const char *const[]){ __VA_ARGS__, NULL }, to)
+#define FIRST_TEXT(found, to, ...) first_text(found, (const enum member[]){ __VA_ARGS__, MEMBERS }, to)
 
 static void
 after_post(const struct chat_answer *answer, void *payload)
@@ -66,7 +80,7 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 	struct buf text = BUF_INIT, role = BUF_INIT, service = BUF_INIT, agent = BUF_INIT, kind = BUF_INIT, key = BUF_INIT;
 	struct trace trace = TRACE_NONE;
 	struct chat_message message = { .channel = channel, .trace = &trace };
-	struct span body;
+	struct span body, found[MEMBERS];
 
 	if (blank_only(run->s, run->len, BLANK_ASCII)) {
 		request_reply_error(request, 400, NULL, "runId is required");
@@ -74,18 +88,19 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 	}
 	if (!shape_body(request, &body))
 		return;
-	if (!FIRST_TEXT(body, &text, "message", "text", "input")) {
+	jtext_get_all(body, members, MEMBERS, found);
+	if (!FIRST_TEXT(found, &text, MESSAGE, TEXT, INPUT)) {
 		request_reply_error(request, 400, NULL, "expected non-empty message (or text/input)");
 		goto out;
 	}
-	if (!FIRST_TEXT(body, &role, "role"))
+	if (!FIRST_TEXT(found, &role, ROLE))
 		buf_addstr(&role, "user");
 	lower(&role);
 	if (channel == CHAT_MESSAGES && strcmp(role.s, "user") && strcmp(role.s, "assistant") && strcmp(role.s, "system")) {
 		request_reply_error(request, 400, NULL, "expected role to be one of: user, assistant, system");
 		goto out;
 	}
-	if (channel == CHAT_HITL && !FIRST_TEXT(body, &kind, "kind"))
+	if (channel == CHAT_HITL && !FIRST_TEXT(found, &kind, KIND))
 		buf_addstr(&kind, "agent.hitl_input");
 	if (channel == CHAT_HITL && strncmp(kind.s, "agent.", 6) != 0) {
 		request_reply_error(request, 400, NULL, "expected kind to start with 'agent.'");
@@ -95,8 +110,8 @@ post(struct clarity *clarity, struct request *request, const struct buf *run, en
 		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
 		goto out;
 	}
-	FIRST_TEXT(body, &service, "serviceId", "service_id");
-	FIRST_TEXT(body, &agent, "agent");
+	FIRST_TEXT(found, &service, SERVICE, SERVICE_);
+	FIRST_TEXT(found, &agent, AGENT);
 	message.run = span_of(run);
 	message.text = span_of(&text);
 	message.role = span_of(&role);
@@ -135,7 +150,7 @@ post_cancel(struct clarity *clarity, struct request *request, const struct buf *
 {
 	struct buf reason = BUF_INIT, key = BUF_INIT;
 	struct chat_cancel cancel;
-	struct span body;
+	struct span body, found[MEMBERS];
 
 	if (blank_only(run->s, run->len, BLANK_ASCII)) {
 		request_reply_error(request, 400, NULL, "runId is required");
@@ -147,7 +162,8 @@ post_cancel(struct clarity *clarity, struct request *request, const struct buf *
 		request_reply_error(request, 400, NULL, "expected idempotency-key to be 1 to 255 visible ASCII characters");
 		return;
 	}
-	FIRST_TEXT(body, &reason, "reason");
+	jtext_get_all(body, members, MEMBERS, found);
+	FIRST_TEXT(found, &reason, REASON);
 	cancel.run = span_of(run);
 	cancel.reason = span_of(&reason);
 	cancel.key = span_of(&key);
