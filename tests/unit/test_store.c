@@ -653,6 +653,37 @@ blocks(void)
 	store_close(store);
 }
 
+/* Rows that are held back are there for whoever asks, at any number of them. */
+static void
+among_writes(void)
+{
+	enum { CHANGES = 60 };
+	struct change *changes[CHANGES];
+	struct page *pages[CHANGES];
+	struct store *store;
+	size_t i, n, good = 0;
+
+	buf_addstr(&where, "4");
+	store = open_or_die();
+	finished = 0;
+	for (i = 0; i < CHANGES; i++) {
+		/* a large one goes in at once */
+		changes[i] = ask_change(store, "r", i % 5 ? NULL : "same", 0, i % 7 ? "{}" : big, apply_one);
+		pages[i] = ask_page(store, i % 2 ? "r" : "", NULL, 0, STORE_PAGE_MAX, false);
+	}
+	await(store, 2 * CHANGES);
+	for (i = n = 0; i < CHANGES; i++) {
+		n += changes[i]->result == CHANGE_DONE;
+		good += pages[i]->n_events == n && pages[i]->events[n - 1]->seq == (int64_t)n;
+		good += changes[i]->result == (i && !(i % 5) ? CHANGE_REPLAYED : CHANGE_DONE);
+		change_free(changes[i]);
+		page_free(pages[i]);
+	}
+	is_int(good, 2 * CHANGES, "what was asked for between changes has all before it, and a key is known at once");
+	is_int(events_of(store, "r"), n, "and so has the row");
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -671,6 +702,7 @@ main(void)
 	full_disk_between_lists();
 	documents();
 	blocks();
+	among_writes();
 	buf_addf(&rm, "rm -rf '%s'", dir);
 	ok(system(rm.s) == 0, "cleared away");
 	buf_release(&rm);

@@ -123,8 +123,13 @@ query_stream(struct query *query)
 void
 query_gather(struct query *query)
 {
-	if (query->db->ops->gather)
-		query->db->ops->gather(query);
+	query->db->ops->gather(query);
+}
+
+bool
+db_settle(struct db *db, struct err *err)
+{
+	return !db->ops->settle || db->ops->settle(db, err);
 }
 
 void

@@ -35,11 +35,12 @@ struct db_ops {
 	int64_t (*get_int)(struct query *query, int i);
 	struct span (*get)(struct query *query, int i);
 	void (*reset)(struct query *query);
+	void (*gather)(struct query *query);
 	/* those of one's own only */
+	bool (*settle)(struct db *db, struct err *err);
 	void (*note)(struct db *db, struct note *note);
 	/* shared databases only */
 	void (*stream)(struct query *query);
-	void (*gather)(struct query *query);
 	int (*fd)(const struct db *db);
 	bool (*wrote)(const struct db *db);
 	bool (*heard)(struct db *db);
@@ -89,6 +90,8 @@ void query_reset(struct query *query);
 /* One INSERT INTO t(...) VALUES(?1, ...) whose runs may go out as one, before what names its table and before the commit. No two runs of it
  * conflict with each other unless something that names the table comes between them. Once, before its first run. */
 void query_gather(struct query *query);
+/* In a database of one's own: what was gathered goes out, and what fails is told. Else that is the commit's. */
+bool db_settle(struct db *db, struct err *err) USE_RESULT;
 void query_stream(struct query *query); /* its rows may be many and large: they are not all held in memory at once */
 
 /* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL:

@@ -17,6 +17,7 @@
 #include "status.h"
 #include "store/checkpoint.h"
 #include "store/db.h"
+#include "store/held.h"
 #include "store/redo.h"
 #include "xalloc.h"
 
@@ -29,7 +30,9 @@ struct sqlite {
 	struct db db;
 	sqlite3 *handle;
 	struct query *begin, *commit, *rollback;
-	struct note *note; /* where what is run is noted, NULL: nowhere */
+	struct note *note;	      /* where what is run is noted, NULL: nowhere */
+	struct sqlite_query *gathers; /* those whose rows are held back ... */
+	struct err lost;	      /* ... and why they could not be stored: nothing goes in before that was rolled back */
 	struct checkpointer *checkpointer;
 	int log; /* pages in the log ahead of the file, as of the last commit */
 };
@@ -38,9 +41,11 @@ struct sqlite_query {
 	struct query query;
 	sqlite3_stmt *statement;
 	const char *text;
-	struct redo_value values[REDO_VALUES]; /* as bound, for the note */
+	struct redo_value values[REDO_VALUES]; /* as bound, for the note and for what is held back */
 	int n;
 	struct noted noted;
+	struct held *held; /* NULL: each run goes in by itself */
+	struct sqlite_query *next;
 };
 
 static struct sqlite *
@@ -83,16 +88,36 @@ sqlite_prepare(struct db *db, const char *text, struct err *err)
 }
 
 static void
+sqlite_gather(struct query *query)
+{
+	struct sqlite_query *q = (struct sqlite_query *)query;
+	struct sqlite *s = sqlite_of(query->db);
+
+	q->held = held_new(s->handle, q->text);
+	q->next = s->gathers;
+	s->gathers = q;
+}
+
+static void
 sqlite_drop(struct query *query)
 {
-	sqlite3_finalize(statement_of(query));
-	free(query);
+	struct sqlite_query *q = (struct sqlite_query *)query, **at;
+
+	for (at = &sqlite_of(query->db)->gathers; *at && *at != q; at = &(*at)->next)
+		;
+	if (*at)
+		*at = q->next;
+	held_free(q->held);
+	sqlite3_finalize(q->statement);
+	free(q);
 }
 
 static void
 sqlite_bind_int(struct query *query, int i, const int64_t *value)
 {
-	if (value)
+	if (((struct sqlite_query *)query)->held)
+		; /* with its row */
+	else if (value)
 		sqlite3_bind_int64(statement_of(query), i, *value);
 	else
 		sqlite3_bind_null(statement_of(query), i);
@@ -104,13 +129,51 @@ sqlite_bind_bytes(struct query *query, int i, struct span bytes, bool text)
 {
 	sqlite3_stmt *statement = statement_of(query);
 
-	if (!bytes.s)
+	if (((struct sqlite_query *)query)->held)
+		;
+	else if (!bytes.s)
 		sqlite3_bind_null(statement, i);
 	else if (text)
 		sqlite3_bind_text64(statement, i, bytes.s, bytes.n, SQLITE_STATIC, SQLITE_UTF8);
 	else
 		sqlite3_bind_blob64(statement, i, bytes.s, bytes.n, SQLITE_STATIC);
 	remember(query, i, (struct redo_value){ .kind = !bytes.s ? REDO_NULL : text ? REDO_TEXT : REDO_BLOB, .bytes = bytes });
+}
+
+static bool
+not_stored(const struct sqlite *s, struct err *err)
+{
+	return err_set(err, STATUS_RETRY, "unable to store: %s", sqlite3_errmsg(s->handle));
+}
+
+static bool
+hold(struct sqlite *s, struct sqlite_query *q, struct err *err)
+{
+	if (!s->lost.status && !held_add(q->held, q->values, q->n))
+		not_stored(s, &s->lost);
+	if (s->lost.status)
+		*err = s->lost;
+	return !s->lost.status;
+}
+
+/* What the statement might see of what is held back goes in; NULL: all of it. */
+static bool
+settle(struct sqlite *s, const char *text, struct err *err)
+{
+	struct sqlite_query *q;
+
+	for (q = s->gathers; !s->lost.status && q; q = q->next)
+		if ((!text || held_matters(q->held, text)) && !held_send(q->held))
+			not_stored(s, &s->lost);
+	if (s->lost.status)
+		*err = s->lost;
+	return !s->lost.status;
+}
+
+static bool
+sqlite_settle(struct db *db, struct err *err)
+{
+	return settle(sqlite_of(db), NULL, err);
 }
 
 static bool
@@ -121,7 +184,7 @@ execute(struct query *query, int *ret_changed, struct err *err)
 
 	sqlite3_reset(statement_of(query));
 	if (code != SQLITE_DONE)
-		return err_set(err, STATUS_RETRY, "unable to store: %s", sqlite3_errmsg(handle));
+		return not_stored(sqlite_of(query->db), err);
 	if (ret_changed)
 		*ret_changed = sqlite3_changes(handle);
 	return true;
@@ -131,9 +194,10 @@ static bool
 sqlite_run(struct query *query, int *ret_changed, struct err *err)
 {
 	struct sqlite_query *q = (struct sqlite_query *)query;
-	struct note *note = sqlite_of(query->db)->note;
+	struct sqlite *s = sqlite_of(query->db);
+	struct note *note = s->note;
 
-	if (!execute(query, ret_changed, err))
+	if (q->held ? !hold(s, q, err) : !settle(s, q->text, err) || !execute(query, ret_changed, err))
 		return false;
 	if (note)
 		note_run(note, &q->noted, q->text, q->values, q->n);
@@ -149,8 +213,11 @@ sqlite_note(struct db *db, struct note *note)
 static enum db_step
 sqlite_step(struct query *query, struct err *err)
 {
-	int code = sqlite3_step(statement_of(query));
+	int code;
 
+	if (!settle(sqlite_of(query->db), ((struct sqlite_query *)query)->text, err))
+		return DB_FAILED;
+	code = sqlite3_step(statement_of(query));
 	if (code == SQLITE_ROW)
 		return DB_ROW;
 	if (code == SQLITE_DONE)
@@ -207,7 +274,7 @@ sqlite_commit(struct db *db, struct err *err)
 {
 	struct sqlite *s = sqlite_of(db);
 
-	if (!db_query(db, &s->commit, "COMMIT", err) || !execute(s->commit, NULL, err))
+	if (!settle(s, NULL, err) || !db_query(db, &s->commit, "COMMIT", err) || !execute(s->commit, NULL, err))
 		return false;
 	if (s->log >= LOG_PAGES_MAX && sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
 		s->log = 0; /* all but what was done already; should a reader be in the way, once more at the next commit */
@@ -219,6 +286,11 @@ sqlite_commit(struct db *db, struct err *err)
 static void
 sqlite_rollback(struct db *db)
 {
+	struct sqlite_query *q;
+
+	sqlite_of(db)->lost = (struct err)ERR_INIT;
+	for (q = sqlite_of(db)->gathers; q; q = q->next)
+		held_forget(q->held);
 	/* after some errors SQLite has done it itself */
 	if (db_query(db, &sqlite_of(db)->rollback, "ROLLBACK", NULL))
 		(void)execute(sqlite_of(db)->rollback, NULL, NULL);
@@ -257,6 +329,8 @@ static const struct db_ops sqlite_ops = { .close = sqlite_close,
 	.get_int = sqlite_get_int,
 	.get = sqlite_get,
 	.reset = sqlite_reset,
+	.gather = sqlite_gather,
+	.settle = sqlite_settle,
 	.note = sqlite_note };
 
 /* ---- opening */

@@ -95,7 +95,7 @@ commit(struct store *store, struct queue *batch, int64_t now)
 			return false;
 	}
 	if (store->ahead) /* an empty batch is there to commit */
-		return (batch->n && !ahead_is_due(store)) || ahead_commit(store, batch, &store->err);
+		return db_settle(store->db, &store->err) && ((batch->n && !ahead_is_due(store)) || ahead_commit(store, batch, &store->err));
 	if (!rows_commit(store) || (db_wrote(store->db) && !share_mark(store, &store->err)))
 		return false;
 	return db_commit(store->db, &store->err);
