@@ -27,6 +27,38 @@ agent() {
 	agent-events r --jq 'select(.kind=="agent.step_started").data.stepId | test("^runtime_chat_[0-9]+_[0-9a-z]{6}$")' | grep -qx true
 }
 
+@test "an echo is stored with its message: what was accepted is answered, whatever happens next" {
+	start_gateway
+	say() { curl -sf -d "{\"message\":\"$1\",\"service_id\":\"svc_echo\"}" "$url/api/agents/runs/r/messages" | jq .seq; }
+	[ "$(say one) $(say two) $(say three)" = "1 6 11" ]
+	kill -9 "$gateway_pid"
+	start_gateway
+	[ "$(agent-events r --jq 'select(.kind | test("assistant")) | "\(.seq) \(.data.message)"' | tr '\n' ' ')" = "3 Echo: one 8 Echo: two 13 Echo: three " ]
+	# the history is what was said before, whether it was at hand or had to be read
+	say four
+	run -12 timeout 20 agent-watch r --until waiting
+	say five
+	run -12 timeout 20 agent-watch r --until waiting
+	[ "$(agent-events r --jq 'select(.kind == "agent.step_started").data.historyMessages' | tr '\n' ' ')" = "1 3 5 7 9 " ]
+}
+
+@test "messages of one run from many at once are each answered once, in order, with what was before in their history" {
+	start_gateway
+	for k in $(seq 8); do
+		for i in $(seq 10); do
+			printf 'url = %s/api/agents/runs/r/messages\ndata = {"message":"%s.%s","service_id":"svc_echo"}\noutput = /dev/null\nnext\n' "$url" "$k" "$i"
+		done >"config$k"
+		start "poster$k" curl -sf -K "config$k"
+		posters+=("$pid")
+	done
+	for pid in "${posters[@]}"; do await 30 gone "$pid"; done
+	all_answered() { [ "$(agent-runs --jq 'select(.runId == "r").eventCount')" = 400 ]; }
+	await 30 all_answered
+	agent-events r --jq 'select(.kind | test("_message$")) | "\(.data.role) \(.data.message)"' >said
+	[ "$(sed -n 's/^user //p' said)" = "$(sed -n 's/^assistant Echo: //p' said)" ]
+	[ "$(agent-events r --jq 'select(.kind == "agent.step_started").data.historyMessages' | head -12 | tr '\n' ' ')" = "1 3 5 7 9 11 13 15 17 19 21 23 " ]
+}
+
 @test "a run that nobody named an agent for is one of an unknown agent, unless its service says who it is" {
 	start_gateway
 	post_message() { curl -sf -d "$2" "$url/api/agents/runs/$1/messages" | jq -r '.agent // "-"'; }

@@ -50,6 +50,7 @@ int
 main(void)
 {
 	struct recent *recent = recent_new();
+	struct said message = { .turn = INT64_MAX, .seq = INT64_MAX, .role = "user" };
 	struct entry *page[3] = { event_of("a", 1, 1), event_of("a", 2, 1), event_of("a", 5, 1) };
 	const struct said *events;
 	char name[32];
@@ -78,6 +79,12 @@ main(void)
 	events = recent_of(recent, span("a"), 5, &n, &all);
 	ok(events && n == 3 && !all, "a newer reading takes the place of what was there");
 
+	events = recent_before(recent, span("a"), &message, &n, &all);
+	ok(n == 4 && !all && events[2].seq == 5 && events[3].seq == INT64_MAX, "a message to come stands behind what was said");
+	events = recent_of(recent, span("a"), 5, &n, &all);
+	ok(events && n == 3, "and is not among it");
+	events = recent_before(recent, span("nobody"), &message, &n, &all);
+	ok(n == 1 && all && events[0].seq == INT64_MAX, "alone when nothing was");
 	for (i = 1; i < RECENT_RUNS_MAX; i++) {
 		snprintf(name, sizeof name, "run%zu", i);
 		recent_take(recent, span(name), page, 1, true);

@@ -103,8 +103,8 @@ after_start(struct change *change)
 		job_finish(job); /* over, or not stored */
 }
 
-static bool
-is_echo(const struct job *job)
+bool
+job_is_echo(const struct job *job)
 {
 	return !strcmp(job_mode(job), "echo");
 }
@@ -115,6 +115,13 @@ is_disabled(const struct job *job)
 	return !strcmp(job_mode(job), "disabled");
 }
 
+void
+job_store_echo(struct change_context *context, const struct job *job)
+{
+	events_start(context, job, true, false);
+	events_reply(context, job, true);
+}
+
 /* An echo is known at once: its whole answer is one change. */
 static bool
 apply_echo(struct change *change, const void *row, struct change_context *context)
@@ -123,8 +130,7 @@ apply_echo(struct change *change, const void *row, struct change_context *contex
 
 	if (job_is_over(row, change))
 		return false;
-	events_start(context, job, true, false);
-	events_reply(context, job, true);
+	job_store_echo(context, job);
 	return true;
 }
 
@@ -157,7 +163,10 @@ chat_make_step(const char *what, struct buf *to)
 	size_t i;
 
 	key_add_hex(&hex, 6);
-	buf_addf(to, "%s_%lld_", what, (long long)clock_wall_ms());
+	buf_addstr(to, what);
+	buf_addch(to, '_');
+	buf_addu64(to, (uint64_t)clock_wall_ms());
+	buf_addch(to, '_');
 	for (i = 0; i < 6; i++) {
 		unsigned high = (unsigned char)hex.s[2 * i], low = (unsigned char)hex.s[2 * i + 1];
 
@@ -166,16 +175,24 @@ chat_make_step(const char *what, struct buf *to)
 	buf_release(&hex);
 }
 
+void
+job_make_echo(struct job *job)
+{
+	chat_make_step("runtime_chat", &job->step);
+	buf_addstr(&job->reply, "Echo: ");
+	buf_add(&job->reply, job->text.s, job->text.len);
+}
+
 static void
 dispatch(struct job *job)
 {
-	chat_make_step("runtime_chat", &job->step);
-	if (is_echo(job)) {
-		buf_addstr(&job->reply, "Echo: ");
-		buf_add(&job->reply, job->text.s, job->text.len);
+	if (job_is_echo(job)) {
+		job_make_echo(job);
 		job_submit(job, apply_echo, after_end);
-	} else
+	} else {
+		chat_make_step("runtime_chat", &job->step);
 		job_submit(job, apply_start, after_start);
+	}
 }
 
 static void
@@ -190,9 +207,8 @@ read_history(struct job *job, int limit, void (*done)(struct page *page))
 	log_page(job->chat->log, page);
 }
 
-/* The history from what these say, the newest of the run; all: there are no older ones. False: they do not reach far enough. */
-static bool
-set_history(struct job *job, const struct said *said, size_t n, bool all)
+bool
+job_set_history(struct job *job, const struct said *said, size_t n, bool all)
 {
 	const struct agent *agent = job->handler;
 	bool enabled = !agent || agent->history_enabled;
@@ -202,7 +218,7 @@ set_history(struct job *job, const struct said *said, size_t n, bool all)
 	if (enabled && !all && !history_reaches(said, n, job->seq, turns))
 		return false;
 	history_make(
-	    said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !is_echo(job), &job->history);
+	    said, enabled ? n : 0, job->seq, turns, agent ? (size_t)agent->history_max_chars : 12000, !job_is_echo(job), &job->history);
 	return true;
 }
 
@@ -218,7 +234,7 @@ after_history(struct page *page)
 		said_of(page->events[i], &said[i]);
 	if (ok && job->chat->news && (all || page->n_events >= RECENT_EVENTS_MAX))
 		recent_take(job->chat->recent, span_of(&job->run), page->events, page->n_events, all);
-	ok = set_history(job, said, page->n_events, all || far);
+	ok = job_set_history(job, said, page->n_events, all || far);
 	for (i = 0; i < page->n_events; i++)
 		said_release(&said[i]);
 	free(said);
@@ -241,7 +257,7 @@ find_history(struct job *job)
 		said = recent_of(job->chat->recent, span_of(&job->run), job->seq, &n, &all);
 		reach = RECENT_EVENTS_MAX;
 	}
-	if (said && set_history(job, said, n, all))
+	if (said && job_set_history(job, said, n, all))
 		dispatch(job);
 	else
 		read_history(job, said ? HISTORY_PAGE : reach, after_history);
@@ -306,12 +322,14 @@ after_run(struct rows *rows)
 	find_history(job);
 }
 
-static const struct agent *
-find_handler(const struct chat *chat, const struct job *job)
+void
+job_find_handler(struct job *job)
 {
-	if (job->service.len)
-		return agents_by_service(chat->agents, span_of(&job->service));
-	return agents_by_name(chat->agents, span_of(&job->agent));
+	const struct agents *agents = job->chat->agents;
+
+	job->handler = job->service.len ? agents_by_service(agents, span_of(&job->service)) : agents_by_name(agents, span_of(&job->agent));
+	if (job->handler)
+		agent_ref(job->handler);
 }
 
 void
@@ -324,16 +342,14 @@ job_start(struct job *job)
 		call_handler(job);
 		return;
 	}
-	job->handler = find_handler(chat, job);
-	if (job->handler)
-		agent_ref(job->handler);
+	job_find_handler(job);
 	if (job->handler && !job->service.len)
 		buf_add(&job->service, job->handler->service.s, job->handler->service.len);
 	if (is_disabled(job)) {
 		job_submit(job, apply_disabled, after_end);
 		return;
 	}
-	if (is_echo(job)) {
+	if (job_is_echo(job)) {
 		find_history(job);
 		return;
 	}

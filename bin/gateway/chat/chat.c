@@ -116,17 +116,14 @@ check_quiet(struct chat *chat)
 		event_active(chat->quiet, EV_TIMEOUT, 1);
 }
 
-void
-chat_enqueue(struct job *job)
+/* To its run's other jobs; true: it is the first one. */
+static bool
+append(struct job *job)
 {
 	struct conversation **at = find(job->chat, &job->run), *conversation = *at;
-	bool idle = !conversation;
+	bool first = !conversation;
 
-	if (job->chat->draining) {
-		job_free(job); /* it stays in the run's inbox, for the next start */
-		return;
-	}
-	if (!conversation) {
+	if (first) {
 		conversation = *at = xcalloc(1, sizeof *conversation);
 		buf_init(&conversation->run);
 		buf_add(&conversation->run, job->run.s, job->run.len);
@@ -135,8 +132,25 @@ chat_enqueue(struct job *job)
 	}
 	*conversation->last = job;
 	conversation->last = &job->next;
-	if (idle)
+	return first;
+}
+
+void
+chat_enqueue(struct job *job)
+{
+	if (job->chat->draining)
+		job_free(job); /* it stays in the run's inbox, for the next start */
+	else if (append(job))
 		job_start(job);
+}
+
+bool
+chat_begin(struct job *job)
+{
+	if (job->chat->draining || *find(job->chat, &job->run))
+		return false;
+	append(job);
+	return true;
 }
 
 static void

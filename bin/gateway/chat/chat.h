@@ -1,8 +1,8 @@
 /* chat.h - the door of chat/: messages of runs, answered one after another per run (Clarity contract sections 6.7, 7 and 8)
  *
  * A message is accepted in one change (terminal check, fallbacks, sanitising, event, the run's inbox, idempotency key); its answer is
- * produced after that has been committed. Different runs go side by side. A restart takes up what was accepted and not begun, and
- * closes what was begun as an error: it may have had an effect, so it is not repeated.
+ * produced after that has been committed, unless it is known at once and is part of that change. Different runs go side by side. A restart
+ * takes up what was accepted and not begun, and closes what was begun as an error: it may have had an effect, so it is not repeated.
  */
 #ifndef CHAT_H
 #define CHAT_H

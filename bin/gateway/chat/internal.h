@@ -60,6 +60,7 @@ struct job {
 	void (*stop_turn)(struct chat_turn_call *call);
 	bool tool_called; /* it answered */
 	struct history history;
+	int64_t said;	  /* at_once.c: seq of the newest event of the history, 0: there was none */
 	struct buf reply; /* or, with failed, the error */
 	struct buf error; /* with failed, what its turn on a runtime says of it: JSON, or "" */
 	struct buf usage; /* what its turn on a runtime has cost: JSON, or "" */
@@ -76,12 +77,26 @@ void job_start(struct job *job);
 extern const struct subscription_events chat_news; /* what is said, on its way into chat->recent */
 /* Queues a change of the job's run, with the job as its payload. */
 void job_submit(struct job *job, bool (*apply)(struct change *, const void *, struct change_context *), void (*done)(struct change *));
+/* What answers its service or agent: into job->handler. */
+void job_find_handler(struct job *job);
+bool job_is_echo(const struct job *job);
+void job_make_echo(struct job *job); /* its step and its reply */
+void job_store_echo(struct change_context *context, const struct job *job);
+/* The history from what these say, the newest of the run; all: there are no older ones. False: they do not reach far enough. */
+bool job_set_history(struct job *job, const struct said *said, size_t n, bool all);
 /* The handler is done: job->reply is the answer, or with failed the reason. */
 void job_end(struct job *job, bool failed);
 /* The same on the store's thread, in a change of the job's run; nothing for a run that is over. */
 void job_store_end(struct change_context *context, const struct job *job);
 /* A run that is over gets no more events of ours: then true, and the change is refused. */
 bool job_is_over(const void *row, struct change *change);
+
+/* at_once.c - a message whose answer is known when it comes. NULL: it is none, and is answered when it is stored; else the job is the first one
+ * of its run. */
+struct job *job_at_once(struct chat *chat, const struct buf *run, const struct buf *service, const struct buf *text);
+bool job_fits(const struct job *job, const struct run *run, const struct buf *service); /* before the message, on the store's thread */
+void job_answer(struct job *job, struct change_context *context, int64_t seq, const struct buf *agent); /* after it */
+void job_remember(const struct job *job, const struct change *change); /* when both are stored, on the loop */
 
 /* What of the run is in progress, NULL: nothing; what waits behind it is dropped. */
 struct job *chat_keep_first(struct chat *chat, const struct buf *run);
@@ -124,6 +139,7 @@ void events_firing_interrupted(struct change_context *context, const struct job 
 
 /* chat.c */
 void chat_enqueue(struct job *job);
+bool chat_begin(struct job *job);		       /* for one that is at work already; false: its run has others, and nothing happens */
 void job_finish(struct job *job);		       /* the first one of its run, which is freed: the next one's turn */
 void chat_make_step(const char *what, struct buf *to); /* WHAT_<ms>_<6 base36> */
 bool chat_records_services(const struct chat *chat);

@@ -13,6 +13,10 @@
 #include "status.h"
 #include "xalloc.h"
 
+/* bytes made room for at once, beside the texts */
+#define ANSWER_USUAL 256
+#define DATA_USUAL 512
+
 struct post {
 	struct chat *chat;
 	struct buf role, service, agent, kind, turn;
@@ -21,9 +25,11 @@ struct post {
 	struct trace trace;
 	void (*cb)(const struct chat_answer *answer, void *payload);
 	void *payload;
+	struct job *job; /* at_once.c, or NULL */
 	/* from the change */
 	int64_t seq;
-	bool ours; /* to answer; else another gateway does, that is at the run already */
+	bool ours;     /* to answer; else another gateway does, that is at the run already */
+	bool answered; /* by job */
 };
 
 static void
@@ -67,17 +73,25 @@ refuse_busy(struct change *change, const struct run *run)
 	change->err.http = 409;
 }
 
+/* Else it is just kept. */
+static bool
+wants_answer(const struct post *post)
+{
+	return post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
+}
+
 static void
 make_answer(struct change *change, const struct post *post)
 {
 	struct buf *to = &change->answer;
 
+	buf_reserve(to, ANSWER_USUAL + change->stream.len);
 	buf_addstr(to, "{\"ok\":true");
 	jtext_add_buf(to, "runId", &change->stream);
 	if (post->channel == CHAT_MESSAGES)
 		jtext_add_buf(to, "role", &post->role);
 	jtext_add_buf(to, "kind", &post->kind);
-	jtext_add_bool(to, "runtime_chat_execution_queued", post->channel == CHAT_HITL || !strcmp(post->role.s, "user"));
+	jtext_add_bool(to, "runtime_chat_execution_queued", wants_answer(post));
 	jtext_add_bool(to, "message_truncated", post->text.truncated);
 	jtext_add_bool(to, "message_redacted", post->text.redacted);
 	if (post->service.len)
@@ -93,6 +107,7 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 {
 	struct buf at = BUF_INIT;
 
+	buf_reserve(data, DATA_USUAL + post->text.text.len);
 	clock_add_iso(&at, now);
 	buf_addch(data, '{');
 	jtext_add_buf(data, "runId", &change->stream);
@@ -121,13 +136,22 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 	buf_release(&at);
 }
 
+static void
+add_received(struct buf *to, const struct buf *role, const struct buf *run)
+{
+	buf_add(to, role->s, role->len);
+	buf_addstr(to, " chat message received (");
+	buf_add(to, run->s, run->len);
+	buf_addch(to, ')');
+}
+
 static bool
 apply_post(struct change *change, const void *row, struct change_context *context)
 {
 	struct post *post = change->payload;
 	const struct run *run = row;
 	struct buf data = BUF_INIT, message = BUF_INIT, turn = BUF_INIT;
-	bool queue = post->channel == CHAT_HITL || !strcmp(post->role.s, "user");
+	bool queue = wants_answer(post);
 	int64_t owner;
 
 	if (!run && !chat_adopt(change, context))
@@ -161,7 +185,8 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	if (post->channel == CHAT_HITL)
 		buf_addf(&message, "HITL input received (%s)", change->stream.s);
 	else
-		buf_addf(&message, "%s chat message received (%s)", post->role.s, change->stream.s);
+		add_received(&message, &post->role, &change->stream);
+	post->answered = post->job && job_fits(post->job, run, &post->service);
 	owner = run && run->n_open ? change_owner(context) : change_gateway(context);
 	post->ours = owner == change_gateway(context);
 	buf_addstr(&turn, "open");
@@ -171,6 +196,8 @@ apply_post(struct change *change, const void *row, struct change_context *contex
 	    span_or_none(&post->service), span_of(&data));
 	if (queue && post->ours)
 		change_own(context);
+	if (post->answered)
+		job_answer(post->job, context, post->seq, &post->agent);
 	make_answer(change, post);
 	buf_release(&data);
 	buf_release(&message);
@@ -183,7 +210,7 @@ queue_answer(const struct change *change, const struct post *post)
 {
 	struct job *job;
 
-	if ((post->channel == CHAT_MESSAGES && strcmp(post->role.s, "user") != 0) || !post->ours)
+	if (!wants_answer(post) || !post->ours)
 		return;
 	job = job_new(post->chat, &change->stream, post->seq);
 	buf_add(&job->service, post->service.s, post->service.len);
@@ -236,7 +263,11 @@ after_post(struct change *change)
 
 	chat_outcome(change, 200, &answer, &body);
 	post->cb(&answer, post->payload);
-	if (change->result == CHANGE_DONE)
+	if (post->job && post->answered && change->result == CHANGE_DONE)
+		job_remember(post->job, change);
+	if (post->job)
+		job_finish(post->job);
+	if (change->result == CHANGE_DONE && !post->answered)
 		queue_answer(change, post);
 	buf_release(&body);
 	post_free(post);
@@ -248,6 +279,14 @@ copy(struct buf *to, struct span from)
 {
 	buf_init(to);
 	buf_add(to, from.s, from.n);
+}
+
+static void
+add_kind(struct buf *to, const struct buf *role)
+{
+	buf_addstr(to, "agent.chat.");
+	buf_add(to, role->s, role->len);
+	buf_addstr(to, "_message");
 }
 
 void
@@ -267,7 +306,7 @@ chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(cons
 	copy(&post->kind, message->kind);
 	copy(&post->turn, message->turn);
 	if (!post->kind.len)
-		buf_addf(&post->kind, "agent.chat.%s_message", post->role.s);
+		add_kind(&post->kind, &post->role);
 	sanitize(chat->settings.secrets, message->text.s, message->text.n, message->turn.n ? SIZE_MAX : chat->settings.message_chars,
 	    &post->text);
 	buf_add(&change->stream, message->run.s, message->run.n);
@@ -277,5 +316,7 @@ chat_post(struct chat *chat, const struct chat_message *message, void (*cb)(cons
 	}
 	change->print = message->print;
 	change->apply = apply_post;
+	if (post->channel == CHAT_MESSAGES && wants_answer(post) && !post->turn.len)
+		post->job = job_at_once(chat, &change->stream, &post->service, &post->text.text);
 	log_change(chat->log, change);
 }

@@ -16,7 +16,7 @@
 
 struct talk {
 	struct buf run;
-	struct said said[RECENT_EVENTS_MAX];
+	struct said said[RECENT_EVENTS_MAX + 1]; /* and one that is to come */
 	size_t n;
 	bool all;
 	struct talk *newer, *older, *chain;
@@ -26,6 +26,7 @@ struct recent {
 	struct talk *buckets[BUCKETS];
 	struct talk *newest, *oldest;
 	size_t n, bytes;
+	struct said first; /* to come, of a run that is not in */
 };
 
 static size_t
@@ -148,16 +149,38 @@ recent_add(struct recent *recent, const struct entry *event)
 	trim(recent);
 }
 
-const struct said *
-recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all)
+static struct talk *
+use(struct recent *recent, struct span run)
 {
 	struct talk *talk = *find(recent, run);
 
-	if (!talk || !talk->n || talk->said[talk->n - 1].seq < seq)
+	if (!talk || !talk->n)
 		return NULL;
 	unlink_age(recent, talk);
 	push_age(recent, talk);
+	return talk;
+}
+
+const struct said *
+recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all)
+{
+	struct talk *talk = use(recent, run);
+
+	if (!talk || talk->said[talk->n - 1].seq < seq)
+		return NULL;
 	*ret_n = talk->n;
 	*ret_all = talk->all;
 	return talk->said;
+}
+
+const struct said *
+recent_before(struct recent *recent, struct span run, const struct said *message, size_t *ret_n, bool *ret_all)
+{
+	struct talk *talk = use(recent, run);
+	struct said *said = talk ? talk->said : &recent->first;
+
+	*ret_n = talk ? talk->n + 1 : 1;
+	*ret_all = !talk || talk->all;
+	said[*ret_n - 1] = *message;
+	return said;
 }

@@ -28,5 +28,7 @@ void recent_add(struct recent *recent, const struct entry *event);
 /* What the run's newest events say, oldest first, borrowed until the next call of anything here; NULL: it is not in, or does not have the
  * event `seq` yet. *ret_all: there are no older ones. */
 const struct said *recent_of(struct recent *recent, struct span run, int64_t seq, size_t *ret_n, bool *ret_all);
+/* The same with a message behind them that is to come, which is borrowed too. A run that is not in has said nothing. */
+const struct said *recent_before(struct recent *recent, struct span run, const struct said *message, size_t *ret_n, bool *ret_all);
 
 #endif

@@ -448,6 +448,14 @@ fold_kind(struct run *run, const struct entry *event, const struct span found[ME
 	buf_release(&step);
 }
 
+bool
+run_is_said(struct span kind)
+{
+	static const char chat[] = "agent.chat.";
+
+	return kind.n >= sizeof chat - 1 && !memcmp(kind.s, chat, sizeof chat - 1);
+}
+
 void
 run_fold(struct run *run, const struct entry *event)
 {
@@ -467,6 +475,8 @@ run_fold(struct run *run, const struct entry *event)
 		TAKE(found, &run->service, M_SERVICE, M_SERVICE_);
 	run->updated_ms = event->at_ms;
 	run->events++;
+	if (run_is_said(event->kind))
+		run->said = event->seq;
 	set(&run->last_kind, event->kind);
 	set(&run->last_message, event->message);
 	fold_kind(run, event, found);

@@ -41,6 +41,7 @@ struct run {
 	int64_t cancel_asked; /* seq of the event that asked for the run's end, which comes when its handler is gone; 0: none */
 	struct buf cancel_reason;
 	int64_t timer_open; /* seq of the firing that this run is, while its handler is at work; 0: none */
+	int64_t said;	    /* seq of the newest agent.chat.* event since the run is in memory, 0: not known */
 	/* private */
 	struct buf step_ids; /* NUL-separated */
 	size_t n_step_ids;
@@ -51,6 +52,7 @@ void run_free(struct run *run); /* accepts NULL */
 bool run_terminal(const struct run *run);
 const char *run_status_text(enum run_status status); /* "queued", … */
 
+bool run_is_said(struct span kind); /* does an event of this kind say something in the run's conversation? */
 void run_fold(struct run *run, const struct entry *event);
 
 void run_save(const struct run *run, struct buf *doc); /* a compact JSON object, everything in it */
