@@ -60,9 +60,16 @@ load_write(int fd, const char *bytes, size_t n)
 void
 load_request(struct buf *to, const char *method, const char *path, const char *headers, const char *body, size_t body_n)
 {
-	buf_addf(to, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, path, headers);
-	if (body)
-		buf_addf(to, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body_n);
+	buf_addstr(to, method);
+	buf_addch(to, ' ');
+	buf_addstr(to, path);
+	buf_addstr(to, " HTTP/1.1\r\nHost: localhost\r\n");
+	buf_addstr(to, headers);
+	if (body) {
+		buf_addstr(to, "Content-Type: application/json\r\nContent-Length: ");
+		buf_addu64(to, body_n);
+		buf_addstr(to, "\r\n");
+	}
 	buf_addstr(to, "\r\n");
 	if (body)
 		buf_add(to, body, body_n);
@@ -84,20 +91,21 @@ length_of(const char *head)
 size_t
 load_head(struct load_answer *answer, const char *bytes, size_t n)
 {
-	size_t i;
+	size_t before = answer->n_head, from = before > 3 ? before - 3 : 0, room = LOAD_HEAD_MAX - 1 - before;
+	const char *end;
 
-	for (i = 0; i < n; i++) {
-		if (answer->n_head == LOAD_HEAD_MAX - 1)
-			die(STATUS_PROTOCOL, "unable to read an answer: its head has more than %d bytes", LOAD_HEAD_MAX);
-		answer->head[answer->n_head++] = bytes[i];
-		if (bytes[i] == '\n' && answer->n_head >= 4 && !memcmp(answer->head + answer->n_head - 4, "\r\n\r\n", 4)) {
-			answer->head[answer->n_head] = '\0';
-			answer->body = true;
-			answer->status = answer->n_head > 12 ? (int)strtol(answer->head + 9, NULL, 10) : 0;
-			return i + 1;
-		}
-	}
-	return 0;
+	memcpy(answer->head + before, bytes, n < room ? n : room);
+	answer->n_head += n < room ? n : room;
+	end = memmem(answer->head + from, answer->n_head - from, "\r\n\r\n", 4);
+	if (!end && n >= room)
+		die(STATUS_PROTOCOL, "unable to read an answer: its head has more than %d bytes", LOAD_HEAD_MAX);
+	if (!end)
+		return 0;
+	answer->n_head = (size_t)(end - answer->head) + 4;
+	answer->head[answer->n_head] = '\0';
+	answer->body = true;
+	answer->status = answer->n_head > 12 ? (int)strtol(answer->head + 9, NULL, 10) : 0;
+	return answer->n_head - before;
 }
 
 bool
