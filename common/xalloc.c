@@ -12,6 +12,8 @@
 #include "status.h"
 #include "xalloc.h"
 
+#define SMALL 1024 /* bytes */
+
 static NORETURN void
 out_of_memory(size_t size)
 {
@@ -33,11 +35,23 @@ xmalloc(size_t size)
 	return p;
 }
 
+/* What each thread has at hand of small blocks malloc() looks for, and glibc's calloc() did not for long. */
+static void *
+small_zeros(size_t size)
+{
+	void *p = xmalloc(size);
+
+	return memset(p, 0, size);
+}
+
 void *
 xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size ? size : 1);
+	void *p;
 
+	if (n < SMALL && size < SMALL && n * size < SMALL)
+		return small_zeros(n * size);
+	p = calloc(n ? n : 1, size ? size : 1);
 	if (!p)
 		out_of_memory(n * size);
 	return p;

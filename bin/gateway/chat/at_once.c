@@ -73,7 +73,6 @@ job_answer(struct job *job, struct change_context *context, int64_t seq, const s
 void
 job_remember(const struct job *job, const struct change *change)
 {
-	struct span run = { job->run.s, job->run.len };
 	struct entry *said[2];
 	size_t n = 0, i;
 
@@ -81,5 +80,5 @@ job_remember(const struct job *job, const struct change *change)
 		if (run_is_said(change->events[i]->kind))
 			said[n++] = change->events[i];
 	if (!job->said)
-		recent_take(job->chat->recent, run, said, n, true);
+		recent_take(job->chat->recent, span_of(&job->run), said, n, true);
 }

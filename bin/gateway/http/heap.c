@@ -11,7 +11,8 @@
  *
  * A page goes back only when nothing is left in it, and libevent never frees the little that it has allocated for each descriptor there has
  * been. Among what belongs to connections that held a page each, and with them nearly all that a crowd had used; so it has a place of its
- * own.
+ * own. What a request is read into and an answer is written to has one too: there is one for each of those who are usually talked to at once,
+ * and the allocator has few of that size at hand.
  *
  * libevent asks for memory here for another reason too: it goes on without what it could not get, and an answer would lose bytes in
  * silence. Out of memory has one answer in every program of ours (xalloc.h).
@@ -39,60 +40,76 @@
 #define KEEP_FREE (32u * 1024 * 1024)
 #define KEEP_BLOCK (1024 * 1024)   /* bytes: larger blocks are mapped, and go back by themselves */
 #define KEEP_END (2 * 1024 * 1024) /* bytes that are free at the heap's end */
-#define CELL 16			   /* bytes: what libevent has for a descriptor */
-#define CELLS 65536		   /* descriptors; those above are allocated like everything else */
+#define SMALL 16		   /* bytes: what libevent has for a descriptor */
+#define SMALLS 65536		   /* descriptors; those above are allocated like everything else */
+#define LARGE 1024		   /* bytes: the least that libevent has for what is read and written */
+#define LARGES 256
 
-/* Those that were never used are not in memory. */
-static union cell {
-	union cell *next;
-	unsigned char bytes[CELL];
-	max_align_t align;
-} cells[CELLS], *spare;
-static size_t used;
+/* Cells of one size; those that were never used are not in memory. */
+struct pool {
+	unsigned char *cells;
+	size_t size, n, used;
+	void *spare; /* the first of those that were given back, each beginning with the next */
+};
 
-static bool
-is_cell(const void *p)
+static max_align_t small_cells[SMALLS * SMALL / sizeof(max_align_t)], large_cells[LARGES * LARGE / sizeof(max_align_t)];
+static struct pool pools[] = {
+	{ .cells = (unsigned char *)small_cells, .size = SMALL, .n = SMALLS },
+	{ .cells = (unsigned char *)large_cells, .size = LARGE, .n = LARGES },
+};
+
+/* The pool of the cell p; NULL: it is none. */
+static struct pool *
+pool_of(const void *p)
 {
-	return (uintptr_t)p >= (uintptr_t)cells && (uintptr_t)p < (uintptr_t)(cells + CELLS);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(pools); i++)
+		if ((uintptr_t)p - (uintptr_t)pools[i].cells < pools[i].size * pools[i].n)
+			return &pools[i];
+	return NULL;
 }
 
 static void *
 take(size_t size)
 {
-	union cell *cell = spare;
+	struct pool *pool = size <= SMALL ? &pools[0] : size == LARGE ? &pools[1] : NULL;
+	void *cell;
 
-	if (size > CELL || (!cell && used == CELLS))
+	if (!pool || (!pool->spare && pool->used == pool->n))
 		return xmalloc(size);
-	if (!cell)
-		return &cells[used++];
-	spare = cell->next;
+	if (!pool->spare)
+		return pool->cells + pool->size * pool->used++;
+	cell = pool->spare;
+	memcpy(&pool->spare, cell, sizeof pool->spare);
 	return cell;
 }
 
 static void
 give(void *p)
 {
-	union cell *cell = p;
+	struct pool *pool = pool_of(p);
 
-	if (!is_cell(p)) {
+	if (!pool) {
 		free(p);
 		return;
 	}
-	cell->next = spare;
-	spare = cell;
+	memcpy(p, &pool->spare, sizeof pool->spare);
+	pool->spare = p;
 }
 
 static void *
 retake(void *p, size_t size)
 {
-	void *larger;
+	struct pool *pool = pool_of(p);
+	void *other;
 
-	if (!is_cell(p))
+	if (!pool)
 		return xrealloc(p, size);
-	larger = xmalloc(size);
-	memcpy(larger, p, size < CELL ? size : CELL);
+	other = xmalloc(size);
+	memcpy(other, p, size < pool->size ? size : pool->size);
 	give(p);
-	return larger;
+	return other;
 }
 
 void

@@ -7,6 +7,8 @@
 #include "store/internal.h"
 #include "xalloc.h"
 
+#define SPARE_MAX 64 /* changes that are kept for the next ones */
+
 static struct span
 put(char **at, struct span from)
 {
@@ -84,11 +86,18 @@ events_free(struct entry ***events, size_t *n)
 	*n = 0;
 }
 
+/* Each has room for an error, and is larger with it than what the allocator has at hand: some are kept here. */
+static _Thread_local struct {
+	struct change *list[SPARE_MAX];
+	size_t n;
+} spare;
+
 struct change *
 change_new(void (*done)(struct change *change), void *payload)
 {
-	struct change *change = xcalloc(1, sizeof *change);
+	struct change *change = spare.n ? spare.list[--spare.n] : xmalloc(sizeof *change);
 
+	memset(change, 0, sizeof *change);
 	change->done = done;
 	change->payload = payload;
 	buf_init(&change->stream);
@@ -106,7 +115,10 @@ change_free(struct change *change)
 	buf_release(&change->stream);
 	buf_release(&change->key);
 	buf_release(&change->answer);
-	free(change);
+	if (spare.n < SPARE_MAX)
+		spare.list[spare.n++] = change;
+	else
+		free(change);
 }
 
 struct page *
