@@ -41,6 +41,7 @@ struct auth {
 	size_t n_principals;
 	bool has_tokens;   /* there is a file, or was one: nobody comes in without a token any more */
 	struct stat seen;  /* of the file that was read */
+	int64_t seen_ms;   /* when it was last looked at for a request */
 	int64_t looked_ms; /* when a stream last had it looked at */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;

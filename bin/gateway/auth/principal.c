@@ -208,7 +208,12 @@ void
 principals_look(struct auth *auth)
 {
 	struct err err = ERR_INIT, told = ERR_INIT;
+	int64_t now = clock_monotonic_ms();
 
+	/* requests that come together need one look */
+	if (now == auth->seen_ms)
+		return;
+	auth->seen_ms = now;
 	if (principals_refresh(auth, &err) || !auth->settings.problem)
 		return;
 	err_set(&told, err.status, "%s; the tokens that were read before stay", err.text);
