@@ -32,8 +32,25 @@ teardown() { common_teardown; }
 		run -0 agent-pick --index "$word" <records
 		assert_output -p '"svc_a"'
 	done
+	# not "choose", as if it had not been given
+	run -2 agent-pick --index '' <records
+	assert_line -n 0 "agent-pick: unable to use --index '': it names nothing"
 	run -1 agent-pick --index nobody <records
 	assert_output 'agent-pick: fatal: service not found in runtime registry: nobody. Known: svc_a, svc_b'
+}
+
+@test "the right one, also without an end of the last line; what is not one record a line is no list" {
+	for word in 1 svc_a; do
+		run -0 agent-pick --index "$word" < <(printf %s "$(cat records)")
+		assert_output '{"serviceId":"svc_a","agent":{"agentId":"ant","name":"Ant"}}'
+	done
+	(echo && cat records && echo) >blank
+	run -0 agent-pick --index bee <blank
+	assert_output "$(head -n 1 records)"
+	run -6 agent-pick --index 1 < <(jq . records)
+	assert_output 'agent-pick: fatal: unable to read standard input: not one record a line'
+	run -6 agent-pick --index 1 < <(tr -d '\n' <records)
+	assert_output 'agent-pick: fatal: unable to read standard input: not one record a line'
 }
 
 @test "nothing to choose from, nothing chosen, no list, no terminal" {
