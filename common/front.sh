@@ -2,7 +2,8 @@
 #
 # A command sets cmd_name, cmd_synopsis, cmd_about, cmd_example and cmd_options (a line for each option: key TAB name TAB argument TAB
 # help, "-" for no short form or no argument), and calls front_parse "$@". Then opt_<name> (with _ for -) holds each option's argument,
-# or 1, and the array operands holds the rest. A help text that users already know goes in cmd_preamble, and leads.
+# or 1, and the array operands holds the rest. A command whose options may be given several times has a function front_took, which is told
+# name and argument of each. A help text that users already know goes in cmd_preamble, and leads.
 # Grammar, help, messages and statuses are those of the C commands (common/opt.h, die.h).
 @STATUSES@
 front_std='q	quiet	-	say nothing but errors
@@ -132,7 +133,10 @@ front_take() { # VALUE: of the option just found
 		*) die_usage "unable to use --errors '$1': expected text or json" ;;
 		esac
 		;;
-	*) printf -v "opt_${found_name//-/_}" %s "$1" ;;
+	*)
+		printf -v "opt_${found_name//-/_}" %s "$1"
+		! declare -F front_took >/dev/null || front_took "$found_name" "$1"
+		;;
 	esac
 }
 

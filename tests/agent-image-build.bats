@@ -55,7 +55,7 @@ teardown() { common_teardown; }
 	mkdir -p root/etc root/proc/1
 	echo mine >root/etc/passwd
 	echo more >further
-	agent-image-build --engine "$PWD/engine" --root root --add "$PWD/further" --add=/bin/true >record
+	agent-image-build --engine "$PWD/engine" --root root --add "$PWD/further" --ad=/bin/true >record
 	tar -tf tar >list
 	grep -qx "./${PWD#/}/further" list
 	grep -q '/bin/true$' list
