@@ -3,9 +3,14 @@
 # shellcheck disable=SC2154,SC2034
 load ../lib/common
 load ../lib/faulty
+load ../lib/postgresql
 
 setup() { faulty_setup; }
-teardown() { faulty_teardown; }
+teardown() {
+	common_teardown
+	[ -z "${pg_dir:-}" ] || postgresql_end
+	nobody_is_left
+}
 
 @test "no descriptor is left: those who are there go on, the others come in later, turns fail with a code" {
 	limits=(prlimit --nofile=80:80)
@@ -56,14 +61,17 @@ teardown() { faulty_teardown; }
 	stopped
 }
 
-@test "memory ends at any allocation: it goes on or says why it ends, and nothing that was acknowledged is lost" {
+# memory_ends TIMES [gateway options]
+memory_ends() {
+	local times=$1
+	shift
 	[ -e "$AU_BUILD/tests/faults/shim.so" ] || skip "the shim is for Linux with the GNU C library"
 	! nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -q __asan || skip "a sanitizer has its own memory"
 	with=(shim)
-	faulty_gateway
+	faulty_gateway "$@"
 	posting --runs 4
 	ends=0
-	for n in $(shuf -i 1-4000 -n "$(times 12 200)" --random-source=<(yes)); do
+	for n in $(shuf -i 1-4000 -n "$times" --random-source=<(yes)); do
 		more 20
 		hits=$(inject)
 		inject "malloc=$n"
@@ -76,7 +84,7 @@ teardown() { faulty_teardown; }
 			grep -q 'out of memory' "$gateway_log.err" || { echo "allocation $n: ended with ${ended:-0}:" >&2; cat "$gateway_log.err" >&2; return 1; }
 			[ "$ended" = 70 ] || { echo "allocation $n: ended with $ended" >&2; return 1; }
 			nobody_is_left
-			faulty_gateway
+			faulty_gateway "$@"
 		fi
 	done
 	more 20
@@ -84,6 +92,17 @@ teardown() { faulty_teardown; }
 	holds
 	[ "$ends" -gt 0 ]
 	stopped
+}
+
+@test "memory ends at any allocation: it goes on or says why it ends, and nothing that was acknowledged is lost" {
+	memory_ends "$(times 12 200)"
+}
+
+@test "and with a database that others share, whose library has allocations of its own" {
+	postgresql_available || skip "$why"
+	postgresql_start
+	postgresql_database memory
+	memory_ends "$(times 40 200)" --store "$pg_url"
 }
 
 @test "a gateway with little address space takes what it can, and lives through what it cannot" {
