@@ -227,6 +227,19 @@ settled() { # at $1: closed and answered, each once
 	has_line "${log_of[b]}.err" 'taken over'
 }
 
+@test "a state directory that comes from another database takes nobody's work there" {
+	gateway a
+	killed a
+	postgresql_database "other$BATS_TEST_NUMBER"
+	gateway b # has the number there that the other one had
+	gateway a
+	at b
+	agent-run-create --agent echo --run r | agent-send --wait one >/dev/null
+	replied r 'Echo: one;'
+	kill -0 "${pid_of[a]}" "${pid_of[b]}"
+	[ "$(pg_sql 'SELECT count(*) FROM gateways')" = 2 ]
+}
+
 @test "a gateway that was stopped for longer than its lease ends when it wakes up, and nothing of it counts" {
 	in_flight
 	gateway b --agents agents

@@ -126,7 +126,7 @@ struct store {
 	struct ahead *ahead; /* NULL: the database is shared */
 	struct share *share; /* NULL: the database is this gateway's alone */
 	int64_t me;	     /* this gateway among those that share it; 0: alone */
-	int64_t home;	     /* which database they share */
+	int64_t sign;	     /* what tells it from others of that number, in another database */
 	struct err err;	     /* of the present batch */
 };
 
@@ -195,8 +195,8 @@ struct share *share_new(struct db *db, struct err *err);
 void share_free(struct share *share); /* accepts NULL */
 /* Who had the state directory before us, and is dead for certain. */
 struct holder {
-	int64_t gateway; /* its number among those that share a database, 0: it did not */
-	int64_t home;	 /* which database that was */
+	int64_t gateway; /* its number among those that share a database */
+	int64_t sign;	 /* what tells it from others of that number, in another database; 0: it was alone */
 };
 bool share_join(struct store *store, const struct holder *before, struct err *err) USE_RESULT;
 void share_leave(struct store *store);

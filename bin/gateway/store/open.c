@@ -61,12 +61,12 @@ make_dir(const char *dir, struct err *err)
 	return ok;
 }
 
-/* The process, and where a database is shared the gateway's number there and which database it is, each behind a blank. */
+/* The process, and where a database is shared the gateway's number there and its sign, each behind a blank. */
 static bool
 sign_lock(struct store *store, const char *file, struct err *err)
 {
 	char text[HOLDER_MAX];
-	int n = store->me ? snprintf(text, sizeof text, "%ld %lld %lld\n", (long)getpid(), (long long)store->me, (long long)store->home)
+	int n = store->me ? snprintf(text, sizeof text, "%ld %lld %lld\n", (long)getpid(), (long long)store->me, (long long)store->sign)
 			  : snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
 	return (ftruncate(store->lock_fd, 0) == 0 && pwrite(store->lock_fd, text, (size_t)n, 0) == n) ||
@@ -76,11 +76,11 @@ sign_lock(struct store *store, const char *file, struct err *err)
 static void
 read_holder(const char *text, struct holder *ret)
 {
-	const char *gateway = strchr(text, ' '), *home = gateway ? strchr(gateway + 1, ' ') : NULL;
+	const char *gateway = strchr(text, ' '), *sign = gateway ? strchr(gateway + 1, ' ') : NULL;
 
-	if (!home || !num_i64(gateway + 1, (size_t)(home - gateway - 1), &ret->gateway) ||
-	    !num_i64(home + 1, strcspn(home + 1, "\n"), &ret->home))
-		ret->gateway = 0;
+	if (!sign || !num_i64(gateway + 1, (size_t)(sign - gateway - 1), &ret->gateway) ||
+	    !num_i64(sign + 1, strcspn(sign + 1, "\n"), &ret->sign))
+		ret->sign = 0;
 }
 
 /* One gateway per state directory. */

@@ -15,25 +15,27 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "key.h"
 #include "status.h"
 #include "store/internal.h"
 #include "xalloc.h"
 
+#define BATCHES "1099511627776"
+#define BATCHES_MAX INT64_C(1099511627776) /* of one gateway: one each millisecond for 34 years */
+#define SIGNS 4194304
 #define NOW "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-enum statement { HOME, JOIN, MARK, BEAT, LEAVE, READ_BATCH, SILENT, REMOVE, TAKE_ROWS, TAKE_TURNS, STATEMENT_COUNT };
+enum statement { JOIN, MARK, BEAT, LEAVE, READ_BATCH, SILENT, REMOVE, TAKE_ROWS, TAKE_TURNS, STATEMENT_COUNT };
 
 static const char *const texts[] = {
-	[HOME] =
-	    "SELECT (SELECT system_identifier FROM pg_control_system()) # oid::bigint FROM pg_database WHERE datname=current_database()",
-	[JOIN] = "INSERT INTO gateways(seen, batch) VALUES(" NOW ", 0) RETURNING id",
+	[JOIN] = "INSERT INTO gateways(seen, batch) VALUES(" NOW ", ?1) RETURNING id",
 	/* fails, and with it the transaction, when the row is gone */
 	[MARK] = "WITH mine AS (UPDATE gateways SET seen=" NOW ", batch=?2 WHERE id=?1 RETURNING id) SELECT 1/count(*) FROM mine",
 	[BEAT] = "UPDATE gateways SET seen=" NOW " WHERE id=?1",
 	[LEAVE] = "UPDATE gateways SET seen=0 WHERE id=?1",
 	[READ_BATCH] = "SELECT batch FROM gateways WHERE id=?1",
 	[SILENT] = "SELECT id FROM gateways WHERE id<>?1 AND seen < " NOW " - ?2 LIMIT 1",
-	[REMOVE] = "DELETE FROM gateways WHERE id=?1",
+	[REMOVE] = "DELETE FROM gateways WHERE id=?1 AND (?2 = 0 OR batch / " BATCHES " = ?2)",
 	[TAKE_ROWS] = "UPDATE streams SET owner=-?1 WHERE open<>0 AND owner IN (?2, -?2)",
 	[TAKE_TURNS] = "UPDATE turns SET owner=-?1 WHERE status='inProgress' AND owner IN (?2, -?2)",
 };
@@ -151,19 +153,20 @@ share_mark(struct store *store, struct err *err)
 	return query_run(query, err);
 }
 
-/* All of another gateway's work becomes ours; in a transaction. False: somebody else was first, or it failed. */
+/* All of another gateway's work becomes ours; in a transaction. sign 0: whoever it is. False: somebody else was first, or it failed. */
 static bool
-take(struct store *store, int64_t other, struct err *err)
+take(struct store *store, int64_t other, int64_t sign, struct err *err)
 {
 	static const enum statement all[] = { TAKE_ROWS, TAKE_TURNS };
+	struct query *query = get(store, REMOVE, other);
 	int changed = 0;
 	size_t i;
 
-	if (!query_change(get(store, REMOVE, other), &changed, err) || !changed)
+	query_int(query, 2, sign);
+	if (!query_change(query, &changed, err) || !changed)
 		return false;
 	for (i = 0; i < ARRAY_LEN(all); i++) {
-		struct query *query = get(store, all[i], store->me);
-
+		query = get(store, all[i], store->me);
 		query_int(query, 2, other);
 		if (!query_run(query, err))
 			return false;
@@ -171,17 +174,18 @@ take(struct store *store, int64_t other, struct err *err)
 	return true;
 }
 
+/* In another database its number is somebody else's, or our own: so each has a sign, by which its batches are counted. */
 bool
 share_join(struct store *store, const struct holder *before, struct err *err)
 {
-	struct query *const *queries = store->share->queries;
+	uint32_t random;
 	bool ok = db_begin(store->db, err);
 
-	query_reset(queries[HOME]);
-	query_reset(queries[JOIN]);
-	ok = ok && one(queries[HOME], &store->home, err) == DB_ROW && one(queries[JOIN], &store->me, err) == DB_ROW;
-	/* in another database its number is somebody else's */
-	if (ok && before->gateway && before->home == store->home && !take(store, before->gateway, err))
+	key_random(&random, sizeof random);
+	store->sign = 1 + random % SIGNS;
+	store->share->batch = store->sign * BATCHES_MAX;
+	ok = ok && one(get(store, JOIN, store->share->batch), &store->me, err) == DB_ROW;
+	if (ok && before->sign && !take(store, before->gateway, before->sign, err))
 		ok = err->status == STATUS_OK;
 	ok = ok && tables_last(store->tables, &store->last_seq, &store->last_at, err);
 	return ok && db_commit(store->db, err);
@@ -207,7 +211,7 @@ take_silent(struct store *store, struct err *err)
 	query_int(query, 2, LEASE_MS);
 	if (one(query, &other, err) != DB_ROW)
 		return false;
-	ok = db_begin(store->db, err) && take(store, other, err) && share_mark(store, err) && db_commit(store->db, err);
+	ok = db_begin(store->db, err) && take(store, other, 0, err) && share_mark(store, err) && db_commit(store->db, err);
 	if (!ok) {
 		db_rollback(store->db);
 		return false;
