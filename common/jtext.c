@@ -206,21 +206,23 @@ decodes_to(struct span string, struct span text)
 	return same;
 }
 
-/* An escape is longer than what it stands for. */
 static inline bool
-is_string(struct span value, struct span text)
+has_escape(struct span string)
 {
-	if (value.n < text.n + 2 || *value.s != '"')
-		return false;
-	if (value.n == text.n + 2)
-		return !memcmp(value.s + 1, text.s, text.n) && !memchr(text.s, '\\', text.n);
-	return memchr(value.s, '\\', value.n) && decodes_to(value, text);
+	return memchr(string.s, '\\', string.n) != NULL;
 }
 
 bool
 jtext_is_string(struct span value, const char *text)
 {
-	return value.s && is_string(value, (struct span){ text, strlen(text) });
+	struct span wanted = { text, strlen(text) };
+
+	/* an escape is longer than what it stands for */
+	if (!value.s || *value.s != '"' || value.n < wanted.n + 2)
+		return false;
+	if (!has_escape(value))
+		return value.n == wanted.n + 2 && !memcmp(value.s + 1, text, wanted.n);
+	return decodes_to(value, wanted);
 }
 
 bool
@@ -250,12 +252,16 @@ jtext_get_all(struct span object, const struct span names[], size_t n, struct sp
 		values[i] = SPAN_NONE;
 	if (!object.s || *object.s != '{')
 		return;
-	while (jtext_each(object, &pos, &name, &value))
+	while (jtext_each(object, &pos, &name, &value)) {
+		bool escaped = has_escape(name);
+
 		for (i = 0; i < n; i++)
-			if (is_string(name, names[i])) {
+			if (escaped ? decodes_to(name, names[i])
+				    : name.n == names[i].n + 2 && !memcmp(name.s + 1, names[i].s, names[i].n)) {
 				values[i] = value;
 				break;
 			}
+	}
 }
 
 bool
@@ -321,6 +327,7 @@ jtext_pretty(struct buf *to, struct span value, unsigned indent)
 	size_t n = value.n, i = 0, end;
 	unsigned depth = 0;
 
+	buf_reserve(to, n + n / 2); /* about */
 	while (i < n) {
 		switch (s[i]) {
 		case ' ':

@@ -26,19 +26,7 @@ three_at(const char *s)
 }
 
 static void
-set_bit(unsigned char *bits, unsigned i)
-{
-	bits[i >> 3] |= (unsigned char)(1u << (i & 7));
-}
-
-static bool
-has_bit(const unsigned char *bits, unsigned i)
-{
-	return bits[i >> 3] >> (i & 7) & 1;
-}
-
-static void
-add_pair(struct beginnings *beginnings, const char *two)
+add_pair(struct beginnings *beginnings, const char *two, unsigned char which)
 {
 	unsigned k;
 
@@ -46,16 +34,18 @@ add_pair(struct beginnings *beginnings, const char *two)
 		const char pair[] = { (char)(k & 1 ? toupper((unsigned char)two[0]) : tolower((unsigned char)two[0])),
 			(char)(k & 2 ? toupper((unsigned char)two[1]) : tolower((unsigned char)two[1])) };
 
-		set_bit(beginnings->pairs, pair_at(pair));
+		beginnings->pairs[pair_at(pair)] |= which;
 	}
 }
 
 static void
 add_beginning(struct beginnings *beginnings, const char *three)
 {
-	set_bit(beginnings->bits, three_at(three));
-	add_pair(beginnings, three);
-	add_pair(beginnings, three + 1);
+	unsigned i = three_at(three);
+
+	beginnings->bits[i >> 3] |= (unsigned char)(1u << (i & 7));
+	add_pair(beginnings, three, PAIR_FIRST);
+	add_pair(beginnings, three + 1, PAIR_LAST);
 }
 
 void
@@ -92,7 +82,12 @@ make_beginnings(void)
 static bool
 begins_at(const struct text *t, const struct beginnings *beginnings, size_t i)
 {
-	return i + 3 <= t->n && has_bit(beginnings->bits, three_at(t->s + i)) && secrets_may_begin(t, i);
+	unsigned three;
+
+	if (i + 3 > t->n)
+		return false;
+	three = three_at(t->s + i);
+	return (beginnings->bits[three >> 3] >> (three & 7) & 1) && secrets_may_begin(t, i);
 }
 
 /* False: no rule matches anywhere. In a document an escape may hide a letter: then it is looked at closely. */
@@ -112,10 +107,13 @@ secrets_may_hold(const struct text *t, bool document)
 			if (at[1] == 'u' || at[1] == '/')
 				return true;
 	/* of any three characters the first two or the last two stand at an even place */
-	for (i = 0; i + 2 <= t->n; i += 2)
-		if (has_bit(beginnings->pairs, pair_at(t->s + i)) &&
-		    ((i && begins_at(t, beginnings, i - 1)) || begins_at(t, beginnings, i)))
+	for (i = 0; i + 2 <= t->n; i += 2) {
+		unsigned char pair = beginnings->pairs[pair_at(t->s + i)];
+
+		if (pair &&
+		    (((pair & PAIR_LAST) && i && begins_at(t, beginnings, i - 1)) || ((pair & PAIR_FIRST) && begins_at(t, beginnings, i))))
 			return true;
+	}
 	return false;
 }
 

@@ -6,12 +6,13 @@
 #include "secrets.h"
 
 /* The first three characters of what may be the beginning of a secret, five bits of each: letter case aside. A text without any of them has
- * none. pairs: the first two and the last two of these characters as they stand in memory, in either case, so that a text is looked at two
- * characters at a time. */
+ * none. pairs: whether two characters, as they stand in memory, are the first two or the last two of these, in either case, so that a text is
+ * looked at two characters at a time. */
 #define BEGINNINGS (1u << 15)
 #define PAIRS (1u << 16)
+enum { PAIR_FIRST = 1, PAIR_LAST = 2 };
 struct beginnings {
-	unsigned char bits[BEGINNINGS / 8], pairs[PAIRS / 8];
+	unsigned char bits[BEGINNINGS / 8], pairs[PAIRS];
 };
 void beginnings_know(struct beginnings *beginnings);		      /* those of the built-in rules */
 void beginnings_add(struct beginnings *beginnings, const char *word); /* '~' in it is '_', '-' or nothing */
