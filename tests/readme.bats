@@ -131,7 +131,7 @@ needs_codex() {
 	local command path
 	path=$(tr : '\n' <<<"$PATH" | grep -v -e bats-core -e "^$AU_BUILD" -e "^$PWD" | paste -sd :) # what bats and we have put there
 	command=$(grep -o 'AU_SRC=[^ ]* AU_BUILD=[^ ]* bats [^`]*' "$AU_SRC/README.md")
-	ln -s "$AU_SRC/tests" tests
+	ln -s "$AU_SRC/tests" "$AU_SRC/contract" .
 	mkdir bin && ln -s "$AU_SRC/bin/gateway" bin/gateway
 	env -i PATH="$path" HOME="$HOME" TMPDIR="$PWD" sh -c "$command --formatter tap --filter 'words that look like options'" >tap 3>&- || { cat tap; false; }
 	grep -q '^ok 1 ' tap

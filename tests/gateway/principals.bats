@@ -22,7 +22,9 @@ emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 	[ "$(cat answer)" = $'{\n  "error": "unauthorized"\n}' ]
 	[ "$(bearer "$token" /api/agents/registry)" = 200 ]
 	[ "$(code -H "x-clarity-token: $token" "$url/api/agents/registry")" = 200 ]
-	[ "$(bearer "${token%?}A" /api/agents/registry)$(bearer "${token}A" /api/agents/registry)" = 401401 ]
+	other=A
+	[ "${token: -1}" != A ] || other=B
+	[ "$(bearer "${token%?}$other" /api/agents/registry)$(bearer "${token}A" /api/agents/registry)" = 401401 ]
 	[ "$(bearer "agt_000000000000_${token#agt_*_}" /api/agents/registry)" = 401 ]
 	agent-gateway-token --state "$BATS_TEST_TMPDIR/state" revoke "${token:4:12}"
 	[ "$(bearer "$token" /api/agents/registry)" = 401 ]
@@ -74,10 +76,11 @@ emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 @test "a caller that asks too often gets 429 and is told when to come back; others do not suffer" {
 	ann=$(make_token --user ann) bob=$(make_token --user bob)
 	start_gateway --rate 1
-	codes=$(for i in 1 2 3 4; do bearer "$ann" /api/status; done)
+	# all at once and by one program: where the machine is busy a second is soon over
+	codes=$(curl -sS -D head -o answer -w '%{http_code}' -H "Authorization: Bearer $ann" "$url/api/status#[1-4]")
 	[ "$codes" = 200200429429 ]
 	[ "$(jq -r .error answer)" = 'too many requests' ]
-	curl -sSi -H "Authorization: Bearer $ann" "$url/api/status" | grep -qi '^retry-after: 1'
+	grep -qi '^retry-after: 1' head
 	[ "$(bearer "$bob" /api/status)" = 200 ]
 	again() { [ "$(bearer "$ann" /api/status)" = 200 ]; }
 	await 10 again
