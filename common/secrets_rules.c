@@ -515,7 +515,7 @@ secrets_may_begin(const struct text *t, size_t i)
 		if (may_begin(t, i, more_names[k]) && match_name(t, i, more_names[k]))
 			return true;
 	for (k = 0; k < ARRAY_LEN(marks); k++)
-		if (has_case(t, i, marks[k]))
+		if (may_begin(t, i, marks[k]) && has_case(t, i, marks[k]))
 			return t->s[i] != ':' || has_password(t, i, &(size_t){ 0 }, &(size_t){ 0 });
 	for (k = 0; k < ARRAY_LEN(families); k++)
 		if (has(t, i, families[k].prefix))
