@@ -65,11 +65,13 @@ is_off() { # SECONDS: does the gateway believe in this clock?
 	printf '%s\n' '{"on":"turn"}' '{"command":"rm x","ask":true}' '{"say":"done"}' >script
 	faulty_gateway --approval-timeout 4s --runtime "$mock --script $PWD/script"
 	new_thread
+	began=${EPOCHREALTIME/./}
 	turn one
 	see '.method=="approval.requested"'
 	inject clock=3600
 	await 10 is_off 3600
-	curl -sS "$url$path/approvals" | jq -e '.approvals|length==1' # not over yet
+	# not over yet, or its time has come where the machine is busy
+	curl -sS "$url$path/approvals" | jq -e '.approvals|length==1' || ((${EPOCHREALTIME/./} - began > 4000000))
 	inject clock=-3600
 	see '.method=="approval.resolved"' # and not an hour later
 	see '.method=="turn.completed"'
