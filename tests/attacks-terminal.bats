@@ -31,10 +31,11 @@ kinds() { { grep -rhoE '"agent\.[a-z_.]+[a-z]"' "$AU_SRC/bin/gateway" "$AU_SRC/c
 		| ($fat + {item: ($fat + {type: "commandExecution", exitCode: 1, status: "failed", changes: [$fat]}), plan: [$fat], params: $fat, error: $fat, output: $fat, input: $fat}) as $deep
 		# whole records; the same with evil words; each member alone; members of members alone
 		| ($all[] | example($all; true, false)),
-		($kinds[] as $kind | {kind: $kind, level: "info", seq: 1, at: "2026-01-01T00:00:00Z", runId: "r", message: env.evil} | ., . + {at: env.evil, level: env.evil, kind: ($kind + env.evil)}
-			| (., . + {data: $deep}, . + {data: ($members[] | {(.): env.evil})})),
-		($methods[] as $method | {method: $method, cursor: 1, threadId: "t", turnId: "u", createdAt: "2026-01-01T00:00:00Z"} | ., . + {createdAt: env.evil, turnId: env.evil, method: ($method + env.evil)}
-			| (. + {payload: $deep}, . + {payload: ($deep | .item.type = "fileChange")}, . + {payload: ($members[] | {(.): env.evil})},
+		($kinds[] as $kind | {kind: $kind, level: "info", seq: 1, at: "2026-01-01T00:00:00Z", runId: "r", message: env.evil}
+			| (., . + {at: env.evil, level: env.evil, kind: ($kind + env.evil)} | ., . + {data: $deep}), . + {data: ($members[] | {(.): env.evil})}),
+		($methods[] as $method | {method: $method, cursor: 1, threadId: "t", turnId: "u", createdAt: "2026-01-01T00:00:00Z"}
+			| ((., . + {createdAt: env.evil, turnId: env.evil, method: ($method + env.evil)} | . + {payload: $deep}, . + {payload: ($deep | .item.type = "fileChange")}),
+			. + {payload: ($members[] | {(.): env.evil})},
 			. + {payload: (("item", "error", "params", "output", "input") as $in | $members[] | {($in): {(.): env.evil, type: "commandExecution"}, status: "completed"})})),
 		($members[] | {runId: "r", (.): env.evil}, {threadId: "t", executionMode: "cloud", (.): env.evil}, {approvalId: "a", (.): env.evil}, {serviceId: "s", agent: {(.): env.evil}},
 			{turnId: "u", input: {text: "x"}, (.): env.evil})' "$AU_SRC/contract/openapi.json" >records
@@ -118,7 +119,7 @@ records() {
 	cmp chosen registry
 	looks pick-index bash -c 'agent-pick --index "$evil" <registry'
 	for command in agent-registry agent-runs 'agent-events r1' "agent-events --thread $thread" 'agent-watch --all --after 0 --until agent.waiting --timeout 10s' 'agent-threads --workspace w' "agent-thread-show $thread" \
-		"agent-approvals --status all --thread $thread" "agent-hitl-list --broker $evil_url" 'agent-send --run r3 --service svc_echo --agent echo --wait hello' \
+		"agent-approvals --status all --thread $thread" "agent-hitl-list --broker $evil_url" 'agent-send --timeout 2s --run r3 --service svc_echo --agent echo --wait hello' \
 		"agent-thread-update --title x $thread" "agent-thread-create --workspace w" 'agent-thread-show none' 'agent-run-cancel r9' \
 		'agent-account-read' "agent-turn-start --thread $thread busy" 'agent-turn-interrupt --thread none --turn none'; do
 		# shellcheck disable=SC2086 # words
