@@ -47,6 +47,10 @@ teardown() { common_teardown; }
 	(echo && cat records && echo) >blank
 	run -0 agent-pick --index bee <blank
 	assert_output "$(head -n 1 records)"
+	# an id may have any character in it
+	jq -nc '{serviceId: "a\u0000b\n\tc"}' >>blank
+	run -0 agent-pick --index 1 <blank
+	assert_output '{"serviceId":"a\u0000b\n\tc"}'
 	run -6 agent-pick --index 1 < <(jq . records)
 	assert_output 'agent-pick: fatal: unable to read standard input: not one record a line'
 	run -6 agent-pick --index 1 < <(tr -d '\n' <records)
