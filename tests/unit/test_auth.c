@@ -56,6 +56,16 @@ judged(struct auth *auth, const char *method, const char *headers, unsigned scop
 	request_free(request);
 }
 
+/* The file of tokens is looked at once for the requests of a millisecond: what is asked from here on is of another one. */
+static void
+end_millisecond(void)
+{
+	int64_t now = clock_monotonic_ms();
+
+	while (clock_monotonic_ms() == now)
+		;
+}
+
 static void
 add_token(const char *user, const char *workspace, unsigned scopes, struct buf *ret)
 {
@@ -68,6 +78,7 @@ add_token(const char *user, const char *workspace, unsigned scopes, struct buf *
 	    !tokens_write(&tokens, tokens_file.s, &err))
 		abort();
 	tokens_release(&tokens);
+	end_millisecond();
 }
 
 static void
@@ -82,6 +93,7 @@ revoke_token(const struct buf *token)
 	if (!tokens_write(&tokens, tokens_file.s, &err))
 		abort();
 	tokens_release(&tokens);
+	end_millisecond();
 }
 
 static struct principal *
