@@ -146,6 +146,23 @@ buf_read_fd(struct buf *buf, int fd, size_t max, const char *subject, struct err
 	return true;
 }
 
+size_t
+buf_write_fd(const struct buf *buf, int fd)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < buf->len) {
+		n = write(fd, buf->s + done, buf->len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return done;
+}
+
 bool
 buf_read_file(struct buf *buf, const char *path, size_t max, struct err *err)
 {

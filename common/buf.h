@@ -75,6 +75,9 @@ void buf_consume(struct buf *buf, size_t n); /* drop n bytes at the front */
  * max bytes, naming the limit). subject names the file in messages. */
 bool buf_read_fd(struct buf *buf, int fd, size_t max, const char *subject, struct err *err) USE_RESULT;
 
+/* Writes all of it, through interruptions. How much was written: less than all of it when that failed, see errno. */
+size_t buf_write_fd(const struct buf *buf, int fd) USE_RESULT;
+
 /* Reads a whole file; "-" is standard input. Errors as buf_read_fd. */
 bool buf_read_file(struct buf *buf, const char *path, size_t max, struct err *err) USE_RESULT;
 

@@ -347,24 +347,6 @@ token_add_members(const struct token *token, bool hash, struct buf *to)
 	buf_release(&text);
 }
 
-/* All of it, on the disk. */
-static bool
-put(int fd, const struct buf *text)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < text->len) {
-		n = write(fd, text->s + done, text->len - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return fsync(fd) == 0;
-}
-
 bool
 tokens_write(const struct tokens *tokens, const char *file, struct err *err)
 {
@@ -382,7 +364,7 @@ tokens_write(const struct tokens *tokens, const char *file, struct err *err)
 	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0)
 		statedir_give(fd, file);
-	ok = fd >= 0 && put(fd, &text);
+	ok = fd >= 0 && buf_write_fd(&text, fd) == text.len && fsync(fd) == 0; /* on the disk */
 	ok = (fd < 0 || close(fd) == 0) && ok && rename(temp.s, file) == 0;
 	if (!ok) {
 		err_errno(err, STATUS_IO, "unable to write '%s'", file);

@@ -62,7 +62,6 @@ keep(struct serve *serve, struct serve_thread *thread, struct buf *line)
 {
 	struct buf path = BUF_INIT;
 	size_t done = 0;
-	ssize_t n;
 	int fd;
 
 	if (!serve->directory || thread->ephemeral)
@@ -72,8 +71,8 @@ keep(struct serve *serve, struct serve_thread *thread, struct buf *line)
 	fd = open(path.s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd >= 0 && thread->torn && write(fd, "\n", 1) == 1)
 		thread->torn = false;
-	while (fd >= 0 && done < line->len && (n = write(fd, line->s + done, line->len - done)) >= 0)
-		done += (size_t)n;
+	if (fd >= 0)
+		done = buf_write_fd(line, fd);
 	thread->torn = thread->torn || (done > 0 && done < line->len);
 	if (done < line->len)
 		warn("unable to keep the thread in '%s': %s", path.s, strerror(errno));

@@ -77,17 +77,6 @@ add_line(struct buf *to, const struct session *session)
 	buf_addch(to, '\n');
 }
 
-static bool
-write_text(int fd, const struct buf *text)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < text->len && (n = write(fd, text->s + done, text->len - done)) >= 0)
-		done += (size_t)n;
-	return done == text->len;
-}
-
 /* The file anew, with what is open now. */
 static bool
 write_all(struct auth *auth, struct err *err)
@@ -103,7 +92,7 @@ write_all(struct auth *auth, struct err *err)
 			add_line(&text, session);
 	buf_addf(&temp, "%s.new", auth->sessions_file);
 	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	ok = fd >= 0 && write_text(fd, &text) && rename(temp.s, auth->sessions_file) == 0;
+	ok = fd >= 0 && buf_write_fd(&text, fd) == text.len && rename(temp.s, auth->sessions_file) == 0;
 	if (ok) {
 		if (auth->sessions_fd >= 0)
 			close(auth->sessions_fd);
@@ -135,7 +124,8 @@ keep(struct auth *auth, const struct buf *line)
 	if (auth->sessions_torn || auth->sessions_added + line->len > SESSIONS_ADDED_MAX)
 		ok = write_all(auth, &err);
 	else {
-		ok = write_text(auth->sessions_fd, line) || err_errno(&err, STATUS_IO, "unable to write '%s'", auth->sessions_file);
+		ok = buf_write_fd(line, auth->sessions_fd) == line->len ||
+		    err_errno(&err, STATUS_IO, "unable to write '%s'", auth->sessions_file);
 		auth->sessions_added += line->len;
 	}
 	auth->sessions_torn = !ok;
