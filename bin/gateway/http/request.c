@@ -123,7 +123,7 @@ request_key(const struct request *request, struct buf *to)
 struct span
 request_body(const struct request *request)
 {
-	return (struct span){ request->body.s, request->body.len };
+	return span_of(&request->body);
 }
 
 enum request_inflated

@@ -220,7 +220,7 @@ take(const struct span found[MEMBERS], struct buf *to, const enum member *which)
 		} else {
 			buf_reset(&text);
 			taken = jtext_string(value, &text) && !blank_only(text.s, text.len, BLANK_JSON);
-			value = (struct span){ text.s, text.len };
+			value = span_of(&text);
 		}
 		if (taken)
 			set(to, value);
@@ -283,7 +283,7 @@ fold_trigger(struct run *run, struct span data, const struct span found[MEMBERS]
 	for (i = 0; i < ARRAY_LEN(trigger_fields); i++)
 		if (!strcmp(name.s, trigger_fields[i][0]))
 			break;
-	set(&run->trigger, i < ARRAY_LEN(trigger_fields) ? (struct span){ name.s, name.len } : (struct span){ "unknown", 7 });
+	set(&run->trigger, i < ARRAY_LEN(trigger_fields) ? span_of(&name) : (struct span){ "unknown", 7 });
 	if ((!jtext_get(data, "triggerContext", &given) && !jtext_get(data, "trigger_context", &given)) ||
 	    jtext_type(given) != JTEXT_OBJECT)
 		given = (struct span){ "{}", 2 };
@@ -408,7 +408,7 @@ fold_kind(struct run *run, const struct entry *event, const struct span found[ME
 		TAKE(found, &step, M_STEP, M_STEP_);
 		if (new_step(run, &step))
 			run->steps++;
-		set(&run->current_step, (struct span){ step.s, step.len });
+		set(&run->current_step, span_of(&step));
 		if (!over) {
 			if (run->status == RUN_WAITING)
 				run->status = RUN_RUNNING;

@@ -282,8 +282,7 @@ ahead_commit(struct store *store, struct queue *batch, struct err *err)
 	ok = rows_commit(store);
 	if (ok && (!ahead->salted || ahead->size)) {
 		buf_addf(&salt, "%lld", (long long)ahead->new_salt);
-		ok = tables_write_doc(
-		    store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, (struct span){ salt.s, salt.len }, err);
+		ok = tables_write_doc(store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, span_of(&salt), err);
 		buf_release(&salt);
 	}
 	ok = ok && db_commit(store->db, err);

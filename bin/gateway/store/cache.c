@@ -53,7 +53,7 @@ push_age(struct cache *cache, struct cached *c)
 static void
 drop_one(struct cache *cache, struct cached *c)
 {
-	struct cached **at = &cache->buckets[bucket((struct span){ c->stream.s, c->stream.len })];
+	struct cached **at = &cache->buckets[bucket(span_of(&c->stream))];
 
 	while (*at != c)
 		at = &(*at)->chain;

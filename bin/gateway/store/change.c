@@ -18,8 +18,7 @@ change_row(const struct change_context *context)
 {
 	struct cached *c = NULL;
 
-	if (!context->change->stream.len ||
-	    !rows_find(context->store, (struct span){ context->change->stream.s, context->change->stream.len }, &c, &context->store->err))
+	if (!context->change->stream.len || !rows_find(context->store, span_of(&context->change->stream), &c, &context->store->err))
 		return NULL;
 	return c ? c->row : NULL;
 }
@@ -38,9 +37,9 @@ emit(struct change_context *context, const struct entry *given)
 	/* every event comes by here, and none with a secret goes further */
 	if (like.message.s && secrets_look(store->secrets, like.message, false) &&
 	    secrets_text(store->secrets, like.message.s, like.message.n, &clean_message))
-		like.message = (struct span){ clean_message.s, clean_message.len };
+		like.message = span_of(&clean_message);
 	if (like.data.s && secrets_look(store->secrets, like.data, true) && secrets_json(store->secrets, like.data, &clean_data))
-		like.data = (struct span){ clean_data.s, clean_data.len };
+		like.data = span_of(&clean_data);
 	event = entry_new(&like);
 	buf_release(&clean_message);
 	buf_release(&clean_data);
@@ -97,7 +96,7 @@ change_emit(struct change_context *context, struct span stream, const char *kind
 	struct change *change = context->change;
 
 	if (!stream.s && change->stream.len)
-		stream = (struct span){ change->stream.s, change->stream.len };
+		stream = span_of(&change->stream);
 	else if (!stream.n)
 		stream = SPAN_NONE;
 	like.stream = stream;
@@ -156,7 +155,7 @@ mark_key(struct buf *to, const char *mark, struct span id)
 	buf_addstr(to, mark);
 	buf_addch(to, '/');
 	buf_add(to, id.s, id.n);
-	return (struct span){ to->s, to->len };
+	return span_of(to);
 }
 
 void
@@ -214,7 +213,7 @@ own_row(struct change_context *context)
 
 	if (context->failed || !change->stream.len)
 		return NULL;
-	if (!rows_find(context->store, (struct span){ change->stream.s, change->stream.len }, &c, &context->store->err))
+	if (!rows_find(context->store, span_of(&change->stream), &c, &context->store->err))
 		context->failed = true;
 	return c;
 }
@@ -230,7 +229,7 @@ change_owner(struct change_context *context)
 
 	if (owner != store->me && owner != -store->me) {
 		/* who takes work over leaves no event of it */
-		if (!tables_read_row(store->tables, (struct span){ c->stream.s, c->stream.len }, &found, &doc, &owner, &store->err))
+		if (!tables_read_row(store->tables, span_of(&c->stream), &found, &doc, &owner, &store->err))
 			context->failed = true;
 		c->owner = owner;
 		buf_release(&doc);
@@ -305,8 +304,7 @@ was_done(struct store *store, struct change *change, bool *ret_failed)
 
 	if (!change->key.len)
 		return false;
-	if (!tables_read_key(
-		store->tables, (struct span){ change->key.s, change->key.len }, &found, &print, &change->answer, &store->err)) {
+	if (!tables_read_key(store->tables, span_of(&change->key), &found, &print, &change->answer, &store->err)) {
 		*ret_failed = true;
 		return true;
 	}
@@ -328,7 +326,7 @@ change_run(struct store *store, struct change *change, int64_t now)
 	change->result = CHANGE_DONE;
 	if (was_done(store, change, &failed))
 		return !failed;
-	if (change->stream.len && !rows_find(store, (struct span){ change->stream.s, change->stream.len }, &c, &store->err))
+	if (change->stream.len && !rows_find(store, span_of(&change->stream), &c, &store->err))
 		return false;
 	if (change->apply && !change->apply(change, c ? c->row : NULL, &context)) {
 		change->result = CHANGE_REFUSED;
@@ -338,8 +336,7 @@ change_run(struct store *store, struct change *change, int64_t now)
 	if (context.failed)
 		return false;
 	if (change->key.len)
-		return tables_insert_key(store->tables, (struct span){ change->key.s, change->key.len }, change->print,
-		    (struct span){ change->answer.s, change->answer.len }, now, &store->err);
+		return tables_insert_key(store->tables, span_of(&change->key), change->print, span_of(&change->answer), now, &store->err);
 	return true;
 }
 

@@ -101,8 +101,8 @@ statement_of(struct held *held, size_t which)
 	return held->statements[which];
 }
 
-static void
-bind(const struct held *held, sqlite3_stmt *statement, int i, const struct redo_value *value)
+void
+value_bind(sqlite3_stmt *statement, int i, const struct redo_value *value, const char *bytes)
 {
 	switch (value->kind) {
 	case REDO_NULL:
@@ -112,10 +112,10 @@ bind(const struct held *held, sqlite3_stmt *statement, int i, const struct redo_
 		sqlite3_bind_int64(statement, i, value->number);
 		break;
 	case REDO_TEXT:
-		sqlite3_bind_text64(statement, i, held->bytes.s + value->number, value->bytes.n, SQLITE_STATIC, SQLITE_UTF8);
+		sqlite3_bind_text64(statement, i, bytes, value->bytes.n, SQLITE_STATIC, SQLITE_UTF8);
 		break;
 	case REDO_BLOB:
-		sqlite3_bind_blob64(statement, i, held->bytes.s + value->number, value->bytes.n, SQLITE_STATIC);
+		sqlite3_bind_blob64(statement, i, bytes, value->bytes.n, SQLITE_STATIC);
 		break;
 	}
 }
@@ -131,7 +131,7 @@ insert(struct held *held, size_t which, int from)
 	if (!statement)
 		return false;
 	for (i = 0; i < sizes[which] * held->n; i++)
-		bind(held, statement, i + 1, &values[i]);
+		value_bind(statement, i + 1, &values[i], values[i].kind == REDO_INT ? NULL : held->bytes.s + values[i].number);
 	(void)sqlite3_step(statement);
 	return sqlite3_reset(statement) == SQLITE_OK;
 }

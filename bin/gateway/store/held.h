@@ -10,6 +10,7 @@
 
 struct held;
 struct sqlite3;
+struct sqlite3_stmt;
 
 struct held *held_new(struct sqlite3 *handle, const char *text); /* text: as query_gather() has it; static storage */
 void held_free(struct held *held);				 /* accepts NULL */
@@ -18,5 +19,8 @@ bool held_add(struct held *held, const struct redo_value *values, int n) USE_RES
 bool held_send(struct held *held) USE_RESULT;		      /* the same, of all that are still there */
 bool held_matters(const struct held *held, const char *text); /* are there rows that this statement might see? */
 void held_forget(struct held *held);
+
+/* To a parameter of a statement; bytes: where those of a text or a blob are until it has run. */
+void value_bind(struct sqlite3_stmt *statement, int i, const struct redo_value *value, const char *bytes);
 
 #endif

@@ -61,12 +61,12 @@ run_read(struct store *store, struct op *op, struct err *err)
 	if (!rows->stream.len)
 		return tables_list_rows(store->tables, rows->open_only, -store->me, rows->limit, add_row, both, err);
 	if (store->share)
-		cache_drop(store->cache, (struct span){ rows->stream.s, rows->stream.len }); /* others may have changed it since */
-	if (!rows_find(store, (struct span){ rows->stream.s, rows->stream.len }, &c, err))
+		cache_drop(store->cache, span_of(&rows->stream)); /* others may have changed it since */
+	if (!rows_find(store, span_of(&rows->stream), &c, err))
 		return false;
 	if (c) {
 		store->ops->save(c->row, &doc);
-		add_row((struct span){ rows->stream.s, rows->stream.len }, (struct span){ doc.s, doc.len }, both);
+		add_row(span_of(&rows->stream), span_of(&doc), both);
 	}
 	buf_release(&doc);
 	return true;

@@ -16,7 +16,7 @@ static const struct span mark_key = SPAN_INIT("store/rows");
 static struct span
 stream_of(const struct cached *c)
 {
-	return (struct span){ c->stream.s, c->stream.len };
+	return span_of(&c->stream);
 }
 
 static void
@@ -76,7 +76,7 @@ rows_find(struct store *store, struct span stream, struct cached **ret, struct e
 		return true;
 	if (!tables_read_row(store->tables, stream, &found, &doc, &owner, err))
 		return false;
-	row = found ? store->ops->load(stream, (struct span){ doc.s, doc.len }) : NULL;
+	row = found ? store->ops->load(stream, span_of(&doc)) : NULL;
 	buf_release(&doc);
 	if (row)
 		*ret = cache_put(store->cache, stream, row);
@@ -111,7 +111,7 @@ write_row(struct cached *c, void *payload)
 
 	store->ops->save(c->row, &doc);
 	ok = tables_write_row(store->tables, stream_of(c), store->ops->updated(c->row), store->ops->status(c->row),
-	    store->ops->open(c->row), c->owner, (struct span){ doc.s, doc.len }, &store->err);
+	    store->ops->open(c->row), c->owner, span_of(&doc), &store->err);
 	buf_release(&doc);
 	return ok;
 }
@@ -136,7 +136,7 @@ write_mark(struct store *store)
 	bool ok;
 
 	buf_addu64(&text, (uint64_t)store->last_seq);
-	ok = tables_write_doc(store->tables, mark_key, (struct span){ text.s, text.len }, &store->err);
+	ok = tables_write_doc(store->tables, mark_key, span_of(&text), &store->err);
 	buf_release(&text);
 	return ok;
 }

@@ -20,7 +20,6 @@
 #include "store/internal.h"
 #include "xalloc.h"
 
-#define BATCHES "1099511627776"
 #define BATCHES_MAX INT64_C(1099511627776) /* of one gateway: one each millisecond for 34 years */
 #define SIGNS 4194304
 #define NOW "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -35,7 +34,7 @@ static const char *const texts[] = {
 	[LEAVE] = "UPDATE gateways SET seen=0 WHERE id=?1",
 	[READ_BATCH] = "SELECT batch FROM gateways WHERE id=?1",
 	[SILENT] = "SELECT id FROM gateways WHERE id<>?1 AND seen < " NOW " - ?2 LIMIT 1",
-	[REMOVE] = "DELETE FROM gateways WHERE id=?1 AND (?2 = 0 OR batch / " BATCHES " = ?2)",
+	[REMOVE] = "DELETE FROM gateways WHERE id=?1 AND (?2 = 0 OR batch / ?3 = ?2)",
 	[TAKE_ROWS] = "UPDATE streams SET owner=-?1 WHERE open<>0 AND owner IN (?2, -?2)",
 	[TAKE_TURNS] = "UPDATE turns SET owner=-?1 WHERE status='inProgress' AND owner IN (?2, -?2)",
 };
@@ -163,6 +162,7 @@ take(struct store *store, int64_t other, int64_t sign, struct err *err)
 	size_t i;
 
 	query_int(query, 2, sign);
+	query_int(query, 3, BATCHES_MAX);
 	if (!query_change(query, &changed, err) || !changed)
 		return false;
 	for (i = 0; i < ARRAY_LEN(all); i++) {

@@ -60,11 +60,14 @@ statement_of(struct query *query)
 	return ((struct sqlite_query *)query)->statement;
 }
 
+/* A row that is held back is bound when it goes in. */
 static void
-remember(struct query *query, int i, struct redo_value value)
+bind(struct query *query, int i, struct redo_value value)
 {
 	struct sqlite_query *q = (struct sqlite_query *)query;
 
+	if (!q->held)
+		value_bind(q->statement, i, &value, value.bytes.s);
 	q->values[i - 1] = value;
 	if (q->n < i)
 		q->n = i;
@@ -115,29 +118,13 @@ sqlite_drop(struct query *query)
 static void
 sqlite_bind_int(struct query *query, int i, const int64_t *value)
 {
-	if (((struct sqlite_query *)query)->held)
-		; /* with its row */
-	else if (value)
-		sqlite3_bind_int64(statement_of(query), i, *value);
-	else
-		sqlite3_bind_null(statement_of(query), i);
-	remember(query, i, (struct redo_value){ .kind = value ? REDO_INT : REDO_NULL, .number = value ? *value : 0 });
+	bind(query, i, (struct redo_value){ .kind = value ? REDO_INT : REDO_NULL, .number = value ? *value : 0 });
 }
 
 static void
 sqlite_bind_bytes(struct query *query, int i, struct span bytes, bool text)
 {
-	sqlite3_stmt *statement = statement_of(query);
-
-	if (((struct sqlite_query *)query)->held)
-		;
-	else if (!bytes.s)
-		sqlite3_bind_null(statement, i);
-	else if (text)
-		sqlite3_bind_text64(statement, i, bytes.s, bytes.n, SQLITE_STATIC, SQLITE_UTF8);
-	else
-		sqlite3_bind_blob64(statement, i, bytes.s, bytes.n, SQLITE_STATIC);
-	remember(query, i, (struct redo_value){ .kind = !bytes.s ? REDO_NULL : text ? REDO_TEXT : REDO_BLOB, .bytes = bytes });
+	bind(query, i, (struct redo_value){ .kind = !bytes.s ? REDO_NULL : text ? REDO_TEXT : REDO_BLOB, .bytes = bytes });
 }
 
 static bool

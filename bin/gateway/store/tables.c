@@ -263,7 +263,7 @@ above(const char *prefix, struct buf *to)
 {
 	buf_addstr(to, prefix);
 	to->s[to->len - 1]++;
-	return (struct span){ to->s, to->len };
+	return span_of(to);
 }
 
 bool
@@ -357,10 +357,10 @@ tables_read_page(struct tables *t, struct page *page)
 		query_text(query, 4, SPAN_NONE);
 	}
 	if (page->stream.len || page->thread) {
-		query_text(query, 5, (struct span){ page->stream.s, page->stream.len });
+		query_text(query, 5, span_of(&page->stream));
 		query_int(query, 6, (int64_t)page->shared);
 	} else if (page->service.len)
-		query_text(query, 5, (struct span){ page->service.s, page->service.len });
+		query_text(query, 5, span_of(&page->service));
 	ok = read_events(query, page);
 	buf_release(&end);
 	return ok;

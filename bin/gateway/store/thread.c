@@ -221,14 +221,14 @@ get(struct change_context *context, enum statement which)
 static void
 bind_buf(struct query *query, int i, const struct buf *text)
 {
-	query_text(query, i, (struct span){ text->s, text->len });
+	query_text(query, i, span_of(text));
 }
 
 /* "" is null */
 static void
 bind_some(struct query *query, int i, const struct buf *text)
 {
-	query_text(query, i, text->len ? (struct span){ text->s, text->len } : SPAN_NONE);
+	query_text(query, i, span_or_none(text));
 }
 
 static void
@@ -442,7 +442,7 @@ change_adopt_thread(struct change_context *context, struct span thread)
 	change_share_thread(context, thread);
 	turn_init(&turn);
 	if (change_turn_open(context, thread, &turn))
-		change_mark(context, MARK_LONE_TURN, (struct span){ turn.id.s, turn.id.len }, true);
+		change_mark(context, MARK_LONE_TURN, span_of(&turn.id), true);
 	turn_release(&turn);
 }
 
@@ -540,8 +540,8 @@ change_turn_end(struct change_context *context, struct turn *turn)
 	bind_buf(query, 1, &turn->id);
 	bind_word(query, 2, statuses[turn->status]);
 	clean_text(context, &turn->output);
-	query_text(query, 3, turn->has_output ? (struct span){ turn->output.s, turn->output.len } : SPAN_NONE);
-	if (turn->error.len && secrets_json(change_secrets(context), (struct span){ turn->error.s, turn->error.len }, &clean)) {
+	query_text(query, 3, turn->has_output ? span_of(&turn->output) : SPAN_NONE);
+	if (turn->error.len && secrets_json(change_secrets(context), span_of(&turn->error), &clean)) {
 		buf_reset(&turn->error);
 		buf_add(&turn->error, clean.s, clean.len);
 	}
@@ -579,7 +579,7 @@ change_approval_get(struct change_context *context, struct span id, struct appro
 static struct span
 clean_doc(struct change_context *context, struct span doc, struct buf *clean)
 {
-	return secrets_json(change_secrets(context), doc, clean) ? (struct span){ clean->s, clean->len } : doc;
+	return secrets_json(change_secrets(context), doc, clean) ? span_of(clean) : doc;
 }
 
 void
@@ -593,7 +593,7 @@ change_approval_add(struct change_context *context, const struct approval *appro
 	bind_buf(query, 1, &approval->id);
 	bind_buf(query, 2, &approval->thread);
 	bind_buf(query, 3, &approval->turn);
-	query_text(query, 4, clean_doc(context, (struct span){ approval->doc.s, approval->doc.len }, &clean));
+	query_text(query, 4, clean_doc(context, span_of(&approval->doc), &clean));
 	bind_word(query, 5, "pending");
 	query_int(query, 6, approval->created_ms);
 	run(context, query);
