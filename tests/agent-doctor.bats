@@ -20,7 +20,6 @@ tool() { # NAME: the script on standard input, first on the PATH
 }
 # a codex of the known version, so that what is on the machine does not count
 known_codex() { echo "echo '$(jq -r .codexCliVersion "$AU_SRC/contract/codex-version.json")'" | tool codex; }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 # answers STATUS HEADERS...: a server of one answer at $url
 answers() {
 	cat >server.py <<-'PY'

@@ -26,7 +26,6 @@ serve() {
 	await 20 has_line serve.out listening || { cat serve.err >&2; return 1; }
 	broker=$(jq -r .url serve.out)
 }
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 
 @test "it says where it listens, which directory it serves, and whether a token is needed" {
 	serve

@@ -29,7 +29,6 @@ serve() {
 	await 20 has_line serve.out listening || { cat serve.err >&2; return 1; }
 	host=$(sed -n 's/.* listening on \([^ ]*\) .*/\1/p' serve.out)
 }
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 post() { # PATH [BODY] [options]
 	local path=$1 body=${2-}
 	shift; [ $# = 0 ] || shift

@@ -8,9 +8,6 @@ teardown() {
 	common_teardown
 }
 
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
-
 # named_routes: as routes, with what is there for each parameter: $thread, $turn, $approval, $run, svc_echo, k1. A kind of id that nobody has thought of here stays.
 named_routes() {
 	jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-scope"]) | "\(.value["x-scope"]) \(.key | ascii_upcase) \($path)"' "$AU_SRC/contract/openapi.json" |

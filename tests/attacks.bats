@@ -9,8 +9,6 @@ teardown() {
 	common_teardown
 }
 
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 # routes [METHOD-PATTERN]: "METHOD PATH" of each operation of the contract that is not open to everybody, with an id for each parameter
 routes() {
 	jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-scope"]) | "\(.key | ascii_upcase) \($path | gsub("\\{[^}]*\\}"; "x1"))"' \

@@ -8,7 +8,6 @@ setup() {
 	wsread=$AU_SRC/tests/fake/ws-read
 }
 teardown() { common_teardown; }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 # as TOKEN METHOD PATH [BODY]
 as() {
 	local token=$1

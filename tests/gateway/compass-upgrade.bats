@@ -32,7 +32,6 @@ no_handshake() {
 	printf -v want 'HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: %d\r\n%s\r\n%s' "$1" "${#2}" "${3:+$3$'\r\n'}" "$2"
 	[ "$said" = "$want" ] || { printf '%s\n' "$said" >&2; return 1; }
 }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 
 @test "a handshake that is none: the words of the contract, and which of them comes first" {
 	start_gateway

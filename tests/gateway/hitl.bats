@@ -10,7 +10,6 @@ setup() {
 }
 teardown() { common_teardown; }
 
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 post() { code -d "$2" "$url$1"; } # ROUTE BODY
 error_is() { [ "$(jq -r .error answer)" = "$1" ]; }
 # listen: the events, line by line, in events.out

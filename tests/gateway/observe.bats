@@ -5,7 +5,6 @@ load ../lib/common
 setup() { common_setup; }
 teardown() { common_teardown; }
 
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 code() { curl -sS -o /dev/null -w '%{http_code}' "$@"; }
 # metric LINE: the value of a sample
 metric() { curl -sS "${auth[@]}" "$url/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }

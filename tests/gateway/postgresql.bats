@@ -430,7 +430,6 @@ settled() { # at $1: closed and answered, each once
 	gateway a
 	gateway b
 	token=$(agent-gateway-token --state a create --user ann --workspace acme | jq -r .token)
-	code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 	knows() { [ "$(code -H "Authorization: Bearer $token" "${url_of[$1]}/v1/auth/me")" = 200 ] && jq -e '.user.id == "ann"' answer; }
 	await 10 knows a
 	await 10 knows b
@@ -476,7 +475,6 @@ settled() { # at $1: closed and answered, each once
 	gateway b
 	agent-gateway-token --state a create --user ann >made
 	token=$(jq -r .token made)
-	code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 	me() { [ "$(code -b "$cookie" "${url_of[$1]}/v1/auth/me")" = 200 ]; }
 	knows() { [ "$(code -H "Authorization: Bearer $token" "${url_of[$1]}/v1/auth/me")" = 200 ] && jq -e '.user.id == "ann"' answer; }
 	await 10 knows b

@@ -4,13 +4,11 @@ load ../lib/common
 
 setup() { common_setup; }
 teardown() { common_teardown; }
-code() { curl -sS -o answer -w '%{http_code}' "$@"; }
 bearer() { # TOKEN PATH [curl's options]
 	local token=$1 path=$2
 	shift 2
 	code -H "Authorization: Bearer $token" "$@" "$url$path"
 }
-make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
 audit() { cat "$BATS_TEST_TMPDIR/state/audit.ndjson"; }
 emit=(-H 'Content-Type: application/json' -d '{"kind":"agent.x"}')
 

@@ -153,6 +153,11 @@ gone_loudly() {
 	return 1
 }
 
+# make_token [options]: a new token for a gateway on this test's state directory
+make_token() { agent-gateway-token --state "$BATS_TEST_TMPDIR/state" create "$@" | jq -r .token; }
+# code [options] URL: the status of curl's request; its body in `answer`
+code() { curl -sS -o answer -w '%{http_code}' "$@"; }
+
 # start_clarity [options]: the stand-in for the Clarity runtime (tests/fake/fake-clarity); sets $url and $clarity_pid
 start_clarity() {
 	start "clarity${clarity_n:=0}" python3 "$AU_SRC/tests/fake/fake-clarity" --port 0 "$@"
