@@ -90,8 +90,8 @@ hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err)
 		return true;
 	buf_add(&path, hitl->path.s, hitl->path.len);
 	hitl_close(hitl);
-	*ret_reopened = true;
 	ok = hitl_open(hitl, path.s, err);
+	*ret_reopened = ok;
 	buf_release(&path);
 	return ok;
 }

@@ -72,7 +72,7 @@ struct hitl_list {
 
 /* dir NULL: CLARITY_HITL_DIR, else .clarity-hitl. Made with mode 0700 when it is not there. Errors: STATUS_CONFIG. */
 bool hitl_open(struct hitl *hitl, const char *dir, struct err *err) USE_RESULT;
-/* The directory may have been removed or replaced since: then it is opened, or made, anew. */
+/* The directory may have been removed or replaced since: then it is opened, or made, anew. *ret_reopened: that was done. */
 bool hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err) USE_RESULT;
 void hitl_close(struct hitl *hitl); /* also after a failed hitl_open(), and twice */
 

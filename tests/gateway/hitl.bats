@@ -301,6 +301,24 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	await 10 has_line events.out '"new_question","key":"k"'
 }
 
+@test "a directory that is replaced is watched on, whoever sees that first" {
+	start_gateway --hitl "$dir"
+	listen
+	# nobody is told that an empty directory goes which is held open, so a request is the first to find another one
+	rmdir "$dir"
+	[ "$(code "$url/questions")" = 200 ]
+	[ -d "$dir" ]
+	# an answer that is taken at once is seen by those only who are told of each file
+	for n in 1 2 3; do
+		start ask agent-ask --dir "$dir" --key "k$n" "q"
+		await 10 has_line events.out "new_question\",\"key\":\"k$n\""
+		agent-hitl-answer --dir "$dir" "k$n" yes
+		wait "$pid"
+		await 10 has_line events.out "\(answered\|removed\)\",\"key\":\"k$n\""
+	done
+	[ "$(events 'select(.type != "new_question") | .type' | tr '\n' ' ')" = '"answered" "answered" "answered" ' ]
+}
+
 @test "a directory that cannot be written is 503, and the gateway goes on" {
 	unprivileged start_gateway --hitl "$dir"
 	chmod 500 "$dir"

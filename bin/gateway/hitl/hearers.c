@@ -179,11 +179,6 @@ hearers_scanned(struct hearers *hearers, struct errand *errand)
 {
 	hearers->scanning = false;
 	if (errand->http == 200) {
-		if (errand->reopened) {
-			watch_stop(hearers);
-			watch_start(hearers);
-			hearers->again = true;
-		}
 		hitl_news(&hearers->known, &errand->list, on_news, hearers);
 		welcome(hearers, hearers->scans);
 	}
@@ -269,6 +264,16 @@ watch_stop(struct hearers *hearers)
 }
 
 /* ---- from outside */
+
+void
+hearers_moved(struct hearers *hearers)
+{
+	if (!hearers->clients)
+		return;
+	watch_stop(hearers);
+	watch_start(hearers);
+	hearers_scan(hearers); /* what came before somebody watched */
+}
 
 void
 hearers_add(struct hearers *hearers, struct request *request)

@@ -97,6 +97,8 @@ on_done(struct errand *errand, void *payload)
 {
 	struct broker *broker = payload;
 
+	if (errand->reopened)
+		hearers_moved(broker->hearers);
 	if (errand->kind == ERRAND_SCAN) {
 		hearers_scanned(broker->hearers, errand);
 		errand_free(errand);

@@ -26,7 +26,7 @@ struct errand {
 	struct buf body; /* compact JSON */
 	struct hitl_question question;
 	struct hitl_list list;
-	bool reopened; /* the directory is another one than before */
+	bool reopened; /* the directory is another one than at the errand before */
 	bool settling; /* ask once more, after HITL_SETTLE_MS */
 	struct errand *next;
 };
@@ -49,6 +49,7 @@ struct hearers *hearers_new(struct event_base *base, struct auth *auth, struct c
 void hearers_add(struct hearers *hearers, struct request *request);   /* it becomes a stream */
 void hearers_scan(struct hearers *hearers);			      /* something may have changed */
 void hearers_scanned(struct hearers *hearers, struct errand *errand); /* an ERRAND_SCAN is done; the errand stays the caller's */
+void hearers_moved(struct hearers *hearers);			      /* an errand, of whatever kind, has found another directory there */
 void hearers_answered(struct hearers *hearers, const char *stem);     /* an answer may be taken away before the next scan sees it */
 void hearers_stop(struct hearers *hearers);			      /* all streams end */
 void hearers_free(struct hearers *hearers);
