@@ -6,8 +6,6 @@
  */
 #include "compat.h"
 
-#include <string.h>
-
 #include "client.h"
 #include "compass.h"
 #include "die.h"
@@ -47,7 +45,7 @@ cancel(struct cancelling *cancelling, const char *login, int *ret_status, struct
 
 	COMPASS_PATH(&cancelling->client.api, &url, "runtime", "account", "login", "cancel");
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "loginId", login, strlen(login));
+	jtext_add_text(&body, "loginId", login);
 	buf_addch(&body, '}');
 	buf_addf(&what, "cancel login '%s'", login);
 	ok = compass_call(&cancelling->client.api, "POST", url.s, &body, NULL, what.s, &answer, err);

@@ -86,15 +86,14 @@ make_body(const struct login *login, struct buf *to)
 	bool key = !strcmp(login->type, "apiKey"), tokens = !strcmp(login->type, "chatgptAuthTokens");
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "type", login->type, strlen(login->type));
+	jtext_add_text(to, "type", login->type);
 	if (key || tokens) {
 		read_secret(login, &secret);
-		jtext_add_string(to, key ? "apiKey" : "accessToken", secret.s, secret.len);
+		jtext_add_buf(to, key ? "apiKey" : "accessToken", &secret);
 	}
 	if (tokens) {
-		jtext_add_string(to, "chatgptAccountId", login->account, strlen(login->account));
-		if (login->plan)
-			jtext_add_string(to, "chatgptPlanType", login->plan, strlen(login->plan));
+		jtext_add_text(to, "chatgptAccountId", login->account);
+		jtext_add_given(to, "chatgptPlanType", login->plan);
 	}
 	buf_addch(to, '}');
 	buf_release(&secret);

@@ -55,9 +55,8 @@ make_body(const struct answering *answering, struct buf *to)
 	size_t i;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "decision", answering->decision, strlen(answering->decision));
-	if (answering->reason)
-		jtext_add_string(to, "reason", answering->reason, strlen(answering->reason));
+	jtext_add_text(to, "decision", answering->decision);
+	jtext_add_given(to, "reason", answering->reason);
 	if (answering->n_answers) {
 		buf_addch(&answers, '{');
 		for (i = 0; i < answering->n_answers; i++) {

@@ -75,12 +75,6 @@ static bool warned;
 
 /* ---- findings */
 
-static void
-add_member(struct buf *record, const char *key, const char *text)
-{
-	jtext_add_string(record, key, text, strlen(text));
-}
-
 /* advice NULL: none; what is in order needs none. fmt makes the message, on one line and safe to show. */
 static void PRINTF(5, 6) report(const char *check, enum result result, int status, const char *advice, const char *fmt, ...)
 {
@@ -99,11 +93,10 @@ static void PRINTF(5, 6) report(const char *check, enum result result, int statu
 		advice = NULL;
 	if (json) {
 		buf_addch(&line, '{');
-		add_member(&line, "check", check);
-		add_member(&line, "result", words[result]);
-		add_member(&line, "message", safe.s);
-		if (advice)
-			add_member(&line, "advice", advice);
+		jtext_add_text(&line, "check", check);
+		jtext_add_text(&line, "result", words[result]);
+		jtext_add_text(&line, "message", safe.s);
+		jtext_add_given(&line, "advice", advice);
 		if (result == RESULT_FAIL)
 			jtext_add_i64(&line, "status", status);
 		buf_addch(&line, '}');

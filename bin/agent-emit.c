@@ -59,20 +59,13 @@ struct emission {
 
 /* ---- the body (contract section 6.2) */
 
-static void
-add_if(struct buf *to, const char *key, const struct buf *value)
-{
-	if (value->len)
-		jtext_add_buf(to, key, value);
-}
-
 /* Members under the names that the wire has for them. */
 static void
 add_subject(struct buf *to, const struct subject *subject)
 {
-	add_if(to, "service_id", &subject->service);
-	add_if(to, "run_id", &subject->run);
-	add_if(to, "agent", &subject->agent);
+	jtext_add_filled(to, "service_id", &subject->service);
+	jtext_add_filled(to, "run_id", &subject->run);
+	jtext_add_filled(to, "agent", &subject->agent);
 }
 
 static void
@@ -81,16 +74,15 @@ from_options(const struct emission *emission, struct buf *to)
 	struct buf ids = BUF_INIT;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "kind", emission->kind, strlen(emission->kind));
-	jtext_add_string(to, "level", emission->level, strlen(emission->level));
-	if (emission->message)
-		jtext_add_string(to, "message", emission->message, strlen(emission->message));
+	jtext_add_text(to, "kind", emission->kind);
+	jtext_add_text(to, "level", emission->level);
+	jtext_add_given(to, "message", emission->message);
 	add_subject(to, &emission->client.subject);
 	/* the data names the run too: that is where readers look */
 	buf_addch(&ids, '{');
-	add_if(&ids, "runId", &emission->client.subject.run);
-	add_if(&ids, "serviceId", &emission->client.subject.service);
-	add_if(&ids, "agent", &emission->client.subject.agent);
+	jtext_add_filled(&ids, "runId", &emission->client.subject.run);
+	jtext_add_filled(&ids, "serviceId", &emission->client.subject.service);
+	jtext_add_filled(&ids, "agent", &emission->client.subject.agent);
 	buf_addch(&ids, '}');
 	buf_addstr(to, ",\"data\":");
 	jtext_merge(to, emission->data, span_of(&ids));
@@ -106,11 +98,11 @@ from_record(const struct emission *emission, struct buf *to)
 
 	buf_addch(&extra, '{');
 	if (!emission->client.subject.service.len)
-		add_if(&extra, "service_id", &emission->named.service);
+		jtext_add_filled(&extra, "service_id", &emission->named.service);
 	if (!emission->client.subject.run.len)
-		add_if(&extra, "run_id", &emission->named.run);
+		jtext_add_filled(&extra, "run_id", &emission->named.run);
 	if (!emission->client.subject.agent.len)
-		add_if(&extra, "agent", &emission->named.agent);
+		jtext_add_filled(&extra, "agent", &emission->named.agent);
 	buf_addch(&extra, '}');
 	jtext_merge(to, emission->client.subject.record, span_of(&extra));
 	buf_release(&extra);

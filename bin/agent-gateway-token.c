@@ -182,7 +182,7 @@ list(const struct wish *wish, const char *file)
 		buf_reset(&record);
 		buf_addch(&record, '{');
 		token_add_members(token, false, &record);
-		jtext_add_string(&record, "state", state, strlen(state));
+		jtext_add_text(&record, "state", state);
 		buf_addch(&record, '}');
 		out_line(record.s, record.len);
 	}

@@ -98,10 +98,9 @@ main(int argc, char *argv[])
 	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], ahead, answer.s, answer.len, &path, &err))
 		die_err(&err);
 	buf_addch(&record, '{');
-	jtext_add_string(&record, "key", argv[0], strlen(argv[0]));
+	jtext_add_text(&record, "key", argv[0]);
 	jtext_add_bool(&record, "answered", true);
-	if (path.len)
-		jtext_add_buf(&record, "path", &path);
+	jtext_add_filled(&record, "path", &path);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);
 	desk_close(&desk);

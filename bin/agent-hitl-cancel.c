@@ -5,8 +5,6 @@
  */
 #include "compat.h"
 
-#include <string.h>
-
 #include "desk.h"
 #include "die.h"
 #include "err.h"
@@ -43,7 +41,7 @@ cancel(struct desk *desk, const char *key)
 		return err.status;
 	}
 	buf_addch(&record, '{');
-	jtext_add_string(&record, "key", key, strlen(key));
+	jtext_add_text(&record, "key", key);
 	jtext_add_bool(&record, "removed", removed);
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);

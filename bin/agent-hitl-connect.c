@@ -189,27 +189,25 @@ forget_typed(struct input *in)
 static void
 log_answer(const struct connect *connect, const struct hitl_question *question, const char *answer, size_t n)
 {
-	struct buf record = BUF_INIT, details = BUF_INIT, time = BUF_INIT;
+	struct buf record = BUF_INIT, details = BUF_INIT;
 
 	if (connect->log_fd < 0)
 		return;
-	clock_add_iso(&time, clock_wall_ms());
 	buf_addch(&details, '{');
 	jtext_add_buf(&details, "safeKey", &question->stem);
 	jtext_add_i64(&details, "responseLength", (int64_t)utf8_utf16_len(answer, n));
 	jtext_add_i64(&details, "ageSeconds", age_s(question));
 	buf_addch(&details, '}');
 	buf_addch(&record, '{');
-	jtext_add_string(&record, "type", "answered", 8);
+	jtext_add_text(&record, "type", "answered");
 	jtext_add_buf(&record, "key", &question->key);
-	jtext_add_buf(&record, "timestamp", &time);
+	jtext_add_time(&record, "timestamp", clock_wall_ms());
 	jtext_add_raw(&record, "details", details.s, details.len);
 	buf_addstr(&record, "}\n");
 	if (write(connect->log_fd, record.s, record.len) != (ssize_t)record.len)
 		warn("unable to write the log: %s", strerror(errno));
 	buf_release(&record);
 	buf_release(&details);
-	buf_release(&time);
 }
 
 static void look(struct connect *connect);

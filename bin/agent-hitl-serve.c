@@ -105,7 +105,7 @@ listening(const char *address, const struct buf *url, void *payload)
 	(void)address;
 	buf_addstr(&record, "{\"event\":\"listening\"");
 	jtext_add_buf(&record, "url", url);
-	jtext_add_string(&record, "dir", path, strlen(path));
+	jtext_add_text(&record, "dir", path);
 	jtext_add_bool(&record, "auth", auth_has_token(serve->auth));
 	buf_addch(&record, '}');
 	out_line(record.s, record.len);

@@ -59,7 +59,7 @@ on_news(enum hitl_news what, struct hitl_question *question, void *payload)
 		return;
 	watch->seen += what == HITL_NEWS_ASKED;
 	buf_addch(&record, '{');
-	jtext_add_string(&record, "type", what == HITL_NEWS_ASKED ? "new_question" : "gone", what == HITL_NEWS_ASKED ? 12 : 4);
+	jtext_add_text(&record, "type", what == HITL_NEWS_ASKED ? "new_question" : "gone");
 	if (what == HITL_NEWS_ASKED) {
 		hitl_record(&rest, question, clock_wall_ms());
 		buf_addf(&record, ",%s", rest.s + 1);

@@ -133,10 +133,10 @@ add_context(const struct creation *creation, const char *run, struct buf *to)
 		return;
 	}
 	buf_addch(to, '{');
-	jtext_add_string(to, "route", "/cli/runtime-chat", strlen("/cli/runtime-chat"));
-	jtext_add_string(to, "method", "CLI", 3);
-	jtext_add_string(to, "requestId", run, strlen(run));
-	jtext_add_string(to, "caller", creation->caller, strlen(creation->caller));
+	jtext_add_text(to, "route", "/cli/runtime-chat");
+	jtext_add_text(to, "method", "CLI");
+	jtext_add_text(to, "requestId", run);
+	jtext_add_text(to, "caller", creation->caller);
 	buf_addch(to, '}');
 }
 
@@ -149,19 +149,19 @@ add_event(const struct creation *creation, const char *kind, const char *run, bo
 	add_context(creation, run, &context);
 	buf_addf(&message, "%s (%s)", kind, run);
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "runId", run, strlen(run));
+	jtext_add_text(&data, "runId", run);
 	jtext_add_buf(&data, "serviceId", &subject->service);
 	jtext_add_buf(&data, "agent", &subject->agent);
-	jtext_add_string(&data, "trigger", creation->trigger, strlen(creation->trigger));
+	jtext_add_text(&data, "trigger", creation->trigger);
 	jtext_add_raw(&data, "triggerContext", context.s, context.len);
 	buf_addch(&data, '}');
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "kind", kind, strlen(kind));
-	jtext_add_string(to, "level", "info", 4);
+	jtext_add_text(to, "kind", kind);
+	jtext_add_text(to, "level", "info");
 	jtext_add_buf(to, "message", &message);
 	jtext_add_buf(to, "service_id", &subject->service);
-	jtext_add_string(to, "run_id", run, strlen(run));
+	jtext_add_text(to, "run_id", run);
 	jtext_add_buf(to, "agent", &subject->agent);
 	if (flat) {
 		buf_addstr(to, ",\"data\":");
@@ -205,7 +205,7 @@ print_run(struct creation *creation, const char *run)
 		return;
 	}
 	buf_addch(&result, '{');
-	jtext_add_string(&result, "runId", run, strlen(run));
+	jtext_add_text(&result, "runId", run);
 	jtext_add_buf(&result, "serviceId", &creation->client.subject.service);
 	jtext_add_buf(&result, "agent", &creation->client.subject.agent);
 	buf_addch(&result, '}');

@@ -126,11 +126,9 @@ make_body(const struct sending *sending, struct buf *to)
 
 	buf_addch(to, '{');
 	jtext_add_buf(to, "message", &sending->text);
-	jtext_add_string(to, "role", sending->role, strlen(sending->role));
-	if (subject->service.len)
-		jtext_add_buf(to, "service_id", &subject->service);
-	if (subject->agent.len)
-		jtext_add_buf(to, "agent", &subject->agent);
+	jtext_add_text(to, "role", sending->role);
+	jtext_add_filled(to, "service_id", &subject->service);
+	jtext_add_filled(to, "agent", &subject->agent);
 	buf_addch(to, '}');
 }
 

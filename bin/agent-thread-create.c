@@ -46,13 +46,6 @@ struct wanted {
 };
 
 static void
-add_if(struct buf *to, const char *key, const char *value)
-{
-	if (value)
-		jtext_add_string(to, key, value, strlen(value));
-}
-
-static void
 print_thread(struct client *client, struct span thread, bool id_only)
 {
 	struct buf text = BUF_INIT;
@@ -76,11 +69,11 @@ create(struct client *client, const struct wanted *wanted, bool id_only)
 
 	COMPASS_PATH(&client->api, &url, "threads");
 	buf_addch(&body, '{');
-	add_if(&body, "workspaceSlug", wanted->workspace);
-	add_if(&body, "executionMode", wanted->mode);
-	add_if(&body, "executionHost", wanted->host);
-	add_if(&body, "title", wanted->title);
-	add_if(&body, "cwd", wanted->cwd);
+	jtext_add_given(&body, "workspaceSlug", wanted->workspace);
+	jtext_add_given(&body, "executionMode", wanted->mode);
+	jtext_add_given(&body, "executionHost", wanted->host);
+	jtext_add_given(&body, "title", wanted->title);
+	jtext_add_given(&body, "cwd", wanted->cwd);
 	buf_addch(&body, '}');
 	buf_addf(&what, "open a thread in workspace '%s'", wanted->workspace);
 	if (!compass_call(&client->api, "POST", url.s, &body, "thread", what.s, &answer, &err)) {

@@ -57,9 +57,8 @@ main(int argc, char *argv[])
 	work.member = "thread";
 	work.verb = "switch the mode of";
 	buf_addch(&work.body, '{');
-	jtext_add_string(&work.body, "executionMode", *argv, strlen(*argv));
-	if (host)
-		jtext_add_string(&work.body, "executionHost", host, strlen(host));
+	jtext_add_text(&work.body, "executionMode", *argv);
+	jtext_add_given(&work.body, "executionHost", host);
 	buf_addch(&work.body, '}');
 	return threadwork_run(&work, argv + 1);
 }

@@ -92,8 +92,7 @@ main(int argc, char *argv[])
 	work.member = "thread";
 	work.verb = "change";
 	buf_addch(&work.body, '{');
-	if (title)
-		jtext_add_string(&work.body, "title", title, strlen(title));
+	jtext_add_given(&work.body, "title", title);
 	if (approvals)
 		add_rules(&work.body, approvals);
 	if (none)

@@ -115,20 +115,18 @@ post(struct running *running)
 static void
 print_event(struct running *running, const char *method, struct span payload)
 {
-	struct buf line = BUF_INIT, at = BUF_INIT, text = BUF_INIT;
+	struct buf line = BUF_INIT, text = BUF_INIT;
 
 	buf_addch(&line, '{');
 	jtext_add_buf(&line, "threadId", &running->client.subject.thread);
 	jtext_add_buf(&line, "turnId", &running->turn);
-	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_text(&line, "method", method);
 	jtext_compact(&text, payload);
 	jtext_add_raw(&line, "payload", text.s, text.len);
-	clock_add_iso(&at, clock_wall_ms());
-	jtext_add_buf(&line, "createdAt", &at);
+	jtext_add_time(&line, "createdAt", clock_wall_ms());
 	buf_addch(&line, '}');
 	print(running, span_of(&line), false);
 	buf_release(&line);
-	buf_release(&at);
 	buf_release(&text);
 }
 
@@ -189,7 +187,7 @@ tell_end(struct running *running, const struct localturn *turn)
 
 	buf_addch(&payload, '{');
 	jtext_add_buf(&payload, "turnId", &running->turn);
-	jtext_add_string(&payload, "status", localturn_status(turn), strlen(localturn_status(turn)));
+	jtext_add_text(&payload, "status", localturn_status(turn));
 	add_result(turn, &payload);
 	buf_addch(&payload, '}');
 	ended = span_of(&payload);
@@ -203,24 +201,20 @@ tell_end(struct running *running, const struct localturn *turn)
 static void
 make_record(struct running *running, const struct localturn *turn)
 {
-	struct buf *line = &running->record, at = BUF_INIT;
+	struct buf *line = &running->record;
 
 	buf_reset(line);
 	buf_addch(line, '{');
 	jtext_add_buf(line, "turnId", &running->turn);
 	jtext_add_buf(line, "threadId", &running->client.subject.thread);
-	jtext_add_string(line, "status", localturn_status(turn), strlen(localturn_status(turn)));
+	jtext_add_text(line, "status", localturn_status(turn));
 	buf_addstr(line, ",\"executionMode\":\"local\",\"executionHost\":\"desktop_local\",\"input\":{");
 	jtext_add_buf(line, "text", &running->text);
 	buf_addch(line, '}');
 	add_result(turn, line);
-	clock_add_iso(&at, running->started_ms);
-	jtext_add_buf(line, "startedAt", &at);
-	buf_reset(&at);
-	clock_add_iso(&at, clock_wall_ms());
-	jtext_add_buf(line, "completedAt", &at);
+	jtext_add_time(line, "startedAt", running->started_ms);
+	jtext_add_time(line, "completedAt", clock_wall_ms());
 	buf_addch(line, '}');
-	buf_release(&at);
 }
 
 /* ---- the turn */
@@ -300,7 +294,7 @@ run_once(struct running *running, int *ret_status, struct err *err)
 		struct buf told = BUF_INIT;
 
 		buf_addf(&told, "{\"turnId\":\"%s\",\"status\":\"error\",\"output\":null,\"error\":{", running->turn.s);
-		jtext_add_string(&told, "message", err->text, strlen(err->text));
+		jtext_add_text(&told, "message", err->text);
 		buf_addstr(&told, "}}");
 		on_event("turn.completed", span_of(&told), running);
 		(void)post(running);

@@ -100,28 +100,21 @@ struct starting {
 /* ---- the request */
 
 static void
-add_if(struct buf *to, const char *key, const char *value)
-{
-	if (value)
-		jtext_add_string(to, key, value, strlen(value));
-}
-
-static void
 make_body(const struct starting *starting, struct buf *to)
 {
 	buf_addch(to, '{');
 	jtext_add_buf(to, "text", &starting->text);
-	add_if(to, "clientRequestId", starting->id.s);
-	add_if(to, "parentTurnId", starting->parent);
-	add_if(to, "sourceTurnId", starting->source);
-	add_if(to, "executionMode", starting->mode);
-	add_if(to, "executionHost", starting->host);
-	add_if(to, "model", starting->model);
-	add_if(to, "approvalPolicy", starting->approval);
+	jtext_add_given(to, "clientRequestId", starting->id.s);
+	jtext_add_given(to, "parentTurnId", starting->parent);
+	jtext_add_given(to, "sourceTurnId", starting->source);
+	jtext_add_given(to, "executionMode", starting->mode);
+	jtext_add_given(to, "executionHost", starting->host);
+	jtext_add_given(to, "model", starting->model);
+	jtext_add_given(to, "approvalPolicy", starting->approval);
 	if (starting->sandbox.len)
 		jtext_add_raw(to, "sandboxPolicy", starting->sandbox.s, starting->sandbox.len);
-	add_if(to, "effort", starting->effort);
-	add_if(to, "personality", starting->personality);
+	jtext_add_given(to, "effort", starting->effort);
+	jtext_add_given(to, "personality", starting->personality);
 	buf_addch(to, '}');
 }
 

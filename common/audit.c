@@ -61,7 +61,7 @@ static void
 add_text(struct buf *to, const char *key, const char *text)
 {
 	if (text)
-		jtext_add_string(to, key, text, strlen(text));
+		jtext_add_text(to, key, text);
 	else
 		jtext_add_raw(to, key, "null", 4);
 }
@@ -82,7 +82,7 @@ add_subject(struct buf *to, const char *subject)
 void
 audit_add(struct audit *audit, const struct audit_entry *entry)
 {
-	struct buf *line = &audit->waiting, at = BUF_INIT;
+	struct buf *line = &audit->waiting;
 	int64_t wait;
 
 	if (audit->fd < 0)
@@ -91,9 +91,8 @@ audit_add(struct audit *audit, const struct audit_entry *entry)
 		audit->skipped++;
 		return;
 	}
-	clock_add_iso(&at, clock_wall_ms());
 	buf_addstr(line, audit->torn && !line->len ? "\n{" : "{");
-	jtext_add_buf(line, "at", &at);
+	jtext_add_time(line, "at", clock_wall_ms());
 	add_text(line, "user", entry->user);
 	add_text(line, "token", entry->token && *entry->token ? entry->token : NULL);
 	add_text(line, "peer", entry->peer);
@@ -104,7 +103,6 @@ audit_add(struct audit *audit, const struct audit_entry *entry)
 		jtext_add_i64(line, "skipped", (int64_t)audit->skipped);
 	audit->skipped = 0;
 	buf_addstr(line, "}\n");
-	buf_release(&at);
 }
 
 bool

@@ -1,8 +1,6 @@
 /* cancel.c - asks the server to end a run */
 #include "compat.h"
 
-#include <string.h>
-
 #include "api.h"
 #include "buf.h"
 #include "cancel.h"
@@ -21,7 +19,7 @@ cancel_run(struct api *api, const char *run, const char *reason, const char *key
 	API_PATH(api, &url, "api", "agents", "runs", run, "cancel");
 	buf_addch(&body, '{');
 	if (reason && *reason)
-		jtext_add_string(&body, "reason", reason, strlen(reason));
+		jtext_add_text(&body, "reason", reason);
 	buf_addch(&body, '}');
 	buf_addf(&what, "cancel run '%s'", run);
 	ok = post_json(api, url.s, &body, key, false, what.s, answer, err);

@@ -225,7 +225,7 @@ desk_cancel(struct desk *desk, const char *key, bool *ret_removed, struct err *e
 	*ret_removed = false;
 	if (desk->remote) {
 		buf_addch(&body, '{');
-		jtext_add_string(&body, "key", key, strlen(key));
+		jtext_add_text(&body, "key", key);
 		buf_addch(&body, '}');
 		ok = post(desk, "cancel", &body, "cancel", &answer, err);
 		if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, NULL) && jtext_get(value, "removed", &removed))

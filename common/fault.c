@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "fault.h"
 #include "jtext.h"
 
@@ -80,18 +79,13 @@ fault_of_code(const char *code)
 void
 fault_add(struct buf *to, const char *message, const char *code, const char *hint, int64_t retry_at_ms)
 {
-	struct buf at = BUF_INIT;
-
 	buf_addch(to, '{');
-	jtext_add_string(to, "message", message, strlen(message));
+	jtext_add_text(to, "message", message);
 	if (code && *code)
-		jtext_add_string(to, "code", code, strlen(code));
+		jtext_add_text(to, "code", code);
 	if (hint && *hint)
-		jtext_add_string(to, "hint", hint, strlen(hint));
-	if (retry_at_ms) {
-		clock_add_iso(&at, retry_at_ms);
-		jtext_add_buf(to, "retryAt", &at);
-	}
+		jtext_add_text(to, "hint", hint);
+	if (retry_at_ms)
+		jtext_add_time(to, "retryAt", retry_at_ms);
 	buf_addch(to, '}');
-	buf_release(&at);
 }

@@ -119,8 +119,7 @@ question_body(struct buf *to, const struct hitl_asking *asking)
 	jtext_add_i64(to, "timestamp", asking->timestamp);
 	if (asking->pid >= 0)
 		jtext_add_i64(to, "pid", asking->pid);
-	if (asking->host)
-		jtext_add_string(to, "host", asking->host, strlen(asking->host));
+	jtext_add_given(to, "host", asking->host);
 	buf_addch(to, '}');
 }
 

@@ -7,6 +7,8 @@
 #ifndef JTEXT_H
 #define JTEXT_H
 
+#include <string.h>
+
 #include "buf.h"
 #include "compat.h"
 
@@ -86,13 +88,33 @@ void jtext_quote(struct buf *to, const char *s, size_t n);
 /* Appends `"key":` and the quoted text, with a comma before it unless the buffer's last byte is '{' or '['. */
 void jtext_add_string(struct buf *to, const char *key, const char *s, size_t n);
 static inline void
+jtext_add_text(struct buf *to, const char *key, const char *text)
+{
+	jtext_add_string(to, key, text, strlen(text));
+}
+static inline void
 jtext_add_buf(struct buf *to, const char *key, const struct buf *text)
 {
 	jtext_add_string(to, key, text->s, text->len);
 }
+void jtext_add_time(struct buf *to, const char *key, int64_t wall_ms);	      /* as clock_add_iso() writes it */
 void jtext_add_raw(struct buf *to, const char *key, const char *s, size_t n); /* s is JSON text already */
 void jtext_add_i64(struct buf *to, const char *key, int64_t n);
 void jtext_add_bool(struct buf *to, const char *key, bool b);
+
+/* The same of what may be missing: nothing for NULL, nothing for an empty buffer. */
+static inline void
+jtext_add_given(struct buf *to, const char *key, const char *text)
+{
+	if (text)
+		jtext_add_text(to, key, text);
+}
+static inline void
+jtext_add_filled(struct buf *to, const char *key, const struct buf *text)
+{
+	if (text->len)
+		jtext_add_buf(to, key, text);
+}
 
 /* Appends the members of an object but those named (NULL-terminated), compacted, with a comma before each unless the buffer's last byte is
  * '{'. */

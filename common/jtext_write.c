@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "jtext_internal.h"
 #include "utf8.h"
 
@@ -101,6 +102,15 @@ jtext_add_string(struct buf *to, const char *key, const char *s, size_t n)
 {
 	add_key(to, key);
 	jtext_quote(to, s, n);
+}
+
+void
+jtext_add_time(struct buf *to, const char *key, int64_t wall_ms)
+{
+	add_key(to, key);
+	buf_addch(to, '"');
+	clock_add_iso(to, wall_ms);
+	buf_addch(to, '"');
 }
 
 void

@@ -95,13 +95,6 @@ ask(struct localturn *turn, enum asked what, const char *method, const struct bu
 }
 
 static void
-add_if(struct buf *to, const char *key, const struct buf *value)
-{
-	if (value->len)
-		jtext_add_buf(to, key, value);
-}
-
-static void
 ask_thread(struct localturn *turn)
 {
 	struct buf hello = BUF_INIT, params = BUF_INIT;
@@ -109,10 +102,10 @@ ask_thread(struct localturn *turn)
 	buf_addstr(&hello, "{\"method\":\"initialized\"}");
 	runtimeio_send(&turn->io, &hello);
 	buf_addch(&params, '{');
-	add_if(&params, "cwd", &turn->dir);
-	add_if(&params, "model", &turn->model);
-	add_if(&params, "approvalPolicy", &turn->approval_policy);
-	add_if(&params, "sandbox", &turn->sandbox);
+	jtext_add_filled(&params, "cwd", &turn->dir);
+	jtext_add_filled(&params, "model", &turn->model);
+	jtext_add_filled(&params, "approvalPolicy", &turn->approval_policy);
+	jtext_add_filled(&params, "sandbox", &turn->sandbox);
 	buf_addch(&params, '}');
 	ask(turn, ASKED_THREAD, "thread/start", &params);
 	buf_release(&hello);
@@ -125,12 +118,12 @@ ask_turn(struct localturn *turn)
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	add_if(&params, "threadId", &turn->thread);
+	jtext_add_filled(&params, "threadId", &turn->thread);
 	buf_addstr(&params, ",\"input\":[{\"type\":\"text\"");
 	jtext_add_buf(&params, "text", &turn->text);
 	buf_addstr(&params, ",\"text_elements\":[]}]");
-	add_if(&params, "effort", &turn->effort);
-	add_if(&params, "personality", &turn->personality);
+	jtext_add_filled(&params, "effort", &turn->effort);
+	jtext_add_filled(&params, "personality", &turn->personality);
 	buf_addch(&params, '}');
 	ask(turn, ASKED_TURN, "turn/start", &params);
 	buf_release(&params);
@@ -142,8 +135,8 @@ ask_interrupt(struct localturn *turn, int64_t deadline)
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	add_if(&params, "threadId", &turn->thread);
-	add_if(&params, "turnId", &turn->turn);
+	jtext_add_filled(&params, "threadId", &turn->thread);
+	jtext_add_filled(&params, "turnId", &turn->turn);
 	buf_addch(&params, '}');
 	ask(turn, ASKED_INTERRUPT, "turn/interrupt", &params);
 	turn->deadline = deadline;
@@ -276,7 +269,7 @@ take_request(struct localturn *turn, struct span id, const struct buf *method, s
 
 	if (!strcmp(method->s, "item/commandExecution/requestApproval") || !strcmp(method->s, "item/fileChange/requestApproval")) {
 		buf_addch(&value, '{');
-		add_if(&value, "decision", &turn->decision);
+		jtext_add_filled(&value, "decision", &turn->decision);
 		buf_addch(&value, '}');
 		answer(turn, id, "result", &value);
 		tell_approval(turn, method, params);
@@ -297,8 +290,8 @@ say(struct localturn *turn, const char *text, size_t n)
 	if (turn->output.len + n <= LOCALTURN_TEXT_MAX)
 		buf_add(&turn->output, text, n);
 	buf_addch(&payload, '{');
-	jtext_add_string(&payload, "type", "assistant_message", strlen("assistant_message"));
-	jtext_add_string(&payload, "role", "assistant", strlen("assistant"));
+	jtext_add_text(&payload, "type", "assistant_message");
+	jtext_add_text(&payload, "role", "assistant");
 	jtext_add_string(&payload, "text", text, n);
 	buf_addch(&payload, '}');
 	turn->event("item.delta", span_of(&payload), turn->payload);

@@ -152,13 +152,6 @@ subject_next(struct subject *subject, struct err *err)
 	}
 }
 
-static void
-add_named(struct buf *to, const char *key, const struct buf *value)
-{
-	if (value->len)
-		jtext_add_buf(to, key, value);
-}
-
 void
 subject_pass(const struct subject *subject, struct span result, struct buf *to)
 {
@@ -169,11 +162,11 @@ subject_pass(const struct subject *subject, struct span result, struct buf *to)
 		return;
 	}
 	buf_addch(&named, '{');
-	add_named(&named, "runId", &subject->run);
-	add_named(&named, "serviceId", &subject->service);
-	add_named(&named, "agent", &subject->agent);
-	add_named(&named, "threadId", &subject->thread);
-	add_named(&named, "turnId", &subject->turn);
+	jtext_add_filled(&named, "runId", &subject->run);
+	jtext_add_filled(&named, "serviceId", &subject->service);
+	jtext_add_filled(&named, "agent", &subject->agent);
+	jtext_add_filled(&named, "threadId", &subject->thread);
+	jtext_add_filled(&named, "turnId", &subject->turn);
 	buf_addch(&named, '}');
 	jtext_merge(to, result, span_of(&named));
 	buf_release(&named);

@@ -303,15 +303,10 @@ tokens_read(struct tokens *tokens, const char *file, struct err *err)
 static void
 add_time(struct buf *to, const char *key, int64_t ms)
 {
-	struct buf text = BUF_INIT;
-
 	if (ms == TOKEN_NEVER)
 		jtext_add_raw(to, key, "null", 4);
-	else {
-		clock_add_iso(&text, ms);
-		jtext_add_buf(to, key, &text);
-	}
-	buf_release(&text);
+	else
+		jtext_add_time(to, key, ms);
 }
 
 void
@@ -325,7 +320,7 @@ token_add_members(const struct token *token, bool hash, struct buf *to)
 		token_add_hash(&text, token->hash);
 	if (hash)
 		jtext_add_buf(to, "hash", &text);
-	jtext_add_string(to, "user", token->user, strlen(token->user));
+	jtext_add_text(to, "user", token->user);
 	buf_reset(&text);
 	buf_addch(&text, '[');
 	if (token->everywhere)

@@ -1,8 +1,6 @@
 /* uplink.c - events that go into a thread from here */
 #include "compat.h"
 
-#include <string.h>
-
 #include "api.h"
 #include "err.h"
 #include "key.h"
@@ -31,8 +29,8 @@ uplink_add(struct uplink *uplink, const char *turn, const char *method, struct s
 
 	buf_addstr(&uplink->events, uplink->n++ ? ",{" : "{");
 	if (*turn)
-		jtext_add_string(&uplink->events, "turnId", turn, strlen(turn));
-	jtext_add_string(&uplink->events, "method", method, strlen(method));
+		jtext_add_text(&uplink->events, "turnId", turn);
+	jtext_add_text(&uplink->events, "method", method);
 	if (payload.s) {
 		jtext_compact(&text, payload);
 		jtext_add_raw(&uplink->events, "payload", text.s, text.len);

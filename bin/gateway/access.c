@@ -211,7 +211,7 @@ static void
 add_plain(struct buf *to, const char *key, const char *text)
 {
 	if (text && *text)
-		jtext_add_string(to, key, text, strlen(text));
+		jtext_add_text(to, key, text);
 	else
 		jtext_add_raw(to, key, "null", 4);
 }
@@ -219,13 +219,12 @@ add_plain(struct buf *to, const char *key, const char *text)
 void
 access_add(struct access *access, const struct access_entry *entry)
 {
-	struct buf line = BUF_INIT, at = BUF_INIT;
+	struct buf line = BUF_INIT;
 	char ms[32];
 	bool fits;
 
-	clock_add_iso(&at, clock_wall_ms());
 	buf_addch(&line, '{');
-	jtext_add_buf(&line, "at", &at);
+	jtext_add_time(&line, "at", clock_wall_ms());
 	add_plain(&line, "id", entry->id);
 	add_plain(&line, "peer", entry->peer);
 	add_plain(&line, "user", entry->user);
@@ -241,8 +240,7 @@ access_add(struct access *access, const struct access_entry *entry)
 		jtext_add_bool(&line, "stream", true);
 	if (entry->agent)
 		add_text(access, &line, "agent", entry->agent);
-	if (entry->traceparent)
-		jtext_add_string(&line, "traceparent", entry->traceparent, strlen(entry->traceparent));
+	jtext_add_given(&line, "traceparent", entry->traceparent);
 	pthread_mutex_lock(&access->lock);
 	fits = access->waiting.len + line.len + 64 <= ACCESS_WAITING_MAX && !access->quit;
 	if (fits) {
@@ -258,7 +256,6 @@ access_add(struct access *access, const struct access_entry *entry)
 	}
 	pthread_mutex_unlock(&access->lock);
 	buf_release(&line);
-	buf_release(&at);
 }
 
 void

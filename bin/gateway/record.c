@@ -62,11 +62,10 @@ record_said(const struct request *request, int status, const char *content_type,
 	if (fd < 0)
 		return;
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_text(&line, "method", method);
 	add_clean(&line, "path", path, strlen(path));
 	jtext_add_i64(&line, "status", status);
-	if (content_type)
-		jtext_add_string(&line, "type", content_type, strlen(content_type));
+	jtext_add_given(&line, "type", content_type);
 	if (n <= RECORD_BODY_MAX && (!content_type || !strncmp(content_type, "text/", 5) || !strncmp(content_type, "application/json", 16)))
 		add_clean(&line, "body", body ? body : "", n);
 	else

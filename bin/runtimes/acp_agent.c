@@ -37,7 +37,7 @@ void
 acp_begin(struct buf *line)
 {
 	buf_addch(line, '{');
-	jtext_add_string(line, "jsonrpc", "2.0", 3);
+	jtext_add_text(line, "jsonrpc", "2.0");
 }
 
 /* params: JSON */
@@ -55,7 +55,7 @@ acp_request(struct acp *acp, struct talk *talk, enum call_kind kind, const struc
 	acp->calls = call;
 	acp_begin(&line);
 	jtext_add_i64(&line, "id", call->id);
-	jtext_add_string(&line, "method", methods[kind], strlen(methods[kind]));
+	jtext_add_text(&line, "method", methods[kind]);
 	jtext_add_raw(&line, "params", params->s, params->len);
 	buf_addch(&line, '}');
 	acp_send(acp, &line);
@@ -82,7 +82,7 @@ acp_respond_error(struct acp *acp, const char *id, int code, const char *message
 	jtext_add_raw(&line, "id", id, strlen(id));
 	buf_addstr(&line, ",\"error\":{");
 	jtext_add_i64(&line, "code", code);
-	jtext_add_string(&line, "message", message, strlen(message));
+	jtext_add_text(&line, "message", message);
 	buf_addstr(&line, "}}");
 	acp_send(acp, &line);
 }

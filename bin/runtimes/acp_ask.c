@@ -25,7 +25,7 @@ asked_outcome(struct asked *asked, const char *option)
 		return;
 	if (option) {
 		buf_addstr(&result, "{\"outcome\":{\"outcome\":\"selected\"");
-		jtext_add_string(&result, "optionId", option, strlen(option));
+		jtext_add_text(&result, "optionId", option);
 		buf_addstr(&result, "}}");
 	} else
 		buf_addstr(&result, "{\"outcome\":{\"outcome\":\"cancelled\"}}");
@@ -160,9 +160,9 @@ take_permission(struct talk *talk, const char *id, struct span params)
 		return;
 	}
 	buf_addch(&ask, '{');
-	jtext_add_string(&ask, "threadId", thread->id, strlen(thread->id));
-	jtext_add_string(&ask, "turnId", turn->id, strlen(turn->id));
-	jtext_add_string(&ask, "itemId", tool->item, strlen(tool->item));
+	jtext_add_text(&ask, "threadId", thread->id);
+	jtext_add_text(&ask, "turnId", turn->id);
+	jtext_add_text(&ask, "itemId", tool->item);
 	jtext_add_i64(&ask, "startedAtMs", clock_wall_ms());
 	if (jtext_get_string(call, "title", &title))
 		jtext_add_buf(&ask, "reason", &title);

@@ -106,7 +106,7 @@ take_greeting(struct acp *acp, struct span result)
 		return;
 	}
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "methodId", acp->auth, strlen(acp->auth));
+	jtext_add_text(&params, "methodId", acp->auth);
 	buf_addch(&params, '}');
 	acp_request(acp, NULL, CALL_AUTHENTICATE, &params);
 	buf_release(&params);
@@ -198,9 +198,9 @@ take_plan(struct talk *talk, struct span update)
 	}
 	key_uuid(id);
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", talk->turn->thread->id, strlen(talk->turn->thread->id));
-	jtext_add_string(&params, "turnId", talk->turn->id, strlen(talk->turn->id));
-	jtext_add_string(&params, "itemId", id, strlen(id));
+	jtext_add_text(&params, "threadId", talk->turn->thread->id);
+	jtext_add_text(&params, "turnId", talk->turn->id);
+	jtext_add_text(&params, "itemId", id);
 	jtext_add_buf(&params, "delta", &text);
 	buf_addch(&params, '}');
 	serve_notify(talk->acp->serve, "item/plan/delta", &params);

@@ -100,9 +100,8 @@ add_trace(struct buf *to, const struct trace *trace)
 	if (!trace->parent)
 		return;
 	buf_addstr(to, ",\"_meta\":{");
-	jtext_add_string(to, "traceparent", trace->parent, strlen(trace->parent));
-	if (trace->state)
-		jtext_add_string(to, "tracestate", trace->state, strlen(trace->state));
+	jtext_add_text(to, "traceparent", trace->parent);
+	jtext_add_given(to, "tracestate", trace->state);
 	buf_addch(to, '}');
 }
 

@@ -18,8 +18,8 @@ tool_item(struct talk *talk, const struct tool *tool, const char *status)
 	struct buf item = BUF_INIT;
 
 	buf_addch(&item, '{');
-	jtext_add_string(&item, "type", tool->patch ? "fileChange" : "commandExecution", tool->patch ? 10 : 16);
-	jtext_add_string(&item, "id", tool->item, strlen(tool->item));
+	jtext_add_text(&item, "type", tool->patch ? "fileChange" : "commandExecution");
+	jtext_add_text(&item, "id", tool->item);
 	if (tool->patch)
 		buf_addf(&item, ",\"changes\":[%s]", tool->changes.s);
 	else {
@@ -31,7 +31,7 @@ tool_item(struct talk *talk, const struct tool *tool, const char *status)
 		else
 			jtext_add_raw(&item, "aggregatedOutput", "null", 4);
 	}
-	jtext_add_string(&item, "status", status, strlen(status));
+	jtext_add_text(&item, "status", status);
 	buf_addch(&item, '}');
 	serve_item(talk->turn, over, &item);
 	buf_release(&item);

@@ -37,8 +37,8 @@ host_refuse(struct request *request, int status, const char *code, const char *m
 	struct buf body = BUF_INIT;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "code", code, strlen(code));
-	jtext_add_string(&body, "message", message, strlen(message));
+	jtext_add_text(&body, "code", code);
+	jtext_add_text(&body, "message", message);
 	if (turn)
 		jtext_add_buf(&body, "turnId", turn);
 	buf_addch(&body, '}');
@@ -127,7 +127,7 @@ add_runtime(const struct host *host, struct buf *to)
 
 	runtime_status(host->runtime, &now);
 	buf_addch(to, '{');
-	jtext_add_string(to, "command", host->settings.argv[0], strlen(host->settings.argv[0]));
+	jtext_add_text(to, "command", host->settings.argv[0]);
 	buf_addstr(to, ",\"args\":[");
 	for (i = 1; host->settings.argv[i]; i++) {
 		if (i > 1)
@@ -143,7 +143,7 @@ add_runtime(const struct host *host, struct buf *to)
 		jtext_add_raw(to, "pid", "null", 4);
 	host_time(to, "readyAt", now.ready_ms);
 	jtext_add_i64(to, "restartCount", now.generation ? (int64_t)now.generation - 1 : 0);
-	jtext_add_string(to, "lastError", now.last_error, strlen(now.last_error));
+	jtext_add_text(to, "lastError", now.last_error);
 	add_errors(&now, to);
 	jtext_add_raw(to, "lastAuthMode", host->mode.len ? host->mode.s : "null", host->mode.len ? host->mode.len : 4);
 	jtext_add_raw(to, "lastRateLimits", host->limits.len ? host->limits.s : "null", host->limits.len ? host->limits.len : 4);
@@ -163,7 +163,7 @@ health(const struct host *host, struct request *request, bool whole)
 		jtext_add_i64(&body, "pid", getpid());
 		jtext_add_i64(&body, "uptimeMs", clock_monotonic_ms() - host->boot_mono);
 		jtext_add_i64(&body, "requestCount", (int64_t)host->requests);
-		jtext_add_string(&body, "engine", host->settings.engine, strlen(host->settings.engine));
+		jtext_add_text(&body, "engine", host->settings.engine);
 		buf_addstr(&body, ",\"codex\":");
 		if (host->runtime)
 			add_runtime(host, &body);

@@ -152,7 +152,7 @@ ask_reader(struct job *job, const struct runtime_event *event)
 		if (job->owed.len)
 			say_owed(job);
 		begin(job, event->approval, &data);
-		jtext_add_string(&data, "method", event->method, strlen(event->method));
+		jtext_add_text(&data, "method", event->method);
 		buf_addstr(&data, ",\"params\":");
 		jtext_compact(&data, event->params.s ? event->params : (struct span){ "{}", 2 });
 		buf_addch(&data, '}');

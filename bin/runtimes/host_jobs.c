@@ -5,7 +5,6 @@
 #include "compat.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 
@@ -120,7 +119,7 @@ add_session(const struct host *host, const struct session *session, struct buf *
 	host_time(to, "codexBootstrappedAt", session->bootstrapped_ms);
 	buf_addstr(to, "},\"runtime\":{");
 	jtext_add_buf(to, "bootId", &host->boot);
-	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
+	jtext_add_text(to, "engine", host->settings.engine);
 	buf_addstr(to, "}}");
 }
 
@@ -133,21 +132,21 @@ add_result(const struct job *job, struct span text, const char *status, struct b
 
 	buf_addch(to, '{');
 	jtext_add_buf(to, "turnId", &job->id);
-	jtext_add_string(to, "status", "completed", 9);
+	jtext_add_text(to, "status", "completed");
 	jtext_add_string(to, "outputText", text.s ? text.s : "", text.n);
 	buf_addstr(to, ",\"runtimeMetadata\":{");
 	jtext_add_buf(to, "bootId", &host->boot);
 	jtext_add_buf(to, "identifier", &session->identifier);
 	jtext_add_buf(to, "sessionId", &session->id);
-	jtext_add_string(to, "engine", host->settings.engine, strlen(host->settings.engine));
+	jtext_add_text(to, "engine", host->settings.engine);
 	if (!host->runtime) {
 		jtext_add_i64(to, "sleepMs", job->sleep_ms);
 		buf_addstr(to, "}}");
 		return;
 	}
 	runtime_status(host->runtime, &now);
-	jtext_add_string(to, "protocol", "jsonrpc-v2", 10);
-	jtext_add_string(to, "status", status, strlen(status));
+	jtext_add_text(to, "protocol", "jsonrpc-v2");
+	jtext_add_text(to, "status", status);
 	host_text(to, "codexThreadId", &session->thread);
 	host_text(to, "codexTurnId", &job->turn);
 	if (now.pid)
@@ -311,8 +310,7 @@ add_thread_params(const struct job *job, struct buf *to)
 
 	buf_addch(to, '{');
 	jtext_add_buf(to, "cwd", cwd);
-	if (job->wishes.instructions.len)
-		jtext_add_buf(to, "developerInstructions", &job->wishes.instructions);
+	jtext_add_filled(to, "developerInstructions", &job->wishes.instructions);
 	buf_addch(to, '}');
 }
 

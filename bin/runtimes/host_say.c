@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "clock.h"
 #include "host_internal.h"
 #include "http/server.h"
 
@@ -38,7 +37,7 @@ add_info(const struct runtime_end *end, struct buf *to)
 	if (!*end->info)
 		return;
 	if (!end->http) {
-		jtext_add_string(to, "codexErrorInfo", end->info, strlen(end->info));
+		jtext_add_text(to, "codexErrorInfo", end->info);
 		return;
 	}
 	buf_addstr(to, ",\"codexErrorInfo\":{");
@@ -51,16 +50,12 @@ static void
 add_fault(enum runtime_fault fault, int64_t retry_at_ms, struct buf *to)
 {
 	const char *code = fault_code(fault);
-	struct buf at = BUF_INIT;
 
 	if (!fault_of_code(code))
 		return;
-	jtext_add_string(to, "fault", code, strlen(code));
-	if (retry_at_ms) {
-		clock_add_iso(&at, retry_at_ms);
-		jtext_add_buf(to, "retryAt", &at);
-	}
-	buf_release(&at);
+	jtext_add_text(to, "fault", code);
+	if (retry_at_ms)
+		jtext_add_time(to, "retryAt", retry_at_ms);
 }
 
 static void
@@ -69,8 +64,8 @@ refuse(struct job *job, int status, const char *code, const char *message, enum 
 	struct buf body = BUF_INIT;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "code", code, strlen(code));
-	jtext_add_string(&body, "message", message, strlen(message));
+	jtext_add_text(&body, "code", code);
+	jtext_add_text(&body, "message", message);
 	if (!job->bootstrap)
 		jtext_add_buf(&body, "turnId", &job->id);
 	if (end)
@@ -155,7 +150,7 @@ say_notice(struct job *job, const struct runtime_event *event)
 		return;
 	buf_addch(&data, '{');
 	jtext_add_buf(&data, "turnId", &job->id);
-	jtext_add_string(&data, "method", event->method, strlen(event->method));
+	jtext_add_text(&data, "method", event->method);
 	buf_addstr(&data, ",\"params\":");
 	jtext_compact(&data, event->params);
 	buf_addch(&data, '}');

@@ -124,7 +124,7 @@ stream_notice(const char *method, struct span params, void *payload)
 	notice->cursor = ++host->cursor;
 	buf_addch(&data, '{');
 	jtext_add_i64(&data, "cursor", notice->cursor);
-	jtext_add_string(&data, "method", method, strlen(method));
+	jtext_add_text(&data, "method", method);
 	buf_addstr(&data, ",\"params\":");
 	if (params.s && params.n <= HOST_NOTICE_MAX)
 		jtext_compact(&data, params);

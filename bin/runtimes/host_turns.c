@@ -135,7 +135,7 @@ reply_interrupt(struct request *request, const struct buf *id, const char *statu
 
 	buf_addch(&body, '{');
 	jtext_add_buf(&body, "turnId", id);
-	jtext_add_string(&body, "status", status, strlen(status));
+	jtext_add_text(&body, "status", status);
 	host_time(&body, "completedAt", at_ms);
 	buf_addstr(&body, ",\"interrupt\":{");
 	jtext_add_bool(&body, "interrupted", job != NULL && job->host->runtime);
@@ -143,7 +143,7 @@ reply_interrupt(struct request *request, const struct buf *id, const char *statu
 		host_text(&body, "threadId", &job->session->thread);
 		host_text(&body, "turnId", &job->turn);
 	} else
-		jtext_add_string(&body, "reason", "NOT_REQUIRED", 12);
+		jtext_add_text(&body, "reason", "NOT_REQUIRED");
 	buf_addstr(&body, "}}");
 	host_reply(request, 200, &body);
 	buf_release(&body);

@@ -45,7 +45,7 @@ login_completed(struct mock *mock, const char *login, bool success)
 
 	buf_addch(&params, '{');
 	if (login)
-		jtext_add_string(&params, "loginId", login, strlen(login));
+		jtext_add_text(&params, "loginId", login);
 	else
 		jtext_add_raw(&params, "loginId", "null", 4);
 	jtext_add_bool(&params, "success", success);
@@ -94,7 +94,7 @@ login_start(struct mock *mock, const char *id, struct span params)
 		mock->login_at = deadline_in(mock->login_ms);
 		buf_addch(&result, '{');
 		jtext_add_buf(&result, "type", &type);
-		jtext_add_string(&result, "loginId", mock->login, strlen(mock->login));
+		jtext_add_text(&result, "loginId", mock->login);
 		if (!strcmp(type.s, "chatgpt"))
 			buf_addf(&result, ",\"authUrl\":\"http://127.0.0.1:1455/auth?state=%s\"}", mock->login);
 		else

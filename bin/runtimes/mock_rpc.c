@@ -31,7 +31,7 @@ mock_refuse(const char *id, int64_t code, const char *message)
 	struct buf line = BUF_INIT;
 
 	buf_addf(&line, "{\"error\":{\"code\":%lld", (long long)code);
-	jtext_add_string(&line, "message", message, strlen(message));
+	jtext_add_text(&line, "message", message);
 	buf_addf(&line, "},\"id\":%s}", id);
 	out_line(line.s, line.len);
 	buf_release(&line);
@@ -67,9 +67,9 @@ void
 mock_add_turn(struct buf *to, const char *id, const char *status, const char *error)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "id", id, strlen(id));
+	jtext_add_text(to, "id", id);
 	jtext_add_raw(to, "items", "[]", 2);
-	jtext_add_string(to, "status", status, strlen(status));
+	jtext_add_text(to, "status", status);
 	jtext_add_raw(to, "error", error ? error : "null", error ? strlen(error) : 4);
 	buf_addch(to, '}');
 }
@@ -137,17 +137,17 @@ static void
 add_thread(struct buf *to, const struct thread *thread)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "id", thread->id, strlen(thread->id));
-	jtext_add_string(to, "sessionId", thread->id, strlen(thread->id));
+	jtext_add_text(to, "id", thread->id);
+	jtext_add_text(to, "sessionId", thread->id);
 	jtext_add_buf(to, "preview", &thread->preview);
 	jtext_add_bool(to, "ephemeral", false);
-	jtext_add_string(to, "modelProvider", "mock", 4);
+	jtext_add_text(to, "modelProvider", "mock");
 	jtext_add_i64(to, "createdAt", thread->created);
 	jtext_add_i64(to, "updatedAt", thread->updated);
 	buf_addstr(to, thread->turn ? ",\"status\":{\"type\":\"active\",\"activeFlags\":[]}" : ",\"status\":{\"type\":\"idle\"}");
 	buf_addstr(to, ",\"path\":null");
-	jtext_add_string(to, "cwd", thread->cwd, strlen(thread->cwd));
-	jtext_add_string(to, "cliVersion", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
+	jtext_add_text(to, "cwd", thread->cwd);
+	jtext_add_text(to, "cliVersion", PACKAGE_VERSION);
 	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"projectId\":null,\"turns\":[]}");
 }
 
@@ -159,8 +159,8 @@ answer_thread(const char *id, const struct thread *thread)
 	buf_addstr(&result, "{\"thread\":");
 	add_thread(&result, thread);
 	buf_addstr(&result, ",\"model\":\"mock\",\"modelProvider\":\"mock\"");
-	jtext_add_string(&result, "cwd", thread->cwd, strlen(thread->cwd));
-	jtext_add_string(&result, "approvalPolicy", thread->approval, strlen(thread->approval));
+	jtext_add_text(&result, "cwd", thread->cwd);
+	jtext_add_text(&result, "approvalPolicy", thread->approval);
 	jtext_add_raw(&result, "sandbox", thread->sandbox.s, thread->sandbox.len);
 	buf_addstr(&result, ",\"approvalsReviewer\":\"user\",\"reasoningEffort\":null}");
 	mock_answer(id, result.s);

@@ -139,8 +139,8 @@ void
 player_params(const struct player *player, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "threadId", player->thread->id, strlen(player->thread->id));
-	jtext_add_string(to, "turnId", player->turn, strlen(player->turn));
+	jtext_add_text(to, "threadId", player->thread->id);
+	jtext_add_text(to, "turnId", player->turn);
 }
 
 void
@@ -157,7 +157,7 @@ send_status(struct mock *mock, const struct player *player, const char *status)
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", player->thread->id, strlen(player->thread->id));
+	jtext_add_text(&params, "threadId", player->thread->id);
 	jtext_add_raw(&params, "status", status, strlen(status));
 	player_send(mock, "thread/status/changed", &params);
 }
@@ -180,7 +180,7 @@ player_delta(
 	struct buf params = BUF_INIT;
 
 	player_params(player, &params);
-	jtext_add_string(&params, "itemId", item, strlen(item));
+	jtext_add_text(&params, "itemId", item);
 	jtext_add_string(&params, "delta", s, n);
 	if (more)
 		jtext_add_raw(&params, more, "0", 1);
@@ -191,7 +191,7 @@ static void
 message_item(const struct player *player, struct buf *to)
 {
 	buf_addstr(to, "{\"type\":\"agentMessage\"");
-	jtext_add_string(to, "id", player->item, strlen(player->item));
+	jtext_add_text(to, "id", player->item);
 	jtext_add_buf(to, "text", &player->said);
 	buf_addch(to, '}');
 }
@@ -248,13 +248,13 @@ player_turn_begin(struct mock *mock, struct player *player)
 
 	send_status(mock, player, "{\"type\":\"active\",\"activeFlags\":[]}");
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", player->thread->id, strlen(player->thread->id));
+	jtext_add_text(&params, "threadId", player->thread->id);
 	buf_addstr(&params, ",\"turn\":");
 	mock_add_turn(&params, player->turn, "inProgress", NULL);
 	player_send(mock, "turn/started", &params);
 	mock_id(mock, id);
 	buf_addstr(&item, "{\"type\":\"userMessage\"");
-	jtext_add_string(&item, "id", id, strlen(id));
+	jtext_add_text(&item, "id", id);
 	buf_addstr(&item, ",\"content\":[{\"type\":\"text\"");
 	jtext_add_buf(&item, "text", &player->text);
 	buf_addstr(&item, ",\"text_elements\":[]}]}");
@@ -285,7 +285,7 @@ send_resolved(struct mock *mock, struct player *player)
 	if (player->ask < 0)
 		return;
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", player->thread->id, strlen(player->thread->id));
+	jtext_add_text(&params, "threadId", player->thread->id);
 	jtext_add_i64(&params, "requestId", player->ask);
 	player->ask = -1;
 	player_send(mock, "serverRequest/resolved", &params);
@@ -312,7 +312,7 @@ player_turn_end(struct mock *mock, struct player *player, const char *status, co
 		player_send(mock, "error", &params);
 	}
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", player->thread->id, strlen(player->thread->id));
+	jtext_add_text(&params, "threadId", player->thread->id);
 	buf_addstr(&params, ",\"turn\":");
 	mock_add_turn(&params, player->turn, status, error);
 	player->thread->updated = clock_wall_ms() / 1000;
@@ -332,11 +332,11 @@ command_item(const struct player *player, struct span step, const char *status, 
 
 	player_text(player, step, "command", &command);
 	buf_addstr(to, "{\"type\":\"commandExecution\"");
-	jtext_add_string(to, "id", player->asked_item, strlen(player->asked_item));
+	jtext_add_text(to, "id", player->asked_item);
 	jtext_add_buf(to, "command", &command);
-	jtext_add_string(to, "cwd", player->thread->cwd, strlen(player->thread->cwd));
+	jtext_add_text(to, "cwd", player->thread->cwd);
 	jtext_add_raw(to, "processId", "null", 4);
-	jtext_add_string(to, "status", status, strlen(status));
+	jtext_add_text(to, "status", status);
 	jtext_add_raw(to, "commandActions", "[]", 2);
 	if (done && player_text(player, step, "output", &output))
 		jtext_add_buf(to, "aggregatedOutput", &output);
@@ -358,13 +358,13 @@ patch_item(const struct player *player, struct span step, const char *status, st
 	struct span changes;
 
 	buf_addstr(to, "{\"type\":\"fileChange\"");
-	jtext_add_string(to, "id", player->asked_item, strlen(player->asked_item));
+	jtext_add_text(to, "id", player->asked_item);
 	buf_addstr(to, ",\"changes\":");
 	if (jtext_get(step, "patch", &changes) && jtext_type(changes) == JTEXT_ARRAY)
 		player_json(player, changes, to);
 	else
 		buf_addstr(to, "[]");
-	jtext_add_string(to, "status", status, strlen(status));
+	jtext_add_text(to, "status", status);
 	buf_addch(to, '}');
 }
 
@@ -404,7 +404,7 @@ begin_ask(struct mock *mock, struct player *player, struct buf *params)
 {
 	mock_id(mock, player->asked_item);
 	player_params(player, params);
-	jtext_add_string(params, "itemId", player->asked_item, strlen(player->asked_item));
+	jtext_add_text(params, "itemId", player->asked_item);
 	jtext_add_i64(params, "startedAtMs", mock->counted ? 0 : clock_wall_ms());
 }
 
@@ -421,7 +421,7 @@ ask(struct mock *mock, struct player *player, struct span step, const char *meth
 	buf_addch(params, '}');
 	buf_addch(&line, '{');
 	jtext_add_i64(&line, "id", player->ask);
-	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_text(&line, "method", method);
 	jtext_add_raw(&line, "params", params->s, params->len);
 	buf_addch(&line, '}');
 	out_line(line.s, line.len);
@@ -443,7 +443,7 @@ player_work(struct mock *mock, struct player *player, struct span step)
 	buf_reset(&text);
 	if (player_text(player, step, "command", &text)) {
 		jtext_add_buf(&params, "command", &text);
-		jtext_add_string(&params, "cwd", player->thread->cwd, strlen(player->thread->cwd));
+		jtext_add_text(&params, "cwd", player->thread->cwd);
 	}
 	if (asks)
 		ask(mock, player, step, method, &params);

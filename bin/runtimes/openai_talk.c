@@ -19,7 +19,7 @@ add_message(struct buf *to, const char *role, const struct buf *text)
 	if (to->s[to->len - 1] != '[')
 		buf_addch(to, ',');
 	buf_addch(to, '{');
-	jtext_add_string(to, "role", role, strlen(role));
+	jtext_add_text(to, "role", role);
 	jtext_add_buf(to, "content", text);
 	buf_addch(to, '}');
 }
@@ -56,8 +56,7 @@ talk_make(const struct openai *openai, const struct serve_turn *turn, struct buf
 	jtext_add_bool(to, "stream", true);
 	if (openai->responses) {
 		jtext_add_bool(to, "store", false);
-		if (system->len)
-			jtext_add_buf(to, "instructions", system);
+		jtext_add_filled(to, "instructions", system);
 		if (turn->effort.len) {
 			buf_addstr(to, ",\"reasoning\":{");
 			jtext_add_buf(to, "effort", &turn->effort);
@@ -66,8 +65,7 @@ talk_make(const struct openai *openai, const struct serve_turn *turn, struct buf
 		buf_addstr(to, ",\"input\":[");
 	} else {
 		buf_addstr(to, ",\"stream_options\":{\"include_usage\":true}");
-		if (turn->effort.len)
-			jtext_add_buf(to, "reasoning_effort", &turn->effort);
+		jtext_add_filled(to, "reasoning_effort", &turn->effort);
 		buf_addstr(to, ",\"messages\":[");
 		if (system->len)
 			add_message(to, "system", system);

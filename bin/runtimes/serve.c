@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "blank.h"
-#include "clock.h"
 #include "die.h"
 #include "err.h"
 #include "key.h"
@@ -30,7 +29,7 @@ serve_refuse(const char *request, const char *message)
 	struct buf line = BUF_INIT;
 
 	buf_addstr(&line, "{\"error\":{\"code\":-32600");
-	jtext_add_string(&line, "message", message, strlen(message));
+	jtext_add_text(&line, "message", message);
 	buf_addf(&line, "},\"id\":%s}", request);
 	out_line(line.s, line.len);
 	buf_release(&line);
@@ -46,7 +45,7 @@ serve_notify(struct serve *serve, const char *method, const struct buf *params)
 		if (!strcmp(serve->quiet[i], method))
 			return;
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_text(&line, "method", method);
 	jtext_add_raw(&line, "params", params->s, params->len);
 	buf_addch(&line, '}');
 	out_line(line.s, line.len);
@@ -139,9 +138,9 @@ models(struct serve *serve, const char *request)
 	buf_addstr(&result, "{\"data\":[");
 	if (*model) {
 		buf_addch(&result, '{');
-		jtext_add_string(&result, "id", model, strlen(model));
-		jtext_add_string(&result, "model", model, strlen(model));
-		jtext_add_string(&result, "displayName", model, strlen(model));
+		jtext_add_text(&result, "id", model);
+		jtext_add_text(&result, "model", model);
+		jtext_add_text(&result, "displayName", model);
 		buf_addstr(&result,
 		    ",\"description\":\"\",\"hidden\":false,\"isDefault\":true,\"supportedReasoningEfforts\":[],\"defaultReasoningEffort\":\"medium\"}");
 	}

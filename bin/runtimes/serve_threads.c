@@ -116,7 +116,7 @@ thread_say(struct serve *serve, struct serve_thread *thread, const char *role, c
 	say(thread, role, s, n);
 	thread->updated = clock_wall_ms() / 1000;
 	buf_addch(&line, '{');
-	jtext_add_string(&line, "role", role, strlen(role));
+	jtext_add_text(&line, "role", role);
 	jtext_add_string(&line, "text", s, n);
 	buf_addch(&line, '}');
 	keep(serve, thread, &line);
@@ -268,11 +268,11 @@ add_thread(const struct serve *serve, struct buf *to, const struct serve_thread 
 	struct buf path = BUF_INIT;
 
 	buf_addch(to, '{');
-	jtext_add_string(to, "id", thread->id, strlen(thread->id));
-	jtext_add_string(to, "sessionId", thread->id, strlen(thread->id));
+	jtext_add_text(to, "id", thread->id);
+	jtext_add_text(to, "sessionId", thread->id);
 	jtext_add_buf(to, "preview", &thread->preview);
 	jtext_add_bool(to, "ephemeral", thread->ephemeral);
-	jtext_add_string(to, "modelProvider", serve->engine->name, strlen(serve->engine->name));
+	jtext_add_text(to, "modelProvider", serve->engine->name);
 	jtext_add_i64(to, "createdAt", thread->created);
 	jtext_add_i64(to, "updatedAt", thread->updated);
 	buf_addstr(to, thread->turn ? ",\"status\":{\"type\":\"active\",\"activeFlags\":[]}" : ",\"status\":{\"type\":\"idle\"}");
@@ -282,7 +282,7 @@ add_thread(const struct serve *serve, struct buf *to, const struct serve_thread 
 	} else
 		jtext_add_raw(to, "path", "null", 4);
 	jtext_add_buf(to, "cwd", &thread->cwd);
-	jtext_add_string(to, "cliVersion", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
+	jtext_add_text(to, "cliVersion", PACKAGE_VERSION);
 	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"projectId\":null,\"turns\":[]}");
 	buf_release(&path);
 }
@@ -294,7 +294,7 @@ answer_thread(const struct serve *serve, const char *request, const struct serve
 
 	buf_addstr(&result, "{\"thread\":");
 	add_thread(serve, &result, thread);
-	jtext_add_string(&result, "modelProvider", serve->engine->name, strlen(serve->engine->name));
+	jtext_add_text(&result, "modelProvider", serve->engine->name);
 	add_settings(&result, thread);
 	buf_addstr(&result, ",\"approvalsReviewer\":\"user\",\"reasoningEffort\":null}");
 	serve_answer(request, result.s);

@@ -17,9 +17,9 @@ static void
 add_turn(struct buf *to, const struct serve_turn *turn, const char *status, const char *error)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "id", turn->id, strlen(turn->id));
+	jtext_add_text(to, "id", turn->id);
 	jtext_add_raw(to, "items", "[]", 2);
-	jtext_add_string(to, "status", status, strlen(status));
+	jtext_add_text(to, "status", status);
 	jtext_add_raw(to, "error", error ? error : "null", error ? strlen(error) : 4);
 	buf_addch(to, '}');
 }
@@ -29,8 +29,8 @@ static void
 begin_params(struct buf *to, const struct serve_turn *turn)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "threadId", turn->thread->id, strlen(turn->thread->id));
-	jtext_add_string(to, "turnId", turn->id, strlen(turn->id));
+	jtext_add_text(to, "threadId", turn->thread->id);
+	jtext_add_text(to, "turnId", turn->id);
 }
 
 /* ---- items */
@@ -54,8 +54,8 @@ message_item(struct serve_turn *turn, bool completed)
 	struct buf item = BUF_INIT;
 
 	buf_addch(&item, '{');
-	jtext_add_string(&item, "type", "agentMessage", 12);
-	jtext_add_string(&item, "id", turn->item, strlen(turn->item));
+	jtext_add_text(&item, "type", "agentMessage");
+	jtext_add_text(&item, "id", turn->item);
 	jtext_add_buf(&item, "text", &turn->message);
 	buf_addch(&item, '}');
 	serve_item(turn, completed, &item);
@@ -68,7 +68,7 @@ send_delta(struct serve_turn *turn, const char *method, const char *item, const 
 	struct buf params = BUF_INIT;
 
 	begin_params(&params, turn);
-	jtext_add_string(&params, "itemId", item, strlen(item));
+	jtext_add_text(&params, "itemId", item);
 	jtext_add_string(&params, "delta", s, n);
 	if (index)
 		jtext_add_i64(&params, index, 0);
@@ -132,7 +132,7 @@ status_changed(struct serve *serve, const struct serve_thread *thread, const cha
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", thread->id, strlen(thread->id));
+	jtext_add_text(&params, "threadId", thread->id);
 	jtext_add_raw(&params, "status", status, strlen(status));
 	buf_addch(&params, '}');
 	serve_notify(serve, "thread/status/changed", &params);
@@ -145,7 +145,7 @@ tell_turn(struct serve_turn *turn, const char *method, const char *status, const
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	jtext_add_string(&params, "threadId", turn->thread->id, strlen(turn->thread->id));
+	jtext_add_text(&params, "threadId", turn->thread->id);
 	buf_addstr(&params, ",\"turn\":");
 	add_turn(&params, turn, status, error);
 	buf_addch(&params, '}');
@@ -195,7 +195,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 {
 	struct serve *serve = turn->serve;
 	struct serve_thread *thread = turn->thread;
-	struct buf error = BUF_INIT, at = BUF_INIT;
+	struct buf error = BUF_INIT;
 
 	forget_asks(serve, turn);
 	if (!turn->interrupted)
@@ -205,14 +205,12 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 	tell_usage(turn);
 	if (message && !turn->interrupted) {
 		buf_addch(&error, '{');
-		jtext_add_string(&error, "message", message, strlen(message));
+		jtext_add_text(&error, "message", message);
 		jtext_add_raw(&error, "codexErrorInfo", info ? info : "\"other\"", info ? strlen(info) : 7);
-		if (turn->retry_at_ms) {
-			clock_add_iso(&at, turn->retry_at_ms);
-			jtext_add_buf(&error, "retryAt", &at);
-		}
+		if (turn->retry_at_ms)
+			jtext_add_time(&error, "retryAt", turn->retry_at_ms);
 		if (details)
-			jtext_add_string(&error, "additionalDetails", details, strlen(details));
+			jtext_add_text(&error, "additionalDetails", details);
 		else
 			jtext_add_raw(&error, "additionalDetails", "null", 4);
 		buf_addch(&error, '}');
@@ -235,7 +233,6 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 	    error.len ? error.s : NULL);
 	thread->turn = NULL;
 	buf_release(&error);
-	buf_release(&at);
 	buf_release(&turn->input);
 	buf_release(&turn->effort);
 	trace_release(&turn->trace);
@@ -264,8 +261,8 @@ tell_input(struct serve_turn *turn, struct span input)
 
 	key_uuid(id);
 	buf_addch(&item, '{');
-	jtext_add_string(&item, "type", "userMessage", 11);
-	jtext_add_string(&item, "id", id, strlen(id));
+	jtext_add_text(&item, "type", "userMessage");
+	jtext_add_text(&item, "id", id);
 	buf_addstr(&item, ",\"content\":");
 	jtext_compact(&item, input);
 	buf_addch(&item, '}');
@@ -344,7 +341,7 @@ turn_steer(struct serve *serve, const char *request, struct span params)
 		add_input(&text, input);
 		thread_say(serve, thread, "user", text.s, text.len);
 		buf_addch(&result, '{');
-		jtext_add_string(&result, "turnId", thread->turn->id, strlen(thread->turn->id));
+		jtext_add_text(&result, "turnId", thread->turn->id);
 		buf_addch(&result, '}');
 		serve_answer(request, result.s);
 		tell_input(thread->turn, input);
@@ -391,7 +388,7 @@ serve_ask(struct serve_turn *turn, const char *method, const struct buf *params,
 	ask->next = serve->asks;
 	serve->asks = ask;
 	buf_addf(&line, "{\"id\":%lld", (long long)ask->id);
-	jtext_add_string(&line, "method", method, strlen(method));
+	jtext_add_text(&line, "method", method);
 	jtext_add_raw(&line, "params", params->s, params->len);
 	buf_addch(&line, '}');
 	out_line(line.s, line.len);

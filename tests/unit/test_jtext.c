@@ -126,6 +126,18 @@ test_layout(void)
 	buf_addch(&s, '{');
 	jtext_add_others(&s, a, (const char *const[]){ "y", "w", NULL });
 	is_buf(&s, "{\"x\":1,\"z\":[3]", "others are all but the named ones, however those are written");
+	buf_reset(&again);
+	buf_reset(&s);
+	buf_addch(&s, '{');
+	jtext_add_given(&s, "a", NULL);
+	jtext_add_filled(&s, "b", &again);
+	is_buf(&s, "{", "what is not given and what is empty is not a member");
+	buf_addstr(&again, "\"");
+	jtext_add_given(&s, "a", "");
+	jtext_add_filled(&s, "b", &again);
+	jtext_add_text(&s, "c", "d");
+	jtext_add_time(&s, "e", 999);
+	is_buf(&s, "{\"a\":\"\",\"b\":\"\\\"\",\"c\":\"d\",\"e\":\"1970-01-01T00:00:00.999Z\"", "texts, buffers and times are quoted");
 	buf_release(&s);
 	buf_release(&again);
 }

@@ -286,16 +286,6 @@ agent_allows_tool(const struct agent *agent, const char *tool)
 /* ---- the registry item (contract section 6.1) */
 
 static void
-add_time(struct buf *to, const char *key, int64_t ms)
-{
-	struct buf text = BUF_INIT;
-
-	clock_add_iso(&text, ms);
-	jtext_add_buf(to, key, &text);
-	buf_release(&text);
-}
-
-static void
 add_value(struct buf *to, const char *key, struct span value)
 {
 	buf_addf(to, "%s\"%s\":", to->s[to->len - 1] == '{' || to->s[to->len - 1] == '[' ? "" : ",", key);
@@ -442,12 +432,6 @@ agent_add_interface_counts(const struct agent *agent, struct buf *to)
 	buf_addch(to, '}');
 }
 
-static void
-add_text(struct buf *to, const char *key, const char *text)
-{
-	jtext_add_string(to, key, text, strlen(text));
-}
-
 void
 agent_item(const struct agent *agent, int64_t now_ms, struct buf *to)
 {
@@ -457,20 +441,19 @@ agent_item(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_get(manifest, "spec", &spec);
 	buf_addch(to, '{');
 	jtext_add_buf(to, "serviceId", &agent->service);
-	if (agent->display_name.len)
-		jtext_add_buf(to, "displayName", &agent->display_name);
+	jtext_add_filled(to, "displayName", &agent->display_name);
 	jtext_add_buf(to, "sourceFile", &agent->source_file);
 	jtext_add_buf(to, "module", &agent->module);
-	add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
-	add_text(to, "originType", agent_origin_text(agent));
-	add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
-	add_text(to, "health", health_text(agent->state.health));
+	jtext_add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
+	jtext_add_text(to, "originType", agent_origin_text(agent));
+	jtext_add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
+	jtext_add_text(to, "health", health_text(agent->state.health));
 	jtext_add_bool(to, "enabled", agent->enabled);
 	jtext_add_bool(to, "autostart", agent->autostart);
 	jtext_add_i64(to, "uptimeSeconds", agent_uptime_s(agent, now_ms));
 	jtext_add_i64(to, "restartCount", agent->state.restarts);
-	add_time(to, "createdAt", agent->created_ms);
-	add_time(to, "updatedAt", agent->updated_ms);
+	jtext_add_time(to, "createdAt", agent->created_ms);
+	jtext_add_time(to, "updatedAt", agent->updated_ms);
 	jtext_get(spec, "restartPolicy", &value);
 	buf_addstr(to, ",\"policy\":{");
 	add_value(to, "restart", value);

@@ -51,23 +51,18 @@ static void
 add_record(struct buf *to, const struct session *session, bool with_use)
 {
 	const struct principal *base = session->principal->base;
-	struct buf hash = BUF_INIT, until = BUF_INIT;
+	struct buf hash = BUF_INIT;
 
 	token_add_hash(&hash, session->hash);
-	clock_add_iso(&until, session->principal->expires_ms);
 	buf_addch(to, '{');
 	jtext_add_buf(to, "opened", &hash);
-	jtext_add_string(to, "token", base->id, strlen(base->id));
-	jtext_add_string(to, "user", base->user, strlen(base->user));
-	jtext_add_buf(to, "until", &until);
-	if (with_use) {
-		buf_reset(&until);
-		clock_add_iso(&until, session->used_ms);
-		jtext_add_buf(to, "used", &until);
-	}
+	jtext_add_text(to, "token", base->id);
+	jtext_add_text(to, "user", base->user);
+	jtext_add_time(to, "until", session->principal->expires_ms);
+	if (with_use)
+		jtext_add_time(to, "used", session->used_ms);
 	buf_addch(to, '}');
 	buf_release(&hash);
-	buf_release(&until);
 }
 
 static void

@@ -7,7 +7,6 @@
 
 #include "auth/internal.h"
 #include "auth/routes.h"
-#include "clock.h"
 #include "err.h"
 #include "http/server.h"
 #include "xalloc.h"
@@ -29,8 +28,8 @@ refuse(struct request *request, const struct auth_verdict *verdict)
 	char seconds[16];
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "code", verdict->code, strlen(verdict->code));
-	jtext_add_string(&body, "message", verdict->message, strlen(verdict->message));
+	jtext_add_text(&body, "code", verdict->code);
+	jtext_add_text(&body, "message", verdict->message);
 	buf_addch(&body, '}');
 	snprintf(seconds, sizeof seconds, "%u", verdict->retry_after);
 	if (verdict->status == 401)
@@ -49,32 +48,29 @@ describe(const struct principal *principal, int64_t expires_ms, struct buf *to)
 	size_t i;
 
 	buf_addstr(to, "{\"user\":{");
-	jtext_add_string(to, "id", principal_user(principal), strlen(principal_user(principal)));
+	jtext_add_text(to, "id", principal_user(principal));
 	buf_addstr(to, "},\"workspaces\":[");
 	for (i = 0; i < principal_workspaces(principal); i++) {
 		slug = principal_workspace(principal, i);
 		buf_addstr(to, i ? ",{" : "{");
-		jtext_add_string(to, "slug", slug, strlen(slug));
+		jtext_add_text(to, "slug", slug);
 		buf_addch(to, '}');
 	}
 	buf_addch(to, ']');
 	jtext_add_bool(to, "everywhere", principal_everywhere(principal));
 	if (principal_workspaces(principal))
-		jtext_add_string(to, "activeWorkspaceSlug", principal_workspace(principal, 0), strlen(principal_workspace(principal, 0)));
+		jtext_add_text(to, "activeWorkspaceSlug", principal_workspace(principal, 0));
 	else
 		jtext_add_raw(to, "activeWorkspaceSlug", "null", 4);
 	jtext_add_raw(to, "personalWorkspaceSlug", "null", 4);
 	token_add_scopes(&text, (principal->base ? principal->base : principal)->scopes);
 	jtext_add_raw(to, "scopes", text.s, text.len);
-	buf_reset(&text);
 	if (principal->base && principal->base->expires_ms < expires_ms)
 		expires_ms = principal->base->expires_ms;
 	if (expires_ms == TOKEN_NEVER)
 		jtext_add_raw(to, "expiresAt", "null", 4);
-	else {
-		clock_add_iso(&text, expires_ms);
-		jtext_add_buf(to, "expiresAt", &text);
-	}
+	else
+		jtext_add_time(to, "expiresAt", expires_ms);
 	buf_addch(to, '}');
 	buf_release(&text);
 }

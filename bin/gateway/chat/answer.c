@@ -311,9 +311,8 @@ after_run(struct rows *rows)
 			buf_release(&session);
 		}
 		buf_addch(&job->status_json, '{');
-		jtext_add_string(&job->status_json, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
-		if (run->waiting_reason.len)
-			jtext_add_buf(&job->status_json, "waitingReason", &run->waiting_reason);
+		jtext_add_text(&job->status_json, "status", run_status_text(run->status));
+		jtext_add_filled(&job->status_json, "waitingReason", &run->waiting_reason);
 		jtext_add_i64(&job->status_json, "eventCount", run->events);
 		jtext_add_buf(&job->status_json, "lastEventKind", &run->last_kind);
 		buf_addch(&job->status_json, '}');

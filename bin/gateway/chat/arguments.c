@@ -11,12 +11,6 @@
 #include "err.h"
 #include "utf8.h"
 
-static void
-add(struct buf *to, const char *key, const char *text)
-{
-	jtext_add_string(to, key, text, strlen(text));
-}
-
 /* The named list of the manifest's agent, [] without. */
 static void
 add_list(const struct job *job, const char *key, struct buf *to)
@@ -73,7 +67,6 @@ static void
 add_context(const struct job *job, struct buf *to)
 {
 	const struct agent *agent = job->handler;
-	struct buf now = BUF_INIT;
 	int64_t left = agent->history_max_chars - (int64_t)job->history.chars;
 
 	buf_addstr(to, ",\"context\":{\"version\":\"context.v1\",\"task\":{");
@@ -88,8 +81,7 @@ add_context(const struct job *job, struct buf *to)
 	add_list(job, "allowedLlmProviders", to);
 	buf_addstr(to, "},\"userContext\":{");
 	jtext_add_buf(to, "latestMessage", &job->text);
-	if (job->trigger.len)
-		jtext_add_buf(to, "trigger", &job->trigger);
+	jtext_add_filled(to, "trigger", &job->trigger);
 	if (job->trigger_context.len)
 		jtext_add_raw(to, "triggerContext", job->trigger_context.s, job->trigger_context.len);
 	buf_addch(to, '}');
@@ -102,8 +94,8 @@ add_context(const struct job *job, struct buf *to)
 	jtext_add_raw(
 	    to, "runtimeState", job->status_json.len ? job->status_json.s : "{}", job->status_json.len ? job->status_json.len : 2);
 	buf_addstr(to, ",\"policy\":{");
-	add(to, "mode", job_mode(job));
-	add(to, "strategy", "agent_tool");
+	jtext_add_text(to, "mode", job_mode(job));
+	jtext_add_text(to, "strategy", "agent_tool");
 	jtext_add_buf(to, "handlerTool", &agent->handler_tool);
 	jtext_add_bool(to, "historyEnabled", agent->history_enabled);
 	jtext_add_i64(to, "historyMaxTurns", agent->history_max_turns);
@@ -113,11 +105,9 @@ add_context(const struct job *job, struct buf *to)
 	jtext_add_i64(to, "historyCharsMax", agent->history_max_chars);
 	jtext_add_i64(to, "historyCharsRemaining", left > 0 ? left : 0);
 	buf_addstr(to, "},\"provenance\":{");
-	clock_add_iso(&now, clock_wall_ms());
-	jtext_add_buf(to, "generatedAt", &now);
-	add(to, "source", "runtime_hitl_executor");
+	jtext_add_time(to, "generatedAt", clock_wall_ms());
+	jtext_add_text(to, "source", "runtime_hitl_executor");
 	buf_addstr(to, "}}");
-	buf_release(&now);
 }
 
 void
@@ -129,7 +119,7 @@ arguments_make(const struct job *job, struct buf *to)
 	jtext_add_buf(to, "runId", &job->run);
 	jtext_add_raw(to, "messages", job->history.messages.s, job->history.messages.len);
 	add_history(job, to);
-	add(to, "contextVersion", "context.v1");
+	jtext_add_text(to, "contextVersion", "context.v1");
 	add_context(job, to);
 	buf_addstr(to, "}\n");
 }

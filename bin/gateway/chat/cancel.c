@@ -33,22 +33,15 @@ struct cancel {
 	void *payload;
 };
 
-static void
-add_buf(struct buf *to, const char *key, const struct buf *text)
-{
-	if (text->len)
-		jtext_add_buf(to, key, text);
-}
-
 /* ---- the events */
 
 static void
 begin(const struct run *run, struct buf *data)
 {
 	buf_addch(data, '{');
-	add_buf(data, "runId", &run->id);
-	add_buf(data, "serviceId", &run->service);
-	add_buf(data, "agent", &run->agent);
+	jtext_add_filled(data, "runId", &run->id);
+	jtext_add_filled(data, "serviceId", &run->service);
+	jtext_add_filled(data, "agent", &run->agent);
 }
 
 static int64_t
@@ -68,7 +61,7 @@ emit_dropped(struct change_context *context, const struct run *run, size_t n)
 	size_t i;
 
 	begin(run, &data);
-	add_buf(&data, "reason", &(struct buf){ .s = (char *)(uintptr_t) "the run was cancelled", .len = 21 });
+	jtext_add_text(&data, "reason", "the run was cancelled");
 	jtext_add_i64(&data, "dropped", (int64_t)n);
 	buf_addstr(&data, ",\"messages\":[");
 	for (i = 0; i < run->n_open; i++)
@@ -88,8 +81,8 @@ emit_cancel(struct change_context *context, const struct run *run, const struct 
 	int64_t seq;
 
 	begin(run, &data);
-	add_buf(&data, "reason", &cancel->reason.text);
-	jtext_add_string(&data, "source", "run_cancel", 10);
+	jtext_add_filled(&data, "reason", &cancel->reason.text);
+	jtext_add_text(&data, "source", "run_cancel");
 	buf_addf(&message, "%s (%s)", cancel->stop ? "Run cancellation requested" : "Run cancelled", run->id.s);
 	seq = emit(context, run, cancel->stop ? "agent.cancel_requested" : "agent.run_cancelled", LEVEL_INFO,
 	    cancel->stop ? "cancel" : NULL, &message, &data);
@@ -106,10 +99,10 @@ refuse(struct change *change, int http, const char *text, const struct run *run)
 	const char *status = run ? run_status_text(run->status) : NULL;
 
 	buf_addch(&change->answer, '{');
-	jtext_add_string(&change->answer, "error", text, strlen(text));
+	jtext_add_text(&change->answer, "error", text);
 	if (run) {
-		add_buf(&change->answer, "runId", &run->id);
-		jtext_add_string(&change->answer, "status", status, strlen(status));
+		jtext_add_filled(&change->answer, "runId", &run->id);
+		jtext_add_text(&change->answer, "status", status);
 	}
 	buf_addch(&change->answer, '}');
 	err_set(&change->err, STATUS_CONFLICT, "%s", text);
@@ -122,11 +115,11 @@ make_answer(struct change *change, const struct run *run, const struct cancel *c
 	const char *status = cancel->stop ? "cancelling" : "cancelled";
 
 	buf_addstr(&change->answer, "{\"ok\":true");
-	add_buf(&change->answer, "runId", &change->stream);
-	jtext_add_string(&change->answer, "status", status, strlen(status));
+	jtext_add_filled(&change->answer, "runId", &change->stream);
+	jtext_add_text(&change->answer, "status", status);
 	jtext_add_i64(&change->answer, "dropped", (int64_t)dropped);
-	add_buf(&change->answer, "serviceId", &run->service);
-	add_buf(&change->answer, "agent", &run->agent);
+	jtext_add_filled(&change->answer, "serviceId", &run->service);
+	jtext_add_filled(&change->answer, "agent", &run->agent);
 	jtext_add_i64(&change->answer, "seq", seq);
 	buf_addch(&change->answer, '}');
 }

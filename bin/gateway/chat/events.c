@@ -38,12 +38,6 @@ agent_of(const struct job *job)
 	return job->handler && job->handler->name.len ? job->handler->name.s : "unknown"; /* as in the summary of such a run */
 }
 
-static void
-add(struct buf *to, const char *key, const char *text)
-{
-	jtext_add_string(to, key, text, strlen(text));
-}
-
 /* runId, serviceId?, agent */
 static void
 begin(const struct job *job, struct buf *data)
@@ -51,9 +45,8 @@ begin(const struct job *job, struct buf *data)
 	buf_reserve(data, DATA_USUAL + job->reply.len);
 	buf_addch(data, '{');
 	jtext_add_buf(data, "runId", &job->run);
-	if (job->service.len)
-		jtext_add_buf(data, "serviceId", &job->service);
-	add(data, "agent", agent_of(job));
+	jtext_add_filled(data, "serviceId", &job->service);
+	jtext_add_text(data, "agent", agent_of(job));
 }
 
 static void
@@ -108,9 +101,9 @@ events_disabled(struct change_context *context, const struct job *job)
 	struct buf data = BUF_INIT;
 
 	begin(job, &data);
-	add(&data, "reason", reason);
-	add(&data, "waitingReason", reason);
-	add(&data, "source", SOURCE);
+	jtext_add_text(&data, "reason", reason);
+	jtext_add_text(&data, "waitingReason", reason);
+	jtext_add_text(&data, "source", SOURCE);
 	emit(context, job, "agent.waiting", LEVEL_WARN, "Runtime chat disabled for agent", &data);
 	buf_release(&data);
 }
@@ -118,14 +111,15 @@ events_disabled(struct change_context *context, const struct job *job)
 void
 events_start(struct change_context *context, const struct job *job, bool echo, bool tool)
 {
+	const char *strategy = job->handler && job->handler->origin == ORIGIN_RUNTIME ? "runtime" : "agent_tool";
 	struct buf data = BUF_INIT, message = BUF_INIT;
 
 	begin(job, &data);
 	jtext_add_buf(&data, "stepId", &job->step);
-	add(&data, "mode", job_mode(job));
-	add(&data, "strategy", echo ? "echo" : job->handler && job->handler->origin == ORIGIN_RUNTIME ? "runtime" : "agent_tool");
-	add(&data, "handlerTool", tool_of(job));
-	add(&data, "source", SOURCE);
+	jtext_add_text(&data, "mode", job_mode(job));
+	jtext_add_text(&data, "strategy", echo ? "echo" : strategy);
+	jtext_add_text(&data, "handlerTool", tool_of(job));
+	jtext_add_text(&data, "source", SOURCE);
 	jtext_add_i64(&data, "inputLength", (int64_t)utf8_utf16_len(job->text.s, job->text.len));
 	add_history(job, &data);
 	jtext_add_bool(&data, "historyTruncated", job->history.truncated);
@@ -133,7 +127,7 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 	if (tool) {
 		begin(job, &data);
 		jtext_add_buf(&data, "stepId", &job->step);
-		add(&data, "tool", tool_of(job));
+		jtext_add_text(&data, "tool", tool_of(job));
 		jtext_add_buf(&data, "sessionId", &job->session);
 		add_history(job, &data);
 		/* this message names the tool, not the run */
@@ -149,10 +143,10 @@ events_start(struct change_context *context, const struct job *job, bool echo, b
 static void
 add_provider(const struct job *job, bool echo, struct buf *data)
 {
-	add(data, "provider", echo ? "echo" : "agent");
+	jtext_add_text(data, "provider", echo ? "echo" : "agent");
 	if (echo)
 		return;
-	add(data, "handlerTool", tool_of(job));
+	jtext_add_text(data, "handlerTool", tool_of(job));
 	jtext_add_i64(data, "historyUsed", (int64_t)job->history.used);
 }
 
@@ -176,10 +170,10 @@ events_reply(struct change_context *context, const struct job *job, bool echo)
 
 	events_tool_called(context, job);
 	begin(job, &data);
-	add(&data, "role", "assistant");
+	jtext_add_text(&data, "role", "assistant");
 	jtext_add_buf(&data, "message", &job->reply);
 	add_provider(job, echo, &data);
-	add(&data, "source", SOURCE);
+	jtext_add_text(&data, "source", SOURCE);
 	emit(context, job, "agent.chat.assistant_message", LEVEL_INFO, "Assistant message emitted", &data);
 
 	begin(job, &data);
@@ -190,9 +184,9 @@ events_reply(struct change_context *context, const struct job *job, bool echo)
 	emit(context, job, "agent.step_completed", LEVEL_INFO, "Runtime chat response ready", &data);
 
 	begin(job, &data);
-	add(&data, "reason", reason);
-	add(&data, "waitingReason", reason);
-	add(&data, "source", SOURCE);
+	jtext_add_text(&data, "reason", reason);
+	jtext_add_text(&data, "waitingReason", reason);
+	jtext_add_text(&data, "source", SOURCE);
 	emit(context, job, "agent.waiting", LEVEL_INFO, "Awaiting next operator input", &data);
 	buf_release(&data);
 }
@@ -205,7 +199,7 @@ step_failed(struct change_context *context, const struct job *job, const char *e
 	events_tool_called(context, job);
 	begin(job, &data);
 	jtext_add_buf(&data, "stepId", &job->step);
-	add(&data, "error", error);
+	jtext_add_text(&data, "error", error);
 	add_code(job, &data);
 	add_usage(job, &data);
 	emit(context, job, "agent.step_completed", LEVEL_ERROR, "Runtime chat response failed", &data);
@@ -224,9 +218,8 @@ events_cancelled(struct change_context *context, const struct job *job, const st
 	else
 		events_reply(context, job, false);
 	begin(job, &data);
-	if (reason.len)
-		jtext_add_buf(&data, "reason", &reason);
-	add(&data, "source", "run_cancel");
+	jtext_add_filled(&data, "reason", &reason);
+	jtext_add_text(&data, "source", "run_cancel");
 	emit(context, job, "agent.run_cancelled", LEVEL_INFO, "Run cancelled", &data);
 	buf_release(&data);
 	buf_release(&reason);
@@ -242,7 +235,7 @@ events_failure(struct change_context *context, const struct job *job)
 	jtext_add_buf(&data, "reason", &job->reply);
 	jtext_add_buf(&data, "waitingReason", &job->reply);
 	add_code(job, &data);
-	add(&data, "source", SOURCE);
+	jtext_add_text(&data, "source", SOURCE);
 	emit(context, job, "agent.waiting", LEVEL_WARN, "Awaiting operator input after response error", &data);
 	buf_release(&data);
 }

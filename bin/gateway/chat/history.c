@@ -151,7 +151,7 @@ history_make(const struct said *said, size_t n, int64_t seq, size_t max_turns, s
 			if (i > first)
 				buf_addch(&ret->messages, ',');
 			buf_addch(&ret->messages, '{');
-			jtext_add_string(&ret->messages, "role", chosen[i]->role, strlen(chosen[i]->role));
+			jtext_add_text(&ret->messages, "role", chosen[i]->role);
 			jtext_add_string(&ret->messages, "content", chosen[i]->content.s + cut, chosen[i]->content.len - cut);
 			buf_addch(&ret->messages, '}');
 		}

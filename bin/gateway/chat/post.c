@@ -7,7 +7,6 @@
 #include "agents/agents.h"
 #include "chat/internal.h"
 #include "chat/sanitize.h"
-#include "clock.h"
 #include "err.h"
 #include "log/log.h"
 #include "status.h"
@@ -55,7 +54,7 @@ refuse(struct change *change, const struct run *run, const char *what)
 	buf_addch(&change->answer, '{');
 	jtext_add_buf(&change->answer, "error", &text);
 	jtext_add_buf(&change->answer, "runId", &run->id);
-	jtext_add_string(&change->answer, "status", status, strlen(status));
+	jtext_add_text(&change->answer, "status", status);
 	buf_addch(&change->answer, '}');
 	err_set(&change->err, STATUS_CONFLICT, "%s", text.s);
 	change->err.http = 409;
@@ -94,10 +93,8 @@ make_answer(struct change *change, const struct post *post)
 	jtext_add_bool(to, "runtime_chat_execution_queued", wants_answer(post));
 	jtext_add_bool(to, "message_truncated", post->text.truncated);
 	jtext_add_bool(to, "message_redacted", post->text.redacted);
-	if (post->service.len)
-		jtext_add_buf(to, "serviceId", &post->service);
-	if (post->agent.len)
-		jtext_add_buf(to, "agent", &post->agent);
+	jtext_add_filled(to, "serviceId", &post->service);
+	jtext_add_filled(to, "agent", &post->agent);
 	jtext_add_i64(to, "seq", post->seq);
 	buf_addch(to, '}');
 }
@@ -105,16 +102,11 @@ make_answer(struct change *change, const struct post *post)
 static void
 make_data(const struct change *change, const struct post *post, int64_t now, struct buf *data)
 {
-	struct buf at = BUF_INIT;
-
 	buf_reserve(data, DATA_USUAL + post->text.text.len);
-	clock_add_iso(&at, now);
 	buf_addch(data, '{');
 	jtext_add_buf(data, "runId", &change->stream);
-	if (post->service.len)
-		jtext_add_buf(data, "serviceId", &post->service);
-	if (post->agent.len)
-		jtext_add_buf(data, "agent", &post->agent);
+	jtext_add_filled(data, "serviceId", &post->service);
+	jtext_add_filled(data, "agent", &post->agent);
 	if (post->channel == CHAT_MESSAGES)
 		jtext_add_buf(data, "role", &post->role);
 	jtext_add_buf(data, "message", &post->text.text);
@@ -123,17 +115,16 @@ make_data(const struct change *change, const struct post *post, int64_t now, str
 	jtext_add_bool(data, "messageTruncated", post->text.truncated);
 	jtext_add_bool(data, "messageRedacted", post->text.redacted);
 	if (post->channel == CHAT_MESSAGES) {
-		jtext_add_string(data, "source", "runtime_chat", 12);
-		jtext_add_string(data, "channel", "run_messages", 12);
+		jtext_add_text(data, "source", "runtime_chat");
+		jtext_add_text(data, "channel", "run_messages");
 	} else {
-		jtext_add_string(data, "source", "gateway_ui", 10);
-		jtext_add_string(data, "channel", "virtual_cli", 11);
+		jtext_add_text(data, "source", "gateway_ui");
+		jtext_add_text(data, "channel", "virtual_cli");
 	}
-	jtext_add_buf(data, "submittedAt", &at);
+	jtext_add_time(data, "submittedAt", now);
 	if (post->turn.len)
 		jtext_add_raw(data, "turn", post->turn.s, post->turn.len);
 	buf_addch(data, '}');
-	buf_release(&at);
 }
 
 static void
@@ -244,7 +235,7 @@ chat_outcome(const struct change *change, int ok, struct chat_answer *answer, st
 		if (change->answer.len)
 			break;
 		buf_addch(body, '{');
-		jtext_add_string(body, "error", change->err.text, strlen(change->err.text));
+		jtext_add_text(body, "error", change->err.text);
 		buf_addch(body, '}');
 		break;
 	}

@@ -68,7 +68,7 @@ add_fired(struct buf *to, const struct firing *firing)
 static void
 add_trigger(struct buf *to, const struct firing *firing)
 {
-	jtext_add_string(to, "trigger", "timer", 5);
+	jtext_add_text(to, "trigger", "timer");
 	buf_addstr(to, ",\"triggerContext\":{");
 	add_fired(to, firing);
 	buf_addch(to, '}');
@@ -181,9 +181,9 @@ end_step(struct change_context *context, const struct job *job, const char *erro
 	add_step(&data, firing);
 	jtext_add_buf(&data, "handlerTool", &firing->tool);
 	if (error)
-		jtext_add_string(&data, "error", error, strlen(error));
-	else if (reply->len)
-		jtext_add_buf(&data, "message", reply);
+		jtext_add_text(&data, "error", error);
+	else
+		jtext_add_filled(&data, "message", reply);
 	if (job->usage.len) {
 		jtext_add_raw(&data, "usage", job->usage.s, job->usage.len);
 		buf_addu64(&turn, (uint64_t)firing->seq);
@@ -221,9 +221,8 @@ events_firing_cancelled(struct change_context *context, const struct job *job, c
 	events_tool_called(context, job);
 	end_step(context, job, job->failed ? "the run was cancelled" : NULL);
 	begin(&data, firing);
-	if (reason.len)
-		jtext_add_buf(&data, "reason", &reason);
-	jtext_add_string(&data, "source", "run_cancel", 10);
+	jtext_add_filled(&data, "reason", &reason);
+	jtext_add_text(&data, "source", "run_cancel");
 	(void)emit(context, firing, "agent.run_cancelled", LEVEL_INFO, NULL, "Timer run cancelled", &firing->run, &data);
 	buf_release(&data);
 	buf_release(&reason);
@@ -252,8 +251,8 @@ events_firing_interrupted(struct change_context *context, const struct job *job,
 			jtext_add_buf(&data, "stepId", &job->step);
 		if (error)
 			jtext_add_buf(&data, "error", &job->reply);
-		else if (reason.len)
-			jtext_add_buf(&data, "reason", &reason);
+		else
+			jtext_add_filled(&data, "reason", &reason);
 		buf_addch(&data, '}');
 		buf_addf(&message, "%s: %s",
 		    i == 0	    ? "Timer step failed"

@@ -41,13 +41,6 @@ struct handoff {
 	struct refusal refusal;	   /* for what the services say; a messageId that was taken already goes before it */
 };
 
-static void
-add_if(struct buf *to, const char *key, const struct buf *text)
-{
-	if (text->len)
-		jtext_add_buf(to, key, text);
-}
-
 /* ---- what agents declare */
 
 static struct span
@@ -115,16 +108,16 @@ add_capability(const struct agent *agent, struct buf *to)
 
 	buf_addch(to, '{');
 	jtext_add_buf(to, "serviceId", &agent->service);
-	add_if(to, "displayName", &agent->display_name);
-	jtext_add_string(to, "lifecycle", lifecycle_text(agent->state.lifecycle), strlen(lifecycle_text(agent->state.lifecycle)));
-	jtext_add_string(to, "health", health_text(agent->state.health), strlen(health_text(agent->state.health)));
+	jtext_add_filled(to, "displayName", &agent->display_name);
+	jtext_add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
+	jtext_add_text(to, "health", health_text(agent->state.health));
 	jtext_add_buf(to, "agentId", &agent->agent_id);
 	jtext_add_buf(to, "name", &agent->name);
 	jtext_add_buf(to, "role", &agent->role);
 	if (jtext_get(a2a, "protocol", &protocol))
 		jtext_add_raw(to, "protocol", protocol.s, protocol.n);
 	jtext_add_bool(to, "compliant", compliant);
-	jtext_add_string(to, "ingestPath", INGEST, sizeof INGEST - 1);
+	jtext_add_text(to, "ingestPath", INGEST);
 	add_kinds(agent, "acceptedMessageKinds", &list);
 	jtext_add_raw(to, "acceptedMessageKinds", list.s, list.len);
 	buf_reset(&list);
@@ -140,7 +133,7 @@ void
 get_a2a(struct clarity *clarity, struct request *request, const struct buf *run)
 {
 	const struct agents *agents = clarity->settings.agents;
-	struct buf answer = BUF_INIT, items = BUF_INIT, now = BUF_INIT;
+	struct buf answer = BUF_INIT, items = BUF_INIT;
 	int64_t count = 0;
 	size_t i;
 
@@ -155,13 +148,11 @@ get_a2a(struct clarity *clarity, struct request *request, const struct buf *run)
 	buf_addstr(&answer, "{\"protocol\":\"" PROTOCOL "\",\"ingestPath\":\"" INGEST "\"");
 	jtext_add_i64(&answer, "count", count);
 	buf_addf(&answer, ",\"items\":[%s]", items.s);
-	clock_add_iso(&now, clock_wall_ms());
-	jtext_add_buf(&answer, "lastUpdated", &now);
+	jtext_add_time(&answer, "lastUpdated", clock_wall_ms());
 	buf_addch(&answer, '}');
 	shape_reply(request, 200, NULL, &answer);
 	buf_release(&answer);
 	buf_release(&items);
-	buf_release(&now);
 }
 
 /* ---- reading an envelope */
@@ -346,12 +337,12 @@ begin(struct buf *to, const struct handoff *handoff)
 	jtext_add_buf(to, "runId", &envelope->run);
 	jtext_add_buf(to, "serviceId", &handoff->service);
 	jtext_add_buf(to, "agent", &handoff->agent);
-	jtext_add_string(to, "trigger", "a2a", 3);
+	jtext_add_text(to, "trigger", "a2a");
 	jtext_add_buf(to, "parentRunId", &envelope->parent);
 	jtext_add_buf(to, "fromAgentId", &envelope->from_agent);
 	jtext_add_buf(to, "messageId", &envelope->message_id);
-	add_if(to, "correlationId", &envelope->correlation);
-	add_if(to, "causationId", &envelope->causation);
+	jtext_add_filled(to, "correlationId", &envelope->correlation);
+	jtext_add_filled(to, "causationId", &envelope->causation);
 }
 
 static void
@@ -376,7 +367,7 @@ emit_created(struct change_context *context, const struct handoff *handoff, stru
 	jtext_add_buf(&data, "parentRunId", &envelope->parent);
 	jtext_add_buf(&data, "fromAgentId", &envelope->from_agent);
 	jtext_add_buf(&data, "handoffReason", &envelope->reason);
-	jtext_add_string(&data, "protocol", PROTOCOL, sizeof PROTOCOL - 1);
+	jtext_add_text(&data, "protocol", PROTOCOL);
 	jtext_add_buf(&data, "messageId", &envelope->message_id);
 	jtext_add_buf(&data, "kind", &envelope->kind);
 	jtext_add_buf(&data, "sentAt", &envelope->sent_at);
@@ -420,10 +411,10 @@ static bool
 refuse(struct change *change, int status, const char *text, const struct run *run)
 {
 	buf_addch(&change->answer, '{');
-	jtext_add_string(&change->answer, "error", text, strlen(text));
+	jtext_add_text(&change->answer, "error", text);
 	if (run) {
 		jtext_add_buf(&change->answer, "runId", &run->id);
-		jtext_add_string(&change->answer, "status", run_status_text(run->status), strlen(run_status_text(run->status)));
+		jtext_add_text(&change->answer, "status", run_status_text(run->status));
 	}
 	buf_addch(&change->answer, '}');
 	err_set(&change->err, STATUS_CONFLICT, "%s", text);

@@ -194,7 +194,7 @@ make_data(struct span given, const char *const *names, const struct buf *texts, 
 	}
 	for (i = 0; i < n; i++)
 		if (texts[i].len && !done[i])
-			jtext_add_string(to, names[i], texts[i].s, texts[i].len);
+			jtext_add_buf(to, names[i], &texts[i]);
 	buf_addch(to, '}');
 }
 

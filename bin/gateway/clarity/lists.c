@@ -2,7 +2,6 @@
 #include "compat.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clarity/internal.h"
 #include "err.h"
@@ -43,8 +42,7 @@ after_page(struct page *page)
 		    (long long)page->last_seq);
 	else {
 		buf_addch(&answer, '{');
-		if (asked->run.len)
-			jtext_add_buf(&answer, "runId", &asked->run);
+		jtext_add_filled(&answer, "runId", &asked->run);
 		buf_addstr(&answer, answer.len > 1 ? ",\"items\":[" : "\"items\":[");
 		for (i = 0; i < page->n_events; i++) {
 			if (i)

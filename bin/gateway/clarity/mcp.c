@@ -31,7 +31,7 @@ static void
 begin(struct buf *to, struct span id)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "jsonrpc", "2.0", 3);
+	jtext_add_text(to, "jsonrpc", "2.0");
 	jtext_add_raw(to, "id", id.n ? id.s : "null", id.n ? id.n : 4);
 }
 
@@ -55,7 +55,7 @@ reply_error(struct request *request, int status, struct span id, enum code code,
 	begin(&answer, id);
 	jtext_add_raw(&answer, "error", "{", 1);
 	jtext_add_i64(&answer, "code", code);
-	jtext_add_string(&answer, "message", text, strlen(text));
+	jtext_add_text(&answer, "message", text);
 	buf_addstr(&answer, "}}");
 	shape_reply(request, status, NULL, &answer);
 	buf_release(&answer);
@@ -76,10 +76,10 @@ initialize(struct request *request, struct span id, struct span params)
 		if (jtext_is_string(asked, known[i]))
 			version = known[i];
 	buf_addch(&result, '{');
-	jtext_add_string(&result, "protocolVersion", version, strlen(version));
+	jtext_add_text(&result, "protocolVersion", version);
 	buf_addstr(&result, ",\"capabilities\":{\"tools\":{}},\"serverInfo\":{");
-	jtext_add_string(&result, "name", "agent-gateway", 13);
-	jtext_add_string(&result, "version", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
+	jtext_add_text(&result, "name", "agent-gateway");
+	jtext_add_text(&result, "version", PACKAGE_VERSION);
 	buf_addstr(&result, "}}");
 	reply_result(request, id, span_of(&result));
 	buf_release(&result);

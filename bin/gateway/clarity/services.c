@@ -134,16 +134,12 @@ add_line(const struct entry *event, struct buf *to)
 static void
 add_call(const struct entry *event, struct buf *to)
 {
-	struct buf at = BUF_INIT;
-
-	clock_add_iso(&at, event->at_ms);
 	buf_addch(to, '{');
-	jtext_add_buf(to, "at", &at);
+	jtext_add_time(to, "at", event->at_ms);
 	jtext_add_string(to, "message", event->message.s, event->message.n);
 	if (event->data.s)
 		jtext_add_raw(to, "data", event->data.s, event->data.n);
 	buf_addch(to, '}');
-	buf_release(&at);
 }
 
 static void

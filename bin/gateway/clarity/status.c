@@ -1,7 +1,6 @@
 /* status.c - the registry and the summary (contract sections 6.1 and 6.10) */
 #include "compat.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "agents/agents.h"
@@ -12,16 +11,6 @@
 #include "services/services.h"
 
 #define RUNS_LOOKED_AT 500
-
-static void
-add_now(struct buf *to)
-{
-	struct buf now = BUF_INIT;
-
-	clock_add_iso(&now, clock_wall_ms());
-	jtext_add_buf(to, "lastUpdated", &now);
-	buf_release(&now);
-}
 
 void
 get_registry(struct clarity *clarity, struct request *request, const struct buf *run)
@@ -42,7 +31,7 @@ get_registry(struct clarity *clarity, struct request *request, const struct buf 
 	buf_addch(&answer, '{');
 	jtext_add_i64(&answer, "count", count);
 	buf_addf(&answer, ",\"items\":[%s]", items.s);
-	add_now(&answer);
+	jtext_add_time(&answer, "lastUpdated", clock_wall_ms());
 	buf_addch(&answer, '}');
 	shape_reply(request, 200, NULL, &answer);
 	buf_release(&answer);
@@ -139,12 +128,12 @@ after_rows(struct rows *rows)
 
 	count_services(settings->agents, &counts);
 	buf_addstr(&answer, "{\"runtime\":{");
-	jtext_add_string(&answer, "version", PACKAGE_VERSION, strlen(PACKAGE_VERSION));
+	jtext_add_text(&answer, "version", PACKAGE_VERSION);
 	jtext_add_i64(&answer, "pid", getpid());
 	jtext_add_i64(&answer, "uptimeSeconds", (clock_wall_ms() - settings->started_ms) / 1000);
 	buf_addstr(&answer, "},\"gateway\":{");
-	jtext_add_string(&answer, "listen", host ? host : "localhost:4707", strlen(host ? host : "localhost:4707"));
-	jtext_add_string(&answer, "mcpPath", "/mcp", 4);
+	jtext_add_text(&answer, "listen", host ? host : "localhost:4707");
+	jtext_add_text(&answer, "mcpPath", "/mcp");
 	jtext_add_bool(&answer, "healthy", true);
 	buf_addstr(&answer,
 	    "},\"systemTools\":{\"count\":0,\"items\":[],\"runtime\":{\"count\":0,\"items\":[]},\"clarity\":{\"count\":0,\"items\":[]}}");
@@ -157,7 +146,7 @@ after_rows(struct rows *rows)
 		service_summary(agents_at(settings->agents, i), clock_wall_ms(), &answer);
 	}
 	buf_addch(&answer, ']');
-	add_now(&answer);
+	jtext_add_time(&answer, "lastUpdated", clock_wall_ms());
 	buf_addch(&answer, '}');
 	shape_reply(asked->request, 200, NULL, &answer);
 	buf_release(&answer);

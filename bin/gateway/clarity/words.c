@@ -16,12 +16,6 @@ is_kind(const struct entry *event, const char *kind)
 	return event->kind.n == strlen(kind) && !memcmp(event->kind.s, kind, event->kind.n);
 }
 
-static void
-add(struct buf *to, const char *key, const char *text)
-{
-	jtext_add_string(to, key, text, strlen(text));
-}
-
 /* {"runId","turnId"? */
 static void
 begin(const struct entry *event, struct buf *data)
@@ -56,7 +50,7 @@ add_said(const struct entry *event, const char *role, struct span from, const ch
 
 	(void)jtext_get_string(from, key, &text);
 	begin(event, &ret->data);
-	add(&ret->data, "role", role);
+	jtext_add_text(&ret->data, "role", role);
 	jtext_add_buf(&ret->data, "message", &text);
 	buf_release(&text);
 }
@@ -181,7 +175,7 @@ say_word(const struct entry *event, struct words *ret)
 	} else if (is_kind(event, "thread.started")) {
 		ret->kind = "agent.run_created";
 		buf_addstr(&ret->message, "Thread started");
-		add(&ret->data, "trigger", "api");
+		jtext_add_text(&ret->data, "trigger", "api");
 		add_members(event->data, &ret->data);
 	} else {
 		ret->kind = "agent.thread_event";

@@ -126,7 +126,7 @@ add_mode(const struct compass *compass, struct span answer, struct span account,
 						  : mode_of(account, "type");
 
 	if (mode)
-		jtext_add_string(to, "authMode", mode, strlen(mode));
+		jtext_add_text(to, "authMode", mode);
 	else
 		jtext_add_raw(to, "authMode", "null", 4);
 }

@@ -35,7 +35,7 @@ approval_doc(struct approval *approval, const char *kind, const char *item, stru
 	jtext_add_buf(doc, "threadId", &approval->thread);
 	jtext_add_buf(doc, "turnId", &approval->turn);
 	form_text(doc, "itemId", &text);
-	jtext_add_string(doc, "kind", kind, strlen(kind));
+	jtext_add_text(doc, "kind", kind);
 	buf_addstr(doc, ",\"status\":\"pending\"");
 	buf_reset(&text);
 	jtext_compact(&text, params.s ? params : (struct span){ "{}", 2 });
@@ -65,7 +65,7 @@ doc_resolved(struct buf *doc, const char *decision, const char *resolution, stru
 		jtext_add_raw(&fresh, "params", value.s, value.n);
 	buf_addstr(&text, decision);
 	form_text(&fresh, "decision", &text);
-	jtext_add_string(&fresh, "resolution", resolution, strlen(resolution));
+	jtext_add_text(&fresh, "resolution", resolution);
 	buf_reset(&text);
 	buf_add(&text, reason.s, reason.n);
 	form_text(&fresh, "reason", &text);

@@ -38,8 +38,7 @@ make_options(const struct call *call, struct buf *to)
 	buf_addch(to, '{');
 	jtext_add_buf(to, "turnId", &call->made);
 	for (i = 0; i < ARRAY_LEN(texts); i++)
-		if (texts[i]->len)
-			jtext_add_string(to, names[i], texts[i]->s, texts[i]->len);
+		jtext_add_filled(to, names[i], texts[i]);
 	if (call->sandbox_policy.len)
 		jtext_add_raw(to, "sandboxPolicy", call->sandbox_policy.s, call->sandbox_policy.len);
 	buf_addch(to, '}');

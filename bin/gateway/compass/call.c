@@ -58,8 +58,8 @@ refuse_with(struct request *request, int status, const char *code, const char *m
 	struct buf body = BUF_INIT;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "code", code, strlen(code));
-	jtext_add_string(&body, "message", message, strlen(message));
+	jtext_add_text(&body, "code", code);
+	jtext_add_text(&body, "message", message);
 	buf_addch(&body, '}');
 	answer(request, status, headers, body.s, body.len);
 	buf_release(&body);

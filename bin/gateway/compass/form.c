@@ -1,9 +1,6 @@
 /* form.c - what things look like on the Compass wire (contract section 6.1, 7) */
 #include "compat.h"
 
-#include <string.h>
-
-#include "clock.h"
 #include "compass/internal.h"
 #include "key.h"
 #include "sha1.h"
@@ -34,21 +31,10 @@ form_text(struct buf *to, const char *key, const struct buf *text)
 void
 form_time(struct buf *to, const char *key, int64_t ms)
 {
-	struct buf text = BUF_INIT;
-
-	if (!ms) {
+	if (ms)
+		jtext_add_time(to, key, ms);
+	else
 		jtext_add_raw(to, key, "null", 4);
-		return;
-	}
-	clock_add_iso(&text, ms);
-	jtext_add_buf(to, key, &text);
-	buf_release(&text);
-}
-
-static void
-add_word(struct buf *to, const char *key, const char *word)
-{
-	jtext_add_string(to, key, word, strlen(word));
 }
 
 void
@@ -61,9 +47,9 @@ form_thread(struct buf *to, const struct thread *thread)
 	add_workspace_id(&text, &thread->workspace);
 	jtext_add_buf(to, "workspaceId", &text);
 	jtext_add_buf(to, "workspaceSlug", &thread->workspace);
-	add_word(to, "executionMode", thread_mode_text(thread->mode));
-	add_word(to, "executionHost", thread_host_text(thread->host));
-	add_word(to, "status", thread_status_text(thread->status));
+	jtext_add_text(to, "executionMode", thread_mode_text(thread->mode));
+	jtext_add_text(to, "executionHost", thread_host_text(thread->host));
+	jtext_add_text(to, "status", thread_status_text(thread->status));
 	buf_reset(&text);
 	if (thread->session)
 		buf_addf(&text, "thr-%s", thread->id.s);
@@ -72,8 +58,7 @@ form_thread(struct buf *to, const struct thread *thread)
 	jtext_add_bool(to, "archived", thread->archived);
 	if (thread->rules.len)
 		jtext_add_raw(to, "approvals", thread->rules.s, thread->rules.len);
-	if (thread->cwd.len)
-		jtext_add_buf(to, "cwd", &thread->cwd);
+	jtext_add_filled(to, "cwd", &thread->cwd);
 	form_time(to, "createdAt", thread->created_ms);
 	form_time(to, "updatedAt", thread->updated_ms);
 	form_time(to, "modeSwitchedAt", thread->switched_ms);
@@ -102,9 +87,9 @@ form_turn(struct buf *to, const struct turn *turn)
 	form_text(to, "parentTurnId", &turn->parent);
 	form_text(to, "sourceTurnId", &turn->source);
 	form_text(to, "clientRequestId", &turn->request);
-	add_word(to, "status", thread_status_text(turn->status));
-	add_word(to, "executionMode", thread_mode_text(turn->mode));
-	add_word(to, "executionHost", thread_host_text(turn->host));
+	jtext_add_text(to, "status", thread_status_text(turn->status));
+	jtext_add_text(to, "executionMode", thread_mode_text(turn->mode));
+	jtext_add_text(to, "executionHost", thread_host_text(turn->host));
 	add_text_object(to, "input", &turn->input);
 	if (turn->has_output)
 		add_text_object(to, "output", &turn->output);

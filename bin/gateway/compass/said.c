@@ -63,7 +63,7 @@ add_metadata(const struct flight *flight, struct span host, struct buf *to)
 		return;
 	}
 	buf_addch(to, '{');
-	jtext_add_string(to, "driver", driver, strlen(driver));
+	jtext_add_text(to, "driver", driver);
 	jtext_add_buf(to, "turnId", &flight->turn);
 	if (flight->usage.len && counts(flight))
 		jtext_add_raw(to, "tokenUsage", flight->usage.s, flight->usage.len);
@@ -113,8 +113,8 @@ on_item(struct flight *flight, const struct runtime_event *event, const char *me
 	note = note_new(NOTE_EVENT);
 	note->method = method;
 	buf_addch(&note->text, '{');
-	jtext_add_string(&note->text, "type", event->item_type, strlen(event->item_type));
-	jtext_add_string(&note->text, "itemId", event->item_id, strlen(event->item_id));
+	jtext_add_text(&note->text, "type", event->item_type);
+	jtext_add_text(&note->text, "itemId", event->item_id);
 	buf_addstr(&note->text, ",\"item\":");
 	jtext_compact(&note->text, event->item);
 	buf_addch(&note->text, '}');

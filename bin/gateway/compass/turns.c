@@ -57,7 +57,7 @@ turn_emit_delta(struct change_context *context, const struct turn *turn, struct 
 
 	buf_addch(&payload, '{');
 	jtext_add_string(&payload, "text", text.s, text.n);
-	jtext_add_string(&payload, "type", "assistant_message", 17);
+	jtext_add_text(&payload, "type", "assistant_message");
 	add_lineage(&payload, turn, true, true);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "item.delta", &payload);
@@ -68,8 +68,8 @@ void
 turn_add_error(struct buf *to, const char *message, const char *code)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "message", message, strlen(message));
-	jtext_add_string(to, "code", code, strlen(code));
+	jtext_add_text(to, "message", message);
+	jtext_add_text(to, "code", code);
 	buf_addch(to, '}');
 }
 
@@ -122,7 +122,7 @@ turn_finish(struct change_context *context, struct turn *turn, struct span metad
 	} else
 		buf_addstr(&text, "null");
 	jtext_add_raw(&payload, "output", text.s, text.len);
-	jtext_add_string(&payload, "status", thread_status_text(turn->status), strlen(thread_status_text(turn->status)));
+	jtext_add_text(&payload, "status", thread_status_text(turn->status));
 	jtext_add_buf(&payload, "turnId", &turn->id);
 	add_lineage(&payload, turn, true, true);
 	if (usage.n)

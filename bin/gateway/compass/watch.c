@@ -103,8 +103,8 @@ watch_notice(struct compass *compass, const char *method, struct span params)
 	jtext_compact(&compact, params.s ? params : (struct span){ "{}", 2 });
 	notice->cursor = ++compass->last_notice;
 	buf_addch(&frame, '{');
-	jtext_add_string(&frame, "type", method, strlen(method));
-	jtext_add_string(&frame, "method", method, strlen(method));
+	jtext_add_text(&frame, "type", method);
+	jtext_add_text(&frame, "method", method);
 	jtext_add_i64(&frame, "cursor", notice->cursor);
 	jtext_add_raw(&frame, "payload", compact.s, compact.len);
 	jtext_add_raw(&frame, "params", compact.s, compact.len);

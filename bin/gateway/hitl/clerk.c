@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -82,7 +81,7 @@ fail(struct errand *errand, const struct err *err)
 	}
 	buf_reset(&errand->body);
 	buf_addch(&errand->body, '{');
-	jtext_add_string(&errand->body, "error", err->text, strlen(err->text));
+	jtext_add_text(&errand->body, "error", err->text);
 	buf_addch(&errand->body, '}');
 }
 
@@ -97,7 +96,7 @@ begin(struct errand *errand, const char *key, size_t n, const char *stem)
 	}
 	buf_addch(&errand->body, '{');
 	jtext_add_string(&errand->body, "key", key, n);
-	jtext_add_string(&errand->body, "safeKey", stem, strlen(stem));
+	jtext_add_text(&errand->body, "safeKey", stem);
 	buf_release(&safe);
 }
 
@@ -159,7 +158,7 @@ do_show(const struct hitl *hitl, struct errand *errand, struct err *err)
 		begin(errand, question->key.s, question->key.len, question->stem.s);
 	else
 		begin(errand, errand->key.s, errand->key.len, NULL);
-	jtext_add_string(&errand->body, "status", word, strlen(word));
+	jtext_add_text(&errand->body, "status", word);
 	if (state == HITL_ANSWERED)
 		jtext_add_buf(&errand->body, "response", &answer);
 	if (state != HITL_CANCELLED)

@@ -70,7 +70,7 @@ static void
 frame_of(struct buf *to, const char *type, const struct hitl_question *question)
 {
 	buf_addstr(to, "data: {");
-	jtext_add_string(to, "type", type, strlen(type));
+	jtext_add_text(to, "type", type);
 	jtext_add_buf(to, "key", &question->key);
 	if (!strcmp(type, "new_question"))
 		jtext_add_i64(to, "timestamp", question->timestamp);

@@ -49,7 +49,7 @@ refuse(const struct broker *broker, struct request *request, int status, const c
 	struct buf body = BUF_INIT;
 
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "error", text, strlen(text));
+	jtext_add_text(&body, "error", text);
 	buf_addch(&body, '}');
 	reply(broker, request, status, &body);
 	buf_release(&body);

@@ -96,7 +96,7 @@ ws_reject(struct request *request, int status, const char *message, const char *
 	struct buf head = BUF_INIT, body = BUF_INIT;
 
 	buf_addstr(&body, "{\"code\":\"WS_UPGRADE_REJECTED\"");
-	jtext_add_string(&body, "message", message, strlen(message));
+	jtext_add_text(&body, "message", message);
 	buf_addch(&body, '}');
 	buf_addf(&head, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n", status, message);
 	for (; headers && headers[0]; headers += 2)

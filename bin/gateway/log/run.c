@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "blank.h"
-#include "clock.h"
 #include "log/run.h"
 #include "num.h"
 #include "store/store.h"
@@ -485,52 +484,40 @@ run_fold(struct run *run, const struct entry *event)
 /* ---- to the contract's summary, to a stored document and back */
 
 static void
-add_text(struct buf *to, const char *key, const struct buf *text)
-{
-	if (text->len)
-		jtext_add_string(to, key, text->s, text->len);
-}
-
-static void
 add_time(struct buf *to, const char *key, int64_t ms)
 {
-	struct buf text = BUF_INIT;
-
-	if (!ms)
-		return;
-	clock_add_iso(&text, ms);
-	jtext_add_string(to, key, text.s, text.len);
-	buf_release(&text);
+	if (ms)
+		jtext_add_time(to, key, ms);
 }
 
 void
 run_summary(const struct run *run, struct buf *to)
 {
 	buf_addch(to, '{');
-	jtext_add_string(to, "runId", run->id.s, run->id.len);
-	jtext_add_string(to, "agent", run->agent.s, run->agent.len);
-	add_text(to, "serviceId", &run->service);
-	jtext_add_string(to, "trigger", run->trigger.s, run->trigger.len);
+	jtext_add_buf(to, "runId", &run->id);
+	jtext_add_buf(to, "agent", &run->agent);
+	jtext_add_filled(to, "serviceId", &run->service);
+	jtext_add_buf(to, "trigger", &run->trigger);
 	if (run->trigger_context.len)
 		jtext_add_raw(to, "triggerContext", run->trigger_context.s, run->trigger_context.len);
-	add_text(to, "causationId", &run->causation);
-	add_text(to, "correlationId", &run->correlation);
-	add_text(to, "parentRunId", &run->parent);
-	add_text(to, "fromAgentId", &run->from_agent);
-	jtext_add_string(to, "status", status_texts[run->status], strlen(status_texts[run->status]));
+	jtext_add_filled(to, "causationId", &run->causation);
+	jtext_add_filled(to, "correlationId", &run->correlation);
+	jtext_add_filled(to, "parentRunId", &run->parent);
+	jtext_add_filled(to, "fromAgentId", &run->from_agent);
+	jtext_add_text(to, "status", status_texts[run->status]);
 	add_time(to, "startedAt", run->started_ms);
 	add_time(to, "updatedAt", run->updated_ms);
 	add_time(to, "completedAt", run->completed_ms);
-	add_text(to, "waitingReason", &run->waiting_reason);
-	add_text(to, "failureReason", &run->failure_reason);
+	jtext_add_filled(to, "waitingReason", &run->waiting_reason);
+	jtext_add_filled(to, "failureReason", &run->failure_reason);
 	jtext_add_i64(to, "stepCount", run->steps);
 	jtext_add_i64(to, "handoffCount", run->handoffs);
 	jtext_add_i64(to, "toolCallCount", run->tool_calls);
 	jtext_add_i64(to, "llmCallCount", run->llm_calls);
 	jtext_add_i64(to, "eventCount", run->events);
-	add_text(to, "currentStepId", &run->current_step);
-	jtext_add_string(to, "lastEventKind", run->last_kind.s, run->last_kind.len);
-	jtext_add_string(to, "lastEventMessage", run->last_message.s, run->last_message.len);
+	jtext_add_filled(to, "currentStepId", &run->current_step);
+	jtext_add_buf(to, "lastEventKind", &run->last_kind);
+	jtext_add_buf(to, "lastEventMessage", &run->last_message);
 	if (run->counted) {
 		buf_addstr(to, ",\"usage\":");
 		usage_add(to, &run->usage);
@@ -599,7 +586,7 @@ run_save(const struct run *run, struct buf *doc)
 			jtext_add_i64(doc, number_fields[i].key, *n);
 	}
 	for (i = 0; i < ARRAY_LEN(text_fields); i++)
-		add_text(doc, text_fields[i].key, (const struct buf *)(const void *)((const char *)run + text_fields[i].at));
+		jtext_add_filled(doc, text_fields[i].key, (const struct buf *)(const void *)((const char *)run + text_fields[i].at));
 	if (run->n_open) {
 		buf_addstr(doc, ",\"open\":[");
 		for (i = 0; i < run->n_open; i++) {

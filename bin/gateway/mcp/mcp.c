@@ -192,9 +192,9 @@ mcp_call_send(struct mcp_call *call)
 	buf_reset(&call->id);
 	buf_addf(&call->id, "%s-%llu", mcp->name, (unsigned long long)++mcp->last_id);
 	buf_addch(&body, '{');
-	jtext_add_string(&body, "jsonrpc", "2.0", 3);
+	jtext_add_text(&body, "jsonrpc", "2.0");
 	jtext_add_buf(&body, "id", &call->id);
-	jtext_add_string(&body, "method", call->method, strlen(call->method));
+	jtext_add_text(&body, "method", call->method);
 	jtext_add_raw(&body, "params", call->params, strlen(call->params));
 	buf_addch(&body, '}');
 	if (body.len > mcp->settings.payload_max) {

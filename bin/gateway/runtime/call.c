@@ -86,9 +86,8 @@ call_send(struct runtime *runtime, struct call *call)
 	buf_add(line, call->params.s, call->params.len);
 	if (call->trace.parent) {
 		buf_addstr(line, ",\"trace\":{");
-		jtext_add_string(line, "traceparent", call->trace.parent, strlen(call->trace.parent));
-		if (call->trace.state)
-			jtext_add_string(line, "tracestate", call->trace.state, strlen(call->trace.state));
+		jtext_add_text(line, "traceparent", call->trace.parent);
+		jtext_add_given(line, "tracestate", call->trace.state);
 		buf_addch(line, '}');
 	}
 	buf_addch(line, '}');

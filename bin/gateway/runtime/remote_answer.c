@@ -31,9 +31,9 @@ answer_error(struct remote *remote, int64_t id, int status, const char *code, co
 	struct buf line = BUF_INIT;
 
 	buf_addf(&line, "{\"id\":%lld,\"error\":{\"code\":-32000", (long long)id);
-	jtext_add_string(&line, "message", message, strlen(message));
+	jtext_add_text(&line, "message", message);
 	buf_addstr(&line, ",\"data\":{");
-	jtext_add_string(&line, "code", code, strlen(code));
+	jtext_add_text(&line, "code", code);
 	jtext_add_i64(&line, "status", status);
 	buf_addstr(&line, "}}}");
 	remote_give(remote, &line);
@@ -52,7 +52,7 @@ add_turn(const struct ask *ask, const char *status, struct buf *line)
 {
 	buf_addstr(line, ",\"turn\":{");
 	jtext_add_buf(line, "id", &ask->turn);
-	jtext_add_string(line, "status", status, strlen(status));
+	jtext_add_text(line, "status", status);
 }
 
 static void
@@ -90,7 +90,7 @@ answer_delta(struct ask *ask, const char *text, size_t n)
 	ask->said_print = hash_add(ask->said_print, text, n);
 	begin_notice(ask, "item/agentMessage/delta", &line);
 	jtext_add_buf(&line, "turnId", &ask->turn);
-	jtext_add_string(&line, "itemId", MESSAGE_ITEM, strlen(MESSAGE_ITEM));
+	jtext_add_text(&line, "itemId", MESSAGE_ITEM);
 	jtext_add_string(&line, "delta", text, n);
 	end_notice(ask, &line);
 }
@@ -225,8 +225,8 @@ end_turn(struct ask *ask, const char *status, const char *code, const char *mess
 	add_turn(ask, status, &line);
 	if (message) {
 		buf_addstr(&line, ",\"error\":{");
-		jtext_add_string(&line, "message", message, strlen(message));
-		jtext_add_string(&line, "code", code, strlen(code));
+		jtext_add_text(&line, "message", message);
+		jtext_add_text(&line, "code", code);
 		if (more && more->info.len)
 			jtext_add_raw(&line, "codexErrorInfo", more->info.s, more->info.len);
 		if (more && more->retry_at.len)
@@ -276,7 +276,7 @@ say_rest(struct ask *ask, const struct buf *text)
 	begin_notice(ask, "item/completed", &line);
 	jtext_add_buf(&line, "turnId", &ask->turn);
 	buf_addstr(&line, ",\"item\":{\"type\":\"agentMessage\"");
-	jtext_add_string(&line, "id", MESSAGE_ITEM, strlen(MESSAGE_ITEM));
+	jtext_add_text(&line, "id", MESSAGE_ITEM);
 	jtext_add_buf(&line, "text", text);
 	buf_addch(&line, '}');
 	end_notice(ask, &line);

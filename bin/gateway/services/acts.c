@@ -154,7 +154,7 @@ add_reason(struct buf *data, const char *key, const char *why)
 {
 	buf_reset(data);
 	buf_addch(data, '{');
-	jtext_add_string(data, key, why, strlen(why));
+	jtext_add_text(data, key, why);
 	buf_addch(data, '}');
 }
 

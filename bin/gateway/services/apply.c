@@ -30,7 +30,7 @@ apply_manifest(struct change *change, const void *row, struct change_context *co
 	if (apply->services->record) {
 		buf_reset(&doc);
 		buf_addch(&doc, '{');
-		jtext_add_string(&doc, "origin", agent_origin_text(agent), strlen(agent_origin_text(agent)));
+		jtext_add_text(&doc, "origin", agent_origin_text(agent));
 		jtext_add_buf(&doc, "module", &agent->module);
 		buf_addch(&doc, '}');
 		buf_addf(&text, "Manifest applied for %s", agent->service.s);

@@ -2,7 +2,6 @@
 #include "compat.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 
@@ -69,7 +68,7 @@ take_outage(struct service *service, const struct agent *agent, const struct mcp
 	step->health = HEALTH_DEGRADED;
 	buf_addstr(&step->error, answer->why);
 	buf_addch(&data, '{');
-	jtext_add_string(&data, "error", answer->why, strlen(answer->why));
+	jtext_add_text(&data, "error", answer->why);
 	jtext_add_i64(&data, "retries", answer->retries);
 	buf_addch(&data, '}');
 	step_event(step, "service.remote_error", LEVEL_ERROR, data.s, "Remote request failed: tools/call");
@@ -79,7 +78,7 @@ take_outage(struct service *service, const struct agent *agent, const struct mcp
 		step->life = LIFE_QUARANTINED;
 		buf_reset(&data);
 		buf_addch(&data, '{');
-		jtext_add_string(&data, "reason", answer->why, strlen(answer->why));
+		jtext_add_text(&data, "reason", answer->why);
 		buf_addch(&data, '}');
 		step_event(step, "service.quarantined", LEVEL_ERROR, data.s, "Service quarantined: %s", service->id.s);
 	}

@@ -2,7 +2,6 @@
 #include "compat.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "mcp/mcp.h"
@@ -29,7 +28,7 @@ static void
 make_snapshot(const struct introspection *introspection, struct buf *to)
 {
 	unsigned char digest[SHA256_BYTES];
-	struct buf body = BUF_INIT, revision = BUF_INIT, at = BUF_INIT;
+	struct buf body = BUF_INIT, revision = BUF_INIT;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(lists); i++)
@@ -38,15 +37,13 @@ make_snapshot(const struct introspection *introspection, struct buf *to)
 	buf_addstr(&revision, "iface_");
 	for (i = 0; i < 6; i++)
 		buf_addf(&revision, "%02x", digest[i]);
-	clock_add_iso(&at, clock_wall_ms());
 	buf_addch(to, '{');
 	jtext_add_buf(to, "interfaceRevision", &revision);
-	jtext_add_buf(to, "introspectedAt", &at);
+	jtext_add_time(to, "introspectedAt", clock_wall_ms());
 	buf_add(to, body.s, body.len);
 	buf_addch(to, '}');
 	buf_release(&body);
 	buf_release(&revision);
-	buf_release(&at);
 }
 
 static void
@@ -73,8 +70,7 @@ ask(struct introspection *introspection, const struct buf *cursor)
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	if (cursor->len)
-		jtext_add_buf(&params, "cursor", cursor);
+	jtext_add_filled(&params, "cursor", cursor);
 	buf_addch(&params, '}');
 	request.params = span_of(&params);
 	mcp_call(service_mcp(introspection->service), &request, on_list, introspection);

@@ -1,27 +1,8 @@
 /* shape.c - what services look like on the wire, and as documents in the store */
 #include "compat.h"
 
-#include <string.h>
-
 #include "agents/agents.h"
-#include "clock.h"
 #include "services/internal.h"
-
-static void
-add_text(struct buf *to, const char *key, const char *text)
-{
-	jtext_add_string(to, key, text, strlen(text));
-}
-
-static void
-add_time(struct buf *to, const char *key, int64_t ms)
-{
-	struct buf text = BUF_INIT;
-
-	clock_add_iso(&text, ms);
-	jtext_add_buf(to, key, &text);
-	buf_release(&text);
-}
 
 /* The member as it is in the manifest; false when it has none. */
 static bool
@@ -67,16 +48,15 @@ service_summary(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_get(manifest, "spec", &spec);
 	buf_addch(to, '{');
 	jtext_add_buf(to, "serviceId", &agent->service);
-	if (agent->display_name.len)
-		jtext_add_buf(to, "displayName", &agent->display_name);
+	jtext_add_filled(to, "displayName", &agent->display_name);
 	jtext_add_buf(to, "sourceFile", &agent->source_file);
 	jtext_add_buf(to, "module", &agent->module);
-	add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
+	jtext_add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
 	if (!agent->is_agent || !add_member(to, metadata, "agent"))
 		jtext_add_raw(to, "agent", "null", 4);
-	add_text(to, "originType", agent_origin_text(agent));
-	add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
-	add_text(to, "health", health_text(agent->state.health));
+	jtext_add_text(to, "originType", agent_origin_text(agent));
+	jtext_add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
+	jtext_add_text(to, "health", health_text(agent->state.health));
 	jtext_add_i64(to, "uptimeSeconds", agent_uptime_s(agent, now_ms));
 	jtext_add_i64(to, "restartCount", agent->state.restarts);
 	add_policy(agent, spec, to);
@@ -88,16 +68,15 @@ static void
 add_runtime(const struct agent *agent, int64_t now_ms, struct buf *to)
 {
 	jtext_add_raw(to, "runtime", "{", 1);
-	add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
-	add_text(to, "health", health_text(agent->state.health));
+	jtext_add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
+	jtext_add_text(to, "health", health_text(agent->state.health));
 	jtext_add_bool(to, "enabled", agent->enabled);
 	jtext_add_bool(to, "autostart", agent->autostart);
 	jtext_add_i64(to, "uptimeSeconds", agent_uptime_s(agent, now_ms));
 	jtext_add_i64(to, "restartCount", agent->state.restarts);
-	if (agent->state.last_error.len)
-		jtext_add_buf(to, "lastError", &agent->state.last_error);
+	jtext_add_filled(to, "lastError", &agent->state.last_error);
 	if (agent->state.heartbeat_ms)
-		add_time(to, "lastHeartbeatAt", agent->state.heartbeat_ms);
+		jtext_add_time(to, "lastHeartbeatAt", agent->state.heartbeat_ms);
 	buf_addch(to, '}');
 }
 
@@ -113,8 +92,8 @@ add_manifest(const struct agent *agent, struct buf *to)
 	/* ours count: a manifest that names its own times has been somewhere else */
 	buf_addch(&inner, '{');
 	jtext_add_others(&inner, metadata, (const char *const[]){ "createdAt", "updatedAt", NULL });
-	add_time(&inner, "createdAt", agent->created_ms);
-	add_time(&inner, "updatedAt", agent->updated_ms);
+	jtext_add_time(&inner, "createdAt", agent->created_ms);
+	jtext_add_time(&inner, "updatedAt", agent->updated_ms);
 	buf_addch(&inner, '}');
 	jtext_add_raw(to, "manifest", "{", 1);
 	for (pos = 0; jtext_each(manifest, &pos, &name, &value);) {
@@ -182,12 +161,11 @@ void
 state_save(const struct agent_state *state, struct buf *doc)
 {
 	buf_addch(doc, '{');
-	add_text(doc, "lifecycle", lifecycle_text(state->lifecycle));
-	add_text(doc, "health", health_text(state->health));
+	jtext_add_text(doc, "lifecycle", lifecycle_text(state->lifecycle));
+	jtext_add_text(doc, "health", health_text(state->health));
 	jtext_add_i64(doc, "restarts", state->restarts);
 	jtext_add_i64(doc, "heartbeat", state->heartbeat_ms);
-	if (state->last_error.len)
-		jtext_add_buf(doc, "lastError", &state->last_error);
+	jtext_add_filled(doc, "lastError", &state->last_error);
 	if (state->interface.len)
 		jtext_add_raw(doc, "interface", state->interface.s, state->interface.len);
 	buf_addch(doc, '}');
