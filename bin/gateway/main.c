@@ -133,7 +133,10 @@ static void
 on_auth_problem(const struct err *err, void *payload)
 {
 	(void)payload;
-	warn("%s", err->text);
+	if (err->status)
+		warn("%s", err->text);
+	else
+		info("%s", err->text);
 }
 
 static void

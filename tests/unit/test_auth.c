@@ -351,6 +351,98 @@ on_problem(const struct err *err, void *payload)
 	ok(strstr(err->text, "unable to keep a session beyond the next restart: unable to write '"), "it is told: %s", err->text);
 }
 
+static struct buf last_told = BUF_INIT;
+static unsigned tellings;
+
+static void
+on_trouble(const struct err *err, void *payload)
+{
+	(void)payload;
+	tellings++;
+	buf_reset(&last_told);
+	buf_addf(&last_told, "%s: %s", err->status ? "wrong" : "right", err->text);
+}
+
+/* A file of tokens that cannot be looked at, or not be read, is told of once, and so is its end; nobody loses or gains a token by it. */
+static void
+test_trouble(void)
+{
+	struct auth_settings settings = { .problem = on_trouble };
+	struct buf ann = BUF_INIT, bob = BUF_INIT, bearer, other, dir = BUF_INIT, away = BUF_INIT, kept = tokens_file;
+	struct rlimit limit, all;
+	struct principal *principal = NULL;
+	struct err err = ERR_INIT;
+	struct auth *auth;
+	int64_t deadline;
+	int i;
+
+	buf_addf(&dir, "%s/dir", directory.s);
+	buf_addf(&away, "%s/away", directory.s);
+	tokens_file = (struct buf)BUF_INIT;
+	buf_addf(&tokens_file, "%s/tokens", dir.s);
+	settings.tokens_file = tokens_file.s;
+	if (mkdir(dir.s, 0700) < 0)
+		abort();
+	add_token("ann", NULL, TOKEN_ALL, &ann);
+	bearer = header("Authorization: Bearer ", &ann);
+	auth = auth_new(&settings, &err);
+	with(auth, "GET", &bearer, "", 0, "ann", "a file that is as it should be");
+	is_int(tellings, 0, "is not talked about");
+
+	if (rename(dir.s, away.s) < 0 || symlink("dir", dir.s) < 0)
+		abort();
+	for (i = 0; i < 3; i++) {
+		end_millisecond();
+		with(auth, "GET", &bearer, "", 0, "ann", "its way goes around in a circle: what was read stays");
+	}
+	ok(tellings == 1, "and that is told once: %s", last_told.s);
+	ok(strstr(last_told.s, "wrong: unable to look at '") && strstr(last_told.s, "the tokens that were read before stay"),
+	    "in these words");
+	if (unlink(dir.s) < 0 || rename(away.s, dir.s) < 0)
+		abort();
+	for (i = 0; i < 3; i++) {
+		end_millisecond();
+		with(auth, "GET", &bearer, "", 0, "ann", "it is there again");
+	}
+	ok(tellings == 2, "which is told once, too: %s", last_told.s);
+	ok(strstr(last_told.s, "right: the tokens '") != NULL, "as what it is");
+
+	add_token("bob", NULL, TOKEN_ALL, &bob);
+	other = header("Authorization: Bearer ", &bob);
+	if (getrlimit(RLIMIT_NOFILE, &all) < 0)
+		abort();
+	limit = all;
+	limit.rlim_cur = 0;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		abort();
+	for (i = 0; i < 3; i++) {
+		end_millisecond();
+		with(auth, "GET", &other, "", 0, "UNAUTHORIZED", "a new token cannot be read for want of a descriptor");
+	}
+	with(auth, "GET", &bearer, "", 0, "ann", "those of before stay");
+	if (setrlimit(RLIMIT_NOFILE, &all) < 0)
+		abort();
+	ok(tellings == 3, "told once: %s", last_told.s);
+	for (deadline = deadline_in(20000); !principal && deadline_left(deadline); end_millisecond())
+		principal = caller(auth, other.s);
+	ok(principal != NULL, "the same file is tried again, and then it is");
+	ok(tellings == 4, "told, too: %s", last_told.s);
+
+	principal_unref(principal);
+	auth_free(auth);
+	unlink(tokens_file.s);
+	rmdir(dir.s);
+	buf_release(&tokens_file);
+	tokens_file = kept;
+	buf_release(&last_told);
+	buf_release(&ann);
+	buf_release(&bob);
+	buf_release(&bearer);
+	buf_release(&other);
+	buf_release(&dir);
+	buf_release(&away);
+}
+
 /* A file that is written into for long stays short, and what could not be written is written once it can. */
 static void
 test_file(void)
@@ -627,6 +719,7 @@ main(void)
 	auth_free(auth);
 	test_restart();
 	test_file();
+	test_trouble();
 	unlink(tokens_file.s);
 	test_shared();
 	unlink(tokens_file.s);

@@ -66,7 +66,7 @@ auth_reload(struct auth *auth, struct err *err)
 		memcpy(auth->digest, fresh.digest, sizeof auth->digest);
 		auth->has_token = fresh.has_token;
 	}
-	return ok && principals_refresh(auth, err);
+	return ok && principals_refresh(auth, true, err);
 }
 
 struct auth *

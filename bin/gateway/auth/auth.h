@@ -31,8 +31,8 @@ struct auth_settings {
 	    *web_origin; /* WEB_BASE_URL: the pages that may use tokens and cookies (NULL: AUTH_WEB_ORIGIN) and, when given, ask without */
 	int64_t session_ms, session_idle_ms; /* 0: the defaults below */
 	unsigned rate, burst;		     /* requests per second and at once of one principal (not local); rate 0: no limit */
-	void (*problem)(const struct err *err,
-	    void *payload); /* told when the file of tokens has become wrong, or sessions cannot be kept; NULL: not */
+	/* Told when the file of tokens has become wrong, when it is right again (no status), and when sessions cannot be kept; NULL: not. */
+	void (*problem)(const struct err *err, void *payload);
 	void *problem_payload;
 };
 

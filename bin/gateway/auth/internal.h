@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "bucket.h"
 #include "buf.h"
+#include "err.h"
 #include "jtext.h"
 #include "sha256.h"
 #include "token.h"
@@ -39,10 +40,13 @@ struct auth {
 	/* those of the tokens' file, by id */
 	struct principal **principals;
 	size_t n_principals;
-	bool has_tokens;   /* there is a file, or was one: nobody comes in without a token any more */
-	struct stat seen;  /* of the file that was read */
-	int64_t seen_ms;   /* when it was last looked at for a request */
-	int64_t looked_ms; /* when a stream last had it looked at */
+	bool has_tokens;    /* there is a file, or was one: nobody comes in without a token any more */
+	struct stat seen;   /* of the file that was read, or could not be */
+	struct err unread;  /* why not; nothing is wrong: it was */
+	int64_t read_again; /* and when that is tried again, though the file is the same */
+	struct err told;    /* what settings.problem was told last; nothing is wrong: that, or never anything */
+	int64_t seen_ms;    /* when it was last looked at for a request */
+	int64_t looked_ms;  /* when a stream last had it looked at */
 	struct session *chains[SESSION_CHAINS];
 	unsigned n_sessions;
 	int sessions_fd; /* where they are kept; -1: nowhere */
@@ -57,9 +61,10 @@ bool auth_needs_token(const struct auth *auth);
 
 /* principal.c */
 struct principal *principal_new(const char *user, unsigned scopes);
-/* Reads the tokens again when their file has changed. False: what was read before stays, and err says why. */
-bool principals_refresh(struct auth *auth, struct err *err) USE_RESULT;
-void principals_look(struct auth *auth); /* the same; what is wrong goes to settings.problem */
+/* Reads the tokens again when their file has changed. False: what was read before stays, and err says why. One that could not be read is
+ * tried again now and then, and at once when `again`. */
+bool principals_refresh(struct auth *auth, bool again, struct err *err) USE_RESULT;
+void principals_look(struct auth *auth); /* the same; what is wrong goes to settings.problem, once, and that it is over */
 struct principal *principals_by_id(const struct auth *auth, const char *id, size_t n); /* borrowed; NULL: none */
 struct principal *principals_find(
     const struct auth *auth, const char *token, size_t n); /* borrowed; NULL: no such token, or it has ended */

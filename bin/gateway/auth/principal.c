@@ -12,6 +12,8 @@
 #include "status.h"
 #include "xalloc.h"
 
+#define UNREAD_MS 1000 /* between two tries to read a file of tokens that could not be read */
+
 struct principal *
 principal_new(const char *user, unsigned scopes)
 {
@@ -180,7 +182,7 @@ take_over(struct auth *auth, struct tokens *tokens)
 }
 
 bool
-principals_refresh(struct auth *auth, struct err *err)
+principals_refresh(struct auth *auth, bool again, struct err *err)
 {
 	struct tokens tokens = TOKENS_INIT;
 	struct stat now;
@@ -191,10 +193,18 @@ principals_refresh(struct auth *auth, struct err *err)
 	memset(&now, 0, sizeof now);
 	if (stat(auth->settings.tokens_file, &now) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return err_errno(err, STATUS_CONFIG, "unable to look at '%s'", auth->settings.tokens_file);
-	if (tokens_same_file(&now, &auth->seen))
-		return true;
+	if (tokens_same_file(&now, &auth->seen)) {
+		if (!auth->unread.status)
+			return true;
+		if (!again && deadline_left(auth->read_again)) {
+			*err = auth->unread;
+			return false;
+		}
+	}
 	auth->seen = now;
 	ok = tokens_read(&tokens, auth->settings.tokens_file, err);
+	auth->unread = ok ? (struct err)ERR_INIT : *err;
+	auth->read_again = deadline_in(UNREAD_MS);
 	if (ok) {
 		/* a file that goes takes its tokens along, and opens nothing */
 		auth->has_tokens = auth->has_tokens || tokens.found;
@@ -214,10 +224,16 @@ principals_look(struct auth *auth)
 	if (now == auth->seen_ms)
 		return;
 	auth->seen_ms = now;
-	if (principals_refresh(auth, &err) || !auth->settings.problem)
+	if (!principals_refresh(auth, false, &err))
+		err_set(&told, err.status, "%s; the tokens that were read before stay", err.text);
+	else if (auth->told.status)
+		err_set(&told, STATUS_OK, "the tokens '%s' can be read again", auth->settings.tokens_file);
+	/* a file that stays wrong is so for every request */
+	if (told.status == auth->told.status && (!told.status || !strcmp(told.text, auth->told.text)))
 		return;
-	err_set(&told, err.status, "%s; the tokens that were read before stay", err.text);
-	auth->settings.problem(&told, auth->settings.problem_payload);
+	auth->told = told;
+	if (auth->settings.problem)
+		auth->settings.problem(&told, auth->settings.problem_payload);
 }
 
 struct principal *
