@@ -20,7 +20,7 @@ teardown() { common_teardown; }
 
 @test "codex is held to agent-runtime(7)" {
 	env -u BATS_TEST_FILTER bats --formatter tap "$AU_SRC/tests/runtime.bats" >tap || { cat tap; return 1; }
-	grep -q '^ok 20' tap
+	grep -q '^ok 21' tap
 }
 
 @test "the gateway's room drives codex" {

@@ -158,6 +158,23 @@ teardown() { runtime_teardown; }
 	jq -e '.params.turn.status == "completed"' <<<"$line"
 }
 
+@test "more text for a turn in progress is taken, for one that is not it is refused" {
+	[ -n "${RUNTIME_SLOW:-}" ] || skip "RUNTIME_SLOW is not set"
+	greet
+	new_thread
+	begin "$RUNTIME_SLOW"
+	hear ".method == \"item/agentMessage/delta\" and .params.turnId == \"$turn\""
+	more="{\"threadId\":\"$thread\",\"expectedTurnId\":\"$turn\",\"input\":[{\"type\":\"text\",\"text\":\"and more\",\"text_elements\":[]}]}"
+	call turn/steer "${more/$turn/another}"
+	jq -e .error.message <<<"$line"
+	call turn/steer "$more"
+	jq -e --arg turn "$turn" '.result.turnId == $turn' <<<"$line"
+	call turn/interrupt "{\"threadId\":\"$thread\",\"turnId\":\"$turn\"}"
+	ended
+	call turn/steer "$more"
+	jq -e .error.message <<<"$line"
+}
+
 @test "an interrupt of a turn that has ended is refused, or at least does nothing" {
 	greet
 	new_thread

@@ -86,8 +86,7 @@ account_read(struct host *host, struct request *request)
 	read = xcalloc(1, sizeof *read);
 	read->host = host;
 	read->request = request;
-	(void)runtime_account_read(
-	    host->runtime, jtext_get(body, "refreshToken", &refresh) && jtext_type(refresh) == JTEXT_TRUE, on_read, read);
+	runtime_account_read(host->runtime, jtext_get(body, "refreshToken", &refresh) && jtext_type(refresh) == JTEXT_TRUE, on_read, read);
 }
 
 /* ---- login */
@@ -185,7 +184,7 @@ account_login(struct host *host, struct request *request)
 	if (problem)
 		host_refuse(request, 400, "RUNTIME_AUTH_LOGIN_FAILED", problem, NULL);
 	else
-		(void)runtime_account_login(host->runtime, span_of(&params), done, request);
+		runtime_account_login(host->runtime, span_of(&params), done, request);
 	explicit_bzero(params.s, params.len);
 	buf_release(&params);
 	buf_release(&type);
@@ -215,7 +214,7 @@ account_cancel(struct host *host, struct request *request)
 	if (!id.s[strspn(id.s, " \t\r\n")])
 		host_refuse(request, 400, "RUNTIME_AUTH_LOGIN_CANCEL_FAILED", "loginId is required", NULL);
 	else
-		(void)runtime_account_login_cancel(host->runtime, span_of(&id), on_cancel, request);
+		runtime_account_login_cancel(host->runtime, span_of(&id), on_cancel, request);
 	buf_release(&id);
 }
 
@@ -257,9 +256,9 @@ account_handle(struct host *host, struct request *request, const char *what)
 	else if (!strcmp(what, "login/cancel"))
 		account_cancel(host, request);
 	else if (!strcmp(what, "logout"))
-		(void)runtime_account_logout(host->runtime, on_logout, request);
+		runtime_account_logout(host->runtime, on_logout, request);
 	else if (!strcmp(what, "rate-limits/read"))
-		(void)runtime_account_limits(host->runtime, on_limits, request);
+		runtime_account_limits(host->runtime, on_limits, request);
 	else
 		return false;
 	return true;

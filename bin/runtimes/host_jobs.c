@@ -350,7 +350,7 @@ job_send(struct job *job)
 		turn_begin(job);
 	else {
 		add_thread_params(job, &params);
-		(void)runtime_call(job->host->runtime, "thread/start", span_of(&params), 0, on_thread, job);
+		runtime_call(job->host->runtime, "thread/start", span_of(&params), 0, on_thread, job);
 	}
 	buf_release(&params);
 }

@@ -203,11 +203,6 @@ test_account(void)
 	run_reset(&run);
 	runtime_call(run.runtime, "account/read", (struct span)TEXT("{"), 0, on_reply, &run);
 	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_INPUT, "params that are no JSON are not sent");
-	run_reset(&run);
-	ok(runtime_call_forget(run.runtime, runtime_account_read(run.runtime, true, on_reply, &run)), "a call can be forgotten");
-	ok(!runtime_call_forget(run.runtime, 12345), "but not one that is none");
-	runtime_ready(run.runtime, on_reply, &run);
-	ok(until_true(&run.replied) && strstr(run.answer.s, "userAgent"), "readiness is told");
 	run_close(&run);
 }
 
@@ -380,26 +375,6 @@ test_hold(void)
 	run_close(&run);
 }
 
-static void
-test_steer(void)
-{
-	struct run run, other;
-
-	run_init(&run);
-	run_init(&other);
-	run_open(&run, "{\"delta\":\"x\"}\n{\"wait\":\"100ms\"}\n{\"say\":\"${answer}\"}\n", NULL);
-	ask(&run, "x");
-	until(&run.deltas, 1);
-	runtime_turn_steer(run.runtime, run.turn, (struct span)TEXT("left"), on_reply, &other);
-	ok(until_true(&other.replied) && !other.reply.fault, "a turn is steered");
-	ok(until(&run.ends, 1) && strstr(run.answer.s, "left"), "and hears it");
-	other.replied = false;
-	runtime_turn_steer(run.runtime, run.turn, (struct span)TEXT("left"), on_reply, &other);
-	ok(until_true(&other.replied) && other.reply.fault == RUNTIME_FAULT_REFUSED, "but not when it has ended");
-	run_close(&other);
-	run_close(&run);
-}
-
 /* RUNTIME, a command without blanks in its words: any runtime that does as tests/runtime.bats says. */
 static void
 test_other(void)
@@ -482,6 +457,5 @@ main(void)
 	TIMED(test_approvals);
 	TIMED(test_threads);
 	TIMED(test_hold);
-	TIMED(test_steer);
 	return run_end(dir);
 }

@@ -372,7 +372,7 @@ test_restarts(void)
 	has(&run.message, "unable to start '/no/such/runtime': No such file or directory");
 	for (i = 0; i < 40 && !paused; i++) {
 		run_reset(&run);
-		runtime_ready(run.runtime, on_reply, &run);
+		runtime_account_limits(run.runtime, on_reply, &run);
 		until_true(&run.replied);
 		paused = run.message.s && strstr(run.message.s, "it is tried again in ") ? i + 1 : 0;
 		ok(run.reply.fault == RUNTIME_FAULT_MISSING, "it is missing, however often one asks");
@@ -387,11 +387,11 @@ test_restarts(void)
 	run.settings.pause_max_ms = 0;
 	run.settings.argv = ends;
 	run.runtime = runtime_new(base, &run.settings, &calls, &run);
-	runtime_ready(run.runtime, on_reply, &run);
+	runtime_account_limits(run.runtime, on_reply, &run);
 	ok(until_true(&run.replied) && run.reply.fault == RUNTIME_FAULT_START, "one that ends at once");
 	for (i = 0; i < 40 && !paused; i++) {
 		run_reset(&run);
-		runtime_ready(run.runtime, on_reply, &run);
+		runtime_account_limits(run.runtime, on_reply, &run);
 		until_true(&run.replied);
 		if (run.reply.fault == RUNTIME_FAULT_PAUSED) {
 			paused = i + 1;
@@ -460,7 +460,7 @@ test_restarts(void)
 static void
 warm_up(struct run *run)
 {
-	runtime_ready(run->runtime, on_reply, run);
+	runtime_call(run->runtime, "account/rateLimits/read", SPAN_NONE, LONG_MS, on_reply, run);
 	until_true(&run->replied);
 	run_reset(run);
 }

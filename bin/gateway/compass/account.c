@@ -187,7 +187,7 @@ account_read(struct call *call)
 	if (valid_failed(&valid, call) || !call_has_runtime(call))
 		return;
 	if (is_interactive(call->compass)) {
-		(void)runtime_account_read(call->compass->runtime, refresh, on_read, call);
+		runtime_account_read(call->compass->runtime, refresh, on_read, call);
 		return;
 	}
 	begin_account(call->compass, &body);
@@ -317,7 +317,7 @@ account_login(struct call *call)
 	else if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
 	else
-		(void)runtime_account_login(call->compass->runtime, span_of(&params), on_login, call);
+		runtime_account_login(call->compass->runtime, span_of(&params), on_login, call);
 	wipe(&params);
 }
 
@@ -350,7 +350,7 @@ account_cancel(struct call *call)
 	if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
 	else
-		(void)runtime_account_login_cancel(call->compass->runtime, span_of(&call->text), on_cancel, call);
+		runtime_account_login_cancel(call->compass->runtime, span_of(&call->text), on_cancel, call);
 }
 
 static void
@@ -370,7 +370,7 @@ account_logout(struct call *call)
 	else if (!is_interactive(call->compass))
 		call_refuse(call, PROBLEM_PROVIDER_UNSUPPORTED);
 	else
-		(void)runtime_account_logout(call->compass->runtime, on_logout, call);
+		runtime_account_logout(call->compass->runtime, on_logout, call);
 }
 
 /* ---- limits */
@@ -396,5 +396,5 @@ account_limits(struct call *call)
 	else if (!is_interactive(call->compass))
 		reply_text(call, "{\"rateLimits\":null,\"rateLimitsByLimitId\":null}");
 	else
-		(void)runtime_account_limits(call->compass->runtime, on_limits, call);
+		runtime_account_limits(call->compass->runtime, on_limits, call);
 }

@@ -146,7 +146,7 @@ bootstrap(struct call *call)
 	struct buf params = BUF_INIT;
 
 	flight_host_thread(&call->made, &params);
-	(void)runtime_call(call->compass->runtime, "thread/start", span_of(&params), 0, on_bootstrap, call);
+	runtime_call(call->compass->runtime, "thread/start", span_of(&params), 0, on_bootstrap, call);
 	buf_release(&params);
 }
 

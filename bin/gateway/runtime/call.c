@@ -14,7 +14,7 @@ call_new(struct runtime *runtime, const char *method, struct buf *params, int64_
 {
 	struct call *call = xcalloc(1, sizeof *call), **end = &runtime->call_list;
 
-	call->method = method ? xstrdup(method) : NULL;
+	call->method = xstrdup(method);
 	call->params = *params;
 	buf_init(params);
 	call->timeout_ms = timeout_ms > 0 ? timeout_ms : runtime->settings.call_timeout_ms;
@@ -138,7 +138,7 @@ note_thread(struct runtime *runtime, const struct call *call, struct span result
 	struct buf id = BUF_INIT;
 	struct span thread;
 
-	if (call->number && call->method && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) &&
+	if (call->asked && (!strcmp(call->method, "thread/start") || !strcmp(call->method, "thread/resume")) &&
 	    jtext_get(result, "thread", &thread) && jtext_get_string(thread, "id", &id) && id.len && id.len == strlen(id.s))
 		threads_add(&runtime->loaded, id.s, !strcmp(call->method, "thread/start"));
 	buf_release(&id);
@@ -175,24 +175,9 @@ calls_ready(struct runtime *runtime)
 {
 	struct call *call;
 
-again:
-	for (call = runtime->call_list; call; call = call->next) {
-		if (call->state != CALL_WAITING)
-			continue;
-		if (call->method) {
+	for (call = runtime->call_list; call; call = call->next)
+		if (call->state == CALL_WAITING)
 			call_send(runtime, call);
-			continue;
-		}
-		/* runtime_ready(): this is its answer */
-		struct runtime_reply reply = {
-			.fault = RUNTIME_FAULT_NONE, .result = { runtime->greeted.s, runtime->greeted.len }, .message = "", .code = ""
-		};
-
-		tell(runtime, call, &reply);
-		if (runtime->state != RUNTIME_READY)
-			return;
-		goto again;
-	}
 }
 
 void
@@ -214,8 +199,7 @@ calls_timeout(struct runtime *runtime)
 	for (call = runtime->call_list; call; call = call->next)
 		if (call->state != CALL_FAILED && call != runtime->greeting && !deadline_left(call->deadline)) {
 			buf_reset(&text);
-			buf_addf(&text, "the runtime gave no answer to %s within %lld ms", call->method ? call->method : "its start",
-			    (long long)call->timeout_ms);
+			buf_addf(&text, "the runtime gave no answer to %s within %lld ms", call->method, (long long)call->timeout_ms);
 			call_fail(runtime, call, RUNTIME_FAULT_TIMEOUT, text.s);
 		}
 	buf_release(&text);
@@ -228,14 +212,12 @@ calls_count(const struct runtime *runtime, bool waiting)
 	size_t n = 0;
 
 	for (call = runtime->call_list; call; call = call->next)
-		n += waiting ? call->state == CALL_WAITING : call->number != 0;
+		n += waiting ? call->state == CALL_WAITING : call->asked;
 	return n;
 }
 
-/* ---- the door */
-
-uint64_t
-runtime_call(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload)
+struct call *
+call_ask(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload)
 {
 	struct buf text = BUF_INIT;
 	struct span value;
@@ -249,7 +231,7 @@ runtime_call(struct runtime *runtime, const char *method, struct span params, in
 	} else
 		buf_addstr(&text, "{}");
 	call = call_new(runtime, method, &text, timeout_ms, cb, payload);
-	call->number = ++runtime->next_number;
+	call->asked = true;
 	if (!good)
 		call_fail(runtime, call, RUNTIME_FAULT_INPUT, "the params are no JSON");
 	else if (runtime->stopping)
@@ -257,24 +239,13 @@ runtime_call(struct runtime *runtime, const char *method, struct span params, in
 	else if (calls_count(runtime, false) > RUNTIME_CALLS_MAX)
 		call_fail(runtime, call, RUNTIME_FAULT_BUSY, "there are too many calls at once");
 	runtime_tick(runtime);
-	return call->number;
+	return call;
 }
 
-uint64_t
-runtime_ready(struct runtime *runtime, runtime_reply_cb *cb, void *payload)
-{
-	return runtime_call(runtime, NULL, SPAN_NONE, runtime->settings.init_timeout_ms + RUNTIME_PATIENCE_MS, cb, payload);
-}
+/* ---- the door */
 
-bool
-runtime_call_forget(struct runtime *runtime, uint64_t number)
+void
+runtime_call(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload)
 {
-	struct call *call;
-
-	for (call = runtime->call_list; call; call = call->next)
-		if (number && call->number == number) {
-			call_drop(call);
-			return true;
-		}
-	return false;
+	call_ask(runtime, method, params, timeout_ms, cb, payload);
 }

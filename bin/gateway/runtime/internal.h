@@ -29,14 +29,14 @@ enum call_state { CALL_WAITING, CALL_SENT, CALL_FAILED };
 
 struct call {
 	struct call *next, **prev;
-	uint64_t number;     /* 0: one of our own (a turn's, the greeting) */
+	bool asked;	     /* by runtime_call(); else it is one of our own (a turn's, the greeting) */
 	int64_t id;	     /* on the wire */
 	uint64_t generation; /* 0: no child yet */
 	enum call_state state;
 	enum runtime_fault fault; /* FAILED */
 	int64_t retry_after_ms;
 	char *message;
-	char *method; /* NULL: runtime_ready() */
+	char *method;
 	struct buf params;
 	struct trace trace;
 	int64_t timeout_ms, deadline;
@@ -45,9 +45,12 @@ struct call {
 	void *payload;
 };
 
-/* params is moved into the call. The turn's own calls have number 0 and are not counted. */
+/* params is moved into the call, which is one of our own and not counted. */
 struct call *call_new(
     struct runtime *runtime, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
+/* As runtime_call(); the call is there until the loop runs again. */
+struct call *call_ask(
+    struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
 void call_send(struct runtime *runtime, struct call *call);						   /* the child must be there */
 void call_fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, const char *message); /* told by the next tick */
 void call_drop(struct call *call); /* it is over, and nobody is told */
@@ -194,7 +197,7 @@ struct runtime {
 	size_t over_at;
 	struct message message;
 	struct buf line; /* being built */
-	struct buf greeted, agent, last_error, errors, error_line, why;
+	struct buf agent, last_error, errors, error_line, why;
 	enum runtime_fault why_fault; /* why it is being ended; NONE: it was asked to */
 	bool ending, unread;	      /* unread: it does not read what it must, the next tick ends it */
 	/* stop */

@@ -287,8 +287,6 @@ on_greeted(const struct runtime_reply *reply, void *payload)
 		runtime_break(runtime, RUNTIME_FAULT_START, "the runtime did not let itself be greeted: %s", reply->message);
 		return;
 	}
-	buf_reset(&runtime->greeted);
-	jtext_compact(&runtime->greeted, reply->result);
 	buf_reset(&runtime->agent);
 	jtext_get_string(reply->result, "userAgent", &runtime->agent);
 	if (runtime->oldest && trouble_is_older(runtime->agent.s, runtime->oldest)) {

@@ -409,7 +409,6 @@ runtime_new(struct event_base *base, const struct runtime_settings *settings, co
 	message_init(&runtime->message);
 	buf_init(&runtime->line);
 	buf_init(&runtime->agent);
-	buf_init(&runtime->greeted);
 	buf_init(&runtime->last_error);
 	buf_init(&runtime->errors);
 	buf_init(&runtime->error_line);
@@ -438,7 +437,6 @@ runtime_free(struct runtime *runtime)
 	message_release(&runtime->message);
 	buf_release(&runtime->line);
 	buf_release(&runtime->agent);
-	buf_release(&runtime->greeted);
 	buf_release(&runtime->last_error);
 	buf_release(&runtime->errors);
 	buf_release(&runtime->error_line);

@@ -183,23 +183,17 @@ struct runtime_reply {
 };
 typedef void runtime_reply_cb(const struct runtime_reply *reply, void *payload);
 
-/* Starts the child when there is none and answers when it is ready (result: what it said to initialize) or cannot be. */
-uint64_t runtime_ready(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+/* Any method; params is JSON text or SPAN_NONE (then {} is sent). timeout_ms 0: call_timeout_ms. Starts the child when there is none. The
+ * callback comes exactly once. What was sent before the child ended is not sent again. */
+void runtime_call(struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
 
-/* Any method; params is JSON text or SPAN_NONE (then {} is sent). timeout_ms 0: call_timeout_ms. The callback comes exactly once, unless
- * runtime_call_forget() gave true. What was sent before the child ended is not sent again. */
-uint64_t runtime_call(
-    struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
-bool runtime_call_forget(struct runtime *runtime, uint64_t call);
-
-uint64_t runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_cb *cb, void *payload);
+void runtime_account_read(struct runtime *runtime, bool refresh_token, runtime_reply_cb *cb, void *payload);
 /* params: {"type":"chatgpt"}, {"type":"apiKey","apiKey":...} or {"type":"chatgptAuthTokens",...}; sent as given, kept nowhere, wiped
  * after. */
-uint64_t runtime_account_login(struct runtime *runtime, struct span params, runtime_reply_cb *cb, void *payload);
-uint64_t runtime_account_login_cancel(
-    struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
-uint64_t runtime_account_logout(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
-uint64_t runtime_account_limits(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+void runtime_account_login(struct runtime *runtime, struct span params, runtime_reply_cb *cb, void *payload);
+void runtime_account_login_cancel(struct runtime *runtime, struct span login_id, runtime_reply_cb *cb, void *payload); /* text, not JSON */
+void runtime_account_logout(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
+void runtime_account_limits(struct runtime *runtime, runtime_reply_cb *cb, void *payload);
 
 /* ---- turns */
 
@@ -315,9 +309,6 @@ uint64_t runtime_turn_start(struct runtime *runtime, const struct runtime_turn_r
  * runtime says from now on, within interrupt_timeout_ms; until then only USAGE, APPROVAL_RESOLVED and END come. False: it has ended
  * already. */
 bool runtime_turn_interrupt(struct runtime *runtime, uint64_t turn);
-
-/* More text for the turn under way (turn/steer). The reply says whether it was taken. */
-uint64_t runtime_turn_steer(struct runtime *runtime, uint64_t turn, struct span text, runtime_reply_cb *cb, void *payload);
 
 struct runtime_answer {
 	enum runtime_decision decision;

@@ -183,26 +183,3 @@ runtime_turn_interrupt(struct runtime *runtime, uint64_t number)
 		turn_stop(turn, STOP_INTERRUPT);
 	return true;
 }
-
-uint64_t
-runtime_turn_steer(struct runtime *runtime, uint64_t number, struct span text, runtime_reply_cb *cb, void *payload)
-{
-	struct turn *turn = find(runtime, number);
-	struct buf params = BUF_INIT;
-	struct call *call;
-
-	buf_addch(&params, '{');
-	if (turn) {
-		jtext_add_buf(&params, "threadId", &turn->thread);
-		jtext_add_buf(&params, "expectedTurnId", &turn->id);
-	}
-	jtext_add_raw(&params, "input", "[{\"type\":\"text\"", 15);
-	jtext_add_string(&params, "text", text.s ? text.s : "", text.n);
-	buf_addstr(&params, ",\"text_elements\":[]}]}");
-	call = call_new(runtime, "turn/steer", &params, 0, cb, payload);
-	call->number = ++runtime->next_number;
-	if (!turn || turn->state != TURN_RUNNING || turn->stop)
-		call_fail(runtime, call, RUNTIME_FAULT_REFUSED, "no turn is in progress");
-	runtime_tick(runtime);
-	return call->number;
-}
