@@ -35,14 +35,14 @@ cancelled() { [ "$(agent-runs "$1" --jq .status)" = cancelled ]; }
 	hanging
 	start_gateway --agents agents
 	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	await 20 test -s leader -a -s child # a message is answered before its handler begins: another one could be stored ahead of that
 	agent-send --run r second >/dev/null
 	agent-send --run r third >/dev/null
-	await 10 test -s leader -a -s child
 	[ "$(cancel r -d '{"reason":"enough, my password: hunter2"}')" = 202 ]
 	jq -e '.ok and .runId == "r" and .status == "cancelling" and .dropped == 2 and .serviceId == "svc_hang" and .agent == "hang" and .seq > 0' answer
-	await 10 cancelled r
-	await 5 dead "$(cat leader)"
-	await 5 dead "$(cat child)"
+	await 20 cancelled r
+	await 20 dead "$(cat leader)"
+	await 20 dead "$(cat child)"
 	[ "$(kinds r)" = "agent.run_created agent.run_started agent.chat.user_message agent.step_started agent.tool_called agent.chat.user_message agent.chat.user_message agent.messages_dropped agent.cancel_requested agent.step_completed agent.run_cancelled " ]
 	agent-events r --jq 'select(.kind=="agent.messages_dropped") | .message + " " + (.data.messages | tojson)' | grep -qxE '2 waiting messages dropped \(r\) \[[0-9]+,[0-9]+\]'
 	agent-events r --jq 'select(.kind=="agent.run_cancelled") | .data.reason' | grep -qx 'enough, my password=\[REDACTED\]'
@@ -66,15 +66,15 @@ cancelled() { [ "$(agent-runs "$1" --jq .status)" = cancelled ]; }
 	agent stubborn '["../stubborn"]'
 	start_gateway --agents agents
 	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
-	await 10 test -s leader
-	[ "$(cancel r)" = 202 ]
-	# asked again meanwhile: the same end, not another one; and no message gets in
-	[ "$(cancel r)" = 202 ]
-	jq -e '.status == "cancelling"' answer
-	[ "$(curl -sS -o answer -w '%{http_code}' -d '{"message":"x"}' "$url/api/agents/runs/r/messages")" = 409 ]
-	jq -e '.status == "cancelled" and .runId == "r"' answer
-	await 10 cancelled r
-	await 5 dead "$(cat leader)"
+	await 20 test -s leader
+	# asked again meanwhile, which is two seconds: the same end, not another one; and no message gets in
+	ask=(-sS -w '%{http_code} ' -H 'content-type: application/json')
+	[ "$(curl "${ask[@]}" -o first -X POST "$url/api/agents/runs/r/cancel" --next "${ask[@]}" -o second -X POST "$url/api/agents/runs/r/cancel" \
+		--next "${ask[@]}" -o third -d '{"message":"x"}' "$url/api/agents/runs/r/messages")" = '202 202 409 ' ]
+	jq -e '.status == "cancelling"' second
+	jq -e '.status == "cancelled" and .runId == "r"' third
+	await 20 cancelled r
+	await 20 dead "$(cat leader)"
 	[ "$(agent-events r --kind agent.cancel_requested | wc -l)" = 1 ]
 	exec 7>&-
 }
@@ -100,10 +100,10 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	leaving 'read -r _ <never'
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send x >/dev/null
-	await 10 left
+	await 20 left
 	[ "$(cancel r)" = 202 ]
-	await 10 cancelled r
-	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	await 20 cancelled r
+	for who in leader left1 left2 left3 left4; do await 20 dead "$(cat $who)"; done
 	exec 7>&-
 }
 
@@ -111,10 +111,10 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	leaving 'read -r _ <never' "[\"setsid\", \"-f\", \"$PWD/leave\"]"
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send x >/dev/null
-	await 10 left
+	await 20 left
 	[ "$(cancel r)" = 202 ]
-	await 10 cancelled r
-	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	await 20 cancelled r
+	for who in leader left1 left2 left3 left4; do await 20 dead "$(cat $who)"; done
 	exec 7>&-
 }
 
@@ -122,9 +122,9 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	leaving 'read -r _ <never'
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send x >/dev/null
-	await 10 left
+	await 20 left
 	kill -9 "$gateway_pid"
-	for who in leader left1 left2 left3 left4; do await 10 dead "$(cat $who)"; done
+	for who in leader left1 left2 left3 left4; do await 20 dead "$(cat $who)"; done
 	exec 7>&-
 }
 
@@ -133,15 +133,15 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	jq '.spec.origin.mode = "long-lived"' agents/leave.json >new && mv new agents/leave.json
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send x >/dev/null
-	await 10 left
+	await 20 left
 	[ "$(cancel r)" = 202 ]
-	await 10 cancelled r
-	for who in leader left1 left2 left3 left4; do await 5 dead "$(cat $who)"; done
+	await 20 cancelled r
+	for who in leader left1 left2 left3 left4; do await 20 dead "$(cat $who)"; done
 	rm leader left?
 	agent-run-create --agent leave --run s | agent-send x >/dev/null
-	await 10 left
+	await 20 left
 	kill -9 "$gateway_pid"
-	for who in leader left1 left2 left3 left4; do await 10 dead "$(cat $who)"; done
+	for who in leader left1 left2 left3 left4; do await 20 dead "$(cat $who)"; done
 	exec 7>&-
 }
 
@@ -153,11 +153,11 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	jq '.metadata.serviceId = "svc_hang" | .metadata.agent.agentId = "hang" | .spec.origin.command = ["tail", "-f", "/dev/null"]' agents/leave.json >agents/hang.json
 	start_gateway --agents agents
 	agent-run-create --agent leave --run r | agent-send --wait x >/dev/null
-	await 10 left
+	await 20 left
 	agent-run-create --agent hang --run s | agent-send x >/dev/null
-	await 10 eval '[ "$(agent-runs s --jq .status)" = running ]'
+	await 20 eval '[ "$(agent-runs s --jq .status)" = running ]'
 	[ "$(cancel s)" = 202 ]
-	await 10 cancelled s
+	await 20 cancelled s
 	for who in left2 left3 left4; do kill -0 "$(cat $who)"; kill -9 "$(cat $who)"; done
 	exec 7>&-
 }
@@ -202,9 +202,9 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	agent last '["../last"]'
 	start_gateway --agents agents
 	agent-run-create --agent last --run r | agent-send x >/dev/null
-	await 10 test -e ready
+	await 20 test -e ready
 	[ "$(cancel r)" = 202 ]
-	await 10 cancelled r
+	await 20 cancelled r
 	[ "$(agent-events r --jq .kind | tail -n 1)" = agent.run_cancelled ]
 	[ "$(agent-events r --kind agent.chat.assistant_message | wc -l)" = 0 ]
 	exec 7>&-
@@ -224,13 +224,13 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 	start_gateway --agents agents
 	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
 	agent-send --run r y >/dev/null
-	await 10 test -s leader
+	await 20 test -s leader
 	[ "$(cancel r -d '{"reason":"now"}')" = 202 ]
 	kill -9 "$gateway_pid"
 	kill -9 "$(cat leader)" || :
-	await 10 gone "$gateway_pid"
+	await 20 gone "$gateway_pid"
 	start_gateway --agents agents
-	await 10 cancelled r
+	await 20 cancelled r
 	[ "$(agent-events r --jq .kind | tail -n 2 | tr '\n' ' ')" = 'agent.step_completed agent.run_cancelled ' ]
 	[ "$(agent-events r --jq 'select(.kind=="agent.run_cancelled").data.reason')" = now ]
 	exec 7>&-
