@@ -1,17 +1,14 @@
 #!/usr/bin/env bats
 # Tokens on every route: with the ids of other workspaces, with less than the route asks for, wrong ones, none.
 load lib/common
+load lib/attacks
 
 setup() { common_setup; }
-teardown() {
-	[ -z "${gateway_pid-}" ] || kill -0 "$gateway_pid" # whatever was tried, it lives
-	common_teardown
-}
+teardown() { attacks_teardown; }
 
-# named_routes: as routes, with what is there for each parameter: $thread, $turn, $approval, $run, svc_echo, k1. A kind of id that nobody has thought of here stays.
+# named_routes: contract_routes with what is there for each parameter: $thread, $turn, $approval, $run, svc_echo, k1. A kind of id that nobody has thought of here stays.
 named_routes() {
-	jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-scope"]) | "\(.value["x-scope"]) \(.key | ascii_upcase) \($path)"' "$AU_SRC/contract/openapi.json" |
-		sed "s|{threadId}|$thread|; s|{turnId}|$turn|; s|{approvalId}|$approval|; s|/runs/{id}|/runs/$run|; s|/services/{id}|/services/svc_echo|; s|{key}|k1|"
+	contract_routes | sed "s|{threadId}|$thread|; s|{turnId}|$turn|; s|{approvalId}|$approval|; s|/runs/{id}|/runs/$run|; s|/services/{id}|/services/svc_echo|; s|{key}|k1|"
 }
 # something of ann's, in acme: a thread with a turn that waits for an approval; a run and a question of whoever may everything
 ours() {

@@ -1,19 +1,14 @@
 #!/usr/bin/env bats
 # Attacks: what a hostile page, client, agent or neighbour would try, on every door at once.
 load lib/common
+load lib/attacks
 load lib/services
 
 setup() { common_setup; }
-teardown() {
-	[ -z "${gateway_pid-}" ] || kill -0 "$gateway_pid" # whatever was tried, it lives
-	common_teardown
-}
+teardown() { attacks_teardown; }
 
 # routes [METHOD-PATTERN]: "METHOD PATH" of each operation of the contract that is not open to everybody, with an id for each parameter
-routes() {
-	jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-scope"]) | "\(.key | ascii_upcase) \($path | gsub("\\{[^}]*\\}"; "x1"))"' \
-		"$AU_SRC/contract/openapi.json" | grep -E "^(${1-[A-Z]*}) "
-}
+routes() { contract_routes | sed 's/[^ ]* //; s/{[^}]*}/x1/g' | grep -E "^(${1-[A-Z]*}) "; }
 events() { curl -sS "$url/api/agents/events?limit=2000" | jq '.items | length'; }
 questions() { curl -sS "$url/questions" | jq length; }
 # no control character; without --records no C1 in UTF-8 and no direction mark either (in records, JSON for programs, those are letters)
