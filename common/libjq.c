@@ -5,12 +5,6 @@
 #include "library.h"
 #include "libjq.h"
 
-#ifdef __APPLE__
-#define LIBJQ_FILE "libjq.1.dylib"
-#else
-#define LIBJQ_FILE "libjq.so.1"
-#endif
-
 const struct libjq *
 libjq_load(struct err *err)
 {
@@ -20,10 +14,8 @@ libjq_load(struct err *err)
 #undef LIBJQ_NAME
 	};
 	static struct libjq lib;
-	static bool loaded;
+	static struct library library = LIBRARY_INIT(LIBRARY_FILE("jq", "1"), names, &lib);
 
 	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
-	if (!loaded)
-		loaded = library_load(LIBJQ_FILE, names, ARRAY_LEN(names), &lib, err);
-	return loaded ? &lib : NULL;
+	return library_get(&library, err);
 }

@@ -8,22 +8,28 @@
 #include "library.h"
 #include "status.h"
 
-bool
-library_load(const char *file, const char *const names[], size_t n, void *functions, struct err *err)
+const void *
+library_get(struct library *library, struct err *err)
 {
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL), *at;
+	void *handle, *at;
 	size_t i;
 
-	if (!handle)
-		return err_set(err, STATUS_CONFIG, "unable to load a library: %s", dlerror());
-	for (i = 0; i < n; i++)
-		if (!dlsym(handle, names[i])) {
-			dlclose(handle);
-			return err_set(err, STATUS_CONFIG, "unable to load '%s': it has no %s", file, names[i]);
-		}
-	for (i = 0; i < n; i++) {
-		at = dlsym(handle, names[i]);
-		memcpy((char *)functions + i * sizeof at, &at, sizeof at);
+	if (library->loaded)
+		return library->functions;
+	handle = dlopen(library->file, RTLD_NOW | RTLD_LOCAL);
+	if (!handle) {
+		err_set(err, STATUS_CONFIG, "unable to load a library: %s", dlerror());
+		return NULL;
 	}
-	return true;
+	for (i = 0; i < library->n; i++) {
+		at = dlsym(handle, library->names[i]);
+		if (!at) {
+			dlclose(handle);
+			err_set(err, STATUS_CONFIG, "unable to load '%s': it has no %s", library->file, library->names[i]);
+			return NULL;
+		}
+		memcpy((char *)library->functions + i * sizeof at, &at, sizeof at);
+	}
+	library->loaded = true;
+	return library->functions;
 }

@@ -6,12 +6,6 @@
 #include "library.h"
 #include "status.h"
 
-#ifdef __APPLE__
-#define LIBCURL_FILE "libcurl.4.dylib"
-#else
-#define LIBCURL_FILE "libcurl.so.4"
-#endif
-
 const struct libcurl *
 libcurl_load(struct err *err)
 {
@@ -21,17 +15,16 @@ libcurl_load(struct err *err)
 #undef LIBCURL_NAME
 	};
 	static struct libcurl lib;
-	static bool loaded;
+	static struct library library = LIBRARY_INIT(LIBRARY_FILE("curl", "4"), names, &lib);
+	static bool started;
 
 	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
-	if (loaded)
-		return &lib;
-	if (!library_load(LIBCURL_FILE, names, ARRAY_LEN(names), &lib, err))
+	if (!library_get(&library, err))
 		return NULL;
-	if (lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!started && lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		err_set(err, STATUS_CONFIG, "unable to start libcurl");
 		return NULL;
 	}
-	loaded = true;
+	started = true;
 	return &lib;
 }

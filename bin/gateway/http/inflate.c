@@ -15,14 +15,6 @@
 #include "http/inflate.h"
 #include "library.h"
 
-#ifdef __APPLE__
-#define ZLIB_FILE "libz.1.dylib"
-#define BROTLI_FILE "libbrotlidec.1.dylib"
-#else
-#define ZLIB_FILE "libz.so.1"
-#define BROTLI_FILE "libbrotlidec.so.1"
-#endif
-
 #define STEP 16384 /* bytes of output at once */
 #define BITS_ZLIB 15
 #define BITS_GZIP (16 + 15) /* zlib.h: a gzip head and nothing else */
@@ -53,13 +45,11 @@ zlib_load(void)
 {
 	static const char *const names[] = { "inflateInit2_", "inflate", "inflateReset", "inflateEnd" };
 	static struct zlib lib;
-	static bool loaded;
+	static struct library library = LIBRARY_INIT(LIBRARY_FILE("z", "1"), names, &lib);
 	struct err err = ERR_INIT;
 
 	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
-	if (!loaded)
-		loaded = library_load(ZLIB_FILE, names, ARRAY_LEN(names), &lib, &err);
-	return loaded ? &lib : NULL;
+	return library_get(&library, &err);
 }
 
 static enum request_inflated
@@ -115,13 +105,11 @@ brotli_load(void)
 	static const char *const names[] = { "BrotliDecoderCreateInstance", "BrotliDecoderDecompressStream",
 		"BrotliDecoderDestroyInstance" };
 	static struct brotli lib;
-	static bool loaded;
+	static struct library library = LIBRARY_INIT(LIBRARY_FILE("brotlidec", "1"), names, &lib);
 	struct err err = ERR_INIT;
 
 	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
-	if (!loaded)
-		loaded = library_load(BROTLI_FILE, names, ARRAY_LEN(names), &lib, &err);
-	return loaded ? &lib : NULL;
+	return library_get(&library, &err);
 }
 
 static enum request_inflated

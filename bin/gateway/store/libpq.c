@@ -5,12 +5,6 @@
 #include "library.h"
 #include "store/libpq.h"
 
-#ifdef __APPLE__
-#define LIBPQ_FILE "libpq.5.dylib"
-#else
-#define LIBPQ_FILE "libpq.so.5"
-#endif
-
 const struct libpq *
 libpq_load(struct err *err)
 {
@@ -20,10 +14,8 @@ libpq_load(struct err *err)
 #undef LIBPQ_NAME
 	};
 	static struct libpq lib;
-	static bool loaded;
+	static struct library library = LIBRARY_INIT(LIBRARY_FILE("pq", "5"), names, &lib);
 
 	_Static_assert(sizeof lib == ARRAY_LEN(names) * sizeof(void *), "a name for each function");
-	if (!loaded)
-		loaded = library_load(LIBPQ_FILE, names, ARRAY_LEN(names), &lib, err);
-	return loaded ? &lib : NULL;
+	return library_get(&library, err);
 }
