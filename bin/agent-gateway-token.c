@@ -136,7 +136,7 @@ create(const struct wish *wish, const char *file, const char *audit)
 	if (wish->output) {
 		output = open_output(wish->output);
 		buf_addch(&secret, '\n');
-		if (write(output, secret.s, secret.len) != (ssize_t)secret.len || fsync(output) < 0 || close(output) < 0) {
+		if (buf_write_fd(&secret, output) != secret.len || fsync(output) < 0 || close(output) < 0) {
 			err_errno(&err, STATUS_IO, "unable to write '%s'", wish->output);
 			unlink(wish->output);
 			die_err(&err);

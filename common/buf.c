@@ -147,18 +147,18 @@ buf_read_fd(struct buf *buf, int fd, size_t max, const char *subject, struct err
 }
 
 size_t
-buf_write_fd(const struct buf *buf, int fd)
+bytes_write_fd(const void *bytes, size_t n, int fd)
 {
 	size_t done = 0;
-	ssize_t n;
+	ssize_t more;
 
-	while (done < buf->len) {
-		n = write(fd, buf->s + done, buf->len - done);
-		if (n < 0 && errno == EINTR)
+	while (done < n) {
+		more = write(fd, (const char *)bytes + done, n - done);
+		if (more < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (more <= 0)
 			break;
-		done += (size_t)n;
+		done += (size_t)more;
 	}
 	return done;
 }
@@ -176,5 +176,27 @@ buf_read_file(struct buf *buf, const char *path, size_t max, struct err *err)
 		return err_errno(err, STATUS_IO, "unable to open '%s'", path);
 	ok = buf_read_fd(buf, fd, max, path, err);
 	close(fd);
+	return ok;
+}
+
+bool
+buf_replace_file(const struct buf *buf, const char *path, mode_t mode, const char *what, struct err *err)
+{
+	struct buf temp = BUF_INIT;
+	bool ok;
+	int fd;
+
+	buf_addf(&temp, "%s.%ld", path, (long)getpid());
+	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	ok = fd >= 0 && buf_write_fd(buf, fd) == buf->len;
+	if (fd >= 0 && close(fd) < 0)
+		ok = false;
+	if (!ok || rename(temp.s, path) < 0) {
+		err_errno(err, STATUS_IO, "unable to write %s '%s'", what, path);
+		if (fd >= 0)
+			unlink(temp.s);
+		ok = false;
+	}
+	buf_release(&temp);
 	return ok;
 }

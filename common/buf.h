@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/types.h>
 
 struct err;
 
@@ -76,9 +77,18 @@ void buf_consume(struct buf *buf, size_t n); /* drop n bytes at the front */
 bool buf_read_fd(struct buf *buf, int fd, size_t max, const char *subject, struct err *err) USE_RESULT;
 
 /* Writes all of it, through interruptions. How much was written: less than all of it when that failed, see errno. */
-size_t buf_write_fd(const struct buf *buf, int fd) USE_RESULT;
+size_t bytes_write_fd(const void *bytes, size_t n, int fd) USE_RESULT;
+static inline size_t
+buf_write_fd(const struct buf *buf, int fd)
+{
+	return bytes_write_fd(buf->s, buf->len, fd);
+}
 
 /* Reads a whole file; "-" is standard input. Errors as buf_read_fd. */
 bool buf_read_file(struct buf *buf, const char *path, size_t max, struct err *err) USE_RESULT;
+
+/* Takes the place of what is at path, as a whole: a temporary file beside it, then rename. False: what was there is there still; err
+ * (STATUS_IO) says "unable to write WHAT 'path'". */
+bool buf_replace_file(const struct buf *buf, const char *path, mode_t mode, const char *what, struct err *err) USE_RESULT;
 
 #endif

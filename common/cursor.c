@@ -39,23 +39,11 @@ cursor_read(const char *path, int64_t *ret, struct err *err)
 bool
 cursor_write(const char *path, int64_t cursor, struct err *err)
 {
-	struct buf temp = BUF_INIT, text = BUF_INIT;
+	struct buf text = BUF_INIT;
 	bool ok;
-	int fd;
 
-	buf_addf(&temp, "%s.%ld", path, (long)getpid());
 	buf_addf(&text, "%lld\n", (long long)cursor);
-	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	ok = fd >= 0 && write(fd, text.s, text.len) == (ssize_t)text.len;
-	if (fd >= 0 && close(fd) < 0)
-		ok = false;
-	if (!ok || rename(temp.s, path) < 0) {
-		err_errno(err, STATUS_IO, "unable to write the cursor file '%s'", path);
-		if (fd >= 0)
-			unlink(temp.s);
-		ok = false;
-	}
-	buf_release(&temp);
+	ok = buf_replace_file(&text, path, 0666, "the cursor file", err);
 	buf_release(&text);
 	return ok;
 }

@@ -25,7 +25,6 @@ write_temp(const struct hitl *hitl, const char *bytes, size_t n, mode_t mode, st
 {
 	static unsigned counter;
 	int fd, why;
-	size_t done = 0;
 	bool ok;
 
 	do {
@@ -35,15 +34,7 @@ write_temp(const struct hitl *hitl, const char *bytes, size_t n, mode_t mode, st
 	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
 		return false;
-	while (done < n) {
-		ssize_t got = write(fd, bytes + done, n - done);
-
-		if (got > 0)
-			done += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
-	ok = done == n && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+	ok = bytes_write_fd(bytes, n, fd) == n && fchmod(fd, mode) == 0 && fsync(fd) == 0;
 	why = errno;
 	if (close(fd) < 0 && ok) {
 		ok = false;

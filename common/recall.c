@@ -74,28 +74,6 @@ recall_read(const char *path, recall_line_cb *cb, void *payload, struct err *err
 }
 
 static bool
-write_new(const char *path, const char *s, size_t n, struct err *err)
-{
-	struct buf temp = BUF_INIT;
-	bool ok;
-	int fd;
-
-	buf_addf(&temp, "%s.%ld", path, (long)getpid());
-	fd = open(temp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ok = fd >= 0 && write(fd, s, n) == (ssize_t)n;
-	if (fd >= 0 && close(fd) < 0)
-		ok = false;
-	if (!ok || rename(temp.s, path) < 0) {
-		err_errno(err, STATUS_IO, "unable to write the history '%s'", path);
-		if (fd >= 0)
-			unlink(temp.s);
-		ok = false;
-	}
-	buf_release(&temp);
-	return ok;
-}
-
-static bool
 shorten(const char *path, struct err *err)
 {
 	struct buf text = BUF_INIT;
@@ -103,9 +81,8 @@ shorten(const char *path, struct err *err)
 	size_t lines = count_lines(&text);
 
 	if (ok && lines >= 2 * RECALL_LINES_MAX) {
-		char *start = newest(&text, lines);
-
-		ok = write_new(path, start, (size_t)(text.s + text.len - start), err);
+		buf_consume(&text, (size_t)(newest(&text, lines) - text.s));
+		ok = buf_replace_file(&text, path, 0600, "the history", err);
 	}
 	buf_release(&text);
 	return ok;

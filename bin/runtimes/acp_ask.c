@@ -195,7 +195,7 @@ take_file(struct talk *talk, const char *id, struct span params, bool writes)
 	else {
 		(void)jtext_get_i64(params, "line", &line);
 		(void)jtext_get_i64(params, "limit", &limit);
-		ok = writes ? acp_file_write(thread->cwd.s, path.s, text.s, text.len, &err)
+		ok = writes ? acp_file_write(thread->cwd.s, path.s, &text, &err)
 			    : acp_file_read(thread->cwd.s, path.s, line, limit, &text, &err);
 		buf_addch(&result, '{');
 		if (!writes)

@@ -103,28 +103,16 @@ acp_file_read(const char *cwd, const char *path, int64_t line, int64_t limit, st
 }
 
 bool
-acp_file_write(const char *cwd, const char *path, const char *s, size_t n, struct err *err)
+acp_file_write(const char *cwd, const char *path, const struct buf *text, struct err *err)
 {
 	int fd = open_below(cwd, path, O_WRONLY | O_CREAT, err);
-	ssize_t done;
 	bool ok;
 
 	if (fd < 0)
 		return false;
 	ok = is_file(fd, path, err);
-	if (ok && ftruncate(fd, 0) < 0)
+	if (ok && (ftruncate(fd, 0) < 0 || buf_write_fd(text, fd) < text->len))
 		ok = err_errno(err, STATUS_IO, "unable to write '%s'", path);
-	while (ok && n) {
-		done = write(fd, s, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0) {
-			ok = err_errno(err, STATUS_IO, "unable to write '%s'", path);
-			break;
-		}
-		s += done;
-		n -= (size_t)done;
-	}
 	if (close(fd) < 0 && ok)
 		ok = err_errno(err, STATUS_IO, "unable to write '%s'", path);
 	return ok;

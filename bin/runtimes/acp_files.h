@@ -16,6 +16,6 @@ struct err;
 bool acp_file_read(const char *cwd, const char *path, int64_t line, int64_t limit, struct buf *to, struct err *err) USE_RESULT;
 
 /* Replaces the content; the file is made, its directory is not. */
-bool acp_file_write(const char *cwd, const char *path, const char *s, size_t n, struct err *err) USE_RESULT;
+bool acp_file_write(const char *cwd, const char *path, const struct buf *text, struct err *err) USE_RESULT;
 
 #endif

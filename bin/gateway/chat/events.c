@@ -10,7 +10,6 @@
 #include "utf8.h"
 
 #define SOURCE "runtime_hitl_executor"
-#define DATA_USUAL 384 /* bytes of an event's data without the reply: room made at once */
 
 const char *
 job_mode(const struct job *job)
@@ -42,7 +41,7 @@ agent_of(const struct job *job)
 static void
 begin(const struct job *job, struct buf *data)
 {
-	buf_reserve(data, DATA_USUAL + job->reply.len);
+	buf_reserve(data, CHAT_DATA_USUAL + job->reply.len);
 	buf_addch(data, '{');
 	jtext_add_buf(data, "runId", &job->run);
 	jtext_add_filled(data, "serviceId", &job->service);

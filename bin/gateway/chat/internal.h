@@ -16,6 +16,7 @@ struct run;
 struct service_call;
 
 #define CHAT_BUCKETS 4096
+#define CHAT_DATA_USUAL 512 /* bytes of an event's data without its text: room made at once */
 
 /* The messages of one run that are not answered yet; the first one is being answered. */
 struct conversation {

@@ -12,9 +12,7 @@
 #include "status.h"
 #include "xalloc.h"
 
-/* bytes made room for at once, beside the texts */
-#define ANSWER_USUAL 256
-#define DATA_USUAL 512
+#define ANSWER_USUAL 256 /* bytes made room for at once, beside the texts */
 
 struct post {
 	struct chat *chat;
@@ -102,7 +100,7 @@ make_answer(struct change *change, const struct post *post)
 static void
 make_data(const struct change *change, const struct post *post, int64_t now, struct buf *data)
 {
-	buf_reserve(data, DATA_USUAL + post->text.text.len);
+	buf_reserve(data, CHAT_DATA_USUAL + post->text.text.len);
 	buf_addch(data, '{');
 	jtext_add_buf(data, "runId", &change->stream);
 	jtext_add_filled(data, "serviceId", &post->service);

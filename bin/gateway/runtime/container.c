@@ -110,7 +110,7 @@ make_secret(struct container *container)
 	(void)unlink(file);
 	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0) {
-		good = write(fd, text.s, text.len) == (ssize_t)text.len;
+		good = buf_write_fd(&text, fd) == text.len;
 		good = !close(fd) && good;
 	}
 	explicit_bzero(text.s, text.len);
