@@ -358,7 +358,7 @@ main(int argc, char *argv[])
 		new_key(&ask.key);
 	if (gethostname(host, sizeof host - 1) == 0)
 		buf_addstr(&ask.host, host);
-	if (!desk_open(&ask.desk, true, &err))
+	if (!desk_open(&ask.desk, DESK_ASK, &err))
 		die_err(&err);
 	ask.signal_fd = sig_catch();
 	if (ask.signal_fd < 0)

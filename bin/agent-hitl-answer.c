@@ -95,7 +95,7 @@ main(int argc, char *argv[])
 	if (ahead && desk.broker)
 		die_usage("--ahead is for a directory; a broker takes answers to its questions only");
 	take_answer(&answer, file, approve, argc - 1, argv + 1);
-	if (!desk_open(&desk, false, &err) || !desk_answer(&desk, argv[0], ahead, answer.s, answer.len, &path, &err))
+	if (!desk_open(&desk, ahead ? DESK_PUT : DESK_LOOK, &err) || !desk_answer(&desk, argv[0], ahead, answer.s, answer.len, &path, &err))
 		die_err(&err);
 	buf_addch(&record, '{');
 	jtext_add_text(&record, "key", argv[0]);

@@ -85,7 +85,7 @@ main(int argc, char *argv[])
 		die_usage("--gone goes with neither keys nor --broker");
 	if (!gone && argc < 1)
 		die_usage("a key is missing");
-	if (!desk_open(&desk, false, &err))
+	if (!desk_open(&desk, DESK_LOOK, &err))
 		die_err(&err);
 	if (gone)
 		status = cancel_gone(&desk);

@@ -64,7 +64,7 @@ struct connect {
 	bool approve;
 	int64_t max_age_ms, poll_ms;
 	int log_fd;
-	bool trouble;
+	bool trouble, missing;
 };
 
 /* ---- what is said */
@@ -291,6 +291,9 @@ look(struct connect *connect)
 		return;
 	}
 	connect->trouble = false;
+	if (desk_is_missing(&connect->desk) && !connect->missing)
+		info("there is no directory '%s': waiting for it", connect->desk.hitl.path.s);
+	connect->missing = desk_is_missing(&connect->desk);
 	hitl_news_by_stem(&list);
 	for (i = 0; i < list.n; i++) {
 		before = find(&connect->known, &list.questions[i], is_same);
@@ -480,7 +483,7 @@ main(int argc, char *argv[])
 		die_usage("the broker is given twice");
 	if (argc == 1)
 		connect.desk.broker = argv[0];
-	if (!desk_open(&connect.desk, false, &err))
+	if (!desk_open(&connect.desk, DESK_FOLLOW, &err))
 		die_err(&err);
 	if (log && (connect.log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) < 0)
 		die_errno(STATUS_CONFIG, "unable to open the log '%s'", log);

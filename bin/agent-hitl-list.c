@@ -51,7 +51,7 @@ main(int argc, char *argv[])
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
 	filter = filter_new(program, &err);
-	if (!filter || !desk_open(&desk, false, &err) || !desk_list(&desk, &list, &err))
+	if (!filter || !desk_open(&desk, DESK_LOOK, &err) || !desk_list(&desk, &list, &err))
 		die_err(&err);
 	for (i = 0; i < list.n; i++) {
 		buf_reset(&record);
@@ -65,6 +65,8 @@ main(int argc, char *argv[])
 			status = status_worse(status, err.status);
 		}
 	}
+	if (desk_is_missing(&desk))
+		info("there is no directory '%s'", desk.hitl.path.s);
 	if (list.cut)
 		warn("there are more than %d questions; the rest is not shown", HITL_QUESTIONS_MAX);
 	hitl_list_release(&list);

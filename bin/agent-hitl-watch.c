@@ -81,7 +81,7 @@ follow(struct watch *watch, int64_t poll_ms, int64_t deadline)
 {
 	struct hitl_list known = { NULL, 0, false }, list;
 	struct err err = ERR_INIT;
-	bool trouble = false, cut = false;
+	bool trouble = false, cut = false, missing = false;
 
 	while (!watch->count || watch->seen < watch->count) {
 		if (desk_list(&watch->desk, &list, &err)) {
@@ -89,6 +89,9 @@ follow(struct watch *watch, int64_t poll_ms, int64_t deadline)
 				warn("there are more than %d questions; the rest is not seen", HITL_QUESTIONS_MAX);
 			cut = list.cut;
 			trouble = false;
+			if (desk_is_missing(&watch->desk) && !missing)
+				info("there is no directory '%s': waiting for it", watch->desk.hitl.path.s);
+			missing = desk_is_missing(&watch->desk);
 			hitl_news(&known, &list, on_news, watch);
 			out_flush();
 			if (watch->count && watch->seen == watch->count)
@@ -149,7 +152,7 @@ main(int argc, char *argv[])
 	if (argc > 0)
 		die_usage("unexpected operand '%s'", *argv);
 	watch.filter = filter_new(program, &err);
-	if (!watch.filter || !desk_open(&watch.desk, false, &err))
+	if (!watch.filter || !desk_open(&watch.desk, DESK_FOLLOW, &err))
 		die_err(&err);
 	follow(&watch, poll_ms, deadline_in(timeout_ms));
 	filter_free(watch.filter);

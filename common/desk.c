@@ -1,6 +1,7 @@
 /* desk.c - where questions lie: a directory or a broker */
 #include "compat.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,16 +55,33 @@ open_broker(struct desk *desk, struct err *err)
 	return true;
 }
 
+static bool
+open_dir(struct desk *desk, enum desk_use use, struct err *err)
+{
+	if (!hitl_open(&desk->hitl, desk->dir, use == DESK_ASK || use == DESK_PUT, err))
+		return false;
+	if (use != DESK_LOOK || !desk->dir || !hitl_is_missing(&desk->hitl))
+		return true;
+	errno = ENOENT;
+	return err_errno(err, STATUS_CONFIG, "unable to open the directory '%s'", desk->hitl.path.s);
+}
+
 bool
-desk_open(struct desk *desk, bool use_environment, struct err *err)
+desk_open(struct desk *desk, enum desk_use use, struct err *err)
 {
 	const char *url = getenv("CLARITY_HITL_BROKER_URL");
 
 	if (desk->dir && desk->broker)
 		return err_set(err, STATUS_USAGE, "--dir and --broker cannot be given together");
-	if (!desk->broker && !desk->dir && use_environment && url && url[strspn(url, " \t")])
+	if (!desk->broker && !desk->dir && use == DESK_ASK && url && url[strspn(url, " \t")])
 		desk->broker = url;
-	return desk->broker ? open_broker(desk, err) : hitl_open(&desk->hitl, desk->dir, err);
+	return desk->broker ? open_broker(desk, err) : open_dir(desk, use, err);
+}
+
+bool
+desk_is_missing(const struct desk *desk)
+{
+	return !desk->remote && hitl_is_missing(&desk->hitl);
 }
 
 void
@@ -143,7 +161,7 @@ bool
 desk_list(struct desk *desk, struct hitl_list *list, struct err *err)
 {
 	size_t i, kept = 0;
-	bool reopened;
+	bool changed;
 
 	if (desk->remote) {
 		if (remote_list(desk, list, err))
@@ -152,12 +170,14 @@ desk_list(struct desk *desk, struct hitl_list *list, struct err *err)
 		return false;
 	}
 	*list = (struct hitl_list){ NULL, 0, false };
-	if (!hitl_check(&desk->hitl, &reopened, err) || !hitl_list(&desk->hitl, list, err))
+	if (!hitl_check(&desk->hitl, &changed, err))
 		return false;
-	if (reopened) {
+	if (changed) {
 		dirwatch_close(&desk->watch);
 		desk->watching = false;
 	}
+	if (!hitl_list(&desk->hitl, list, err))
+		return false;
 	for (i = 0; i < list->n; i++)
 		if (list->questions[i].answered)
 			hitl_question_release(&list->questions[i]);

@@ -53,8 +53,17 @@ struct desk {
 
 /* As api_opt(). */
 bool desk_opt(struct desk *desk, int key, const char *arg, struct err *err) USE_RESULT;
-/* --broker and --dir exclude each other. use_environment: without both, CLARITY_HITL_BROKER_URL is the broker (the asking side). */
-bool desk_open(struct desk *desk, bool use_environment, struct err *err) USE_RESULT;
+/* What a desk is opened for decides about a directory that is not there. */
+enum desk_use {
+	DESK_ASK,  /* it is made; and without --broker and --dir, CLARITY_HITL_BROKER_URL is the broker */
+	DESK_PUT,  /* it is made */
+	DESK_LOOK, /* one that --dir names is an error; the other ones are those of whoever asks first, and there is nothing in them yet */
+	DESK_FOLLOW, /* it may come */
+};
+/* --broker and --dir exclude each other. */
+bool desk_open(struct desk *desk, enum desk_use use, struct err *err) USE_RESULT;
+/* Is the directory not there (any more)? As desk_open() or the last desk_list() found it. */
+bool desk_is_missing(const struct desk *desk);
 void desk_close(struct desk *desk);
 
 /* Pending questions only, oldest first. */

@@ -44,13 +44,14 @@ make_dirs(const char *path, struct err *err)
 }
 
 bool
-hitl_open(struct hitl *hitl, const char *dir, struct err *err)
+hitl_open(struct hitl *hitl, const char *dir, bool make, struct err *err)
 {
 	char *full;
 	const char *s = dir ? dir : getenv("CLARITY_HITL_DIR");
 	size_t n = s ? strlen(s) : 0;
 
 	hitl->fd = -1;
+	hitl->make = make;
 	buf_init(&hitl->path);
 	if (n)
 		blank_trim(&s, &n, BLANK_JS);
@@ -62,6 +63,8 @@ hitl_open(struct hitl *hitl, const char *dir, struct err *err)
 		buf_addstr(&hitl->path, HITL_DIR);
 	hitl->fd = open(hitl->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (hitl->fd < 0 && errno == ENOENT) {
+		if (!make)
+			return true;
 		if (!make_dirs(hitl->path.s, err))
 			return false;
 		hitl->fd = open(hitl->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,20 +81,26 @@ hitl_open(struct hitl *hitl, const char *dir, struct err *err)
 }
 
 bool
-hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err)
+hitl_is_missing(const struct hitl *hitl)
+{
+	return hitl->fd < 0;
+}
+
+bool
+hitl_check(struct hitl *hitl, bool *ret_changed, struct err *err)
 {
 	struct stat ours, there;
 	struct buf path = BUF_INIT;
-	bool ok;
+	bool ok, was_missing = hitl_is_missing(hitl);
 
-	*ret_reopened = false;
+	*ret_changed = false;
 	if (hitl->fd >= 0 && fstat(hitl->fd, &ours) == 0 && stat(hitl->path.s, &there) == 0 && ours.st_dev == there.st_dev &&
 	    ours.st_ino == there.st_ino)
 		return true;
 	buf_add(&path, hitl->path.s, hitl->path.len);
 	hitl_close(hitl);
-	ok = hitl_open(hitl, path.s, err);
-	*ret_reopened = ok;
+	ok = hitl_open(hitl, path.s, hitl->make, err);
+	*ret_changed = ok && !(was_missing && hitl_is_missing(hitl));
 	buf_release(&path);
 	return ok;
 }
@@ -211,6 +220,8 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 	size_t room = 0;
 
 	*list = (struct hitl_list){ NULL, 0, false };
+	if (hitl_is_missing(hitl))
+		return true;
 	if (!dir) {
 		err_errno(err, STATUS_IO, "unable to read the directory '%s'", hitl->path.s);
 		if (fd >= 0)
@@ -299,6 +310,8 @@ hitl_find(const struct hitl *hitl, const char *key, size_t n, struct hitl_questi
 			err_set(err, STATUS_CONFLICT, "the key '%s' is that of %s%s", shown.s, names.s, found > 2 ? " and more" : "");
 		else
 			err_set(err, STATUS_NO, "question not found: %s", shown.s);
+		if (hitl_is_missing(hitl))
+			err_hint(err, "there is no directory '%s'", hitl->path.s);
 	}
 	hitl_list_release(&list);
 	buf_release(&shown);

@@ -60,7 +60,8 @@ void hitl_parse(const char *bytes, size_t n, const char *stem, int64_t now_ms, s
 void hitl_record(struct buf *to, const struct hitl_question *question, int64_t now_ms);
 
 struct hitl {
-	int fd;		 /* -1: closed */
+	int fd;		 /* -1: closed, or not there (yet) */
+	bool make;	 /* it is made when it is not there */
 	struct buf path; /* absolute where it can be found out */
 };
 
@@ -70,10 +71,13 @@ struct hitl_list {
 	bool cut; /* there were more than HITL_QUESTIONS_MAX */
 };
 
-/* dir NULL: CLARITY_HITL_DIR, else .clarity-hitl. Made with mode 0700 when it is not there. Errors: STATUS_CONFIG. */
-bool hitl_open(struct hitl *hitl, const char *dir, struct err *err) USE_RESULT;
-/* The directory may have been removed or replaced since: then it is opened, or made, anew. *ret_reopened: that was done. */
-bool hitl_check(struct hitl *hitl, bool *ret_reopened, struct err *err) USE_RESULT;
+/* dir NULL: CLARITY_HITL_DIR, else .clarity-hitl. When it is not there: make makes it with mode 0700, for those who put something into it; for
+ * all others it holds nothing until it comes (hitl_check()), since a name that was mistyped must not become a directory. Errors:
+ * STATUS_CONFIG. */
+bool hitl_open(struct hitl *hitl, const char *dir, bool make, struct err *err) USE_RESULT;
+bool hitl_is_missing(const struct hitl *hitl);
+/* The directory may have come, gone or been replaced since: then it is opened, or made, anew. *ret_changed: that is so. */
+bool hitl_check(struct hitl *hitl, bool *ret_changed, struct err *err) USE_RESULT;
 void hitl_close(struct hitl *hitl); /* also after a failed hitl_open(), and twice */
 
 /* All questions, answered ones too. */

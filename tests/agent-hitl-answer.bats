@@ -54,7 +54,7 @@ teardown() { common_teardown; }
 
 @test "--ahead answers who asks later, if that is not agent-ask; to a question that is there it changes nothing" {
 	run -1 agent-hitl-answer early.key yes
-	[ ! -e "$dir/early.key.answer" ]
+	[ ! -e "$dir" ]
 	run -0 agent-hitl-answer --ahead early.key yes
 	[ "$(jq -r .path <<<"$output")" = "$(realpath "$dir")/early.key.answer" ]
 	agent-hitl-answer --ahead early.key no

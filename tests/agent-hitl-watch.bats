@@ -65,14 +65,20 @@ lines_are() { [ "$(jq -r '"\(.type) \(.key)"' watch.out | tr '\n' ',')" = "$1" ]
 	[ "$output" = $'a\nb\nc' ]
 }
 
-@test "a directory that is removed and comes back is watched on" {
-	question a q 1000
+@test "a directory that comes, is removed and comes back is waited for, not made, and watched on" {
+	rmdir "$dir"
 	start watch agent-hitl-watch
-	await 10 lines_are 'new_question a,'
+	await 20 has_line watch.err "there is no directory '.*': waiting for it"
+	mkdir "$dir"
+	question a q 1000
+	await 20 lines_are 'new_question a,'
 	rm -r "$dir"
-	await 10 test -d "$dir"
+	await 20 count_lines watch.err 'waiting for it' 2
+	[ ! -e "$dir" ]
+	mkdir "$dir"
 	question b q 2000
-	await 10 lines_are 'new_question a,new_question b,'
+	await 20 lines_are 'new_question a,new_question b,'
+	[ "$(wc -l <watch.err)" = 2 ]
 }
 
 @test "a broker: what is there and what comes; away and back" {

@@ -483,7 +483,9 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 		kill "$pid"
 		await 20 gone "$pid"
 		[ -s "odd/$text/state $text/log.db" ] || { ls -R odd; return 1; }
-		CLARITY_HITL_DIR="odd/$text/hitl $text" agent-hitl-list >/dev/null 2>&1 || [ $? = 1 ]
+		CLARITY_HITL_DIR="odd/$text/hitl $text" agent-hitl-answer --ahead k yes >/dev/null
+		[ "$(cat "odd/$text/hitl $text/k.answer")" = yes ]
+		CLARITY_HITL_DIR="odd/$text/hitl $text" agent-hitl-list >/dev/null
 	done
 	[ -e canary ]
 	unset gateway_pid

@@ -251,6 +251,11 @@ Connected to runtime: $url" ]
 	[ "${lines[0]}" = 'Handshake directory: hitl' ]
 	run -0 --separate-stderr clarity-agent list
 	[ "${lines[0]}" = 'Handshake directory: .clarity-hitl' ]
+	run -0 --separate-stderr clarity-agent list typo
+	[ "$output$stderr" = $'Handshake directory: typo\nNo pending questions.' ]
+	run -0 --separate-stderr clarity-agent cancel k typo
+	[ "$output" = 'No question found: k' ]
+	[ ! -e typo ]
 }
 
 @test "answer: writes beside the question that the key names; a missing response answers nothing" {
@@ -299,6 +304,9 @@ Connected to runtime: $url" ]
 
 @test "watch: shows and answers, as scripts know it" {
 	question k k 'deploy?' 1
+	run -0 --separate-stderr clarity-agent watch new/place </dev/null
+	[ "$output" = 'Watching handshake directory: new/place' ]
+	[ "$(stat -c %a new/place)" = 700 ]
 	run -0 --separate-stderr clarity-agent watch hitl < <(printf '  yes \n')
 	[ "${lines[0]}" = 'Watching handshake directory: hitl' ]
 	[ "${lines[1]}" = 'HITL request: k' ]

@@ -251,7 +251,7 @@ desk_new(struct event_base *base, const char *dir, desk_answer_cb *cb, void *pay
 	desk->payload = payload;
 	desk->asked_end = &desk->asked;
 	desk->answered_end = &desk->answered;
-	if (!hitl_open(&desk->hitl, dir, err)) {
+	if (!hitl_open(&desk->hitl, dir, true, err)) {
 		hitl_close(&desk->hitl);
 		free(desk);
 		return NULL;

@@ -361,7 +361,7 @@ clerk_new(struct event_base *base, const char *dir, clerk_done_cb *done, void *p
 	buf_init(&clerk->path);
 	pthread_mutex_init(&clerk->lock, NULL);
 	pthread_cond_init(&clerk->work, NULL);
-	if (hitl_open(&clerk->hitl, dir, err)) {
+	if (hitl_open(&clerk->hitl, dir, true, err)) {
 		buf_add(&clerk->path, clerk->hitl.path.s, clerk->hitl.path.len);
 		if (start(clerk, err)) {
 			clerk->event = event_new(base, clerk->wake[0], EV_READ | EV_PERSIST, on_wake, clerk);
