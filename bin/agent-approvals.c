@@ -12,7 +12,6 @@
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
 #include "out.h"
 #include "records.h"
@@ -41,7 +40,7 @@ static const struct cmd cmd = {
 struct listing {
 	struct client client;
 	const char *status;
-	bool ids;
+	bool ids, failed;
 	size_t count;
 };
 
@@ -58,18 +57,12 @@ static bool
 print_approval(struct span item, void *payload)
 {
 	struct listing *listing = payload;
-	struct buf id = BUF_INIT;
-	struct err err = ERR_INIT;
 
 	if (!is_wanted(listing, item))
 		return true;
 	listing->count++;
-	if (listing->ids) {
-		if (jtext_get_string(item, "approvalId", &id))
-			out_write(id.s, id.len + 1);
-		buf_release(&id);
-	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err))
-		warn_err(&err);
+	if (!client_item(&listing->client, item, listing->ids ? "approvalId" : NULL))
+		listing->failed = true;
 	return true;
 }
 
@@ -92,7 +85,7 @@ list(struct listing *listing, const char *thread)
 	out_flush();
 	buf_release(&url);
 	buf_release(&what);
-	return status;
+	return listing->failed ? status_worse(status, STATUS_INPUT) : status;
 }
 
 static bool

@@ -11,9 +11,7 @@
 #include "client.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "opt.h"
-#include "out.h"
 #include "records.h"
 
 static const struct opt opts[] = {
@@ -37,10 +35,8 @@ static const struct cmd cmd = {
 struct listing {
 	struct client client;
 	const char *service, *agent;
-	bool ids;
-	struct err err;
+	bool ids, failed;
 	size_t count;
-	bool failed;
 };
 
 static bool
@@ -60,26 +56,19 @@ static bool
 print_item(struct span item, void *payload)
 {
 	struct listing *listing = payload;
-	struct buf id = BUF_INIT;
 
 	if (!wanted(listing, item))
 		return true;
 	listing->count++;
-	if (listing->ids) {
-		if (jtext_get_string(item, "serviceId", &id))
-			out_write(id.s, id.len + 1);
-		buf_release(&id);
-	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &listing->err)) {
-		warn_err(&listing->err);
+	if (!client_item(&listing->client, item, listing->ids ? "serviceId" : NULL))
 		listing->failed = true;
-	}
 	return true;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct listing listing = { .err = ERR_INIT };
+	struct listing listing = { 0 };
 	struct err err = ERR_INIT;
 	struct buf url = BUF_INIT;
 	int key, status = STATUS_OK;

@@ -11,10 +11,8 @@
 #include "client.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "num.h"
 #include "opt.h"
-#include "out.h"
 #include "records.h"
 
 #define LIMIT_MAX 2000 /* what a server gives at most */
@@ -75,20 +73,12 @@ static bool
 print_run(struct span item, void *payload)
 {
 	struct listing *listing = payload;
-	struct buf id = BUF_INIT;
-	struct err err = ERR_INIT;
 
 	if (!wanted(listing, item))
 		return true;
 	listing->count++;
-	if (listing->ids) {
-		if (jtext_get_string(item, "runId", &id))
-			out_write(id.s, id.len + 1);
-		buf_release(&id);
-	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err)) {
-		warn_err(&err);
+	if (!client_item(&listing->client, item, listing->ids ? "runId" : NULL))
 		listing->failed = true;
-	}
 	return true;
 }
 

@@ -13,10 +13,8 @@
 #include "compass.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "num.h"
 #include "opt.h"
-#include "out.h"
 #include "records.h"
 
 enum { OPT_WORKSPACE = OPT_OWN, OPT_STATE, OPT_STATUS };
@@ -53,21 +51,13 @@ static bool
 print_thread(struct span item, void *payload)
 {
 	struct listing *listing = payload;
-	struct buf id = BUF_INIT;
-	struct err err = ERR_INIT;
 	struct span status;
 
 	if (listing->status && (!jtext_get(item, "status", &status) || !jtext_is_string(status, listing->status)))
 		return true;
 	listing->count++;
-	if (listing->ids) {
-		if (jtext_get_string(item, "threadId", &id))
-			out_write(id.s, id.len + 1);
-		buf_release(&id);
-	} else if (!filter_run(client_filter(&listing->client), item.s, item.n, filter_print, NULL, &err)) {
-		warn_err(&err);
+	if (!client_item(&listing->client, item, listing->ids ? "threadId" : NULL))
 		listing->failed = true;
-	}
 	return true;
 }
 

@@ -88,6 +88,25 @@ client_print(struct client *client, struct span object, struct err *err)
 	return ok;
 }
 
+bool
+client_item(struct client *client, struct span item, const char *id)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	bool ok = true;
+
+	if (id) {
+		if (jtext_get_string(item, id, &text))
+			out_write(text.s, text.len + 1);
+	} else {
+		ok = filter_run(client_filter(client), item.s, item.n, filter_print, NULL, &err);
+		if (!ok)
+			warn_err(&err);
+	}
+	buf_release(&text);
+	return ok;
+}
+
 int
 client_each(struct client *client, client_act *act, const bool *stop, void *payload)
 {

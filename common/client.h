@@ -47,6 +47,10 @@ void client_limit_met(int64_t until);
 /* Prints an object, in one line, through the filter. False: as filter_run(). */
 bool client_print(struct client *client, struct span object, struct err *err) USE_RESULT;
 
+/* Prints one record of a list, a line as the server gave it, through the filter; or with `id` only the text of that member and a NUL, if it
+ * has one. False: the filter failed, which is said. */
+bool client_item(struct client *client, struct span item, const char *id) USE_RESULT;
+
 /* What is done for one subject. ret_status is that of its outcome; false: err says why there is none. */
 typedef bool client_act(void *payload, int *ret_status, struct err *err);
 

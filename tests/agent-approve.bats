@@ -22,6 +22,8 @@ asked() { curl -sf "$url/__fake" | jq -c .body; }
 	[ "$(agent-approvals "$id" --jq .kind | tr '\n' ' ')" = "command file " ]
 	[ "$(agent-approvals <thread | wc -l)" = 2 ]
 	[ "$(agent-approvals --thread "$id" -0 | tr '\0' ' ')" = "a1 a2 " ]
+	run -6 --separate-stderr agent-approvals "$id" --jq 'error("so")'
+	[[ $stderr == *so* ]]
 	run -1 agent-approvals --status resolved "$id"
 	run -1 --separate-stderr agent-approvals nobody
 	[[ $stderr == *"AGENT_THREAD_NOT_FOUND"* ]]
