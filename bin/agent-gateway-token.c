@@ -33,7 +33,7 @@ enum { OPT_STATE = OPT_OWN, OPT_STORE, OPT_USER, OPT_WORKSPACE, OPT_SCOPE, OPT_E
 
 static const struct opt opts[] = {
 	{ OPT_STATE, "state", "DIR", "the gateway's state (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
-	{ OPT_STORE, "store", "URL", "sqlite:/path of the gateway's log, instead of --state" },
+	{ OPT_STORE, "store", "URL", "the gateway's log, sqlite:/path, instead of --state" },
 	{ OPT_USER, "user", "NAME", "create: whose token it is" },
 	{ 'w', "workspace", "SLUG", "create: a workspace that it is good for; may be given several times (default: all of them)" },
 	{ OPT_SCOPE, "scope", "SCOPE", "create: read, write or admin; may be given several times (default: read and write)" },

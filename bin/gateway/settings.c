@@ -43,7 +43,7 @@ static const struct opt opts[] = {
 	    "HOST:PORT, unix:/path or fd:N (default 127.0.0.1:4707; port 0 picks one); may be given several times" },
 	{ OPT_STATE, "state", "DIR", "where the log is kept (default STATE_DIRECTORY, else a directory under XDG_STATE_HOME)" },
 	{ OPT_STORE, "store", "URL",
-	    "sqlite:/path of the log's file, instead of --state; or postgresql://..., which several gateways share" },
+	    "the log's file, sqlite:/path, instead of --state; or postgresql://..., which several gateways share" },
 	{ 'a', "agents", "DIR", "directory of manifests (default: the built-in agents)" },
 	{ OPT_HITL, "hitl", "DIR", "directory of the questions for people (default CLARITY_HITL_DIR, else hitl in the state directory)" },
 	{ OPT_APPLY_COMMANDS, "apply-commands", NULL, "let callers register commands as agents, which is to let them run programs" },
