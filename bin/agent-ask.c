@@ -89,26 +89,34 @@ confirmed(const char *answer)
 	return false;
 }
 
+/* The next of "a, b, c", without the blanks around it. *at moves on; NULL: that was the last one. */
+static struct span
+next_choice(const char **at)
+{
+	const char *choice = *at;
+	size_t n = strcspn(choice, ",");
+
+	*at = choice[n] ? choice + n + 1 : NULL;
+	blank_trim(&choice, &n, BLANK_JS);
+	return (struct span){ choice, n };
+}
+
 /* One of the choices, in whatever case; *answer becomes what the list says. */
 static bool
 chosen(const char *choices, struct buf *answer)
 {
-	const char *s = choices, *part;
-	size_t n, part_n;
+	const char *at = choices;
 
-	for (;; s += n + 1) {
-		n = strcspn(s, ",");
-		part = s;
-		part_n = n;
-		blank_trim(&part, &part_n, BLANK_JS);
-		if (part_n == answer->len && !strncasecmp(part, answer->s, part_n)) {
+	while (at) {
+		struct span choice = next_choice(&at);
+
+		if (choice.n == answer->len && !strncasecmp(choice.s, answer->s, choice.n)) {
 			buf_reset(answer);
-			buf_add(answer, part, part_n);
+			buf_add(answer, choice.s, choice.n);
 			return true;
 		}
-		if (!s[n])
-			return false;
 	}
+	return false;
 }
 
 static bool
@@ -125,20 +133,12 @@ counts(const struct ask *ask, struct buf *answer)
 static void
 check_choices(const struct ask *ask)
 {
-	const char *s = ask->choices, *part;
+	const char *at = ask->choices;
 	struct buf fallback = BUF_INIT;
-	size_t n, part_n;
 
-	for (;; s += n + 1) {
-		n = strcspn(s, ",");
-		part = s;
-		part_n = n;
-		blank_trim(&part, &part_n, BLANK_JS);
-		if (!part_n)
+	while (at)
+		if (!next_choice(&at).n)
 			die_usage("unable to use --choices '%s': one of them is empty", ask->choices);
-		if (!s[n])
-			break;
-	}
 	if (ask->fallback) {
 		buf_addstr(&fallback, ask->fallback);
 		if (!chosen(ask->choices, &fallback))
