@@ -6,9 +6,7 @@ load lib/runtime
 setup() {
 	common_setup
 	PATH=$AU_BUILD/libexec/agentutils:$PATH
-	heard=$BATS_TEST_TMPDIR/heard
-	: >"$heard"
-	read_so_far=0 last_id=0
+	runtime_listen
 	mkdir work
 	work=$PWD/work
 	fake="python3 $AU_SRC/tests/fake/fake-acp --log $PWD/asked"

@@ -7,9 +7,7 @@ setup() {
 	common_setup
 	PATH=$AU_BUILD/libexec/agentutils:$PATH
 	first=00000000-0000-4000-8000-000000000001
-	heard=$BATS_TEST_TMPDIR/heard
-	: >"$heard"
-	read_so_far=0 last_id=0
+	runtime_listen
 }
 teardown() { runtime_teardown; }
 

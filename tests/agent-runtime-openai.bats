@@ -6,9 +6,7 @@ load lib/runtime
 setup() {
 	common_setup
 	PATH=$AU_BUILD/libexec/agentutils:$PATH
-	heard=$BATS_TEST_TMPDIR/heard
-	: >"$heard"
-	read_so_far=0 last_id=0
+	runtime_listen
 	unset OPENAI_API_KEY OPENAI_BASE_URL OPENAI_MODEL
 }
 teardown() { runtime_teardown; }

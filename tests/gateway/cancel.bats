@@ -25,6 +25,20 @@ hanging() {
 	agent hang '["../hang"]'
 }
 
+# One that ignores SIGTERM.
+stubborn() {
+	cat >stubborn <<-'S'
+	#!/bin/sh
+	trap '' TERM
+	echo $$ >leader
+	while :; do read -r _ <never; done
+	S
+	chmod +x stubborn
+	mkfifo never
+	exec 7<>never
+	agent stubborn '["../stubborn"]'
+}
+
 cancel() { curl -sS -o answer -w '%{http_code}' -X POST "$url/api/agents/runs/$1/cancel" -H 'content-type: application/json' "${@:2}"; }
 kinds() { agent-events "$1" --jq .kind | tr '\n' ' '; }
 # a zombie that nobody has collected yet is dead
@@ -54,16 +68,7 @@ cancelled() { [ "$(agent-runs "$1" --jq .status)" = cancelled ]; }
 }
 
 @test "a handler that ignores SIGTERM is killed" {
-	cat >stubborn <<-'S'
-	#!/bin/sh
-	trap '' TERM
-	echo $$ >leader
-	while :; do read -r _ <never; done
-	S
-	chmod +x stubborn
-	mkfifo never
-	exec 7<>never
-	agent stubborn '["../stubborn"]'
+	stubborn
 	start_gateway --agents agents
 	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
 	await 20 test -s leader
@@ -211,16 +216,7 @@ left() { [ -s leader ] && [ -s left1 ] && [ -s left2 ] && [ -s left3 ] && [ -s l
 }
 
 @test "a restart while the handler is being stopped ends the run all the same" {
-	cat >stubborn <<-'S'
-	#!/bin/sh
-	trap '' TERM
-	echo $$ >leader
-	while :; do read -r _ <never; done
-	S
-	chmod +x stubborn
-	mkfifo never
-	exec 7<>never
-	agent stubborn '["../stubborn"]'
+	stubborn
 	start_gateway --agents agents
 	agent-run-create --agent stubborn --run r | agent-send x >/dev/null
 	agent-send --run r y >/dev/null

@@ -53,6 +53,17 @@ agent_hang() {
 	mkfifo gate
 	agent hang '["../hang"]'
 }
+# A run whose first message is being answered at gateway a, and whose second one was sent to b, where we are.
+sent_to_both() {
+	agent_hang
+	gateway a --agents agents
+	gateway b --agents agents
+	at a
+	agent-run-create --agent hang --run r | agent-send first >/dev/null
+	await 20 has_line begun first
+	at b
+	agent-send --run r second >/dev/null
+}
 replies() { agent-events "$1" --jq 'select(.kind=="agent.chat.assistant_message").data.message' | tr '\n' ';'; }
 replied() { [ "$(replies "$1")" = "$2" ]; }
 killed() { kill -9 "${pid_of[$1]}" && await 10 gone "${pid_of[$1]}"; }
@@ -118,14 +129,7 @@ killed() { kill -9 "${pid_of[$1]}" && await 10 gone "${pid_of[$1]}"; }
 }
 
 @test "a message for a run that another gateway is at is answered there, after the first one" {
-	agent_hang
-	gateway a --agents agents
-	gateway b --agents agents
-	at a
-	agent-run-create --agent hang --run r | agent-send first >/dev/null
-	await 20 has_line begun first
-	at b
-	agent-send --run r second >/dev/null
+	sent_to_both
 	agent-send --run other --agent hang third >/dev/null
 	await 20 has_line begun "third ${url_of[b]}"
 	! has_line begun second
@@ -136,14 +140,7 @@ killed() { kill -9 "${pid_of[$1]}" && await 10 gone "${pid_of[$1]}"; }
 }
 
 @test "a run is cancelled where it is not answered: its handler is gone" {
-	agent_hang
-	gateway a --agents agents
-	gateway b --agents agents
-	at a
-	agent-run-create --agent hang --run r | agent-send first >/dev/null
-	await 20 has_line begun first
-	at b
-	agent-send --run r second >/dev/null
+	sent_to_both
 	agent-run-cancel --run r >/dev/null
 	run -11 timeout 30 agent-watch --until terminal r
 	! has_line begun second

@@ -21,6 +21,10 @@ runtime_setup() {
 		RUNTIME="$AU_BUILD/libexec/agentutils/agent-runtime-mock --chunk 7 --script $BATS_TEST_TMPDIR/script"
 		RUNTIME_SLOW=SLOW RUNTIME_ASK=ASK RUNTIME_FAIL=FAIL
 	fi
+	runtime_listen
+}
+# Nothing has been heard yet.
+runtime_listen() {
 	heard=$BATS_TEST_TMPDIR/heard
 	: >"$heard"
 	read_so_far=0
