@@ -47,9 +47,14 @@ teardown() { common_teardown; }
 		local word
 		for word in $1; do case $word in @*) expand "$word" ;; *) echo "$word" ;; esac; done
 	}
-	sed -n 's/^SystemCallFilter=\([^~].*\)/\1/p' agent-gateway.service | while read -r line; do allowed "$line"; done | sort -u >may
-	sed -n 's/^SystemCallFilter=~\(.*\)/\1/p' agent-gateway.service | while read -r line; do allowed "$line"; done | sort -u >not
-	comm -23 may not >filter
+	: >filter
+	# each line adds to what those before it have let through, or takes from it
+	sed -n 's/^SystemCallFilter=//p' agent-gateway.service >lines
+	while read -r line; do
+		allowed "${line#\~}" | sort -u >these
+		if [ "${line#\~}" = "$line" ]; then sort -u these filter >now; else comm -23 filter these >now; fi
+		mv now filter
+	done <lines
 	[ "$(wc -l <filter)" -gt 100 ]
 	cat >agent-gateway-traced <<-S
 	#!/bin/sh

@@ -66,6 +66,7 @@ ahead_work(void *payload)
 	struct buf mine = BUF_INIT, empty;
 	struct queue queue;
 
+	worker_is(WORKER_PROMPT);
 	queue_init(&queue);
 	pthread_mutex_lock(&store->lock);
 	for (;;) {

@@ -23,6 +23,7 @@ checkpoint_work(void *payload)
 {
 	struct checkpointer *checkpointer = payload;
 
+	worker_is(WORKER_PATIENT);
 	pthread_mutex_lock(&checkpointer->lock);
 	while (!checkpointer->quit) {
 		if (!checkpointer->asked) {

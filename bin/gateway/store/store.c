@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "status.h"
 #include "store/internal.h"
+#include "worker.h"
 #include "xalloc.h"
 
 #define BATCH_MAX 4096	       /* operations of one transaction */
@@ -341,6 +342,7 @@ store_work(void *payload)
 	struct queue batch;
 	bool writes;
 
+	worker_is(WORKER_PROMPT);
 	while (take_batch(store, &batch, &writes)) {
 		if (batch.n || writes)
 			run(store, &batch, writes);
