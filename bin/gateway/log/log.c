@@ -37,7 +37,7 @@ struct subscription {
 
 struct log {
 	struct store *store;
-	struct event *wake;
+	struct event *wake, *send;
 	struct log_stats stats;
 	void (*took)(int64_t us, void *payload);
 	void *took_payload;
@@ -126,6 +126,25 @@ on_wake(evutil_socket_t fd, short what, void *payload)
 	store_dispatch(log->store);
 }
 
+/* It comes after all that the loop has found ready together. */
+static void
+on_asked(void *payload)
+{
+	struct log *log = payload;
+
+	event_active(log->send, EV_TIMEOUT, 0);
+}
+
+static void
+on_send(evutil_socket_t fd, short what, void *payload)
+{
+	struct log *log = payload;
+
+	(void)fd;
+	(void)what;
+	store_send(log->store);
+}
+
 static void publish(struct log *log, struct entry *event);
 
 static void
@@ -187,6 +206,8 @@ log_open(struct event_base *base, const char *where, const char *state, struct e
 	store_others(log->store, &log_news, log);
 	log->wake = event_new(base, store_fd(log->store), EV_READ | EV_PERSIST, on_wake, log);
 	event_add(log->wake, NULL);
+	log->send = event_new(base, -1, 0, on_send, log);
+	store_gather(log->store, on_asked, log);
 	return log;
 }
 
@@ -213,6 +234,7 @@ log_close(struct log *log)
 	if (!log)
 		return;
 	event_free(log->wake);
+	event_free(log->send);
 	store_close(log->store);
 	for (i = 0; i < BUCKETS; i++)
 		drop_all(&log->of_stream[i]);
@@ -539,6 +561,7 @@ log_settle(struct log *log)
 	while (store_queued(log->store)) {
 		struct pollfd fd = { .fd = store_fd(log->store), .events = POLLIN };
 
+		store_send(log->store);
 		(void)poll(&fd, 1, -1); /* the store always answers */
 		store_dispatch(log->store);
 	}

@@ -11,6 +11,8 @@
 #include "store/internal.h"
 #include "xalloc.h"
 
+#define GATHER_MAX 8 /* operations: more would let the thread wait while there is work for it, fewer wake it more often than it helps */
+
 void
 store_wake(struct store *store)
 {
@@ -18,6 +20,28 @@ store_wake(struct store *store)
 		pthread_cond_signal(&store->work);
 	else if (write(store->ask[1], "", 1) < 0 && errno != EAGAIN)
 		abort(); /* the thread could never be told again */
+}
+
+void
+store_gather(struct store *store, void (*later)(void *payload), void *payload)
+{
+	store->later = later;
+	store->later_payload = payload;
+}
+
+void
+store_send(struct store *store)
+{
+	bool wake;
+
+	if (!store->gathered.n)
+		return;
+	pthread_mutex_lock(&store->lock);
+	wake = !store->asked.n;
+	queue_join(&store->asked, &store->gathered);
+	pthread_mutex_unlock(&store->lock);
+	if (wake)
+		store_wake(store);
 }
 
 static void
@@ -35,11 +59,11 @@ ask(struct store *store, enum op_kind kind, void *what)
 	else
 		op->u.docs = what;
 	store->in_flight++;
-	pthread_mutex_lock(&store->lock);
-	queue_push(&store->asked, op);
-	if (store->asked.n == 1)
-		store_wake(store);
-	pthread_mutex_unlock(&store->lock);
+	queue_push(&store->gathered, op);
+	if (!store->later || store->gathered.n == GATHER_MAX)
+		store_send(store);
+	else if (store->gathered.n == 1)
+		store->later(store->later_payload);
 }
 
 void

@@ -106,6 +106,9 @@ struct store {
 	int wake[2];	       /* a byte when finished is not empty */
 	int lock_fd;
 	/* the loop's */
+	struct queue gathered; /* asked for, and the thread does not know it yet */
+	void (*later)(void *payload);
+	void *later_payload;
 	int64_t last_seq_seen;
 	size_t in_flight;
 	const struct store_others *others;
@@ -143,7 +146,7 @@ void queue_push(struct queue *queue, struct op *op);
 void queue_join(struct queue *to, struct queue *from);			    /* all of it, to the end; `from` is empty then */
 struct op *queue_pop(struct queue *queue);				    /* NULL: empty */
 void store_deliver(struct store *store, struct queue *batch, int64_t seq);  /* to the loop; seq: of the last event that it has then */
-void store_wake(struct store *store);					    /* the thread; with the lock */
+void store_wake(struct store *store);					    /* the thread */
 void store_tell(struct store *store, enum op_kind kind, struct page *page); /* from the thread to the loop, at once */
 void *store_work(void *store);						    /* what the thread does */
 

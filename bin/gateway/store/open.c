@@ -216,6 +216,7 @@ store_open(const char *where, const char *state, const struct derived_ops *ops, 
 
 	store->ops = ops;
 	store->lock_fd = store->wake[0] = store->wake[1] = store->ask[0] = store->ask[1] = -1;
+	queue_init(&store->gathered);
 	queue_init(&store->asked);
 	queue_init(&store->finished);
 	place_of(where, state, &file, &dir);
@@ -288,6 +289,7 @@ store_close(struct store *store)
 
 	if (!store)
 		return;
+	store_send(store);
 	pthread_mutex_lock(&store->lock);
 	store->quit = true;
 	store_wake(store);

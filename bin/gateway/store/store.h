@@ -214,6 +214,11 @@ void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
 
+/* From now on the thread is told of several of these at once: `later` is called with the first of them, and store_send() is to follow on the
+ * loop, when what has come in together was read. */
+void store_gather(struct store *store, void (*later)(void *payload), void *payload);
+void store_send(struct store *store);
+
 /* What is heard of the other gateways, on the loop, in the order of seq with our own changes: each of their events once; what change_tell()
  * told; that the work of one that is gone is ours now (rows.open_only, change_turn_open()); and that we were taken for gone: nothing can be
  * stored any more, and this process had better end. Borrowed. */
