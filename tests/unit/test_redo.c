@@ -143,6 +143,51 @@ play(uint64_t salt)
 	return (int)n;
 }
 
+/* What the database has committed of a chain that goes on is not run again, whoever does it. */
+static void
+committed_in_part(void)
+{
+	struct redo *redo = redo_new(file.s);
+	struct buf segment = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct note note;
+	size_t done = 0;
+	int i;
+
+	redo_start(redo, 11);
+	note_init(&note);
+	begin();
+	db_note(db, &note);
+	for (i = 0; i < 5; i++) {
+		run(i);
+		note_move(&note, &segment);
+		if (!redo_write(redo, &segment, &err))
+			die(&err);
+		buf_reset(&segment);
+		if (i == 2)
+			done = redo_size(redo);
+	}
+	db_note(db, NULL);
+	db_rollback(db);
+	redo_committed(redo, done);
+	begin();
+	ok(redo_play(redo, db, false, &err) && count("SELECT count(*) FROM keys") == 2, "the writer runs what is not committed again");
+	db_rollback(db);
+	redo_free(redo);
+	redo = redo_new(file.s);
+	redo_start(redo, 11);
+	redo_committed(redo, done);
+	begin();
+	ok(redo_play(redo, db, true, &err) && count("SELECT count(*) FROM keys WHERE key IN ('k3', 'k4')") == 2 &&
+		count("SELECT count(*) FROM keys") == 2,
+	    "so does who comes after a crash");
+	db_rollback(db);
+	redo_free(redo);
+	run(-1);
+	note_release(&note);
+	buf_release(&segment);
+}
+
 static void
 cut_and_flipped(void)
 {
@@ -200,6 +245,7 @@ main(void)
 	write_chain(9, 2);
 	is_int(play(9), 2, "written over: the new chain, and nothing of the longer one behind it");
 	is_int(play(7), 0, "the old one has lost its beginning");
+	committed_in_part();
 	write_chain(7, 5);
 	cut_and_flipped();
 	good = note_play(db, (struct span){ "", 0 }, &err);

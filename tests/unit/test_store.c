@@ -485,15 +485,71 @@ events_of(struct store *store, const char *stream)
 }
 
 static void
-spoil_rows(void)
+run_sql(const char *text)
 {
-	sqlite3 *db;
+	sqlite3 *db = NULL;
 
-	if (sqlite3_open(file.s, &db) != SQLITE_OK || sqlite3_exec(db, "UPDATE streams SET doc=x'78'", NULL, NULL, NULL) != SQLITE_OK) {
+	if (sqlite3_open(file.s, &db) != SQLITE_OK || sqlite3_busy_timeout(db, 20000) != SQLITE_OK ||
+	    sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
 		printf("Bail out! %s\n", sqlite3_errmsg(db));
 		exit(1);
 	}
 	sqlite3_close(db);
+}
+
+static int
+change_once(struct store *store, const char *stream)
+{
+	struct change *change;
+	int result;
+
+	finished = 0;
+	change = ask_change(store, stream, NULL, 0, "{}", apply_one);
+	await(store, 1);
+	result = change->result;
+	change_free(change);
+	return result;
+}
+
+/* What was answered is in the notes when the database finds, behind, that it cannot commit. */
+static void
+full_behind(void)
+{
+	struct rlimit old, tight;
+	struct store *store;
+	int64_t n = 0;
+
+	buf_addstr(&where, "3");
+	buf_reset(&file);
+	buf_addf(&file, "%s/agentutils.db", where.s);
+	store = open_or_die();
+	n += change_once(store, "first") == CHANGE_DONE;
+	/* its log is beyond the limit then, and the notes are not */
+	run_sql("INSERT INTO docs(key, doc) VALUES('large', zeroblob(2000000))");
+	getrlimit(RLIMIT_FSIZE, &old);
+	tight = old;
+	tight.rlim_cur = 1000000;
+	n += change_once(store, "first") == CHANGE_DONE;
+	n += change_once(store, "first") == CHANGE_DONE;
+	is_int(n, 3, "three changes before the disk is full");
+	setrlimit(RLIMIT_FSIZE, &tight);
+	while (change_once(store, "first") == CHANGE_DONE)
+		n++;
+	is_int(events_of(store, "first"), n, "a change is refused once the database takes nothing more, and what was answered is known");
+	setrlimit(RLIMIT_FSIZE, &old);
+	is_int(change_once(store, "other"), CHANGE_DONE, "room again: the next change is stored");
+	is_int(events_of(store, "first"), n, "and all before it is");
+	store_close(store);
+	store = open_or_die();
+	is_int(events_of(store, "first"), n, "after a restart, too");
+	is_int(store_last_seq(store), n + 1, "with the numbers that were given");
+	store_close(store);
+}
+
+static void
+spoil_rows(void)
+{
+	run_sql("UPDATE streams SET doc=x'78'");
 }
 
 static void
@@ -700,6 +756,7 @@ main(void)
 	full_disk();
 	killed();
 	full_disk_between_lists();
+	full_behind();
 	documents();
 	blocks();
 	among_writes();

@@ -5,8 +5,9 @@
  * in the order of the batches, whether there was anything to note or not: what was read may have been of a batch that is not on the disk
  * yet.
  *
- * The database itself commits when the transaction is AHEAD_MS old or the notes are many, and when nothing has been committed for that long
- * a batch is committed directly, without notes.
+ * The database itself puts in what is stored and commits behind all this (db.h), when the transaction is AHEAD_MS old: the store's thread
+ * waits for it only where it has to read. When nothing has been committed for that long a batch is committed directly, without notes, and so
+ * is one when the notes are many: their file begins anew then.
  *
  * What cannot be noted takes everything back that was run since, and so does a batch that fails: the transaction is rolled back to the last
  * commit, and the notes that are on the disk are run again.
@@ -37,12 +38,19 @@ struct ahead {
 	int64_t ready_seq, safe_seq;
 	bool busy, quit;
 	bool failed; /* what is waiting could not be written; nothing is, until the store's thread has taken it back */
+	bool gate;   /* when all this is written, the database may commit */
 	struct err err;
 	/* the store's thread's own */
-	struct note note; /* of the present batch */
-	size_t size;	  /* of the segments since the last commit */
-	bool salted;	  /* the database has the salt of this chain */
+	struct note note;   /* of the present batch */
+	size_t total, size; /* of the segments: of this chain, and those since the last commit was begun */
+	size_t done;	    /* of this chain, what is committed for certain */
+	bool salted;	    /* the database has the salt of this chain */
 	uint64_t salt, new_salt;
+	bool direct;	    /* something was taken back: the next batch shows whether the database takes anything */
+	bool begun;	    /* this batch has begun a commit behind */
+	bool committing;    /* the last commit is behind, and its end was not seen yet ... */
+	size_t committed;   /* ... how much of the chain is in it ... */
+	int64_t mark;	    /* ... and the number that the rows on disk had before */
 	int64_t due, retry; /* monotonic: when the database commits, when it tries to again */
 	bool behind;	    /* the notes could not be run again yet */
 };
@@ -54,7 +62,7 @@ wait_for_work(struct store *store)
 {
 	struct ahead *ahead = store->ahead;
 
-	while ((!ahead->waiting.n && !ahead->quit) || ahead->failed)
+	while ((!ahead->waiting.n && !ahead->gate && !ahead->quit) || ahead->failed)
 		pthread_cond_wait(&ahead->work, &store->lock);
 }
 
@@ -72,10 +80,10 @@ ahead_work(void *payload)
 	for (;;) {
 		struct err err = ERR_INIT;
 		int64_t seq;
-		bool ok;
+		bool ok, gate;
 
 		wait_for_work(store);
-		if (!ahead->waiting.n)
+		if (!ahead->waiting.n && !ahead->gate)
 			break;
 		buf_reset(&mine);
 		empty = mine;
@@ -83,6 +91,8 @@ ahead_work(void *payload)
 		ahead->ready = empty;
 		queue_join(&queue, &ahead->waiting);
 		seq = ahead->ready_seq;
+		gate = ahead->gate;
+		ahead->gate = false;
 		ahead->busy = true;
 		pthread_mutex_unlock(&store->lock);
 		ok = !mine.len || redo_write(ahead->redo, &mine, &err);
@@ -99,8 +109,11 @@ ahead_work(void *payload)
 			queue_join(&ahead->waiting, &queue);
 			ahead->failed = true;
 			ahead->err = err;
+			gate = gate || ahead->gate;
 			store_wake(store);
 		}
+		if (gate)
+			db_allow_commit(store->db, ok ? NULL : &err);
 		pthread_cond_signal(&ahead->quiet);
 	}
 	pthread_mutex_unlock(&store->lock);
@@ -163,16 +176,16 @@ void
 ahead_deliver(struct store *store, struct queue *batch)
 {
 	struct ahead *ahead = store->ahead;
-	bool now;
+	bool begun = ahead->begun, now;
 
+	ahead->begun = false;
 	pthread_mutex_lock(&store->lock);
 	now = note_is_empty(&ahead->note) && !ahead->busy && !ahead->waiting.n;
 	if (now)
 		ahead->safe_seq = store->last_seq;
 	else {
-		if (!note_is_empty(&ahead->note))
-			ahead->size += ahead->note.bytes.len;
 		note_move(&ahead->note, &ahead->ready);
+		ahead->gate = ahead->gate || begun;
 		queue_join(&ahead->waiting, batch);
 		ahead->ready_seq = store->last_seq;
 		pthread_cond_signal(&ahead->work);
@@ -180,6 +193,8 @@ ahead_deliver(struct store *store, struct queue *batch)
 	pthread_mutex_unlock(&store->lock);
 	if (now)
 		store_deliver(store, batch, store->last_seq);
+	if (now && begun)
+		db_allow_commit(store->db, NULL);
 }
 
 /* With the lock. */
@@ -193,6 +208,12 @@ wait_until_quiet(struct store *store)
 }
 
 bool
+ahead_has_more(const struct store *store)
+{
+	return db_in_transaction(store->db) || store->ahead->committing;
+}
+
+bool
 ahead_sleep(struct store *store)
 {
 	struct ahead *ahead = store->ahead;
@@ -201,7 +222,7 @@ ahead_sleep(struct store *store)
 
 	if (ahead->failed)
 		return false;
-	if (!db_in_transaction(store->db) && !ahead->behind)
+	if (!ahead_has_more(store) && !ahead->behind)
 		pthread_cond_wait(&store->work, &store->lock);
 	else if (clock_monotonic_ms() >= until)
 		return false;
@@ -219,12 +240,29 @@ play(struct store *store, struct err *err)
 	bool ok;
 
 	db_note(store->db, NULL);
-	ok = !redo_size(ahead->redo) || (db_begin(store->db, err) && redo_play(ahead->redo, store->db, false, err));
+	ok = !ahead->size || (db_begin(store->db, err) && redo_play(ahead->redo, store->db, false, err));
 	db_note(store->db, &ahead->note);
 	ahead->behind = !ok;
 	if (!ok)
 		db_rollback(store->db);
 	return ok;
+}
+
+/* Has what is behind gone well, as far as one can see? */
+static bool
+look_behind(struct store *store, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+	bool committed;
+
+	if (!db_look_behind(store->db, &committed, err))
+		return false;
+	if (ahead->committing && committed) {
+		ahead->committing = false;
+		ahead->done = ahead->committed;
+		redo_committed(ahead->redo, ahead->done);
+	}
+	return true;
 }
 
 bool
@@ -236,22 +274,46 @@ ahead_ready(struct store *store, struct err *err)
 	if (ahead->failed)
 		*err = ahead->err;
 	pthread_mutex_unlock(&store->lock);
-	if (err->status)
+	if (err->status || !look_behind(store, err))
 		return false;
 	return !ahead->behind || play(store, err);
 }
 
-bool
-ahead_is_due(struct store *store)
-{
-	const struct ahead *ahead = store->ahead;
+/* ---- commits */
 
-	/* what has only looked at something must not fail for what others have left to commit */
-	if (store->rows.flushed || note_is_empty(&ahead->note))
-		return store->rows.flushed;
-	return !ahead->salted || ahead->size + ahead->note.bytes.len > REDO_MAX || clock_monotonic_ms() >= ahead->due;
+/* The rows, and what the next start is to run again: the chain of this salt from there on. */
+static bool
+write_rows(struct store *store, uint64_t salt, size_t committed, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	bool ok = rows_commit(store);
+
+	if (ok && (!store->ahead->salted || store->ahead->total)) {
+		buf_addf(&text, "%lld %zu", (long long)salt, committed);
+		ok = tables_write_mark(store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, span_of(&text), err);
+		buf_release(&text);
+	}
+	return ok;
 }
 
+/* This batch, noted, and all before it are committed behind; nothing is asked of the database before the batch is delivered. */
+static bool
+commit_behind(struct store *store, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+	bool ok;
+
+	ahead->mark = store->rows.mark;
+	ahead->committed = ahead->total;
+	db_note(store->db, NULL);
+	ok = write_rows(store, ahead->salt, ahead->committed, err);
+	db_note(store->db, &ahead->note);
+	if (!ok)
+		return false;
+	db_commit_behind(store->db);
+	ahead->begun = ahead->committing = true;
+	return true;
+}
 /* With the lock, the second thread not being at work: whoever waits for it is of this batch from now on, before the others. */
 static void
 take_over(struct ahead *ahead, struct queue *batch)
@@ -261,15 +323,15 @@ take_over(struct ahead *ahead, struct queue *batch)
 	buf_reset(&ahead->ready);
 }
 
-bool
-ahead_commit(struct store *store, struct queue *batch, struct err *err)
+/* This batch and all before it are committed now, instead of what is noted of them. */
+static bool
+commit_now(struct store *store, struct queue *batch, struct err *err)
 {
 	struct ahead *ahead = store->ahead;
-	struct buf salt = BUF_INIT;
 	bool ok;
 
 	pthread_mutex_lock(&store->lock);
-	while (ahead->busy)
+	while (ahead->busy || (ahead->gate && !ahead->failed))
 		pthread_cond_wait(&ahead->quiet, &store->lock);
 	ok = !ahead->failed;
 	if (ok)
@@ -280,15 +342,49 @@ ahead_commit(struct store *store, struct queue *batch, struct err *err)
 	if (!ok)
 		return false;
 	db_note(store->db, NULL);
-	ok = rows_commit(store);
-	if (ok && (!ahead->salted || ahead->size)) {
-		buf_addf(&salt, "%lld", (long long)ahead->new_salt);
-		ok = tables_write_doc(store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, span_of(&salt), err);
-		buf_release(&salt);
-	}
-	ok = ok && db_commit(store->db, err);
+	ok = write_rows(store, ahead->new_salt, 0, err) && db_commit(store->db, err) && look_behind(store, err);
 	db_note(store->db, &ahead->note);
 	return ok;
+}
+
+enum when { NOT_YET, BEHIND, NOW };
+
+static enum when
+when_to_commit(const struct store *store, const struct queue *batch, size_t noted)
+{
+	const struct ahead *ahead = store->ahead;
+
+	/* what has only looked at something must not fail for what others have left to commit; an empty batch is there to commit */
+	if (batch->n && !noted && !store->rows.flushed)
+		return NOT_YET;
+	if (!ahead->salted || ahead->direct || ahead->total + noted > REDO_MAX)
+		return NOW;
+	if (!batch->n)
+		return store->rows.flushed || ahead->committing || !ahead->size ? NOW : BEHIND;
+	if (ahead->committing)
+		return store->rows.flushed ? NOW : NOT_YET;
+	if (store->rows.flushed)
+		return BEHIND;
+	if (clock_monotonic_ms() < ahead->due)
+		return NOT_YET;
+	return ahead->size ? BEHIND : NOW;
+}
+
+bool
+ahead_store(struct store *store, struct queue *batch, struct err *err)
+{
+	struct ahead *ahead = store->ahead;
+	size_t noted = note_is_empty(&ahead->note) ? 0 : ahead->note.bytes.len;
+	enum when when = when_to_commit(store, batch, noted);
+
+	if (when == NOW)
+		return commit_now(store, batch, err);
+	ahead->total += noted;
+	ahead->size += noted;
+	if (when == BEHIND)
+		return commit_behind(store, err);
+	db_hand_over(store->db);
+	return true;
 }
 
 void
@@ -296,11 +392,17 @@ ahead_committed(struct store *store)
 {
 	struct ahead *ahead = store->ahead;
 
-	if (!ahead->salted || ahead->size)
-		redo_start(ahead->redo, ahead->new_salt++);
-	ahead->salted = true;
-	ahead->size = 0;
 	ahead->due = clock_monotonic_ms() + AHEAD_MS;
+	ahead->size = 0;
+	if (ahead->begun)
+		return;
+	ahead->direct = false;
+	if (!ahead->salted || ahead->total) {
+		ahead->salt = ahead->new_salt++;
+		redo_start(ahead->redo, ahead->salt);
+		ahead->salted = true;
+		ahead->total = ahead->done = 0;
+	}
 	if (ahead->note.bytes.cap > NOTES_KEPT)
 		note_release(&ahead->note);
 	note_begin(&ahead->note);
@@ -315,11 +417,12 @@ ahead_take_back(struct store *store, struct queue *batch)
 	wait_until_quiet(store);
 	if (ahead->failed) {
 		take_over(ahead, batch);
-		ahead->failed = false;
+		ahead->failed = ahead->gate = false;
 		store->err = ahead->err;
 	}
 	store->before = ahead->safe_seq;
 	pthread_mutex_unlock(&store->lock);
+	ahead->direct = true;
 	note_begin(&ahead->note);
 	ahead->retry = clock_monotonic_ms() + AHEAD_RETRY_MS;
 }
@@ -327,11 +430,17 @@ ahead_take_back(struct store *store, struct queue *batch)
 void
 ahead_restore(struct store *store)
 {
+	struct ahead *ahead = store->ahead;
 	struct err err = ERR_INIT;
 
+	if (look_behind(store, &err) && ahead->committing)
+		rows_lost(store, ahead->mark);
+	ahead->begun = ahead->committing = false;
+	ahead->total = redo_size(ahead->redo);
+	ahead->size = ahead->total - ahead->done;
 	/* else the next batch tries again, and nothing is read before */
 	if (!play(store, &err))
-		store->ahead->err = err;
+		ahead->err = err;
 }
 
 bool

@@ -126,10 +126,28 @@ query_gather(struct query *query)
 	query->db->ops->gather(query);
 }
 
-bool
-db_settle(struct db *db, struct err *err)
+void
+db_hand_over(struct db *db)
 {
-	return !db->ops->settle || db->ops->settle(db, err);
+	db->ops->hand_over(db);
+}
+
+void
+db_commit_behind(struct db *db)
+{
+	db->ops->commit_behind(db);
+}
+
+void
+db_allow_commit(struct db *db, const struct err *why)
+{
+	db->ops->allow(db, why);
+}
+
+bool
+db_look_behind(struct db *db, bool *ret_committed, struct err *err)
+{
+	return db->ops->look(db, ret_committed, err);
 }
 
 void

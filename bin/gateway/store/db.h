@@ -37,7 +37,10 @@ struct db_ops {
 	void (*reset)(struct query *query);
 	void (*gather)(struct query *query);
 	/* those of one's own only */
-	bool (*settle)(struct db *db, struct err *err);
+	void (*hand_over)(struct db *db);
+	void (*commit_behind)(struct db *db);
+	void (*allow)(struct db *db, const struct err *why);
+	bool (*look)(struct db *db, bool *ret_committed, struct err *err);
 	void (*note)(struct db *db, struct note *note);
 	/* shared databases only */
 	void (*stream)(struct query *query);
@@ -90,9 +93,18 @@ void query_reset(struct query *query);
 /* One INSERT INTO t(...) VALUES(?1, ...) whose runs may go out as one, before what names its table and before the commit. No two runs of it
  * conflict with each other unless something that names the table comes between them. Once, before its first run. */
 void query_gather(struct query *query);
-/* In a database of one's own: what was gathered goes out, and what fails is told. Else that is the commit's. */
-bool db_settle(struct db *db, struct err *err) USE_RESULT;
 void query_stream(struct query *query); /* its rows may be many and large: they are not all held in memory at once */
+
+/* ---- a database of one's own may store and commit what was gathered behind its caller's back, while that goes on */
+
+void db_hand_over(struct db *db); /* what was gathered is stored, some time before the commit */
+/* The transaction ends for the caller, and is committed when db_allow_commit() was called, which any thread may; not before the next call of
+ * another function here is that certain to be, nor that it succeeds. why: it is not to be, and fails with this. One at a time. */
+void db_commit_behind(struct db *db);
+void db_allow_commit(struct db *db, const struct err *why);
+/* Does not wait. False: something behind has failed, and all does until db_rollback(), which takes back what is not committed.
+ * *ret_committed: the last db_commit_behind() has succeeded. */
+bool db_look_behind(struct db *db, bool *ret_committed, struct err *err) USE_RESULT;
 
 /* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL:
  * no more. */

@@ -11,19 +11,136 @@
 #include "xalloc.h"
 
 #define INSERT "INSERT INTO "
-#define ROWS_MAX 16
-#define BYTES_MAX 65536			       /* of texts and blobs: then they go in, however few they are */
-static const int sizes[] = { ROWS_MAX, 4, 1 }; /* rows of one statement; each a multiple of the next */
+#define SPARES_MAX 64			       /* empty lots ... */
+#define SPARE_BYTES 16384		       /* ... and what each of them keeps for texts and blobs */
+#define BYTES_MAX 65536			       /* of a lot's texts and blobs: then it is full, however few its rows are */
+static const int sizes[] = { LOT_ROWS, 4, 1 }; /* rows of one statement; each a multiple of the next */
 
 struct held {
 	sqlite3 *handle;
 	const char *text;
 	struct buf table; /* as it stands in statements */
 	sqlite3_stmt *statements[ARRAY_LEN(sizes)];
-	struct redo_value values[ROWS_MAX * REDO_VALUES]; /* n of each row; number: where its bytes are */
-	struct buf bytes;
-	int rows, n;
+	int n;		 /* values of a row */
+	struct lot *lot; /* NULL: there are no rows */
 };
+
+/* ---- lots */
+
+void
+lots_init(struct lots *lots)
+{
+	*lots = (struct lots){ .last = &lots->first };
+}
+
+static void
+lot_free(struct lot *lot)
+{
+	if (lot)
+		buf_release(&lot->bytes);
+	free(lot);
+}
+
+static size_t
+bytes_of(const struct lot *lot)
+{
+	return sizeof *lot + lot->bytes.len;
+}
+
+static void
+push(struct lots *lots, struct lot *lot)
+{
+	lot->next = NULL;
+	*lots->last = lot;
+	lots->last = &lot->next;
+	lots->bytes += bytes_of(lot);
+}
+
+void
+lots_move(struct lots *to, struct lots *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->bytes += from->bytes;
+	from->first = NULL;
+	from->last = &from->first;
+	from->bytes = 0;
+}
+
+struct lot *
+lots_take(struct lots *lots)
+{
+	struct lot *lot = lots->first;
+
+	if (!lot)
+		return NULL;
+	lots->first = lot->next;
+	if (!lots->first)
+		lots->last = &lots->first;
+	lots->bytes -= bytes_of(lot);
+	return lot;
+}
+
+void
+lots_spare(struct lots *lots, struct lot *lot)
+{
+	if (lots->n_spare == SPARES_MAX) {
+		lot_free(lot);
+		return;
+	}
+	lot->rows = 0;
+	if (lot->bytes.cap > SPARE_BYTES)
+		buf_release(&lot->bytes);
+	else
+		buf_reset(&lot->bytes);
+	lot->next = lots->spare;
+	lots->spare = lot;
+	lots->n_spare++;
+}
+
+void
+lots_spares(struct lots *to, struct lots *from)
+{
+	if (to->spare)
+		return;
+	to->spare = from->spare;
+	to->n_spare = from->n_spare;
+	from->spare = NULL;
+	from->n_spare = 0;
+}
+
+static struct lot *
+lot_new(struct lots *lots, struct held *held)
+{
+	struct lot *lot = lots->spare;
+
+	if (lot) {
+		lots->spare = lot->next;
+		lots->n_spare--;
+	} else {
+		lot = xcalloc(1, sizeof *lot);
+		buf_init(&lot->bytes);
+	}
+	lot->held = held;
+	return lot;
+}
+
+void
+lots_release(struct lots *lots)
+{
+	struct lot *lot;
+
+	while ((lot = lots_take(lots)))
+		lot_free(lot);
+	while ((lot = lots->spare)) {
+		lots->spare = lot->next;
+		lot_free(lot);
+	}
+}
+
+/* ---- one INSERT */
 
 struct held *
 held_new(sqlite3 *handle, const char *text)
@@ -36,7 +153,6 @@ held_new(sqlite3 *handle, const char *text)
 	buf_init(&held->table);
 	buf_addch(&held->table, ' ');
 	buf_add(&held->table, table, strcspn(table, "("));
-	buf_init(&held->bytes);
 	return held;
 }
 
@@ -50,24 +166,50 @@ held_free(struct held *held)
 	for (i = 0; i < ARRAY_LEN(sizes); i++)
 		sqlite3_finalize(held->statements[i]);
 	buf_release(&held->table);
-	buf_release(&held->bytes);
+	lot_free(held->lot);
 	free(held);
 }
 
 void
 held_forget(struct held *held)
 {
-	held->rows = 0;
-	if (held->bytes.cap > 2 * BYTES_MAX)
-		buf_release(&held->bytes);
-	else
-		buf_reset(&held->bytes);
+	lot_free(held->lot);
+	held->lot = NULL;
 }
 
 bool
-held_matters(const struct held *held, const char *text)
+held_matters(const struct held *held, const struct lots *lots, const char *text)
 {
-	return held->rows && strstr(text, held->table.s);
+	return (held->lot || lots->first) && (!text || strstr(text, held->table.s));
+}
+
+void
+held_add(struct held *held, const struct redo_value *values, int n, struct lots *lots)
+{
+	struct lot *lot = held->lot;
+	struct redo_value *row;
+	int i;
+
+	held->n = n;
+	if (!lot)
+		lot = held->lot = lot_new(lots, held);
+	row = lot->values + lot->rows * n;
+	memcpy(row, values, (size_t)n * sizeof *row);
+	for (i = 0; i < n; i++)
+		if (row[i].kind == REDO_TEXT || row[i].kind == REDO_BLOB) {
+			row[i].number = (int64_t)lot->bytes.len;
+			buf_add(&lot->bytes, values[i].bytes.s, values[i].bytes.n);
+		}
+	if (++lot->rows == LOT_ROWS || lot->bytes.len >= BYTES_MAX)
+		held_end(held, lots);
+}
+
+void
+held_end(struct held *held, struct lots *lots)
+{
+	if (held->lot)
+		push(lots, held->lot);
+	held->lot = NULL;
 }
 
 /* ---- statements */
@@ -122,48 +264,30 @@ value_bind(sqlite3_stmt *statement, int i, const struct redo_value *value, const
 
 /* So many rows as the statement has, from this one. */
 static bool
-insert(struct held *held, size_t which, int from)
+insert(const struct lot *lot, size_t which, int from)
 {
+	struct held *held = lot->held;
 	sqlite3_stmt *statement = statement_of(held, which);
-	const struct redo_value *values = held->values + from * held->n;
+	const struct redo_value *values = lot->values + from * held->n;
 	int i;
 
 	if (!statement)
 		return false;
 	for (i = 0; i < sizes[which] * held->n; i++)
-		value_bind(statement, i + 1, &values[i], values[i].kind == REDO_INT ? NULL : held->bytes.s + values[i].number);
+		value_bind(statement, i + 1, &values[i], values[i].kind == REDO_INT ? NULL : lot->bytes.s + values[i].number);
 	(void)sqlite3_step(statement);
 	return sqlite3_reset(statement) == SQLITE_OK;
 }
 
-/* ---- rows */
-
 bool
-held_send(struct held *held)
+lot_run(const struct lot *lot)
 {
-	int rows = held->rows, from = 0;
 	size_t which;
+	int from = 0;
 	bool ok = true;
 
 	for (which = 0; ok && which < ARRAY_LEN(sizes); which++)
-		for (; ok && rows - from >= sizes[which]; from += sizes[which])
-			ok = insert(held, which, from);
-	held_forget(held);
+		for (; ok && lot->rows - from >= sizes[which]; from += sizes[which])
+			ok = insert(lot, which, from);
 	return ok;
-}
-
-bool
-held_add(struct held *held, const struct redo_value *values, int n)
-{
-	struct redo_value *row = held->values + held->rows * n;
-	int i;
-
-	held->n = n;
-	memcpy(row, values, (size_t)n * sizeof *row);
-	for (i = 0; i < n; i++)
-		if (row[i].kind == REDO_TEXT || row[i].kind == REDO_BLOB) {
-			row[i].number = (int64_t)held->bytes.len;
-			buf_add(&held->bytes, values[i].bytes.s, values[i].bytes.n);
-		}
-	return (++held->rows < ROWS_MAX && held->bytes.len < BYTES_MAX) || held_send(held);
 }

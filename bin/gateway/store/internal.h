@@ -56,6 +56,8 @@ typedef bool table_row_cb(struct span stream, struct span doc, void *payload);
 bool tables_list_rows(
     struct tables *tables, bool open_only, int64_t owner, int limit, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool tables_write_doc(struct tables *tables, struct span key, struct span doc, struct err *err) USE_RESULT; /* SPAN_NONE: removes it */
+/* The same of a document that the store keeps for itself: when it goes into the database is up to that, before the commit. */
+bool tables_write_mark(struct tables *tables, struct span key, struct span doc, struct err *err) USE_RESULT;
 bool tables_read_doc(struct tables *tables, struct span key, bool *ret_found, struct buf *doc, struct err *err) USE_RESULT;
 bool tables_list_docs(struct tables *tables, const char *prefix, table_row_cb *cb, void *payload, struct err *err) USE_RESULT;
 bool tables_read_page(struct tables *tables, struct page *page) USE_RESULT;
@@ -160,7 +162,8 @@ bool rows_flush(struct store *store) USE_RESULT;				 /* to the disk, now, in thi
 bool rows_commit(struct store *store) USE_RESULT;				 /* before a commit */
 void rows_committed(struct store *store);					 /* after it */
 void rows_undo(struct store *store);						 /* after a rollback */
-bool rows_refresh(struct store *store, struct err *err) USE_RESULT;		 /* before rows are looked at: what a rollback has taken */
+void rows_lost(struct store *store, int64_t mark); /* after one that took back what rows_committed() was called for; mark: from before it */
+bool rows_refresh(struct store *store, struct err *err) USE_RESULT; /* before rows are looked at: what a rollback has taken */
 
 /* a thread that nobody can read: what gateways tell each other (change_tell()) */
 #define STORE_TOLD ((struct span){ "\1told", 5 })
@@ -176,12 +179,13 @@ struct ahead;
 struct ahead *ahead_new(struct store *store, const char *database);
 int ahead_start(struct store *store); /* its thread; errno */
 void ahead_stop(struct store *store);
-void ahead_free(struct ahead *ahead);				   /* accepts NULL */
+void ahead_free(struct ahead *ahead);		/* accepts NULL */
+bool ahead_has_more(const struct store *store); /* there is something to commit, or nobody has looked yet whether it was */
 bool ahead_ready(struct store *store, struct err *err) USE_RESULT; /* before a batch */
-bool ahead_is_due(struct store *store);				   /* is this batch to be committed? Else it is noted */
-bool ahead_commit(struct store *store, struct queue *batch, struct err *err) USE_RESULT; /* with all before it, and the rows */
-void ahead_committed(struct store *store);						 /* after it */
-void ahead_deliver(struct store *store, struct queue *batch);				 /* when it is on the disk */
+/* Its end: it is noted or committed, and what is noted too long is committed, with the rows. */
+bool ahead_store(struct store *store, struct queue *batch, struct err *err) USE_RESULT;
+void ahead_committed(struct store *store);			  /* after it, when no transaction is open */
+void ahead_deliver(struct store *store, struct queue *batch);	  /* when it is on the disk */
 void ahead_take_back(struct store *store, struct queue *batch);	  /* the batch fails: what else does comes before it */
 void ahead_restore(struct store *store);			  /* after the rollback: what is on the disk */
 bool ahead_is_behind(const struct store *store, struct err *err); /* it could not be restored yet: nothing may be read */

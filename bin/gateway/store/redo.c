@@ -254,7 +254,7 @@ struct redo {
 	struct buf path;
 	int fd;
 	uint64_t salt, sum; /* sum: of the last segment, or the salt */
-	size_t end;
+	size_t end, committed;
 };
 
 struct redo *
@@ -283,7 +283,13 @@ void
 redo_start(struct redo *redo, uint64_t salt)
 {
 	redo->salt = redo->sum = salt;
-	redo->end = 0;
+	redo->end = redo->committed = 0;
+}
+
+void
+redo_committed(struct redo *redo, size_t n)
+{
+	redo->committed = n;
 }
 
 size_t
@@ -450,7 +456,8 @@ redo_play(struct redo *redo, struct db *db, bool all, struct err *err)
 		sum = sum_of(redo->sum, file.s + at + REDO_HEAD, head[1]);
 		if (sum != said)
 			break;
-		ok = note_play(db, (struct span){ file.s + at + REDO_HEAD, head[1] }, err);
+		if (at >= redo->committed)
+			ok = note_play(db, (struct span){ file.s + at + REDO_HEAD, head[1] }, err);
 		redo->sum = sum;
 		at += REDO_HEAD + head[1];
 	}

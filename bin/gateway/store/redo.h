@@ -19,10 +19,10 @@
 
 struct db;
 
-#define REDO_KEY "store/redo"	   /* the document that has the salt */
-#define REDO_MAX (4 * 1024 * 1024) /* bytes after which the database commits */
-#define REDO_HEAD 16		   /* bytes of a segment's head: magic, bytes of notes, sum */
-#define REDO_VALUES 16		   /* parameters of one statement */
+#define REDO_KEY "store/redo"	    /* the document that has the salt and, behind a blank, the bytes of the chain that are committed */
+#define REDO_MAX (16 * 1024 * 1024) /* bytes after which the database commits, and the chain begins anew */
+#define REDO_HEAD 16		    /* bytes of a segment's head: magic, bytes of notes, sum */
+#define REDO_VALUES 16		    /* parameters of one statement */
 
 /* ---- notes: a segment that grows while a batch is run */
 
@@ -60,6 +60,7 @@ struct redo *redo_new(const char *database);	   /* the file beside it; nothing i
 void redo_prepare(struct redo *redo);		   /* makes the file; if that fails the first write says so */
 void redo_free(struct redo *redo);		   /* accepts NULL */
 void redo_start(struct redo *redo, uint64_t salt); /* a chain that begins at the file's beginning */
+void redo_committed(struct redo *redo, size_t n);  /* the first n bytes of the chain, whole segments, are not run again */
 size_t redo_size(const struct redo *redo);	   /* of the chain so far, in bytes */
 
 /* Appends whole segments, as note_move() left them, and syncs. False: the chain is as it was. */

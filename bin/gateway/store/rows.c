@@ -136,7 +136,7 @@ write_mark(struct store *store)
 	bool ok;
 
 	buf_addu64(&text, (uint64_t)store->last_seq);
-	ok = tables_write_doc(store->tables, mark_key, span_of(&text), &store->err);
+	ok = tables_write_mark(store->tables, mark_key, span_of(&text), &store->err);
 	buf_release(&text);
 	return ok;
 }
@@ -164,6 +164,14 @@ rows_undo(struct store *store)
 	/* it holds what earlier batches have stored, too */
 	store->rows.stale = store->rows.stale || (!store->share && cache_is_dirty(store->cache));
 	cache_forget_dirty(store->cache);
+}
+
+void
+rows_lost(struct store *store, int64_t mark)
+{
+	store->rows.mark = mark;
+	store->rows.stale = true;
+	cache_drop_all(store->cache);
 }
 
 /* ---- what the rows on disk lack */

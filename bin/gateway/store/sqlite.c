@@ -1,7 +1,8 @@
 /* sqlite.c - the database is a SQLite file
  *
  * STRICT tables, WAL, synchronous=FULL: a commit that returned is on the disk. A transaction that is not committed yet may be noted in a
- * file beside it (redo.h); what is found there is done again when the database is opened.
+ * file beside it (redo.h); what is found there is done again when the database is opened. Rows that were gathered go in, and what is noted
+ * is committed, on a thread of its own (behind.h); the handle is that thread's while it works, and the caller's otherwise.
  */
 #include "compat.h"
 
@@ -15,26 +16,33 @@
 #include "buf.h"
 #include "num.h"
 #include "status.h"
+#include "store/behind.h"
 #include "store/checkpoint.h"
 #include "store/db.h"
 #include "store/held.h"
 #include "store/redo.h"
 #include "xalloc.h"
 
-#define BUSY_MS 5000	   /* somebody else (a backup) may hold the file for a moment */
-#define LOG_PAGES 2000	   /* of SQLite's own log: then they begin to go into the file ... */
-#define LOG_PAGES_MAX 4000 /* ... and all do, so that the log begins anew */
-#define REDO_VERSION 6	   /* of the schema, from which on there are notes */
+#define BUSY_MS 5000		   /* somebody else (a backup) may hold the file for a moment */
+#define LOTS_MAX (4 * 1024 * 1024) /* bytes that are held back: then they go in at once */
+#define LOG_PAGES 2000		   /* of SQLite's own log: then they begin to go into the file, and again each ... */
+#define LOG_STEP 1000		   /* ... of these that have come since, which costs two syncs each time ... */
+#define LOG_PAGES_MAX 4000	   /* ... and all do, so that the log begins anew */
+#define REDO_VERSION 6		   /* of the schema, from which on there are notes */
 
 struct sqlite {
 	struct db db;
-	sqlite3 *handle;
-	struct query *begin, *commit, *rollback;
+	sqlite3 *handle;	      /* see own() */
 	struct note *note;	      /* where what is run is noted, NULL: nowhere */
 	struct sqlite_query *gathers; /* those whose rows are held back ... */
+	struct lots lots;	      /* ... those rows ... */
 	struct err lost;	      /* ... and why they could not be stored: nothing goes in before that was rolled back */
+	struct behind *behind;	      /* NULL: not yet */
+	bool given;		      /* it may be at work */
+	bool open;		      /* a transaction, for those who call; behind may have to begin it yet */
 	struct checkpointer *checkpointer;
-	int log; /* pages in the log ahead of the file, as of the last commit */
+	int log;     /* pages in the log ahead of the file, as of the last commit ... */
+	int log_was; /* ... and as of the last time that the checkpointer was woken */
 };
 
 struct sqlite_query {
@@ -60,17 +68,80 @@ statement_of(struct query *query)
 	return ((struct sqlite_query *)query)->statement;
 }
 
-/* A row that is held back is bound when it goes in. */
-static void
-bind(struct query *query, int i, struct redo_value value)
+static bool
+not_stored(const struct sqlite *s, struct err *err)
 {
-	struct sqlite_query *q = (struct sqlite_query *)query;
+	return err_set(err, STATUS_RETRY, "unable to store: %s", sqlite3_errmsg(s->handle));
+}
 
-	if (!q->held)
-		value_bind(q->statement, i, &value, value.bytes.s);
-	q->values[i - 1] = value;
-	if (q->n < i)
-		q->n = i;
+/* ---- the handle: the caller's, or that of the thread behind */
+
+static bool
+run_text(struct sqlite *s, const char *text, struct err *err)
+{
+	return sqlite3_exec(s->handle, text, NULL, NULL, NULL) == SQLITE_OK || not_stored(s, err);
+}
+
+static bool
+begin(struct sqlite *s, struct err *err)
+{
+	return run_text(s, "BEGIN IMMEDIATE", err);
+}
+
+/* Before anything that the caller does with it: it is the caller's until something is given again. Errors are kept in `lost`. */
+static void
+own(struct sqlite *s)
+{
+	if (!s->given)
+		return;
+	s->given = false;
+	if (behind_wait(s->behind, &s->lost) && s->open && sqlite3_get_autocommit(s->handle))
+		(void)begin(s, &s->lost);
+}
+
+static bool
+is_well(const struct sqlite *s, struct err *err)
+{
+	if (s->lost.status)
+		*err = s->lost;
+	return !s->lost.status;
+}
+
+static int
+on_log(void *payload, sqlite3 *handle, const char *name, int pages)
+{
+	struct sqlite *s = payload;
+
+	(void)handle;
+	(void)name;
+	s->log = pages;
+	return SQLITE_OK;
+}
+
+static bool
+commit(struct sqlite *s, struct err *err)
+{
+	if (!sqlite3_get_autocommit(s->handle) && !run_text(s, "COMMIT", err))
+		return false;
+	if (s->log >= LOG_PAGES_MAX && sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+		s->log = 0; /* all but what was done already; should a reader be in the way, once more at the next commit */
+	else if (s->log >= LOG_PAGES && (s->log < s->log_was || s->log >= s->log_was + LOG_STEP)) {
+		s->log_was = s->log;
+		checkpointer_wake(s->checkpointer);
+	}
+	return true;
+}
+
+static bool
+run_behind(const struct lot *lot, void *payload, struct err *err)
+{
+	struct sqlite *s = payload;
+
+	if (!lot)
+		return commit(s, err);
+	if (sqlite3_get_autocommit(s->handle) && !begin(s, err))
+		return false;
+	return lot_run(lot) || not_stored(s, err);
 }
 
 /* ---- statements */
@@ -81,6 +152,7 @@ sqlite_prepare(struct db *db, const char *text, struct err *err)
 	struct sqlite_query *query = xcalloc(1, sizeof *query);
 	sqlite3 *handle = sqlite_of(db)->handle;
 
+	own(sqlite_of(db));
 	query->query.db = db;
 	query->text = text;
 	if (sqlite3_prepare_v3(handle, text, -1, SQLITE_PREPARE_PERSISTENT, &query->statement, NULL) == SQLITE_OK)
@@ -106,6 +178,7 @@ sqlite_drop(struct query *query)
 {
 	struct sqlite_query *q = (struct sqlite_query *)query, **at;
 
+	own(sqlite_of(query->db));
 	for (at = &sqlite_of(query->db)->gathers; *at && *at != q; at = &(*at)->next)
 		;
 	if (*at)
@@ -113,6 +186,21 @@ sqlite_drop(struct query *query)
 	held_free(q->held);
 	sqlite3_finalize(q->statement);
 	free(q);
+}
+
+/* A row that is held back is bound when it goes in. */
+static void
+bind(struct query *query, int i, struct redo_value value)
+{
+	struct sqlite_query *q = (struct sqlite_query *)query;
+
+	if (!q->held) {
+		own(sqlite_of(query->db));
+		value_bind(q->statement, i, &value, value.bytes.s);
+	}
+	q->values[i - 1] = value;
+	if (q->n < i)
+		q->n = i;
 }
 
 static void
@@ -127,40 +215,25 @@ sqlite_bind_bytes(struct query *query, int i, struct span bytes, bool text)
 	bind(query, i, (struct redo_value){ .kind = !bytes.s ? REDO_NULL : text ? REDO_TEXT : REDO_BLOB, .bytes = bytes });
 }
 
-static bool
-not_stored(const struct sqlite *s, struct err *err)
-{
-	return err_set(err, STATUS_RETRY, "unable to store: %s", sqlite3_errmsg(s->handle));
-}
-
-static bool
-hold(struct sqlite *s, struct sqlite_query *q, struct err *err)
-{
-	if (!s->lost.status && !held_add(q->held, q->values, q->n))
-		not_stored(s, &s->lost);
-	if (s->lost.status)
-		*err = s->lost;
-	return !s->lost.status;
-}
-
-/* What the statement might see of what is held back goes in; NULL: all of it. */
+/* All that is held back goes in, when the statement might see some of it; text NULL: in any case. */
 static bool
 settle(struct sqlite *s, const char *text, struct err *err)
 {
 	struct sqlite_query *q;
+	bool matters = false;
+	struct lot *lot;
 
-	for (q = s->gathers; !s->lost.status && q; q = q->next)
-		if ((!text || held_matters(q->held, text)) && !held_send(q->held))
+	own(s);
+	for (q = s->gathers; q && !matters; q = q->next)
+		matters = held_matters(q->held, &s->lots, text);
+	for (q = s->gathers; matters && q; q = q->next)
+		held_end(q->held, &s->lots);
+	while (matters && !s->lost.status && (lot = lots_take(&s->lots))) {
+		if (!lot_run(lot))
 			not_stored(s, &s->lost);
-	if (s->lost.status)
-		*err = s->lost;
-	return !s->lost.status;
-}
-
-static bool
-sqlite_settle(struct db *db, struct err *err)
-{
-	return settle(sqlite_of(db), NULL, err);
+		lots_spare(&s->lots, lot);
+	}
+	return is_well(s, err);
 }
 
 static bool
@@ -184,7 +257,13 @@ sqlite_run(struct query *query, int *ret_changed, struct err *err)
 	struct sqlite *s = sqlite_of(query->db);
 	struct note *note = s->note;
 
-	if (q->held ? !hold(s, q, err) : !settle(s, q->text, err) || !execute(query, ret_changed, err))
+	if (q->held) {
+		if (!is_well(s, err))
+			return false;
+		held_add(q->held, q->values, q->n, &s->lots);
+		if (s->lots.bytes > LOTS_MAX && !settle(s, NULL, err))
+			return false;
+	} else if (!settle(s, q->text, err) || !execute(query, ret_changed, err))
 		return false;
 	if (note)
 		note_run(note, &q->noted, q->text, q->values, q->n);
@@ -234,6 +313,9 @@ sqlite_get(struct query *query, int i)
 static void
 sqlite_reset(struct query *query)
 {
+	if (((struct sqlite_query *)query)->held)
+		return;
+	own(sqlite_of(query->db));
 	sqlite3_reset(statement_of(query));
 }
 
@@ -242,18 +324,10 @@ sqlite_reset(struct query *query)
 static bool
 sqlite_begin(struct db *db, struct err *err)
 {
-	return db_query(db, &sqlite_of(db)->begin, "BEGIN IMMEDIATE", err) && execute(sqlite_of(db)->begin, NULL, err);
-}
+	struct sqlite *s = sqlite_of(db);
 
-static int
-on_log(void *payload, sqlite3 *handle, const char *name, int pages)
-{
-	struct sqlite *s = payload;
-
-	(void)handle;
-	(void)name;
-	s->log = pages;
-	return SQLITE_OK;
+	s->open = s->given || begin(s, err);
+	return s->open;
 }
 
 static bool
@@ -261,32 +335,77 @@ sqlite_commit(struct db *db, struct err *err)
 {
 	struct sqlite *s = sqlite_of(db);
 
-	if (!settle(s, NULL, err) || !db_query(db, &s->commit, "COMMIT", err) || !execute(s->commit, NULL, err))
+	if (!settle(s, NULL, err) || !commit(s, err))
 		return false;
-	if (s->log >= LOG_PAGES_MAX && sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
-		s->log = 0; /* all but what was done already; should a reader be in the way, once more at the next commit */
-	else if (s->log >= LOG_PAGES)
-		checkpointer_wake(s->checkpointer);
+	s->open = false;
 	return true;
+}
+
+static void
+give(struct sqlite *s, bool commit_too)
+{
+	behind_give(s->behind, &s->lots, commit_too);
+	s->given = true;
+}
+
+static void
+sqlite_hand_over(struct db *db)
+{
+	struct sqlite *s = sqlite_of(db);
+
+	if (s->lots.first)
+		give(s, false);
+}
+
+static void
+sqlite_commit_behind(struct db *db)
+{
+	struct sqlite *s = sqlite_of(db);
+	struct sqlite_query *q;
+
+	for (q = s->gathers; q; q = q->next)
+		held_end(q->held, &s->lots);
+	give(s, true);
+	s->open = false;
+}
+
+static void
+sqlite_allow(struct db *db, const struct err *why)
+{
+	behind_allow(sqlite_of(db)->behind, why);
+}
+
+static bool
+sqlite_look(struct db *db, bool *ret_committed, struct err *err)
+{
+	return behind_look(sqlite_of(db)->behind, ret_committed, err);
 }
 
 static void
 sqlite_rollback(struct db *db)
 {
+	struct sqlite *s = sqlite_of(db);
 	struct sqlite_query *q;
+	struct lot *lot;
 
-	sqlite_of(db)->lost = (struct err)ERR_INIT;
-	for (q = sqlite_of(db)->gathers; q; q = q->next)
+	if (s->behind)
+		behind_drop(s->behind);
+	s->given = s->open = false;
+	s->lost = (struct err)ERR_INIT;
+	for (q = s->gathers; q; q = q->next)
 		held_forget(q->held);
+	while ((lot = lots_take(&s->lots)))
+		lots_spare(&s->lots, lot);
 	/* after some errors SQLite has done it itself */
-	if (db_query(db, &sqlite_of(db)->rollback, "ROLLBACK", NULL))
-		(void)execute(sqlite_of(db)->rollback, NULL, NULL);
+	(void)sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
 static bool
 sqlite_in_transaction(const struct db *db)
 {
-	return !sqlite3_get_autocommit(((const struct sqlite *)db)->handle);
+	const struct sqlite *s = (const struct sqlite *)db;
+
+	return s->open && (s->given || !sqlite3_get_autocommit(s->handle));
 }
 
 static void
@@ -294,10 +413,9 @@ sqlite_close(struct db *db)
 {
 	struct sqlite *s = sqlite_of(db);
 
+	behind_free(s->behind);
+	lots_release(&s->lots);
 	checkpointer_free(s->checkpointer);
-	query_drop(s->begin);
-	query_drop(s->commit);
-	query_drop(s->rollback);
 	sqlite3_close(s->handle);
 	free(s);
 }
@@ -317,7 +435,10 @@ static const struct db_ops sqlite_ops = { .close = sqlite_close,
 	.get = sqlite_get,
 	.reset = sqlite_reset,
 	.gather = sqlite_gather,
-	.settle = sqlite_settle,
+	.hand_over = sqlite_hand_over,
+	.commit_behind = sqlite_commit_behind,
+	.allow = sqlite_allow,
+	.look = sqlite_look,
 	.note = sqlite_note };
 
 /* ---- opening */
@@ -344,20 +465,24 @@ read_version(sqlite3 *db, const char *file, int *ret, struct err *err)
 	return ok && schema_known(*ret, file, err);
 }
 
-/* The salt of what was noted; *ret_found false: nothing was since the last commit. */
+/* The salt of what was noted, and how much of it is committed; *ret_found false: nothing was noted since the last commit. */
 static bool
-read_salt(struct db *db, bool *ret_found, int64_t *ret, struct err *err)
+read_salt(struct db *db, bool *ret_found, int64_t *ret_salt, int64_t *ret_committed, struct err *err)
 {
 	struct query *query = NULL;
 	enum db_step step = DB_FAILED;
 	struct span text;
+	const char *blank;
 
 	*ret_found = false;
+	*ret_committed = 0;
 	if (db_query(db, &query, "SELECT doc FROM docs WHERE key='" REDO_KEY "'", err)) {
 		step = query_step(query, err);
 		if (step == DB_ROW) {
 			text = query_get(query, 0);
-			*ret_found = num_i64(text.s, text.n, ret);
+			blank = memchr(text.s, ' ', text.n);
+			*ret_found = num_i64(text.s, blank ? (size_t)(blank - text.s) : text.n, ret_salt) &&
+			    (!blank || num_i64(blank + 1, (size_t)(text.s + text.n - blank - 1), ret_committed));
 		}
 	}
 	query_drop(query);
@@ -379,11 +504,12 @@ static bool
 do_again(struct db *db, const char *file, struct err *err)
 {
 	struct redo *redo = redo_new(file);
-	int64_t salt;
-	bool found, ok = read_salt(db, &found, &salt, err);
+	int64_t salt, committed;
+	bool found, ok = read_salt(db, &found, &salt, &committed, err);
 
 	if (ok && found) {
 		redo_start(redo, (uint64_t)salt);
+		redo_committed(redo, (size_t)committed);
 		ok = db_begin(db, err) && redo_play(redo, db, true, err) && (!redo_size(redo) || remove_salt(db, err)) &&
 		    db_commit(db, err);
 		if (!ok) {
@@ -440,6 +566,7 @@ sqlite_open_db(const char *file, struct err *err)
 	bool ok;
 
 	s->db.ops = &sqlite_ops;
+	lots_init(&s->lots);
 	set_up_library();
 	ok = sqlite3_open_v2(file, &s->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
 	if (!ok)
@@ -448,6 +575,8 @@ sqlite_open_db(const char *file, struct err *err)
 	if (ok) {
 		sqlite3_wal_hook(s->handle, on_log, s);
 		s->checkpointer = checkpointer_new(file);
+		s->behind = behind_new(run_behind, s);
+		ok = s->behind || err_errno(err, STATUS_IO, "unable to start a thread for the store");
 	}
 	umask(old);
 	if (ok)

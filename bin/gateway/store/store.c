@@ -95,8 +95,8 @@ commit(struct store *store, struct queue *batch, int64_t now)
 		if (!tables_forget_keys(store->tables, now - INT64_C(86400000) * STORE_KEY_DAYS, &store->err))
 			return false;
 	}
-	if (store->ahead) /* an empty batch is there to commit */
-		return db_settle(store->db, &store->err) && ((batch->n && !ahead_is_due(store)) || ahead_commit(store, batch, &store->err));
+	if (store->ahead)
+		return ahead_store(store, batch, &store->err);
 	if (!rows_commit(store) || (db_wrote(store->db) && !share_mark(store, &store->err)))
 		return false;
 	return db_commit(store->db, &store->err);
@@ -328,7 +328,7 @@ commit_all(struct store *store)
 {
 	struct queue none;
 
-	if (!rows_behind(store) && !db_in_transaction(store->db))
+	if (!rows_behind(store) && !ahead_has_more(store))
 		return;
 	queue_init(&none);
 	store->rows.flushed = true;

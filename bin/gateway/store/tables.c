@@ -22,6 +22,7 @@ enum statement {
 	PAGE_THREAD,
 	PAGE_THREAD_LAST,
 	WRITE_DOC,
+	WRITE_MARK,
 	REMOVE_DOC,
 	READ_DOC,
 	LIST_DOCS,
@@ -45,6 +46,7 @@ enum statement {
 #define BLOCKS_OF(column)                                                                                                                  \
 	"SELECT " EVENT_COLUMNS " FROM events h CROSS JOIN events e WHERE h." column                                                       \
 	"=?5 AND h.block>0 AND h.seq>?1-" STRING(BLOCK_MAX) " AND e.seq>=h.seq AND e.seq<h.seq+h.block AND e.seq>?1 AND "
+#define WRITE_DOC_TEXT "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc"
 #define FORWARD " ORDER BY h.seq, e.seq LIMIT ?2"
 #define BACKWARD " ORDER BY h.seq DESC, e.seq DESC LIMIT ?2"
 #define STRING(number) STRING_OF(number)
@@ -70,7 +72,8 @@ static const char *const texts[] = {
 	[PAGE_SERVICE_LAST] = BLOCKS_OF("service") "e.thread IS NULL AND " KIND_RANGE BACKWARD,
 	[PAGE_THREAD] = BLOCKS_OF("thread") THREAD_READER FORWARD,
 	[PAGE_THREAD_LAST] = BLOCKS_OF("thread") THREAD_READER BACKWARD,
-	[WRITE_DOC] = "INSERT INTO docs(key, doc) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET doc=excluded.doc",
+	[WRITE_DOC] = WRITE_DOC_TEXT,
+	[WRITE_MARK] = WRITE_DOC_TEXT,
 	[REMOVE_DOC] = "DELETE FROM docs WHERE key=?1",
 	[READ_DOC] = "SELECT doc FROM docs WHERE key=?1",
 	[LIST_DOCS] = "SELECT key, doc FROM docs WHERE key >= ?1 AND key < ?2 ORDER BY id",
@@ -101,6 +104,7 @@ tables_new(struct db *db, struct err *err)
 		}
 	query_gather(t->queries[INSERT_EVENT]);
 	query_gather(t->queries[WRITE_ROW]);
+	query_gather(t->queries[WRITE_MARK]);
 	return t;
 }
 
@@ -179,6 +183,16 @@ tables_write_doc(struct tables *t, struct span key, struct span doc, struct err 
 	query_text(query, 1, key);
 	if (doc.s)
 		query_blob(query, 2, doc);
+	return query_run(query, err);
+}
+
+bool
+tables_write_mark(struct tables *t, struct span key, struct span doc, struct err *err)
+{
+	struct query *query = get(t, WRITE_MARK);
+
+	query_text(query, 1, key);
+	query_blob(query, 2, doc);
 	return query_run(query, err);
 }
 
