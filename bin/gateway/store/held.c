@@ -21,7 +21,6 @@ struct held {
 	const char *text;
 	struct buf table; /* as it stands in statements */
 	sqlite3_stmt *statements[ARRAY_LEN(sizes)];
-	int n;		 /* values of a row */
 	struct lot *lot; /* NULL: there are no rows */
 };
 
@@ -112,7 +111,7 @@ lots_spares(struct lots *to, struct lots *from)
 }
 
 static struct lot *
-lot_new(struct lots *lots, struct held *held)
+lot_new(struct lots *lots, struct held *held, int n)
 {
 	struct lot *lot = lots->spare;
 
@@ -124,6 +123,7 @@ lot_new(struct lots *lots, struct held *held)
 		buf_init(&lot->bytes);
 	}
 	lot->held = held;
+	lot->n = n;
 	return lot;
 }
 
@@ -190,9 +190,8 @@ held_add(struct held *held, const struct redo_value *values, int n, struct lots 
 	struct redo_value *row;
 	int i;
 
-	held->n = n;
 	if (!lot)
-		lot = held->lot = lot_new(lots, held);
+		lot = held->lot = lot_new(lots, held, n);
 	row = lot->values + lot->rows * n;
 	memcpy(row, values, (size_t)n * sizeof *row);
 	for (i = 0; i < n; i++)
@@ -217,7 +216,7 @@ held_end(struct held *held, struct lots *lots)
 /* What fails takes the whole transaction back anyway, so SQLite need not be able to take back this statement alone: for that it would copy
  * each page before it changes it. */
 static void
-make_text(const struct held *held, int rows, struct buf *to)
+make_text(const struct held *held, int rows, int n, struct buf *to)
 {
 	const char *into = held->text + sizeof INSERT - 1, *values = strstr(into, " VALUES(");
 	int i;
@@ -225,18 +224,19 @@ make_text(const struct held *held, int rows, struct buf *to)
 	buf_addstr(to, "INSERT OR ROLLBACK INTO ");
 	buf_add(to, into, (size_t)(values - into));
 	buf_addstr(to, " VALUES");
-	for (i = 0; i < rows * held->n; i++)
-		buf_addf(to, "%s?%d%s", i % held->n ? "," : i ? ",(" : "(", i + 1, i % held->n == held->n - 1 ? ")" : "");
+	for (i = 0; i < rows * n; i++)
+		buf_addf(to, "%s?%d%s", i % n ? "," : i ? ",(" : "(", i + 1, i % n == n - 1 ? ")" : "");
 	buf_addstr(to, strchr(values, ')') + 1);
 }
 
 static sqlite3_stmt *
-statement_of(struct held *held, size_t which)
+statement_of(const struct lot *lot, size_t which)
 {
+	struct held *held = lot->held;
 	struct buf text = BUF_INIT;
 
 	if (!held->statements[which]) {
-		make_text(held, sizes[which], &text);
+		make_text(held, sizes[which], lot->n, &text);
 		sqlite3_prepare_v3(held->handle, text.s, -1, SQLITE_PREPARE_PERSISTENT, &held->statements[which], NULL);
 		buf_release(&text);
 	}
@@ -266,14 +266,13 @@ value_bind(sqlite3_stmt *statement, int i, const struct redo_value *value, const
 static bool
 insert(const struct lot *lot, size_t which, int from)
 {
-	struct held *held = lot->held;
-	sqlite3_stmt *statement = statement_of(held, which);
-	const struct redo_value *values = lot->values + from * held->n;
+	sqlite3_stmt *statement = statement_of(lot, which);
+	const struct redo_value *values = lot->values + from * lot->n;
 	int i;
 
 	if (!statement)
 		return false;
-	for (i = 0; i < sizes[which] * held->n; i++)
+	for (i = 0; i < sizes[which] * lot->n; i++)
 		value_bind(statement, i + 1, &values[i], values[i].kind == REDO_INT ? NULL : lot->bytes.s + values[i].number);
 	(void)sqlite3_step(statement);
 	return sqlite3_reset(statement) == SQLITE_OK;

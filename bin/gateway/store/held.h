@@ -20,7 +20,7 @@ struct lot {
 	struct held *held;
 	struct redo_value values[LOT_ROWS * REDO_VALUES]; /* number: where a text's or a blob's bytes are */
 	struct buf bytes;
-	int rows;
+	int rows, n; /* n: values of a row */
 	struct lot *next;
 };
 
