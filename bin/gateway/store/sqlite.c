@@ -25,9 +25,10 @@
 
 #define BUSY_MS 5000		   /* somebody else (a backup) may hold the file for a moment */
 #define LOTS_MAX (4 * 1024 * 1024) /* bytes that are held back: then they go in at once */
-#define LOG_PAGES 2000		   /* of SQLite's own log: then they begin to go into the file, and again each ... */
-#define LOG_STEP 1000		   /* ... of these that have come since, which costs two syncs each time ... */
-#define LOG_PAGES_MAX 4000	   /* ... and all do, so that the log begins anew */
+#define PAGE_SIZE "8192"	   /* bytes, of a file that is made; a page of the log is two calls of the system, however large it is */
+#define LOG_PAGES 1000		   /* of SQLite's own log: then they begin to go into the file, and again each ... */
+#define LOG_STEP 500		   /* ... of these that have come since, which costs two syncs each time ... */
+#define LOG_PAGES_MAX 2000	   /* ... and all do, so that the log begins anew */
 #define REDO_VERSION 6		   /* of the schema, from which on there are notes */
 
 struct sqlite {
@@ -534,7 +535,8 @@ set_up(struct sqlite *s, const char *file, struct err *err)
 	if (!read_version(db, file, &version, err))
 		return false;
 	if (!exec(db,
-		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216;"
+		"PRAGMA page_size=" PAGE_SIZE
+		"; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA journal_size_limit=16777216;"
 		" PRAGMA temp_store=MEMORY",
 		file, err))
 		return false;
