@@ -420,7 +420,7 @@ settled() { # at $1: closed and answered, each once
 	says c "$token" 401
 	says c none 401
 	# nothing but the hash is in the store
-	[ "$(pg_sql "SELECT count(*) FROM docs WHERE position('${token##*_}' IN encode(doc, 'escape')) > 0")" = 0 ]
+	[ "$(pg_sql "SELECT count(*) FROM docs WHERE position('${token#agt_*_}' IN encode(doc, 'escape')) > 0")" = 0 ]
 }
 
 @test "a browser's session is good at all gateways, and over at all of them" {
