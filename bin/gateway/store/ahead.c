@@ -203,7 +203,7 @@ wait_until_quiet(struct store *store)
 {
 	struct ahead *ahead = store->ahead;
 
-	while (ahead->busy || (ahead->waiting.n && !ahead->failed))
+	while (ahead->busy || ((ahead->waiting.n || ahead->gate) && !ahead->failed))
 		pthread_cond_wait(&ahead->quiet, &store->lock);
 }
 

@@ -89,7 +89,9 @@ behind_work(void *payload)
 
 	pthread_mutex_lock(&behind->lock);
 	for (;;) {
-		if (!has_work(behind)) {
+		if (!has_work(behind) || behind->dropped) {
+			/* here, and not where it works: what was given may have failed before it began */
+			pthread_cond_signal(&behind->idle);
 			if (behind->quit)
 				break;
 			pthread_cond_wait(&behind->work, &behind->lock);
@@ -101,10 +103,6 @@ behind_work(void *payload)
 		else
 			run_commit(behind);
 		behind->busy = false;
-		if (!has_work(behind) || behind->dropped)
-			pthread_cond_signal(&behind->idle);
-		while (behind->dropped)
-			pthread_cond_wait(&behind->work, &behind->lock);
 	}
 	pthread_mutex_unlock(&behind->lock);
 	return NULL;
@@ -170,7 +168,7 @@ behind_give(struct behind *behind, struct lots *lots, bool commit)
 	lots_move(behind->commit ? &behind->after : &behind->given, lots);
 	if (commit) {
 		behind->commit = true;
-		behind->committed = false;
+		behind->allowed = behind->committed = false;
 	}
 	lots_spares(lots, &behind->done);
 	pthread_cond_signal(&behind->work);
