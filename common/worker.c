@@ -23,7 +23,7 @@ worker_start(pthread_t *ret, void *(*work)(void *payload), void *payload)
 }
 
 #define PROMPT_NS 100000 /* of the processor at a time, the least that Linux takes: who asks for less at once gets it sooner */
-#define PATIENT_NICE 5
+#define PATIENT_NICE 5	 /* more than this process is */
 
 void
 worker_is(enum worker_kind kind)
@@ -35,13 +35,16 @@ worker_is(enum worker_kind kind)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} wish = { .size = sizeof wish };
+	} wish;
 
+	/* what whoever started this process has asked for stays */
+	if (syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0) < 0 || wish.policy != SCHED_OTHER)
+		return;
 	if (kind == WORKER_PROMPT)
 		wish.runtime = PROMPT_NS;
 	else {
 		wish.policy = SCHED_BATCH;
-		wish.nice = PATIENT_NICE;
+		wish.nice += PATIENT_NICE; /* Linux cuts it at the largest */
 	}
 	(void)syscall(SYS_sched_setattr, 0, &wish, 0);
 }
