@@ -43,7 +43,6 @@ struct ahead {
 	/* the store's thread's own */
 	struct note note;   /* of the present batch */
 	size_t total, size; /* of the segments: of this chain, and those since the last commit was begun */
-	size_t done;	    /* of this chain, what is committed for certain */
 	bool salted;	    /* the database has the salt of this chain */
 	uint64_t salt, new_salt;
 	bool direct;	    /* something was taken back: the next batch shows whether the database takes anything */
@@ -259,8 +258,7 @@ look_behind(struct store *store, struct err *err)
 		return false;
 	if (ahead->committing && committed) {
 		ahead->committing = false;
-		ahead->done = ahead->committed;
-		redo_committed(ahead->redo, ahead->done);
+		redo_committed(ahead->redo, ahead->committed);
 	}
 	return true;
 }
@@ -314,6 +312,7 @@ commit_behind(struct store *store, struct err *err)
 	ahead->begun = ahead->committing = true;
 	return true;
 }
+
 /* With the lock, the second thread not being at work: whoever waits for it is of this batch from now on, before the others. */
 static void
 take_over(struct ahead *ahead, struct queue *batch)
@@ -401,7 +400,7 @@ ahead_committed(struct store *store)
 		ahead->salt = ahead->new_salt++;
 		redo_start(ahead->redo, ahead->salt);
 		ahead->salted = true;
-		ahead->total = ahead->done = 0;
+		ahead->total = 0;
 	}
 	if (ahead->note.bytes.cap > NOTES_KEPT)
 		note_release(&ahead->note);
@@ -437,7 +436,7 @@ ahead_restore(struct store *store)
 		rows_lost(store, ahead->mark);
 	ahead->begun = ahead->committing = false;
 	ahead->total = redo_size(ahead->redo);
-	ahead->size = ahead->total - ahead->done;
+	ahead->size = redo_left(ahead->redo);
 	/* else the next batch tries again, and nothing is read before */
 	if (!play(store, &err))
 		ahead->err = err;

@@ -293,6 +293,12 @@ redo_committed(struct redo *redo, size_t n)
 }
 
 size_t
+redo_left(const struct redo *redo)
+{
+	return redo->end - redo->committed;
+}
+
+size_t
 redo_size(const struct redo *redo)
 {
 	return redo->end;

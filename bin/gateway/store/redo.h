@@ -61,6 +61,7 @@ void redo_prepare(struct redo *redo);		   /* makes the file; if that fails the f
 void redo_free(struct redo *redo);		   /* accepts NULL */
 void redo_start(struct redo *redo, uint64_t salt); /* a chain that begins at the file's beginning */
 void redo_committed(struct redo *redo, size_t n);  /* the first n bytes of the chain, whole segments, are not run again */
+size_t redo_left(const struct redo *redo);	   /* the others: what redo_play() would run again, in bytes */
 size_t redo_size(const struct redo *redo);	   /* of the chain so far, in bytes */
 
 /* Appends whole segments, as note_move() left them, and syncs. False: the chain is as it was. */
