@@ -204,10 +204,9 @@ principals_refresh(struct auth *auth, bool again, struct err *err)
 	auth->seen = now;
 	ok = tokens_read(&tokens, auth->settings.tokens_file, err);
 	auth->unread = *err;
-	if (ok)
-		auth->unread = (struct err)ERR_INIT;
 	auth->read_again = deadline_in(UNREAD_MS);
 	if (ok) {
+		auth->unread = (struct err)ERR_INIT;
 		/* a file that goes takes its tokens along, and opens nothing */
 		auth->has_tokens = auth->has_tokens || tokens.found;
 		take_over(auth, &tokens);
