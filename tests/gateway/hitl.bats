@@ -263,16 +263,22 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	[ "$(events 'select(.key == "file.d").type' | tr '\n' ' ')" = '"new_question" "answered" ' ]
 }
 
-@test "events: an asker that takes its answer at once is still told of as answered" {
-	start_gateway --hitl "$dir"
-	listen
-	for n in 1 2 3 4 5; do
+# taken_at_once COUNT WORD: so many questions, the answers to which are taken at once; the events say WORD of each
+taken_at_once() {
+	local n
+	for n in $(seq "$1"); do
 		start ask agent-ask --dir "$dir" --key "k$n" "q"
 		await 10 has_line events.out "new_question\",\"key\":\"k$n\""
 		agent-hitl-answer --dir "$dir" "k$n" yes
 		wait "$pid"
-		await 10 has_line events.out "answered\",\"key\":\"k$n\""
+		await 10 has_line events.out "$2\",\"key\":\"k$n\""
 	done
+}
+
+@test "events: an asker that takes its answer at once is still told of as answered" {
+	start_gateway --hitl "$dir"
+	listen
+	taken_at_once 5 answered
 }
 
 @test "events: the same with looks instead of inotify" {
@@ -309,13 +315,7 @@ events_are() { [ "$(events '[.type, .key]' | tr '\n' ' ')" = "$1" ]; }
 	[ "$(code "$url/questions")" = 200 ]
 	[ -d "$dir" ]
 	# an answer that is taken at once is seen by those only who are told of each file
-	for n in 1 2 3; do
-		start ask agent-ask --dir "$dir" --key "k$n" "q"
-		await 10 has_line events.out "new_question\",\"key\":\"k$n\""
-		agent-hitl-answer --dir "$dir" "k$n" yes
-		wait "$pid"
-		await 10 has_line events.out "\(answered\|removed\)\",\"key\":\"k$n\""
-	done
+	taken_at_once 3 '\(answered\|removed\)'
 	[ "$(events 'select(.type != "new_question") | .type' | tr '\n' ' ')" = '"answered" "answered" "answered" ' ]
 }
 
