@@ -11,7 +11,7 @@
 #include "store/internal.h"
 #include "xalloc.h"
 
-#define GATHER_MAX 8 /* operations: more would let the thread wait while there is work for it, fewer wake it more often than it helps */
+#define GATHER_MAX 12 /* operations: more would let the thread wait while there is work for it, fewer wake it more often than it helps */
 
 void
 store_wake(struct store *store)
