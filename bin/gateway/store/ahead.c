@@ -51,7 +51,7 @@ struct ahead {
 	size_t committed;   /* ... how much of the chain is in it ... */
 	int64_t mark;	    /* ... and the number that the rows on disk had before */
 	int64_t due, retry; /* monotonic: when the database commits, when it tries to again */
-	bool behind;	    /* the notes could not be run again yet */
+	bool lacking;	    /* the notes could not be run again yet */
 };
 
 /* ---- the second thread */
@@ -221,7 +221,7 @@ ahead_sleep(struct store *store)
 
 	if (ahead->failed)
 		return false;
-	if (!ahead_has_more(store) && !ahead->behind)
+	if (!ahead_has_more(store) && !ahead->lacking)
 		pthread_cond_wait(&store->work, &store->lock);
 	else if (clock_monotonic_ms() >= until)
 		return false;
@@ -241,7 +241,7 @@ play(struct store *store, struct err *err)
 	db_note(store->db, NULL);
 	ok = !ahead->size || (db_begin(store->db, err) && redo_play(ahead->redo, store->db, false, err));
 	db_note(store->db, &ahead->note);
-	ahead->behind = !ok;
+	ahead->lacking = !ok;
 	if (!ok)
 		db_rollback(store->db);
 	return ok;
@@ -274,7 +274,7 @@ ahead_ready(struct store *store, struct err *err)
 	pthread_mutex_unlock(&store->lock);
 	if (err->status || !look_behind(store, err))
 		return false;
-	return !ahead->behind || play(store, err);
+	return !ahead->lacking || play(store, err);
 }
 
 /* ---- commits */
@@ -443,9 +443,9 @@ ahead_restore(struct store *store)
 }
 
 bool
-ahead_is_behind(const struct store *store, struct err *err)
+ahead_is_whole(struct store *store, struct err *err)
 {
-	if (store->ahead->behind)
+	if (store->ahead->lacking)
 		*err = store->ahead->err;
-	return store->ahead->behind;
+	return !store->ahead->lacking && look_behind(store, err);
 }

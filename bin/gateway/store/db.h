@@ -102,8 +102,8 @@ void db_hand_over(struct db *db); /* what was gathered is stored, some time befo
  * another function here is that certain to be, nor that it succeeds. why: it is not to be, and fails with this. One at a time. */
 void db_commit_behind(struct db *db);
 void db_allow_commit(struct db *db, const struct err *why);
-/* Does not wait. False: something behind has failed, and all does until db_rollback(), which takes back what is not committed.
- * *ret_committed: the last db_commit_behind() has succeeded. */
+/* Does not wait. False: something has failed behind, or has ended the transaction, and all does until db_rollback(), which takes back what
+ * is not committed. *ret_committed: the last db_commit_behind() has succeeded. */
 bool db_look_behind(struct db *db, bool *ret_committed, struct err *err) USE_RESULT;
 
 /* From now on what query_run() and query_change() have done is noted there as well (redo.h), where this is a database of one's own; NULL:

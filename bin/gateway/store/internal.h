@@ -188,7 +188,8 @@ void ahead_committed(struct store *store);			  /* after it, when no transaction 
 void ahead_deliver(struct store *store, struct queue *batch);	  /* when it is on the disk */
 void ahead_take_back(struct store *store, struct queue *batch);	  /* the batch fails: what else does comes before it */
 void ahead_restore(struct store *store);			  /* after the rollback: what is on the disk */
-bool ahead_is_behind(const struct store *store, struct err *err); /* it could not be restored yet: nothing may be read */
+bool ahead_is_whole(
+    struct store *store, struct err *err) USE_RESULT; /* false: the database lacks some of what was answered: nothing may be read */
 bool ahead_sleep(
     struct store *store) USE_RESULT; /* with the lock: until something may be asked for; false: it is to commit, or has failed */
 

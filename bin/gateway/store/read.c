@@ -44,7 +44,7 @@ run_read(struct store *store, struct op *op, struct err *err)
 	struct buf doc = BUF_INIT;
 	struct cached *c;
 
-	if (store->ahead && ahead_is_behind(store, err))
+	if (store->ahead && !ahead_is_whole(store, err))
 		return false;
 	if (op->kind == OP_DOCS)
 		return tables_list_docs(store->tables, op->u.docs->prefix, add_doc, op->u.docs, err);

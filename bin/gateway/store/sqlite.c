@@ -376,10 +376,20 @@ sqlite_allow(struct db *db, const struct err *why)
 	behind_allow(sqlite_of(db)->behind, why);
 }
 
+/* SQLite ends a transaction by itself after some errors, those of reading among them: what was in it is gone. */
+static bool
+is_ended(const struct sqlite *s)
+{
+	return s->open && !s->given && sqlite3_get_autocommit(s->handle);
+}
+
 static bool
 sqlite_look(struct db *db, bool *ret_committed, struct err *err)
 {
-	return behind_look(sqlite_of(db)->behind, ret_committed, err);
+	struct sqlite *s = sqlite_of(db);
+
+	return behind_look(s->behind, ret_committed, err) && is_well(s, err) &&
+	    (!is_ended(s) || err_set(err, STATUS_RETRY, "unable to store: the transaction was ended by an error"));
 }
 
 static void

@@ -70,6 +70,7 @@ is_list(const struct op *op)
 static bool
 run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 {
+	bool open = db_in_transaction(store->db);
 	struct op *op;
 
 	for (op = batch->first; op; op = op->next)
@@ -80,8 +81,9 @@ run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 			if (writes && is_list(op) && !rows_flush(store))
 				return false;
 			read_run(store, op);
-			/* An error may have ended the transaction; what followed would be committed one by one, and its numbers used up. */
-			if (writes && !db_in_transaction(store->db))
+			/* An error may have ended the transaction, with what earlier batches have noted in it; what followed would be committed
+			 * one by one, and its numbers used up. */
+			if (open && !db_in_transaction(store->db))
 				return err_set(&store->err, STATUS_RETRY, "unable to store: the transaction was ended by a failed read");
 		}
 	return writes || db_state(store->db) < DB_LOST;
