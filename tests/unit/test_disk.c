@@ -19,7 +19,7 @@
 
 /* ---- the disk */
 
-enum trouble { WELL, READS_FAIL };
+enum trouble { WELL, READS_FAIL, NOTES_FAIL, NOTES_STAY };
 static _Atomic int trouble;
 
 static ssize_t (*real_pread)(int fd, void *to, size_t n, off_t at);
@@ -45,6 +45,27 @@ bad_pread(int fd, void *to, size_t n, off_t at)
 		return -1;
 	}
 	return real_pread(fd, to, n, at);
+}
+
+/* Of the notes: what was written is in the file. */
+int
+fdatasync(int fd)
+{
+	if ((trouble == NOTES_FAIL || trouble == NOTES_STAY) && is_file(fd, "-redo")) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+ftruncate(int fd, off_t size)
+{
+	if (trouble == NOTES_STAY && is_file(fd, "-redo")) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_ftruncate, fd, size);
 }
 
 /* SQLite lets its calls of the system be replaced. */
@@ -270,6 +291,75 @@ read_fails(void)
 	store_close(store);
 }
 
+/* What ends in _exit(), in a process of its own, is killed there; its status is what it says. */
+static int
+killed(int (*what)(void))
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(what());
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Changes until one fails. */
+static int
+changes(struct store *store)
+{
+	int n = 0;
+
+	while (n < 100 && change_once(store, "run", "m"))
+		n++;
+	return n;
+}
+
+static int
+notes_fail(void)
+{
+	struct store *store = open_or_die();
+	int n = change_once(store, "run", "m");
+
+	trouble = NOTES_FAIL;
+	return n + changes(store);
+}
+
+static int
+notes_fail_and_stay(void)
+{
+	struct store *store = open_or_die();
+	int n = change_once(store, "run", "m");
+
+	trouble = NOTES_STAY;
+	n += changes(store);
+	trouble = WELL;
+	return n + change_once(store, "run", "other");
+}
+
+/* What was refused because it could not be synced is in the file of notes, whole. */
+static void
+refused_notes(void)
+{
+	struct store *store;
+	int n;
+
+	buf_addstr(&where, "x");
+	n = killed(notes_fail);
+	ok(n > 0 && n < 100, "a disk that cannot sync notes: refused after %d", n);
+	store = open_or_die();
+	is_int(store_last_seq(store), n, "nothing of what was refused comes back after a kill");
+	store_close(store);
+	buf_addstr(&where, "x");
+	n = killed(notes_fail_and_stay);
+	store = open_or_die();
+	is_int(logged(store, "run"), n, "and where it cannot be taken out of the file: not once something else was stored");
+	is_int(store_last_seq(store), n, "under its number");
+	is_int(events_of(store, "run"), n, "once");
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -284,6 +374,7 @@ main(void)
 		return 1;
 	buf_addf(&where, "%s/state", dir);
 	read_fails();
+	refused_notes();
 	buf_addf(&rm, "rm -rf '%s'", dir);
 	ok(system(rm.s) == 0, "cleared away");
 	buf_release(&rm);

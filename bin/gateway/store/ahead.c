@@ -279,6 +279,13 @@ ahead_ready(struct store *store, struct err *err)
 
 /* ---- commits */
 
+/* Does the database not know, or not any more, what the file has? What could not be synced may be in it all the same. */
+static bool
+is_outdated(const struct ahead *ahead)
+{
+	return !ahead->salted || ahead->total || ahead->direct;
+}
+
 /* The rows, and what the next start is to run again: the chain of this salt from there on. */
 static bool
 write_rows(struct store *store, uint64_t salt, size_t committed, struct err *err)
@@ -286,7 +293,7 @@ write_rows(struct store *store, uint64_t salt, size_t committed, struct err *err
 	struct buf text = BUF_INIT;
 	bool ok = rows_commit(store);
 
-	if (ok && (!store->ahead->salted || store->ahead->total)) {
+	if (ok && is_outdated(store->ahead)) {
 		buf_addf(&text, "%lld %zu", (long long)salt, committed);
 		ok = tables_write_mark(store->tables, (struct span){ REDO_KEY, sizeof REDO_KEY - 1 }, span_of(&text), err);
 		buf_release(&text);
@@ -395,13 +402,13 @@ ahead_committed(struct store *store)
 	ahead->size = 0;
 	if (ahead->begun)
 		return;
-	ahead->direct = false;
-	if (!ahead->salted || ahead->total) {
+	if (is_outdated(ahead)) {
 		ahead->salt = ahead->new_salt++;
 		redo_start(ahead->redo, ahead->salt);
 		ahead->salted = true;
 		ahead->total = 0;
 	}
+	ahead->direct = false;
 	if (ahead->note.bytes.cap > NOTES_KEPT)
 		note_release(&ahead->note);
 	note_begin(&ahead->note);

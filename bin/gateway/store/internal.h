@@ -184,10 +184,10 @@ bool ahead_has_more(const struct store *store); /* there is something to commit,
 bool ahead_ready(struct store *store, struct err *err) USE_RESULT; /* before a batch */
 /* Its end: it is noted or committed, and what is noted too long is committed, with the rows. */
 bool ahead_store(struct store *store, struct queue *batch, struct err *err) USE_RESULT;
-void ahead_committed(struct store *store);			  /* after it, when no transaction is open */
-void ahead_deliver(struct store *store, struct queue *batch);	  /* when it is on the disk */
-void ahead_take_back(struct store *store, struct queue *batch);	  /* the batch fails: what else does comes before it */
-void ahead_restore(struct store *store);			  /* after the rollback: what is on the disk */
+void ahead_committed(struct store *store);			/* after it, when no transaction is open */
+void ahead_deliver(struct store *store, struct queue *batch);	/* when it is on the disk */
+void ahead_take_back(struct store *store, struct queue *batch); /* the batch fails: what else does comes before it */
+void ahead_restore(struct store *store);			/* after the rollback: what is on the disk */
 bool ahead_is_whole(
     struct store *store, struct err *err) USE_RESULT; /* false: the database lacks some of what was answered: nothing may be read */
 bool ahead_sleep(

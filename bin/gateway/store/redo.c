@@ -404,8 +404,12 @@ redo_write(struct redo *redo, struct buf *segments, struct err *err)
 	}
 	if (!open_file(redo, true, &there, err))
 		return false;
-	if (!write_all(redo->fd, segments->s, segments->len, redo->end) || fdatasync(redo->fd) < 0)
-		return err_errno(err, STATUS_RETRY, "unable to store");
+	if (!write_all(redo->fd, segments->s, segments->len, redo->end) || fdatasync(redo->fd) < 0) {
+		err_errno(err, STATUS_RETRY, "unable to store");
+		/* some of it may be whole, and nobody is going to be told that it is stored */
+		(void)!ftruncate(redo->fd, (off_t)redo->end);
+		return false;
+	}
 	redo->sum = sum;
 	redo->end += segments->len;
 	return true;
