@@ -301,6 +301,17 @@ write_rows(struct store *store, uint64_t salt, size_t committed, struct err *err
 	return ok;
 }
 
+bool
+ahead_flush(struct store *store)
+{
+	bool ok;
+
+	db_note(store->db, NULL);
+	ok = rows_flush(store);
+	db_note(store->db, &store->ahead->note);
+	return ok;
+}
+
 /* This batch, noted, and all before it are committed behind; nothing is asked of the database before the batch is delivered. */
 static bool
 commit_behind(struct store *store, struct err *err)

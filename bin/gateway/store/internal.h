@@ -182,6 +182,8 @@ void ahead_stop(struct store *store);
 void ahead_free(struct ahead *ahead);		/* accepts NULL */
 bool ahead_has_more(const struct store *store); /* there is something to commit, or nobody has looked yet whether it was */
 bool ahead_ready(struct store *store, struct err *err) USE_RESULT; /* before a batch */
+/* rows_flush(), not noted: rows are folded anew when notes are run again, and one that had its events already would get them twice. */
+bool ahead_flush(struct store *store) USE_RESULT;
 /* Its end: it is noted or committed, and what is noted too long is committed, with the rows. */
 bool ahead_store(struct store *store, struct queue *batch, struct err *err) USE_RESULT;
 void ahead_committed(struct store *store);			/* after it, when no transaction is open */

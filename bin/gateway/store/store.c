@@ -66,6 +66,12 @@ is_list(const struct op *op)
 	return op->kind == OP_ROWS && !op->u.rows->stream.len;
 }
 
+static bool
+flush(struct store *store)
+{
+	return store->ahead ? ahead_flush(store) : rows_flush(store);
+}
+
 /* False with `store->err`, or because the connection went. */
 static bool
 run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
@@ -78,7 +84,7 @@ run_ops(struct store *store, struct queue *batch, bool writes, int64_t now)
 			if (!change_run(store, op->u.change, now))
 				return false;
 		} else {
-			if (writes && is_list(op) && !rows_flush(store))
+			if (writes && is_list(op) && !flush(store))
 				return false;
 			read_run(store, op);
 			/* An error may have ended the transaction, with what earlier batches have noted in it; what followed would be committed
