@@ -438,6 +438,26 @@ rows_without_commit(void)
 	store_close(store);
 }
 
+/* The rows on disk lack what was answered since the last commit: whoever asks for a list gets all of it, or nothing. */
+static void
+list_after_failure(void)
+{
+	struct store *store = open_new();
+	int64_t n = change_once(store, "run", "m"), seen;
+
+	trouble = LOG_FAILS;
+	n += changes(store);
+	seen = events_of(store, "");
+	ok(seen == -1 || seen == n, "a list while no commit succeeds: %lld of %lld", (long long)seen, (long long)n);
+	trouble = WELL;
+	is_int(events_of(store, ""), n, "and when they do again");
+	trouble = LOG_FAILS;
+	n += changes(store);
+	trouble = WELL;
+	is_int(events_of(store, ""), n, "the first thing that is asked for after a failure");
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -455,6 +475,7 @@ main(void)
 	read_fails();
 	refused_notes();
 	rows_without_commit();
+	list_after_failure();
 	buf_addf(&rm, "rm -rf '%s'", dir);
 	ok(system(rm.s) == 0, "cleared away");
 	buf_release(&rm);

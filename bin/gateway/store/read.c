@@ -58,6 +58,9 @@ run_read(struct store *store, struct op *op, struct err *err)
 	}
 	if (!rows_refresh(store, err))
 		return false;
+	/* of a batch that has failed: the rows did not go in for it */
+	if (!rows->stream.len && rows_behind(store) && !store->rows.flushed)
+		return err_set(err, STATUS_RETRY, "unable to read the store: its rows could not be written");
 	if (!rows->stream.len)
 		return tables_list_rows(store->tables, rows->open_only, -store->me, rows->limit, add_row, both, err);
 	if (store->share)

@@ -126,7 +126,7 @@ rows_flush(struct store *store)
 bool
 rows_behind(const struct store *store)
 {
-	return cache_is_dirty(store->cache);
+	return cache_is_dirty(store->cache) || store->rows.stale;
 }
 
 static bool
