@@ -31,7 +31,7 @@
 struct ahead {
 	pthread_t thread;
 	pthread_cond_t work, quiet;
-	struct redo *redo; /* the second thread's while it is busy, else the store's thread's */
+	struct redo *redo; /* the second thread's while it is busy, but for what is committed of it, else the store's thread's */
 	/* with the store's lock */
 	struct buf ready;     /* segments to be written ... */
 	struct queue waiting; /* ... and who waits for them */

@@ -24,15 +24,6 @@ struct behind {
 	struct err err;
 };
 
-static void
-spare_all(struct behind *behind, struct lots *lots)
-{
-	struct lot *lot;
-
-	while ((lot = lots_take(lots)))
-		lots_spare(&behind->done, lot);
-}
-
 /* ---- the thread; all with the lock, which it gives away while it works */
 
 static bool
@@ -67,7 +58,7 @@ run_lots(struct behind *behind)
 	for (lot = lots.first; lot && !behind->dropped && run(behind, lot); lot = lot->next)
 		;
 	behind->running = 0;
-	spare_all(behind, &lots);
+	lots_drop(&lots, &behind->done);
 }
 
 static void
@@ -219,8 +210,8 @@ behind_drop(struct behind *behind)
 	behind->dropped = true;
 	pthread_cond_signal(&behind->work);
 	wait_until_idle(behind);
-	spare_all(behind, &behind->given);
-	spare_all(behind, &behind->after);
+	lots_drop(&behind->given, &behind->done);
+	lots_drop(&behind->after, &behind->done);
 	behind->commit = behind->allowed = behind->dropped = false;
 	behind->err = (struct err)ERR_INIT;
 	pthread_cond_signal(&behind->work);

@@ -1,7 +1,8 @@
 /* db.h - one database connection behind one door: sqlite.c, or pg.c, whose database several gateways share
  *
- * Every call is the store's thread's. The texts of statements and of the schema are written once, in what the engines have in common; the
- * types are INTEGER (64 bits), TEXT and BLOB, parameters are ?1, ?2, ... On false, err is filled (STATUS_RETRY for what may go away).
+ * Every call but db_allow_commit() is the store's thread's. The texts of statements and of the schema are written once, in what the
+ * engines have in common; the types are INTEGER (64 bits), TEXT and BLOB, parameters are ?1, ?2, ... On false, err is filled (STATUS_RETRY
+ * for what may go away).
  */
 #ifndef DB_H
 #define DB_H

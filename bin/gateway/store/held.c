@@ -100,6 +100,15 @@ lots_spare(struct lots *lots, struct lot *lot)
 }
 
 void
+lots_drop(struct lots *lots, struct lots *to)
+{
+	struct lot *lot;
+
+	while ((lot = lots_take(lots)))
+		lots_spare(to, lot);
+}
+
+void
 lots_spares(struct lots *to, struct lots *from)
 {
 	if (to->spare)

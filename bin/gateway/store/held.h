@@ -1,4 +1,4 @@
-/* held.h - rows of one INSERT that are held back and go into SQLite several at a time. Private to sqlite.c.
+/* held.h - rows of one INSERT that are held back and go into SQLite several at a time. Private to sqlite.c and behind.c.
  *
  * A statement that inserts one row looks for the table and for each of its indices anew; one that inserts many does so once. Rows are held
  * in lots, which are of one INSERT each, own what was bound, and may be run by another thread than the one that has filled them.
@@ -35,6 +35,7 @@ void lots_init(struct lots *lots);
 void lots_move(struct lots *to, struct lots *from);   /* to the end; the empty ones stay */
 struct lot *lots_take(struct lots *lots);	      /* the first one; NULL: there is none */
 void lots_spare(struct lots *lots, struct lot *lot);  /* it is empty; too many are freed */
+void lots_drop(struct lots *lots, struct lots *to);   /* what is in them; the lots are empty ones of `to`, which may be the same */
 void lots_spares(struct lots *to, struct lots *from); /* moves those that are empty to where there are none */
 void lots_release(struct lots *lots);
 

@@ -222,7 +222,7 @@ void share_tend(struct store *store);
 /* change.c: what was emitted is in the tables from here on; it is by the end of the change */
 void change_insert(struct change_context *context);
 
-/* store.c - what a change's other tables need */
+/* change.c: what a change's other tables need */
 struct thread_db *change_threads(const struct change_context *context);
 const struct secrets *change_secrets(const struct change_context *context);
 void change_broken(struct change_context *context, const struct err *err); /* the batch will fail */

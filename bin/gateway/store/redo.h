@@ -67,7 +67,8 @@ size_t redo_size(const struct redo *redo);	   /* of the chain so far, in bytes *
 /* Appends whole segments, as note_move() left them, and syncs. False: the chain is as it was. */
 bool redo_write(struct redo *redo, struct buf *segments, struct err *err) USE_RESULT;
 
-/* Runs all of the chain again. all: whatever is in the file, which may be more than this process has written; it goes on behind that. */
+/* Runs the chain again, but for what is committed. all: whatever is in the file, which may be more than this process has written; it goes
+ * on behind that. */
 bool redo_play(struct redo *redo, struct db *db, bool all, struct err *err) USE_RESULT;
 
 #endif

@@ -397,7 +397,6 @@ sqlite_rollback(struct db *db)
 {
 	struct sqlite *s = sqlite_of(db);
 	struct sqlite_query *q;
-	struct lot *lot;
 
 	if (s->behind)
 		behind_drop(s->behind);
@@ -405,8 +404,7 @@ sqlite_rollback(struct db *db)
 	s->lost = (struct err)ERR_INIT;
 	for (q = s->gathers; q; q = q->next)
 		held_forget(q->held);
-	while ((lot = lots_take(&s->lots)))
-		lots_spare(&s->lots, lot);
+	lots_drop(&s->lots, &s->lots);
 	/* after some errors SQLite has done it itself */
 	(void)sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL, NULL);
 }

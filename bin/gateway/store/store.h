@@ -208,7 +208,7 @@ bool store_check(const char *where, const char *state, struct err *err) USE_RESU
 /* All that is queued is finished and committed first; its results are dropped undelivered unless dispatched before. Accepts NULL. */
 void store_close(struct store *store);
 
-/* The store owns these until done(). When the queue is full, result/err are set and done() comes with the next dispatch. */
+/* The store owns these until done(). When the queue is full, a change has failed, and done() comes in its turn. */
 void store_change(struct store *store, struct change *change);
 void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
