@@ -78,6 +78,39 @@ is_off() { # SECONDS: does the gateway believe in this clock?
 	stopped
 }
 
+@test "failures of services are counted by their own time: none is forgotten by a jump, and none is kept by one" {
+	load ../lib/services
+	export CLARITY_TOOL_CIRCUIT_MIN_CALLS=2 CLARITY_TOOL_CIRCUIT_ERROR_RATE=1
+	start_mcp
+	faulty_gateway
+	fails() { apply < <(manifest "$1" '{"type":"local_wasm","wasmPath":"/x/any.wasm","entry":"main"}' ".spec.restartPolicy = {mode: \"on-failure\", maxRestarts: 1, windowSeconds: $2}") && api POST "/api/services/svc_$1/start"; }
+	fails soon 3600
+	fails late 1
+	is "$(lifecycle svc_soon) $(lifecycle svc_late)" 'STOPPED STOPPED'
+	apply < <(manifest far "$(remote)")
+	api POST /api/services/svc_far/start
+	down() { code -H 'Content-Type: application/json' -d '{"message":"status 502","serviceId":"svc_far","agent":"far"}' "$url/api/agents/runs/$1/messages" >/dev/null && await 20 failed "$1"; }
+	failed() { agent-events "$1" --jq 'select(.kind == "agent.step_completed" and .level == "error").kind' | grep -q .; }
+	down one
+	is "$(lifecycle svc_far)" RUNNING
+	# a day ahead the first ones are still the first ones
+	inject clock=86400
+	await 10 is_off 86400
+	api POST /api/services/svc_soon/start
+	is "$(lifecycle svc_soon)" QUARANTINED
+	down two
+	await 10 is_lifecycle svc_far QUARANTINED
+	# a day back, more than a second later: the window is over
+	inject clock=-86400
+	await 10 is_off -86400
+	until=$((${EPOCHREALTIME/./} + 1100000))
+	later() { ((${EPOCHREALTIME/./} > until)); }
+	await 10 later
+	api POST /api/services/svc_late/start
+	is "$(lifecycle svc_late)" STOPPED
+	stopped
+}
+
 @test "a lease on a shared store lasts by its own time: the clock of one gateway takes nothing from it, nor from the other" {
 	postgresql_available || skip "$why"
 	postgresql_start

@@ -137,7 +137,7 @@ check_command(const struct agent *agent, struct buf *why)
 static bool
 fails_too_often(struct service *service, const struct agent *agent)
 {
-	int64_t now = clock_wall_ms(), failures = 0;
+	int64_t now = clock_monotonic_ms(), failures = 0;
 	int i;
 
 	service->failed_ms[service->next_failed] = now;

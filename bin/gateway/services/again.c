@@ -20,7 +20,7 @@ on_time(int fd, short what, void *payload)
 static unsigned
 tries_in_window(const struct service *service, int64_t window_ms)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_monotonic_ms();
 	unsigned n = 0;
 	int i;
 
@@ -49,7 +49,7 @@ again_later(struct service *service, const struct agent *agent)
 void
 again_note(struct service *service)
 {
-	service->tried_ms[service->next_tried] = clock_wall_ms();
+	service->tried_ms[service->next_tried] = clock_monotonic_ms();
 	service->next_tried = (service->next_tried + 1) % START_FAILURES;
 }
 

@@ -59,7 +59,7 @@ after_opened(bool ok, const struct err *err, void *payload)
 static void
 take_outage(struct service *service, const struct agent *agent, const struct mcp_answer *answer)
 {
-	bool open = breaker_add(&service->breaker, &service->services->breaker, clock_wall_ms(), true) && !service->opened &&
+	bool open = breaker_add(&service->breaker, &service->services->breaker, clock_monotonic_ms(), true) && !service->opened &&
 	    agent->state.lifecycle == LIFE_RUNNING;
 	struct step *step = step_new(service);
 	struct buf data = BUF_INIT;
@@ -92,7 +92,7 @@ take_sign_of_life(struct service *service, const struct agent *agent)
 {
 	struct step *step;
 
-	(void)breaker_add(&service->breaker, &service->services->breaker, clock_wall_ms(), false);
+	(void)breaker_add(&service->breaker, &service->services->breaker, clock_monotonic_ms(), false);
 	if (agent->state.health == HEALTH_HEALTHY || agent->state.lifecycle != LIFE_RUNNING)
 		return;
 	step = step_new(service);
