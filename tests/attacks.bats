@@ -387,7 +387,8 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 	holder host "$programs/agent-session-host" --listen 127.0.0.1:0 "$programs/agent-runtime-openai" --model m
 	holder login env -u AGENT_RUNTIME_TOKEN agent-account-login apiKey
 	started+=("${holders[@]}")
-	leaves_none() { grep -q '^Max core file size *0 ' "/proc/$1/limits"; }
+	# nor gives it to a program that core_pattern names, which 0 would not keep from it
+	leaves_none() { grep -qE '^Max core file size +(1 |0 +0 )' "/proc/$1/limits"; }
 	for p in "${holders[@]}"; do await 20 leaves_none "$p" || { tr '\0' ' ' <"/proc/$p/cmdline" >&2; return 1; }; done
 	mkdir cores
 	(cd cores && sh -c 'kill -ABRT $$') 2>/dev/null || :
@@ -424,7 +425,7 @@ evil=$'\e]0;title\a\e[2J\e[31mred\x9b31m\r\x08\xc2\x9b1m\u202egnp.exe'
 	run ! grep -F "$secret" env.*
 	# who may ask the kernel for the gateway's memory or environment: its own user, no other
 	[ "$(stat -c %a "/proc/$gateway_pid/environ")" = 400 ]
-	grep -q '^Max core file size *0 ' "/proc/$gateway_pid/limits"
+	grep -qE '^Max core file size +(1 |0 +0 )' "/proc/$gateway_pid/limits"
 	kill "$gateway_pid"
 	await 20 gone "$gateway_pid"
 	unset gateway_pid
