@@ -232,12 +232,13 @@ inside() { ip netns exec "$space" "$@"; }
 	cat >subscribe.py <<-'PY'
 	import os, socket, sys
 	host, port = sys.argv[1].split("//")[1].split(":")
-	held = []
+	upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	kinds, held = [("/api/events?after=0", "", b" 200 "), ("/api/agents/runs/r/events/stream?after=0", "", b" 200 "), ("/v1/agent/runtime/stream", upgrade, b" 101 ")], []
 	for i in range(100):
+	    path, more, status = kinds[i % 3]
 	    s = socket.create_connection((host, int(port)))
-	    path = b"/api/events?after=0" if i % 2 else b"/api/agents/runs/r/events/stream?after=0"
-	    s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: " + host.encode() + b"\r\nAuthorization: Bearer " + os.environ["AGENT_RUNTIME_TOKEN"].encode() + b"\r\n\r\n")
-	    assert b"200 OK" in s.recv(4096)
+	    s.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\n" % (path, host, os.environ["AGENT_RUNTIME_TOKEN"], more)).encode())
+	    assert status in s.recv(4096).split(b"\r\n")[0] + b" ", (path, s)
 	    held.append(s)
 	print("there", flush=True)
 	sys.stdin.read()
@@ -250,7 +251,7 @@ inside() { ip netns exec "$space" "$@"; }
 	ip link set "$veth" down # no FIN, no RST: nothing comes any more
 	[ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/healthz")" = 200 ]
 	calm() { given_back before --rss 8192; }
-	await 60 calm
+	await 90 calm
 	exec 8>&-
 	wait "$subscriber"
 	stopped
