@@ -67,6 +67,19 @@ named() { jq -ecs --arg name "$1" 'map(select(.name == $name)) | .[0]' lines; }
 	[ "$(named "replay as server-sent events to curl" | jq .events)" = "$(named "replay as lines of agent-events --all" | jq .events)" ]
 }
 
+@test "bench scale: one, two and four gateways on one database beside one on a file, and from one to another" {
+	load lib/postgresql
+	if ! postgresql_available; then
+		run -0 --separate-stderr timeout 60 "$AU_SRC/tests/bench/bench" scale
+		[[ $stderr == *"*** scale: nothing is measured"* ]]
+		skip "$why"
+	fi
+	bench scale
+	named "messages, 32 connections, one gateway, PostgreSQL" | jq -e '.ours > 0 and .beside == "one gateway, SQLite" and .ratio > 0'
+	for n in 2 4; do named "messages, 256 connections, $n gateways, PostgreSQL" | jq -e '.ours > 0 and .beside == "one gateway, PostgreSQL" and .ratio > 0'; done
+	named "from a post at one gateway to a reader at another" | jq -e '.ours > 0'
+}
+
 @test "a bench that does not exist is refused, with those that do" {
 	run -2 --separate-stderr "$AU_SRC/tests/bench/bench" nothing
 	[[ $stderr == *"there is no 'nothing'"*fan-out* ]]
