@@ -15,7 +15,7 @@ asked_for() { [ -n "${AU_PACKAGES:-}${CI:-}" ] || skip "takes minutes: set AU_PA
 	while read -r file; do
 		case $file in
 		usr/bin/*) [ -x "$AU_BUILD/bin/${file##*/}" ] ;;
-		usr/share/man/man?/*) [ -e "$AU_SRC/man/${file##*/}" ] ;;
+		usr/share/man/man?/*) compgen -G "$AU_SRC/man/${file##*/}" >/dev/null ;;
 		esac || { echo "$file is installed by nobody"; return 1; }
 	done <"$AU_SRC/packaging/debian/agent-gateway.install"
 }
@@ -51,4 +51,24 @@ asked_for() { [ -n "${AU_PACKAGES:-}${CI:-}" ] || skip "takes minutes: set AU_PA
 	run ! grep -E '^[EW]: ' <<<"$output"
 	dpkg-deb -c deb/agent-gateway_*.deb | grep -q '/usr/lib/systemd/system/agent-gateway.service'
 	dpkg-deb -c deb/agentutils_*.deb | grep -q '/usr/bin/agent-watch'
+	cd "$BATS_TEST_TMPDIR"
+	# all that is installed is in one of the two, with its page, and nothing in both
+	for name in agentutils agent-gateway; do
+		dpkg-deb -x "$(ls -t "$AU_BUILD"/deb/${name}_*.deb | head -n 1)" "$name"
+		(cd "$name" && find . ! -type d ! -path './usr/share/doc/*') >>files
+		cp -R "$name/." both
+	done
+	[ -z "$(sort files | uniq -d)" ]
+	make -s -C "$AU_BUILD" install DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/usr libexecdir=/usr/libexec >/dev/null 2>install.err || { cat install.err; return 1; }
+	parts() { (cd "$1" && find usr/bin usr/libexec usr/share/agentutils usr/share/man usr/share/bash-completion ! -type d) | sed 's/\.gz$//' | sort; }
+	parts root >want
+	[ "$(wc -l <want)" -gt 100 ]
+	parts both | diff want -
+	# each speaks of the same program, and they run
+	sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' both/usr/lib/systemd/system/agent-gateway.service >starts
+	[ "$(cat starts)" = /usr/bin/agent-gateway ]
+	PATH=$BATS_TEST_TMPDIR/both/usr/bin:/usr/bin:/bin
+	AGENT_RUNTIME_PROVIDER=mock start_gateway
+	agent-send --run r --service svc_shell --agent shell --wait "what date?" | grep "\"message\":\"$(date +%a) "
+	agent-thread-create --workspace w | agent-turn-start --wait hello | jq -e '.turn.status == "completed" or .status == "completed"'
 }
