@@ -52,8 +52,13 @@ balancer() {
 	answers() { [ "$(curl -sS --unix-socket balancer -o /dev/null -w '%{http_code}' http://localhost/healthz 2>/dev/null)" = 200 ]; }
 	await 20 answers || { cat nginx.err nginx.log >&2; return 1; }
 }
-# streams NAME KIND N: so many are open there; for await
-streams() { [ "$(curl -sS "${url_of[$1]}/metrics" | awk -v name="agent_gateway_http_streams{kind=\"$2\"}" '$1 == name { print $2 }')" = "$3" ]; }
+# streams KIND NAME...: how many are open there, for have
+streams() {
+	local kind=$1 name
+	shift
+	for name in "$@"; do curl -sS "${url_of[$name]}/metrics"; done | awk -v name="agent_gateway_http_streams{kind=\"$kind\"}" '$1 == name { n += $2 } END { print n + 0 }'
+}
+have() { [ "$(streams "${@:2}")" = "$1" ]; } # N KIND NAME...: for await
 watched() { agent-events --all --jq .seq >all && jq .seq "$1.out" | cmp -s - all; }
 watched_thread() { agent-events --thread "$thread" | jq .cursor >of-thread && jq .cursor socket.out | cmp -s - of-thread; }
 
@@ -63,28 +68,25 @@ watched_thread() { agent-events --thread "$thread" | jq .cursor >of-thread && jq
 	gateway a
 	gateway b
 	balancer
-	# the fewest connections: one reader at each
-	start watch1 agent-watch --all
-	one() { streams a sse 1 || streams b sse 1; }
-	await 20 one
-	start watch2 agent-watch --all
-	await 20 streams a sse 1
-	await 20 streams b sse 1
+	for i in 1 2; do start "watch$i" agent-watch --all; done
+	await 20 have 2 sse a b
 	thread=$(agent-thread-create --workspace w | jq -r .threadId)
 	start socket agent-watch --thread "$thread"
-	socket() { streams a websocket 1 || streams b websocket 1; }
-	await 20 socket
+	await 20 have 1 websocket a b
 	posting --runs 4
 	more 40
 	for i in 1 2 3; do agent-emit --thread "$thread" --kind n.x --data "{\"i\":$i}" >/dev/null; done
 
-	kill -9 "${pid_of[a]}"
-	await 20 gone "${pid_of[a]}"
+	# one that has readers
+	dies=a lives=b
+	! have 0 sse a || dies=b lives=a
+	kill -9 "${pid_of[$dies]}"
+	await 20 gone "${pid_of[$dies]}"
 	more 40
-	await 30 streams b sse 2
-	await 30 streams b websocket 1
+	await 30 have 2 sse $lives
+	await 30 have 1 websocket $lives
 	for i in 4 5 6; do agent-emit --thread "$thread" --kind n.x --data "{\"i\":$i}" >/dev/null; done
-	gateway a
+	gateway $dies
 	export AGENT_RUNTIME_URL=unix:$PWD/balancer
 	echo "$AGENT_RUNTIME_URL" >address
 	more 40
