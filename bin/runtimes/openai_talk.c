@@ -77,6 +77,16 @@ talk_make(const struct openai *openai, const struct serve_turn *turn, struct buf
 
 /* ---- what comes back */
 
+/* A number of tokens; what is none, or could not be added up, leaves it as it was. */
+static void
+take_count(struct span from, const char *key, int64_t *to)
+{
+	int64_t n;
+
+	if (jtext_get_i64(from, key, &n) && n >= 0 && n < INT64_MAX / 4)
+		*to = n;
+}
+
 static void
 take_usage(struct serve_turn *turn, struct span usage)
 {
@@ -89,9 +99,9 @@ take_usage(struct serve_turn *turn, struct span usage)
 	for (i = 0; i < 4; i++)
 		for (k = 0; k < 2; k++)
 			if (!names[i][2])
-				(void)jtext_get_i64(usage, names[i][k], &turn->usage[i]);
+				take_count(usage, names[i][k], &turn->usage[i]);
 			else if (jtext_get(usage, names[i][k], &part))
-				(void)jtext_get_i64(part, names[i][2], &turn->usage[i]);
+				take_count(part, names[i][2], &turn->usage[i]);
 }
 
 static void

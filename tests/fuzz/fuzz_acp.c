@@ -7,81 +7,14 @@
 #include "compat.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../../bin/runtimes/acp.h"
-#include "../../bin/runtimes/serve_internal.h"
 #include "err.h"
-#include "out.h"
-
-#define BYTES_MAX 65536 /* of one input: what a pipe takes at once */
+#include "serve_client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static int client = -1; /* its end of our standard input */
-static int own_out;	/* where ours goes between two inputs: the tests' lines */
-static FILE *told;
-
-static void
-begin(void)
-{
-	int pipe_fds[2];
-
-	told = tmpfile();
-	own_out = dup(STDOUT_FILENO);
-	if (!told || own_out < 0 || pipe(pipe_fds) < 0 || dup2(pipe_fds[0], STDIN_FILENO) < 0)
-		abort();
-	close(pipe_fds[0]);
-	client = pipe_fds[1];
-}
-
-/* What is written from here on goes to a file, or to where it went before. */
-static void
-turn_out_to(int fd)
-{
-	out_flush();
-	fflush(stdout);
-	if (dup2(fd, STDOUT_FILENO) < 0)
-		abort();
-}
-
-static void
-each_is_json(const char *s, size_t n)
-{
-	const char *end = s + n, *stop;
-	struct span value;
-
-	for (; s < end; s = stop + 1) {
-		stop = memchr(s, '\n', (size_t)(end - s));
-		if (!stop || !jtext_check(s, (size_t)(stop - s), true, &value, NULL) || jtext_type(value) != JTEXT_OBJECT)
-			abort();
-	}
-}
-
-static void
-ask(struct serve *serve, const char *s, size_t n)
-{
-	if (write(client, s, n) != (ssize_t)n || write(client, "\n", 1) != 1 || !serve_read(serve))
-		abort();
-}
-
-/* METHOD of the first thread; more: the other params */
-static void
-ask_of_turn(struct serve *serve, const char *method, const char *more)
-{
-	const struct serve_thread *thread = serve->threads;
-	struct buf line = BUF_INIT;
-
-	while (thread->next)
-		thread = thread->next;
-	buf_addf(&line, "{\"id\":1,\"method\":\"%s\",\"params\":{\"threadId\":\"%s\",\"turnId\":\"%s\"%s}}", method, thread->id,
-	    thread->turn ? thread->turn->id : "", more);
-	ask(serve, line.s, line.len);
-	buf_release(&line);
-}
 
 static bool
 client_may(const char *s, size_t n)
@@ -98,14 +31,14 @@ feed(struct acp *acp, const char *s, size_t n)
 	static const char hello[] = ",\"input\":[{\"type\":\"text\",\"text\":\"hello\"}]";
 
 	if (!acp->talks)
-		ask_of_turn(acp->serve, "turn/start", hello);
+		client_asks_of_turn(acp->serve, "turn/start", hello);
 	if (n && *s == '>') {
 		if (client_may(s + 1, n - 1))
-			ask(acp->serve, s + 1, n - 1);
+			client_asks(acp->serve, s + 1, n - 1);
 	} else if (n && *s == '+')
-		ask_of_turn(acp->serve, "turn/start", hello);
+		client_asks_of_turn(acp->serve, "turn/start", hello);
 	else if (n && *s == '!')
-		ask_of_turn(acp->serve, "turn/interrupt", "");
+		client_asks_of_turn(acp->serve, "turn/interrupt", "");
 	else
 		acp_take_line(acp, s, n);
 }
@@ -115,8 +48,6 @@ end(struct acp *acp)
 {
 	const struct serve_thread *thread;
 	struct call *call;
-	long n;
-	char *text;
 
 	while (acp->talks)
 		talk_end(acp->talks, "it is over", INTERNAL, NULL);
@@ -131,13 +62,7 @@ end(struct acp *acp)
 	each_is_json(acp->held.s, acp->held.len);
 	buf_release(&acp->held);
 	buf_release(&acp->dying);
-	turn_out_to(own_out);
-	n = lseek(fileno(told), 0, SEEK_CUR);
-	text = malloc((size_t)n + 1);
-	if (!text || pread(fileno(told), text, (size_t)n, 0) != n)
-		abort();
-	each_is_json(text, (size_t)n);
-	free(text);
+	client_end();
 }
 
 int
@@ -152,24 +77,17 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		.interrupt = acp_on_interrupt,
 		.forget = acp_on_forget,
 		.payload = &acp };
-	static const char greeting[] = "{\"id\":0,\"method\":\"initialize\",\"params\":{}}",
-			  opening[] = "{\"id\":0,\"method\":\"thread/start\",\"params\":{\"cwd\":\"/nonexistent\"}}";
 	const char *s = (const char *)bytes, *stop_at = s + n, *stop;
 	struct buf params = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	if (n > BYTES_MAX)
 		return 0;
-	if (client < 0)
-		begin();
-	if (ftruncate(fileno(told), 0) < 0 || lseek(fileno(told), 0, SEEK_SET) < 0)
-		abort();
-	turn_out_to(fileno(told));
+	client_begin();
 	acp.serve = serve_new(&engine, NULL, &err);
 	if (!acp.serve)
 		abort();
-	ask(acp.serve, greeting, sizeof greeting - 1);
-	ask(acp.serve, opening, sizeof opening - 1);
+	client_opens(acp.serve);
 	buf_addstr(&params, "{}");
 	acp_request(&acp, NULL, CALL_INITIALIZE, &params);
 	buf_release(&params);
