@@ -96,7 +96,7 @@ main(int argc, char *argv[])
 	if (approvals)
 		add_rules(&work.body, approvals);
 	if (none)
-		jtext_add_raw(&work.body, "approvals", "null", 4);
+		jtext_add_null(&work.body, "approvals");
 	buf_addch(&work.body, '}');
 	return threadwork_run(&work, argv);
 }

@@ -58,15 +58,6 @@ audit_close(struct audit *audit)
 }
 
 static void
-add_text(struct buf *to, const char *key, const char *text)
-{
-	if (text)
-		jtext_add_text(to, key, text);
-	else
-		jtext_add_raw(to, key, "null", 4);
-}
-
-static void
 add_subject(struct buf *to, const char *subject)
 {
 	struct buf text = BUF_INIT;
@@ -93,10 +84,10 @@ audit_add(struct audit *audit, const struct audit_entry *entry)
 	}
 	buf_addstr(line, audit->torn && !line->len ? "\n{" : "{");
 	jtext_add_time(line, "at", clock_wall_ms());
-	add_text(line, "user", entry->user);
-	add_text(line, "token", entry->token && *entry->token ? entry->token : NULL);
-	add_text(line, "peer", entry->peer);
-	add_text(line, "action", entry->action);
+	jtext_add_text_or_null(line, "user", entry->user);
+	jtext_add_text_or_null(line, "token", entry->token && *entry->token ? entry->token : NULL);
+	jtext_add_text_or_null(line, "peer", entry->peer);
+	jtext_add_text_or_null(line, "action", entry->action);
 	add_subject(line, entry->subject);
 	jtext_add_i64(line, "status", entry->status);
 	if (audit->skipped)

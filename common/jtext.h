@@ -101,6 +101,7 @@ void jtext_add_time(struct buf *to, const char *key, int64_t wall_ms);	      /* 
 void jtext_add_raw(struct buf *to, const char *key, const char *s, size_t n); /* s is JSON text already */
 void jtext_add_i64(struct buf *to, const char *key, int64_t n);
 void jtext_add_bool(struct buf *to, const char *key, bool b);
+void jtext_add_null(struct buf *to, const char *key);
 
 /* The same of what may be missing: nothing for NULL, nothing for an empty buffer. */
 static inline void
@@ -114,6 +115,32 @@ jtext_add_filled(struct buf *to, const char *key, const struct buf *text)
 {
 	if (text->len)
 		jtext_add_buf(to, key, text);
+}
+
+/* null for NULL, for an empty buffer, and for the time 0. */
+static inline void
+jtext_add_text_or_null(struct buf *to, const char *key, const char *text)
+{
+	if (text)
+		jtext_add_text(to, key, text);
+	else
+		jtext_add_null(to, key);
+}
+static inline void
+jtext_add_or_null(struct buf *to, const char *key, const struct buf *text)
+{
+	if (text->len)
+		jtext_add_buf(to, key, text);
+	else
+		jtext_add_null(to, key);
+}
+static inline void
+jtext_add_time_or_null(struct buf *to, const char *key, int64_t wall_ms)
+{
+	if (wall_ms)
+		jtext_add_time(to, key, wall_ms);
+	else
+		jtext_add_null(to, key);
 }
 
 /* Appends the members of an object but those named (NULL-terminated), compacted, with a comma before each unless the buffer's last byte is

@@ -136,6 +136,13 @@ jtext_add_bool(struct buf *to, const char *key, bool b)
 	buf_addstr(to, b ? "true" : "false");
 }
 
+void
+jtext_add_null(struct buf *to, const char *key)
+{
+	add_key(to, key);
+	buf_addstr(to, "null");
+}
+
 static void
 add_member(struct buf *to, struct span key, struct span value)
 {

@@ -12,10 +12,7 @@ add_text(struct buf *to, struct span object, const char *key)
 
 	(void)jtext_get_string(object, key, &text);
 	blank_trim_buf(&text, BLANK_JS);
-	if (text.len)
-		jtext_add_buf(to, key, &text);
-	else
-		jtext_add_raw(to, key, "null", 4);
+	jtext_add_or_null(to, key, &text);
 	buf_release(&text);
 }
 

@@ -304,7 +304,7 @@ static void
 add_time(struct buf *to, const char *key, int64_t ms)
 {
 	if (ms == TOKEN_NEVER)
-		jtext_add_raw(to, key, "null", 4);
+		jtext_add_null(to, key);
 	else
 		jtext_add_time(to, key, ms);
 }

@@ -197,7 +197,7 @@ add_text(const struct access *access, struct buf *to, const char *key, const cha
 	size_t n = text ? strlen(text) : 0;
 
 	if (!text) {
-		jtext_add_raw(to, key, "null", 4);
+		jtext_add_null(to, key);
 		return;
 	}
 	(void)secrets_text(access->secrets, text, n > ACCESS_TEXT_MAX ? ACCESS_TEXT_MAX : n, &clean);
@@ -213,7 +213,7 @@ add_plain(struct buf *to, const char *key, const char *text)
 	if (text && *text)
 		jtext_add_text(to, key, text);
 	else
-		jtext_add_raw(to, key, "null", 4);
+		jtext_add_null(to, key);
 }
 
 void

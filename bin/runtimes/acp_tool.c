@@ -29,7 +29,7 @@ tool_item(struct talk *talk, const struct tool *tool, const char *status)
 		if (ran)
 			jtext_add_buf(&item, "aggregatedOutput", &tool->output);
 		else
-			jtext_add_raw(&item, "aggregatedOutput", "null", 4);
+			jtext_add_null(&item, "aggregatedOutput");
 	}
 	jtext_add_text(&item, "status", status);
 	buf_addch(&item, '}');

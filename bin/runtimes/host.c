@@ -51,26 +51,6 @@ host_refuse(struct request *request, int status, const char *code, const char *m
 	buf_release(&body);
 }
 
-void
-host_time(struct buf *to, const char *key, int64_t ms)
-{
-	struct buf text = BUF_INIT;
-
-	if (ms)
-		clock_add_iso(&text, ms);
-	host_text(to, key, &text);
-	buf_release(&text);
-}
-
-void
-host_text(struct buf *to, const char *key, const struct buf *text)
-{
-	if (text->len)
-		jtext_add_buf(to, key, text);
-	else
-		jtext_add_raw(to, key, "null", 4);
-}
-
 bool
 host_body(struct request *request, struct span *ret)
 {
@@ -140,8 +120,8 @@ add_runtime(const struct host *host, struct buf *to)
 	if (now.pid)
 		jtext_add_i64(to, "pid", now.pid);
 	else
-		jtext_add_raw(to, "pid", "null", 4);
-	host_time(to, "readyAt", now.ready_ms);
+		jtext_add_null(to, "pid");
+	jtext_add_time_or_null(to, "readyAt", now.ready_ms);
 	jtext_add_i64(to, "restartCount", now.generation ? (int64_t)now.generation - 1 : 0);
 	jtext_add_text(to, "lastError", now.last_error);
 	add_errors(&now, to);

@@ -97,7 +97,7 @@ add_word(struct buf *to, const char *key, struct span result)
 	struct buf text = BUF_INIT;
 
 	(void)jtext_get_string(result, key, &text);
-	host_text(to, key, &text);
+	jtext_add_or_null(to, key, &text);
 	buf_release(&text);
 }
 

@@ -87,8 +87,6 @@ struct host {
 void host_reply(struct request *request, int status, const struct buf *body);
 void host_refuse(
     struct request *request, int status, const char *code, const char *message, const struct buf *turn); /* turn: NULL or its id */
-void host_time(struct buf *to, const char *key, int64_t ms);						 /* 0: null */
-void host_text(struct buf *to, const char *key, const struct buf *text);				 /* "": null */
 
 /* A body that is absent or blank is {}. False: it has been answered. */
 bool host_body(struct request *request, struct span *ret) USE_RESULT;

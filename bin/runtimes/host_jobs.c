@@ -112,11 +112,11 @@ add_session(const struct host *host, const struct session *session, struct buf *
 	buf_addstr(to, "{\"ok\":true,\"session\":{");
 	jtext_add_buf(to, "identifier", &session->identifier);
 	jtext_add_buf(to, "sessionId", &session->id);
-	host_time(to, "createdAt", session->created_ms);
-	host_time(to, "lastSeenAt", session->seen_ms);
+	jtext_add_time_or_null(to, "createdAt", session->created_ms);
+	jtext_add_time_or_null(to, "lastSeenAt", session->seen_ms);
 	jtext_add_i64(to, "turnCount", (int64_t)session->turns);
-	host_text(to, "codexThreadId", &session->thread);
-	host_time(to, "codexBootstrappedAt", session->bootstrapped_ms);
+	jtext_add_or_null(to, "codexThreadId", &session->thread);
+	jtext_add_time_or_null(to, "codexBootstrappedAt", session->bootstrapped_ms);
 	buf_addstr(to, "},\"runtime\":{");
 	jtext_add_buf(to, "bootId", &host->boot);
 	jtext_add_text(to, "engine", host->settings.engine);
@@ -147,12 +147,12 @@ add_result(const struct job *job, struct span text, const char *status, struct b
 	runtime_status(host->runtime, &now);
 	jtext_add_text(to, "protocol", "jsonrpc-v2");
 	jtext_add_text(to, "status", status);
-	host_text(to, "codexThreadId", &session->thread);
-	host_text(to, "codexTurnId", &job->turn);
+	jtext_add_or_null(to, "codexThreadId", &session->thread);
+	jtext_add_or_null(to, "codexTurnId", &job->turn);
 	if (now.pid)
 		jtext_add_i64(to, "codexPid", now.pid);
 	else
-		jtext_add_raw(to, "codexPid", "null", 4);
+		jtext_add_null(to, "codexPid");
 	buf_addstr(to, "}}");
 }
 

@@ -130,7 +130,7 @@ stream_notice(const char *method, struct span params, void *payload)
 		jtext_compact(&data, params);
 	else
 		buf_addstr(&data, "null");
-	host_time(&data, "createdAt", clock_wall_ms());
+	jtext_add_time(&data, "createdAt", clock_wall_ms());
 	buf_addch(&data, '}');
 	buf_addf(&frame, "id: %lld\nevent: runtime\ndata: ", (long long)notice->cursor);
 	buf_add(&frame, data.s, data.len);

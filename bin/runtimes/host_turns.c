@@ -136,12 +136,12 @@ reply_interrupt(struct request *request, const struct buf *id, const char *statu
 	buf_addch(&body, '{');
 	jtext_add_buf(&body, "turnId", id);
 	jtext_add_text(&body, "status", status);
-	host_time(&body, "completedAt", at_ms);
+	jtext_add_time_or_null(&body, "completedAt", at_ms);
 	buf_addstr(&body, ",\"interrupt\":{");
 	jtext_add_bool(&body, "interrupted", job != NULL && job->host->runtime);
 	if (job && job->host->runtime) {
-		host_text(&body, "threadId", &job->session->thread);
-		host_text(&body, "turnId", &job->turn);
+		jtext_add_or_null(&body, "threadId", &job->session->thread);
+		jtext_add_or_null(&body, "turnId", &job->turn);
 	} else
 		jtext_add_text(&body, "reason", "NOT_REQUIRED");
 	buf_addstr(&body, "}}");

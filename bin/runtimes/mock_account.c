@@ -44,10 +44,7 @@ login_completed(struct mock *mock, const char *login, bool success)
 	struct buf params = BUF_INIT;
 
 	buf_addch(&params, '{');
-	if (login)
-		jtext_add_text(&params, "loginId", login);
-	else
-		jtext_add_raw(&params, "loginId", "null", 4);
+	jtext_add_text_or_null(&params, "loginId", login);
 	jtext_add_bool(&params, "success", success);
 	buf_addf(&params, ",\"error\":%s}", success ? "null" : "\"Login cancelled\"");
 	mock_notify(mock, "account/login/completed", params.s);

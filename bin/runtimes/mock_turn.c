@@ -335,17 +335,17 @@ command_item(const struct player *player, struct span step, const char *status, 
 	jtext_add_text(to, "id", player->asked_item);
 	jtext_add_buf(to, "command", &command);
 	jtext_add_text(to, "cwd", player->thread->cwd);
-	jtext_add_raw(to, "processId", "null", 4);
+	jtext_add_null(to, "processId");
 	jtext_add_text(to, "status", status);
 	jtext_add_raw(to, "commandActions", "[]", 2);
 	if (done && player_text(player, step, "output", &output))
 		jtext_add_buf(to, "aggregatedOutput", &output);
 	else
-		jtext_add_raw(to, "aggregatedOutput", "null", 4);
+		jtext_add_null(to, "aggregatedOutput");
 	if (done && (jtext_get_i64(step, "exit", &code) || !strcmp(status, "completed")))
 		jtext_add_i64(to, "exitCode", code);
 	else
-		jtext_add_raw(to, "exitCode", "null", 4);
+		jtext_add_null(to, "exitCode");
 	jtext_add_raw(to, "durationMs", done ? "0" : "null", done ? 1 : 4);
 	buf_addch(to, '}');
 	buf_release(&command);

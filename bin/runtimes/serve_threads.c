@@ -280,7 +280,7 @@ add_thread(const struct serve *serve, struct buf *to, const struct serve_thread 
 		path_of(serve, thread->id, &path);
 		jtext_add_buf(to, "path", &path);
 	} else
-		jtext_add_raw(to, "path", "null", 4);
+		jtext_add_null(to, "path");
 	jtext_add_buf(to, "cwd", &thread->cwd);
 	jtext_add_text(to, "cliVersion", PACKAGE_VERSION);
 	buf_addstr(to, ",\"source\":\"appServer\",\"gitInfo\":null,\"projectId\":null,\"turns\":[]}");

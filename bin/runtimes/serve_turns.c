@@ -209,10 +209,7 @@ serve_end(struct serve_turn *turn, const char *message, const char *info, const 
 		jtext_add_raw(&error, "codexErrorInfo", info ? info : "\"other\"", info ? strlen(info) : 7);
 		if (turn->retry_at_ms)
 			jtext_add_time(&error, "retryAt", turn->retry_at_ms);
-		if (details)
-			jtext_add_text(&error, "additionalDetails", details);
-		else
-			jtext_add_raw(&error, "additionalDetails", "null", 4);
+		jtext_add_text_or_null(&error, "additionalDetails", details);
 		buf_addch(&error, '}');
 	}
 	status_changed(serve, thread, error.len ? "{\"type\":\"systemError\"}" : "{\"type\":\"idle\"}");

@@ -418,7 +418,7 @@ agent_add_interface_counts(const struct agent *agent, struct buf *to)
 	struct span snapshot = { agent->state.interface.s, agent->state.interface.len }, value;
 
 	if (!snapshot.n) {
-		jtext_add_raw(to, "interface", "null", 4);
+		jtext_add_null(to, "interface");
 		return;
 	}
 	jtext_add_raw(to, "interface", "{", 1);

@@ -61,14 +61,14 @@ describe(const struct principal *principal, int64_t expires_ms, struct buf *to)
 	if (principal_workspaces(principal))
 		jtext_add_text(to, "activeWorkspaceSlug", principal_workspace(principal, 0));
 	else
-		jtext_add_raw(to, "activeWorkspaceSlug", "null", 4);
-	jtext_add_raw(to, "personalWorkspaceSlug", "null", 4);
+		jtext_add_null(to, "activeWorkspaceSlug");
+	jtext_add_null(to, "personalWorkspaceSlug");
 	token_add_scopes(&text, (principal->base ? principal->base : principal)->scopes);
 	jtext_add_raw(to, "scopes", text.s, text.len);
 	if (principal->base && principal->base->expires_ms < expires_ms)
 		expires_ms = principal->base->expires_ms;
 	if (expires_ms == TOKEN_NEVER)
-		jtext_add_raw(to, "expiresAt", "null", 4);
+		jtext_add_null(to, "expiresAt");
 	else
 		jtext_add_time(to, "expiresAt", expires_ms);
 	buf_addch(to, '}');

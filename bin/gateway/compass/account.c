@@ -125,10 +125,7 @@ add_mode(const struct compass *compass, struct span answer, struct span account,
 	    : compass->auth_mode		  ? compass->auth_mode
 						  : mode_of(account, "type");
 
-	if (mode)
-		jtext_add_text(to, "authMode", mode);
-	else
-		jtext_add_raw(to, "authMode", "null", 4);
+	jtext_add_text_or_null(to, "authMode", mode);
 }
 
 /* The runtime's account, with a label in any case. */
@@ -215,7 +212,7 @@ add_text(struct buf *to, struct span result, const char *key, const char *name)
 		buf_add(&text, value.s, value.n);
 	else
 		(void)jtext_get_string(result, key, &text);
-	form_text(to, name, &text);
+	jtext_add_or_null(to, name, &text);
 	buf_release(&text);
 }
 
@@ -260,7 +257,7 @@ add_plan(struct valid *valid, struct buf *to)
 
 	if (!valid->message.len && jtext_get(valid->object, "chatgptPlanType", &plan) && jtext_type(plan) != JTEXT_NULL)
 		(void)valid_string(valid, "chatgptPlanType", 0, 1, 0, &text);
-	form_text(to, "chatgptPlanType", &text);
+	jtext_add_or_null(to, "chatgptPlanType", &text);
 	buf_release(&text);
 }
 

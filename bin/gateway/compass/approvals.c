@@ -34,15 +34,15 @@ approval_doc(struct approval *approval, const char *kind, const char *item, stru
 	jtext_add_buf(doc, "approvalId", &approval->id);
 	jtext_add_buf(doc, "threadId", &approval->thread);
 	jtext_add_buf(doc, "turnId", &approval->turn);
-	form_text(doc, "itemId", &text);
+	jtext_add_or_null(doc, "itemId", &text);
 	jtext_add_text(doc, "kind", kind);
 	buf_addstr(doc, ",\"status\":\"pending\"");
 	buf_reset(&text);
 	jtext_compact(&text, params.s ? params : (struct span){ "{}", 2 });
 	jtext_add_raw(doc, "params", text.s, text.len);
 	buf_addstr(doc, ",\"decision\":null,\"resolution\":null,\"reason\":null,\"resolvedBy\":null");
-	form_time(doc, "requestedAt", now_ms);
-	form_time(doc, "expiresAt", expires_ms);
+	jtext_add_time(doc, "requestedAt", now_ms);
+	jtext_add_time_or_null(doc, "expiresAt", expires_ms);
 	buf_addstr(doc, ",\"resolvedAt\":null}");
 	buf_release(&text);
 }
@@ -64,19 +64,19 @@ doc_resolved(struct buf *doc, const char *decision, const char *resolution, stru
 	if (jtext_get(old, "params", &value))
 		jtext_add_raw(&fresh, "params", value.s, value.n);
 	buf_addstr(&text, decision);
-	form_text(&fresh, "decision", &text);
+	jtext_add_or_null(&fresh, "decision", &text);
 	jtext_add_text(&fresh, "resolution", resolution);
 	buf_reset(&text);
 	buf_add(&text, reason.s, reason.n);
-	form_text(&fresh, "reason", &text);
+	jtext_add_or_null(&fresh, "reason", &text);
 	buf_reset(&text);
 	buf_add(&text, by.s, by.n);
-	form_text(&fresh, "resolvedBy", &text);
+	jtext_add_or_null(&fresh, "resolvedBy", &text);
 	if (jtext_get(old, "requestedAt", &value))
 		jtext_add_raw(&fresh, "requestedAt", value.s, value.n);
 	if (jtext_get(old, "expiresAt", &value))
 		jtext_add_raw(&fresh, "expiresAt", value.s, value.n);
-	form_time(&fresh, "resolvedAt", now_ms);
+	jtext_add_time(&fresh, "resolvedAt", now_ms);
 	buf_addch(&fresh, '}');
 	buf_release(doc);
 	buf_release(&text);

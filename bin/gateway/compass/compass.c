@@ -253,7 +253,7 @@ base_health(struct call *call)
 	struct buf body = BUF_INIT;
 
 	buf_addstr(&body, "{\"status\":\"ok\"");
-	form_time(&body, "timestamp", clock_wall_ms());
+	jtext_add_time(&body, "timestamp", clock_wall_ms());
 	buf_addch(&body, '}');
 	call_reply(call, 200, &body);
 	buf_release(&body);

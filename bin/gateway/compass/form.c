@@ -20,24 +20,6 @@ add_workspace_id(struct buf *to, const struct buf *slug)
 }
 
 void
-form_text(struct buf *to, const char *key, const struct buf *text)
-{
-	if (text->len)
-		jtext_add_buf(to, key, text);
-	else
-		jtext_add_raw(to, key, "null", 4);
-}
-
-void
-form_time(struct buf *to, const char *key, int64_t ms)
-{
-	if (ms)
-		jtext_add_time(to, key, ms);
-	else
-		jtext_add_raw(to, key, "null", 4);
-}
-
-void
 form_thread(struct buf *to, const struct thread *thread)
 {
 	struct buf text = BUF_INIT;
@@ -53,15 +35,15 @@ form_thread(struct buf *to, const struct thread *thread)
 	buf_reset(&text);
 	if (thread->session)
 		buf_addf(&text, "thr-%s", thread->id.s);
-	form_text(to, "cloudSessionIdentifier", &text);
-	form_text(to, "title", &thread->title);
+	jtext_add_or_null(to, "cloudSessionIdentifier", &text);
+	jtext_add_or_null(to, "title", &thread->title);
 	jtext_add_bool(to, "archived", thread->archived);
 	if (thread->rules.len)
 		jtext_add_raw(to, "approvals", thread->rules.s, thread->rules.len);
 	jtext_add_filled(to, "cwd", &thread->cwd);
-	form_time(to, "createdAt", thread->created_ms);
-	form_time(to, "updatedAt", thread->updated_ms);
-	form_time(to, "modeSwitchedAt", thread->switched_ms);
+	jtext_add_time_or_null(to, "createdAt", thread->created_ms);
+	jtext_add_time_or_null(to, "updatedAt", thread->updated_ms);
+	jtext_add_time_or_null(to, "modeSwitchedAt", thread->switched_ms);
 	buf_addch(to, '}');
 	buf_release(&text);
 }
@@ -84,9 +66,9 @@ form_turn(struct buf *to, const struct turn *turn)
 	buf_addch(to, '{');
 	jtext_add_buf(to, "turnId", &turn->id);
 	jtext_add_buf(to, "threadId", &turn->thread);
-	form_text(to, "parentTurnId", &turn->parent);
-	form_text(to, "sourceTurnId", &turn->source);
-	form_text(to, "clientRequestId", &turn->request);
+	jtext_add_or_null(to, "parentTurnId", &turn->parent);
+	jtext_add_or_null(to, "sourceTurnId", &turn->source);
+	jtext_add_or_null(to, "clientRequestId", &turn->request);
 	jtext_add_text(to, "status", thread_status_text(turn->status));
 	jtext_add_text(to, "executionMode", thread_mode_text(turn->mode));
 	jtext_add_text(to, "executionHost", thread_host_text(turn->host));
@@ -94,13 +76,13 @@ form_turn(struct buf *to, const struct turn *turn)
 	if (turn->has_output)
 		add_text_object(to, "output", &turn->output);
 	else
-		jtext_add_raw(to, "output", "null", 4);
+		jtext_add_null(to, "output");
 	if (turn->error.len)
 		jtext_add_raw(to, "error", turn->error.s, turn->error.len);
 	else
-		jtext_add_raw(to, "error", "null", 4);
-	form_time(to, "startedAt", turn->started_ms);
-	form_time(to, "completedAt", turn->completed_ms);
+		jtext_add_null(to, "error");
+	jtext_add_time_or_null(to, "startedAt", turn->started_ms);
+	jtext_add_time_or_null(to, "completedAt", turn->completed_ms);
 	buf_addch(to, '}');
 }
 
@@ -112,7 +94,7 @@ form_turn_answer(struct buf *to, const struct turn *turn)
 	if (turn->has_output)
 		jtext_add_buf(to, "outputText", &turn->output);
 	else
-		jtext_add_raw(to, "outputText", "null", 4);
+		jtext_add_null(to, "outputText");
 	buf_addch(to, '}');
 }
 
@@ -122,7 +104,7 @@ add_turn_id(struct buf *to, const struct entry *event)
 	if (event->turn.s)
 		jtext_add_string(to, "turnId", event->turn.s, event->turn.n);
 	else
-		jtext_add_raw(to, "turnId", "null", 4);
+		jtext_add_null(to, "turnId");
 }
 
 /* Who sent it, when it is not the gateway's own word. */
@@ -143,7 +125,7 @@ form_event(struct buf *to, const struct entry *event)
 	add_turn_id(to, event);
 	jtext_add_string(to, "method", event->kind.s, event->kind.n);
 	jtext_add_raw(to, "payload", event->data.s ? event->data.s : "{}", event->data.s ? event->data.n : 2);
-	form_time(to, "createdAt", event->at_ms);
+	jtext_add_time(to, "createdAt", event->at_ms);
 	add_sender(to, event);
 	buf_addch(to, '}');
 }
@@ -159,7 +141,7 @@ form_frame(struct buf *to, const struct entry *event)
 	jtext_add_raw(to, "payload", event->data.s ? event->data.s : "{}", event->data.s ? event->data.n : 2);
 	jtext_add_string(to, "threadId", event->stream.s, event->stream.n);
 	add_turn_id(to, event);
-	form_time(to, "createdAt", event->at_ms);
+	jtext_add_time(to, "createdAt", event->at_ms);
 	add_sender(to, event);
 	buf_addch(to, '}');
 }

@@ -173,8 +173,6 @@ void form_turn(struct buf *to, const struct turn *turn);
 void form_turn_answer(struct buf *to, const struct turn *turn); /* {"turn":...,"outputText":...} */
 void form_event(struct buf *to, const struct entry *event);
 void form_frame(struct buf *to, const struct entry *event);
-void form_text(struct buf *to, const char *key, const struct buf *text); /* "" is null */
-void form_time(struct buf *to, const char *key, int64_t ms);		 /* 0 is null */
 
 /* ---- turns.c: on the store's thread, what a turn leaves in the log */
 void turn_emit(struct change_context *context, const struct turn *turn, const char *method, const struct buf *payload);

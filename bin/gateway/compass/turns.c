@@ -15,13 +15,13 @@
 static void
 add_lineage(struct buf *to, const struct turn *turn, bool user, bool assistant)
 {
-	form_text(to, "parentTurnId", &turn->parent);
-	form_text(to, "sourceTurnId", &turn->source);
+	jtext_add_or_null(to, "parentTurnId", &turn->parent);
+	jtext_add_or_null(to, "sourceTurnId", &turn->source);
 	if (user)
-		form_text(to, "userMessageId", &turn->user_message);
-	form_text(to, "clientRequestId", &turn->request);
+		jtext_add_or_null(to, "userMessageId", &turn->user_message);
+	jtext_add_or_null(to, "clientRequestId", &turn->request);
 	if (assistant)
-		form_text(to, "assistantMessageId", &turn->assistant_message);
+		jtext_add_or_null(to, "assistantMessageId", &turn->assistant_message);
 }
 
 void
@@ -39,12 +39,12 @@ turn_emit_started(struct change_context *context, const struct turn *turn)
 	buf_addch(&payload, '{');
 	jtext_add_buf(&payload, "text", &turn->input);
 	jtext_add_buf(&payload, "turnId", &turn->id);
-	form_text(&payload, "parentTurnId", &turn->parent);
-	form_text(&payload, "sourceTurnId", &turn->source);
+	jtext_add_or_null(&payload, "parentTurnId", &turn->parent);
+	jtext_add_or_null(&payload, "sourceTurnId", &turn->source);
 	buf_addf(
 	    &payload, ",\"executionHost\":\"%s\",\"executionMode\":\"%s\"", thread_host_text(turn->host), thread_mode_text(turn->mode));
-	form_text(&payload, "userMessageId", &turn->user_message);
-	form_text(&payload, "clientRequestId", &turn->request);
+	jtext_add_or_null(&payload, "userMessageId", &turn->user_message);
+	jtext_add_or_null(&payload, "clientRequestId", &turn->request);
 	buf_addch(&payload, '}');
 	turn_emit(context, turn, "turn.started", &payload);
 	buf_release(&payload);

@@ -108,7 +108,7 @@ watch_notice(struct compass *compass, const char *method, struct span params)
 	jtext_add_i64(&frame, "cursor", notice->cursor);
 	jtext_add_raw(&frame, "payload", compact.s, compact.len);
 	jtext_add_raw(&frame, "params", compact.s, compact.len);
-	form_time(&frame, "createdAt", clock_wall_ms());
+	jtext_add_time(&frame, "createdAt", clock_wall_ms());
 	buf_addch(&frame, '}');
 	notice->frame = shared_frame_new(frame.s, frame.len);
 	for (at = &compass->notices; *at; at = &(*at)->next)

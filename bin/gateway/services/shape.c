@@ -26,7 +26,7 @@ add_policy(const struct agent *agent, struct span spec, struct buf *to)
 	jtext_add_raw(to, "policy", "{", 1);
 	jtext_add_raw(to, "restart", restart.s, restart.n);
 	if (agent->origin != ORIGIN_REMOTE_MCP)
-		jtext_add_raw(to, "remote", "null", 4);
+		jtext_add_null(to, "remote");
 	else {
 		jtext_add_raw(to, "remote", "{", 1);
 		add_member(to, origin, "timeoutMs");
@@ -53,7 +53,7 @@ service_summary(const struct agent *agent, int64_t now_ms, struct buf *to)
 	jtext_add_buf(to, "module", &agent->module);
 	jtext_add_text(to, "serviceType", agent->is_agent ? "agent" : "mcp");
 	if (!agent->is_agent || !add_member(to, metadata, "agent"))
-		jtext_add_raw(to, "agent", "null", 4);
+		jtext_add_null(to, "agent");
 	jtext_add_text(to, "originType", agent_origin_text(agent));
 	jtext_add_text(to, "lifecycle", lifecycle_text(agent->state.lifecycle));
 	jtext_add_text(to, "health", health_text(agent->state.health));
