@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "blank.h"
-#include "compass/desk.h"
+#include "compass/board.h"
 #include "compass/internal.h"
 #include "http/server.h"
 #include "secrets.h"
@@ -193,14 +193,14 @@ question_of(const struct approval *approval, struct buf *to)
 }
 
 void
-approval_put_on_desk(struct compass *compass, const struct approval *approval)
+approval_put_on_board(struct compass *compass, const struct approval *approval)
 {
 	struct buf text = BUF_INIT, clean = BUF_INIT;
 
 	question_of(approval, &text);
 	(void)secrets_text(compass->settings.secrets, text.s, text.len, &clean);
 	if (clean.len)
-		desk_ask(compass->desk, &approval->id, &clean);
+		board_ask(compass->board, &approval->id, &clean);
 	buf_release(&text);
 	buf_release(&clean);
 }
@@ -285,7 +285,7 @@ done_slip(struct change *change)
 }
 
 void
-approvals_from_desk(const struct buf *id, const struct buf *answer, void *payload)
+approvals_from_board(const struct buf *id, const struct buf *answer, void *payload)
 {
 	struct slip *slip = xcalloc(1, sizeof *slip);
 	struct change *change = change_new(done_slip, slip);

@@ -8,7 +8,7 @@
 #include <event2/event.h>
 
 #include "clock.h"
-#include "compass/desk.h"
+#include "compass/board.h"
 #include "compass/internal.h"
 #include "compass/run.h"
 #include "compass/routes.h"
@@ -379,7 +379,7 @@ compass_new(const struct compass_settings *settings, struct err *err)
 		runtime.key_file = file && *file ? file : NULL;
 		runtime.key_variable = "OPENAI_API_KEY";
 	}
-	if (settings->questions && !(compass->desk = desk_new(settings->base, settings->questions, approvals_from_desk, compass, err))) {
+	if (settings->questions && !(compass->board = board_new(settings->base, settings->questions, approvals_from_board, compass, err))) {
 		free(compass);
 		return NULL;
 	}
@@ -449,7 +449,7 @@ compass_free(struct compass *compass)
 	engines_free(compass);
 	flights_free(compass);
 	runs_free(compass);
-	desk_free(compass->desk);
+	board_free(compass->board);
 	watch_forget_notices(compass);
 	event_free(compass->tick);
 	free(compass);

@@ -13,7 +13,7 @@
 
 #include "agents/agents.h"
 #include "clock.h"
-#include "compass/desk.h"
+#include "compass/board.h"
 #include "compass/flight.h"
 #include "compass/internal.h"
 #include "compass/note.h"
@@ -79,7 +79,7 @@ forget_asked(struct flight *flight, struct asked *asked)
 	for (at = &flight->asked; *at != asked; at = &(*at)->next)
 		;
 	*at = asked->next;
-	desk_take_back(flight->compass->desk, &asked->id);
+	board_take_back(flight->compass->board, &asked->id);
 	buf_release(&asked->id);
 	free(asked);
 }
@@ -104,7 +104,7 @@ after(struct flight *flight, const struct note *note)
 	asked->stored = true;
 	asked->resolving = false;
 	if (note->kind == NOTE_APPROVAL && !note->lost && !*note->resolution)
-		approval_put_on_desk(flight->compass, &note->approval);
+		approval_put_on_board(flight->compass, &note->approval);
 	if (note->lost || !*note->resolution)
 		return;
 	if (!*note->decision)

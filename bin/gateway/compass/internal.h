@@ -19,7 +19,7 @@ struct chat_turn_call;
 struct engine;
 struct entry;
 struct event;
-struct desk;
+struct board;
 struct flight;
 struct notice;
 struct secrets;
@@ -41,7 +41,7 @@ struct compass {
 	struct compass_settings settings;
 	struct runtime *runtime;
 	struct engine *engines; /* runtimes of runs' agents */
-	struct desk *desk;
+	struct board *board;
 	struct chat *chat;	       /* what runs are told by; NULL: there is none */
 	struct call *asking;	       /* who started a turn of a run, until the turn has begun */
 	struct chat_turn_call *parked; /* runs' turns that wait for a turn of the thread to end */
@@ -224,8 +224,8 @@ bool approval_resolve(struct change_context *context, struct approval *approval,
 void approval_doc(struct approval *approval, const char *kind, const char *item, struct span params, int64_t now_ms, int64_t expires_ms);
 
 /* On the loop: the approval lies among the questions for people, and what one of them answered there. */
-void approval_put_on_desk(struct compass *compass, const struct approval *approval);
-void approvals_from_desk(const struct buf *id, const struct buf *answer, void *payload);
+void approval_put_on_board(struct compass *compass, const struct approval *approval);
+void approvals_from_board(const struct buf *id, const struct buf *answer, void *payload);
 
 /* ---- others.c: the result that came with an answer lies there for the gateway whose turn it is */
 void approval_result_key(const struct buf *id, struct buf *to);

@@ -1,4 +1,4 @@
-/* desk.c - approvals among the questions that wait for people: the files of the broker's directory (hitl.h)
+/* board.c - approvals among the questions that wait for people: the files of the broker's directory (hitl.h)
  *
  * Each pending approval lies there under its id, and whoever answers the file answers the approval. A thread of its own writes the files
  * and looks at them; the loop never waits for a disk. A file that cannot be written is no trouble for the approval, which can be answered
@@ -17,7 +17,7 @@
 #include <event2/event.h>
 
 #include "clock.h"
-#include "compass/desk.h"
+#include "compass/board.h"
 #include "err.h"
 #include "hitl.h"
 #include "worker.h"
@@ -37,8 +37,8 @@ struct open {
 	struct open *next;
 };
 
-struct desk {
-	desk_answer_cb *cb;
+struct board {
+	board_answer_cb *cb;
 	void *payload;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards asked, answered, quit */
@@ -86,7 +86,7 @@ drop(struct open **at)
 }
 
 static void
-ask(struct desk *desk, const struct slip *slip)
+ask(struct board *board, const struct slip *slip)
 {
 	struct hitl_asking asking = { .key = slip->id.s,
 		.key_n = slip->id.len,
@@ -103,48 +103,48 @@ ask(struct desk *desk, const struct slip *slip)
 		asking.host = host;
 	hitl_question_init(&open->question);
 	buf_init(&open->id);
-	if (!hitl_check(&desk->hitl, &reopened, &err) || !hitl_ask(&desk->hitl, &asking, &open->question, &err)) {
+	if (!hitl_check(&board->hitl, &reopened, &err) || !hitl_ask(&board->hitl, &asking, &open->question, &err)) {
 		hitl_question_release(&open->question);
 		free(open);
 		return;
 	}
 	buf_add(&open->id, slip->id.s, slip->id.len);
-	open->next = desk->open;
-	desk->open = open;
+	open->next = board->open;
+	board->open = open;
 }
 
 static void
-take_back(struct desk *desk, const struct slip *slip)
+take_back(struct board *board, const struct slip *slip)
 {
 	struct open **at;
 
-	for (at = &desk->open; *at && strcmp((*at)->id.s, slip->id.s) != 0; at = &(*at)->next)
+	for (at = &board->open; *at && strcmp((*at)->id.s, slip->id.s) != 0; at = &(*at)->next)
 		;
 	if (!*at)
 		return;
-	hitl_done(&desk->hitl, &(*at)->question);
+	hitl_done(&board->hitl, &(*at)->question);
 	drop(at);
 }
 
 static void
-tell(struct desk *desk, const struct buf *id, const struct buf *answer)
+tell(struct board *board, const struct buf *id, const struct buf *answer)
 {
 	struct slip *slip = slip_new(span_of(id), span_of(answer));
 	bool first;
 
-	pthread_mutex_lock(&desk->lock);
-	first = !desk->answered;
-	*desk->answered_end = slip;
-	desk->answered_end = &slip->next;
-	pthread_mutex_unlock(&desk->lock);
-	if (first && write(desk->wake[1], "", 1) < 0 && errno != EAGAIN)
+	pthread_mutex_lock(&board->lock);
+	first = !board->answered;
+	*board->answered_end = slip;
+	board->answered_end = &slip->next;
+	pthread_mutex_unlock(&board->lock);
+	if (first && write(board->wake[1], "", 1) < 0 && errno != EAGAIN)
 		abort(); /* the loop could never be told again */
 }
 
 static void
-look(struct desk *desk)
+look(struct board *board)
 {
-	struct open **at = &desk->open;
+	struct open **at = &board->open;
 	struct buf answer = BUF_INIT;
 	struct err err = ERR_INIT;
 
@@ -152,14 +152,14 @@ look(struct desk *desk)
 		enum hitl_state state;
 
 		buf_reset(&answer);
-		state = hitl_look(&desk->hitl, &(*at)->question, &answer, &err);
+		state = hitl_look(&board->hitl, &(*at)->question, &answer, &err);
 		if (state == HITL_PENDING || state == HITL_SETTLING) {
 			at = &(*at)->next;
 			continue;
 		}
 		if (state == HITL_ANSWERED)
-			tell(desk, &(*at)->id, &answer);
-		hitl_done(&desk->hitl, &(*at)->question);
+			tell(board, &(*at)->id, &answer);
+		hitl_done(&board->hitl, &(*at)->question);
 		drop(at);
 	}
 	buf_release(&answer);
@@ -167,7 +167,7 @@ look(struct desk *desk)
 
 /* Until there is something to do; false: no more. */
 static bool
-await(struct desk *desk, struct slip **ret)
+await(struct board *board, struct slip **ret)
 {
 	struct timespec until;
 	bool go_on;
@@ -176,44 +176,44 @@ await(struct desk *desk, struct slip **ret)
 	until.tv_nsec += LOOK_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
-	pthread_mutex_lock(&desk->lock);
-	if (!desk->asked && !desk->quit) {
-		if (desk->open)
-			pthread_cond_timedwait(&desk->work, &desk->lock, &until);
+	pthread_mutex_lock(&board->lock);
+	if (!board->asked && !board->quit) {
+		if (board->open)
+			pthread_cond_timedwait(&board->work, &board->lock, &until);
 		else
-			pthread_cond_wait(&desk->work, &desk->lock);
+			pthread_cond_wait(&board->work, &board->lock);
 	}
-	*ret = desk->asked;
-	desk->asked = NULL;
-	desk->asked_end = &desk->asked;
-	go_on = !desk->quit;
-	pthread_mutex_unlock(&desk->lock);
+	*ret = board->asked;
+	board->asked = NULL;
+	board->asked_end = &board->asked;
+	go_on = !board->quit;
+	pthread_mutex_unlock(&board->lock);
 	return go_on;
 }
 
 static void *
 work(void *payload)
 {
-	struct desk *desk = payload;
+	struct board *board = payload;
 	struct slip *slips, *next;
 	bool go_on = true;
 
 	while (go_on) {
-		go_on = await(desk, &slips);
+		go_on = await(board, &slips);
 		for (; slips; slips = next) {
 			next = slips->next;
 			if (go_on && slips->text.len)
-				ask(desk, slips);
+				ask(board, slips);
 			else
-				take_back(desk, slips);
+				take_back(board, slips);
 			slip_free(slips);
 		}
 		if (go_on)
-			look(desk);
+			look(board);
 	}
-	while (desk->open) {
-		hitl_done(&desk->hitl, &desk->open->question);
-		drop(&desk->open);
+	while (board->open) {
+		hitl_done(&board->hitl, &board->open->question);
+		drop(&board->open);
 	}
 	return NULL;
 }
@@ -223,73 +223,73 @@ work(void *payload)
 static void
 on_answers(evutil_socket_t fd, short what, void *payload)
 {
-	struct desk *desk = payload;
+	struct board *board = payload;
 	struct slip *slips, *next;
 	char bytes[64];
 
 	(void)what;
 	while (read(fd, bytes, sizeof bytes) > 0)
 		;
-	pthread_mutex_lock(&desk->lock);
-	slips = desk->answered;
-	desk->answered = NULL;
-	desk->answered_end = &desk->answered;
-	pthread_mutex_unlock(&desk->lock);
+	pthread_mutex_lock(&board->lock);
+	slips = board->answered;
+	board->answered = NULL;
+	board->answered_end = &board->answered;
+	pthread_mutex_unlock(&board->lock);
 	for (; slips; slips = next) {
 		next = slips->next;
-		desk->cb(&slips->id, &slips->text, desk->payload);
+		board->cb(&slips->id, &slips->text, board->payload);
 		slip_free(slips);
 	}
 }
 
-struct desk *
-desk_new(struct event_base *base, const char *dir, desk_answer_cb *cb, void *payload, struct err *err)
+struct board *
+board_new(struct event_base *base, const char *dir, board_answer_cb *cb, void *payload, struct err *err)
 {
-	struct desk *desk = xcalloc(1, sizeof *desk);
+	struct board *board = xcalloc(1, sizeof *board);
 
-	desk->cb = cb;
-	desk->payload = payload;
-	desk->asked_end = &desk->asked;
-	desk->answered_end = &desk->answered;
-	if (!hitl_open(&desk->hitl, dir, true, err)) {
-		hitl_close(&desk->hitl);
-		free(desk);
+	board->cb = cb;
+	board->payload = payload;
+	board->asked_end = &board->asked;
+	board->answered_end = &board->answered;
+	if (!hitl_open(&board->hitl, dir, true, err)) {
+		hitl_close(&board->hitl);
+		free(board);
 		return NULL;
 	}
-	pthread_mutex_init(&desk->lock, NULL);
-	pthread_cond_init(&desk->work, NULL);
-	if (pipe2(desk->wake, O_CLOEXEC | O_NONBLOCK) < 0 || worker_start(&desk->thread, work, desk) != 0)
+	pthread_mutex_init(&board->lock, NULL);
+	pthread_cond_init(&board->work, NULL);
+	if (pipe2(board->wake, O_CLOEXEC | O_NONBLOCK) < 0 || worker_start(&board->thread, work, board) != 0)
 		abort(); /* out of descriptors or threads before the first request */
-	desk->event = event_new(base, desk->wake[0], EV_READ | EV_PERSIST, on_answers, desk);
-	event_add(desk->event, NULL);
-	return desk;
+	board->event = event_new(base, board->wake[0], EV_READ | EV_PERSIST, on_answers, board);
+	event_add(board->event, NULL);
+	return board;
 }
 
 static void
-hand(struct desk *desk, const struct buf *id, struct span text)
+hand(struct board *board, const struct buf *id, struct span text)
 {
 	struct slip *slip;
 
-	if (!desk)
+	if (!board)
 		return;
 	slip = slip_new(span_of(id), text);
-	pthread_mutex_lock(&desk->lock);
-	*desk->asked_end = slip;
-	desk->asked_end = &slip->next;
-	pthread_cond_signal(&desk->work);
-	pthread_mutex_unlock(&desk->lock);
+	pthread_mutex_lock(&board->lock);
+	*board->asked_end = slip;
+	board->asked_end = &slip->next;
+	pthread_cond_signal(&board->work);
+	pthread_mutex_unlock(&board->lock);
 }
 
 void
-desk_ask(struct desk *desk, const struct buf *id, const struct buf *text)
+board_ask(struct board *board, const struct buf *id, const struct buf *text)
 {
-	hand(desk, id, span_of(text));
+	hand(board, id, span_of(text));
 }
 
 void
-desk_take_back(struct desk *desk, const struct buf *id)
+board_take_back(struct board *board, const struct buf *id)
 {
-	hand(desk, id, (struct span){ "", 0 });
+	hand(board, id, (struct span){ "", 0 });
 }
 
 static void
@@ -304,22 +304,22 @@ slips_free(struct slip *slips)
 }
 
 void
-desk_free(struct desk *desk)
+board_free(struct board *board)
 {
-	if (!desk)
+	if (!board)
 		return;
-	pthread_mutex_lock(&desk->lock);
-	desk->quit = true;
-	pthread_cond_signal(&desk->work);
-	pthread_mutex_unlock(&desk->lock);
-	pthread_join(desk->thread, NULL);
-	event_free(desk->event);
-	close(desk->wake[0]);
-	close(desk->wake[1]);
-	slips_free(desk->asked);
-	slips_free(desk->answered);
-	hitl_close(&desk->hitl);
-	pthread_mutex_destroy(&desk->lock);
-	pthread_cond_destroy(&desk->work);
-	free(desk);
+	pthread_mutex_lock(&board->lock);
+	board->quit = true;
+	pthread_cond_signal(&board->work);
+	pthread_mutex_unlock(&board->lock);
+	pthread_join(board->thread, NULL);
+	event_free(board->event);
+	close(board->wake[0]);
+	close(board->wake[1]);
+	slips_free(board->asked);
+	slips_free(board->answered);
+	hitl_close(&board->hitl);
+	pthread_mutex_destroy(&board->lock);
+	pthread_cond_destroy(&board->work);
+	free(board);
 }
