@@ -54,7 +54,7 @@ void api_path(const struct api *api, struct buf *url, const char *const *segment
 /* Appends "?name=value" or "&name=value", encoded. */
 void api_query(struct buf *url, const char *name, const char *value);
 
-/* One request. method "GET", "POST" or "PATCH"; json may be NULL; key (Idempotency-Key) may be NULL.
+/* One request. method "GET", "POST", "PATCH" or "DELETE"; json may be NULL; key (Idempotency-Key) may be NULL.
  * True: 2xx with a JSON body (checked to be one value) in answer->body. False: err says what, where and why, by the table:
  *   cannot resolve or connect, TLS 3 | 401, 403 4 | deadline, 408, 504 5 | 400, 413, 415, 422 6 | 404 1 | 409 14 | 410 15
  *   429, 503 75 (retry_at from Retry-After); 503 with a code that says switched off 9 | other status, HTML, not JSON, cut off 7

@@ -2,7 +2,7 @@
  *
  * For programs only. Each message is one write: `agent-send: fatal: unable to post to run 'r1': connection
  * refused`. Control characters are shown, never sent. With --errors json a fatal error is one JSON object
- * instead: {"error":{"code","status","message","hint","http","retryable","retry_at"}}.
+ * instead: {"error":{"code","status","message","hint","http","retryable","retry_at","program"}}.
  */
 #ifndef DIE_H
 #define DIE_H

@@ -24,7 +24,7 @@ enum runtime_fault {
 	RUNTIME_FAULT_AUTH,	    /* the same, and the reason is the account: not logged in, or unauthorized */
 	RUNTIME_FAULT_LIMIT,	    /* the same, and the reason is a limit of the account or the model; retry_at_ms may say until when */
 	RUNTIME_FAULT_MODEL,	    /* the same, and the reason is the model: unreachable, overloaded, cut off */
-	RUNTIME_FAULT_BUSY,	    /* a limit of this header, or a turn in progress on that thread */
+	RUNTIME_FAULT_BUSY,	    /* a limit of runtime.h, or a turn in progress on that thread */
 	RUNTIME_FAULT_INPUT,	    /* what we were given cannot be sent: no JSON, or not UTF-8 */
 	RUNTIME_FAULT_STOPPING,	    /* runtime_stop() was called */
 };

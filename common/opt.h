@@ -70,7 +70,7 @@ struct opt {
 		OPT_KEY_ORIGIN, "origin", "ORIGIN", "the Origin to send with it (default AGENT_ORIGIN, else the server's own)"             \
 	}
 
-/* Commands that print records (handled by filter_opt(), filter.h). */
+/* Commands that print records (handled by client_option(), client.h). */
 #define OPT_JQ                                                                                                                             \
 	{                                                                                                                                  \
 		OPT_KEY_JQ, "jq", "FILTER", "pass each record through a jq filter; strings it gives are printed raw"                       \

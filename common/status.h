@@ -1,7 +1,7 @@
 /* status.h - the exit statuses, one closed table for every command
  *
- * agent-exit-status(7) is this table for people, the shell front takes its numbers from here, and
- * tests/lint compares them. A script can act on each number; detail belongs in the message.
+ * agent-exit-status(7) is this table for people, which tests/interface.bats checks, and the shell front takes its numbers from here. A script
+ * can act on each number; detail belongs in the message.
  */
 #ifndef STATUS_H
 #define STATUS_H

@@ -27,12 +27,12 @@ bool turns_about(const struct turns *turns, const struct event_view *event);
 /* The turn in progress, NULL when there is none. */
 const char *turns_open(const struct turns *turns);
 
-/* What the turn that ended last came to: STATUS_OK, STATUS_FAILED or STATUS_CANCELLED; -1: none has ended. */
+/* What the turn that ended last came to, as turns_end_of(); -1: none has ended. */
 int turns_outcome(const struct turns *turns);
 
 size_t turns_approvals(const struct turns *turns); /* open ones */
 
-/* turn.completed: its outcome by its status; a status that nobody knows is STATUS_FAILED. -1: another event. */
+/* turn.completed: STATUS_OK, STATUS_CANCELLED, else compass_failure(), also of a status that nobody knows. -1: another event. */
 int turns_end_of(const struct event_view *event);
 
 #endif

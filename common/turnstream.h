@@ -42,6 +42,6 @@ int turnstream_fd(const struct turnstream *stream);
 
 /* Its id, NULL while it is not known. */
 const char *turnstream_turn(const struct turnstream *stream);
-int turnstream_outcome(const struct turnstream *stream); /* once it is done: STATUS_OK, STATUS_FAILED or STATUS_CANCELLED */
+int turnstream_outcome(const struct turnstream *stream); /* once it is done: as turns_outcome() */
 
 #endif

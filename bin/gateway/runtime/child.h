@@ -26,7 +26,7 @@ struct child_calls {
 	void (*turn)(void *payload);				/* a batch of lines has been given */
 	void (*errors)(const char *s, size_t n, void *payload); /* standard error, as it comes */
 	void (*closed)(bool input, void *payload);		/* it closed its input, or its output, and lives on */
-	void (*ended)(int wait_status, void *payload);		/* reaped; the last call. child_free() is allowed in it */
+	void (*ended)(int wait_status, void *payload);		/* reaped; the last call. free() is allowed in it */
 };
 
 struct child_setup {
