@@ -121,6 +121,11 @@ plain() { sed "s/.$(printf '\b')//g"; }
 	done <table
 }
 
+@test "agent-manifest(5) shows the manifest of the built-in agent as it is" {
+	sed -n '/^{$/,/^}$/p' "$AU_SRC/man/agent-manifest.5" | jq -S . >shown
+	jq -S . "$AU_SRC/bin/gateway/builtin/echo.json" | diff - shown
+}
+
 @test "errors are JSON objects when asked for" {
 	run -3 --separate-stderr agent-registry --errors json --url http://127.0.0.1:1
 	jq -e '.error | .code == "unreachable" and .status == 3 and .retryable and .program == "agent-registry"' <<<"$stderr"
