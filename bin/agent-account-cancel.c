@@ -36,18 +36,26 @@ struct cancelling {
 
 /* The outcome is STATUS_NO when there was no such login. */
 static bool
-cancel(struct cancelling *cancelling, const char *login, int *ret_status, struct err *err)
+cancel(void *payload, int *ret_status, struct err *err)
 {
+	struct cancelling *cancelling = payload;
+	const struct subject *subject = &cancelling->client.subject;
 	struct buf url = BUF_INIT, body = BUF_INIT, what = BUF_INIT, line = BUF_INIT;
 	struct compass_answer answer;
 	struct span said;
 	bool ok;
 
+	if (subject->record.s) {
+		buf_reset(&cancelling->login);
+		(void)jtext_get_string(subject->record, "loginId", &cancelling->login);
+	}
+	if (!cancelling->login.len)
+		return subject_lacks(subject, "login", err);
 	COMPASS_PATH(&cancelling->client.api, &url, "runtime", "account", "login", "cancel");
 	buf_addch(&body, '{');
-	jtext_add_text(&body, "loginId", login);
+	jtext_add_buf(&body, "loginId", &cancelling->login);
 	buf_addch(&body, '}');
-	buf_addf(&what, "cancel login '%s'", login);
+	buf_addf(&what, "cancel login '%s'", cancelling->login.s);
 	ok = compass_call(&cancelling->client.api, "POST", url.s, &body, NULL, what.s, &answer, err);
 	if (ok) {
 		jtext_merge(&line, answer.object, span_of(&body));
@@ -63,40 +71,17 @@ cancel(struct cancelling *cancelling, const char *login, int *ret_status, struct
 	return ok;
 }
 
-static bool
-cancel_record(void *payload, int *ret_status, struct err *err)
-{
-	struct cancelling *cancelling = payload;
-	const struct subject *subject = &cancelling->client.subject;
-
-	buf_reset(&cancelling->login);
-	if (!jtext_get_string(subject->record, "loginId", &cancelling->login) || !cancelling->login.len)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no login",
-		    (unsigned long long)subject->in.count);
-	return cancel(cancelling, cancelling->login.s, ret_status, err);
-}
-
 int
 main(int argc, char *argv[])
 {
 	struct cancelling cancelling = { .login = BUF_INIT };
-	struct err err = ERR_INIT;
-	int key, outcome, status = STATUS_OK;
+	int key, status;
 
 	client_begin(&cancelling.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
 		client_option(&cancelling.client, key);
 	client_open(&cancelling.client);
-	if (argc == 0)
-		status = client_each(&cancelling.client, cancel_record, NULL, &cancelling);
-	for (; argc > 0; argc--, argv++) {
-		outcome = STATUS_OK;
-		if (!cancel(&cancelling, *argv, &outcome, &err)) {
-			warn_err(&err);
-			outcome = err.status;
-		}
-		status = status_worse(status, outcome);
-	}
+	status = client_each_of(&cancelling.client, argv, &cancelling.login, "LOGIN", cancel, &cancelling);
 	buf_release(&cancelling.login);
 	return client_end(&cancelling.client, status);
 }

@@ -13,7 +13,6 @@
 #include "die.h"
 #include "err.h"
 #include "opt.h"
-#include "out.h"
 #include "records.h"
 
 enum { OPT_STATUS = OPT_OWN };
@@ -66,46 +65,32 @@ print_approval(struct span item, void *payload)
 	return true;
 }
 
-static int
-list(struct listing *listing, const char *thread)
+static bool
+list(void *payload, int *ret_status, struct err *err)
 {
+	struct listing *listing = payload;
+	const char *thread = listing->client.subject.thread.s;
 	struct buf url = BUF_INIT, what = BUF_INIT;
-	struct err err = ERR_INIT;
-	int status = STATUS_OK;
+	bool ok;
 
+	if (!*thread)
+		return subject_lacks(&listing->client.subject, "thread", err);
 	COMPASS_PATH(&listing->client.api, &url, "threads", thread, "approvals");
 	api_query(&url, "status", listing->status);
 	buf_addf(&what, "list the approvals of thread '%s'", thread);
-	if (!records_get_of(&listing->client.api, url.s, "approvals", what.s, print_approval, listing, NULL, &err)) {
-		(void)client_filter(&listing->client);
-		out_flush();
-		warn_err(&err);
-		status = err.status;
-	}
-	out_flush();
+	ok = records_get_of(&listing->client.api, url.s, "approvals", what.s, print_approval, listing, NULL, err);
+	if (listing->failed)
+		*ret_status = STATUS_INPUT;
 	buf_release(&url);
 	buf_release(&what);
-	return listing->failed ? status_worse(status, STATUS_INPUT) : status;
-}
-
-static bool
-list_subject(void *payload, int *ret_status, struct err *err)
-{
-	struct listing *listing = payload;
-	const struct subject *subject = &listing->client.subject;
-
-	if (!subject->thread.len)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-		    (unsigned long long)subject->in.count);
-	*ret_status = list(listing, subject->thread.s);
-	return true;
+	return ok;
 }
 
 int
 main(int argc, char *argv[])
 {
 	struct listing listing = { .status = "pending" };
-	int key, status = STATUS_OK;
+	int key, status;
 
 	client_begin(&listing.client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
@@ -121,13 +106,7 @@ main(int argc, char *argv[])
 		client_no_operand(argv);
 	listing.client.asks = true;
 	client_open(&listing.client);
-
-	if (argc == 0) {
-		(void)subject_named(&listing.client.subject);
-		status = client_each(&listing.client, list_subject, NULL, &listing);
-	}
-	for (; argc > 0; argc--, argv++)
-		status = status_worse(status, list(&listing, *argv));
+	status = client_each_of(&listing.client, argv, &listing.client.subject.thread, "THREAD", list, &listing);
 	if (status == STATUS_OK && !listing.count)
 		status = STATUS_NO;
 	return client_end(&listing.client, status);

@@ -104,8 +104,7 @@ answer_one(void *payload, int *ret_status, struct err *err)
 	(void)ret_status;
 	if (!ok) {
 		buf_release(&id);
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no approval of a thread",
-		    (unsigned long long)answering->client.subject.in.count);
+		return subject_lacks(&answering->client.subject, "approval of a thread", err);
 	}
 	COMPASS_PATH(&answering->client.api, &url, "threads", thread, "approvals", id.s);
 	make_body(answering, &body);

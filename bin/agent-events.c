@@ -180,8 +180,7 @@ print_subject(void *payload, int *ret_status, struct err *err)
 		printing->turn = subject->turn.len ? subject->turn.s : NULL;
 		*ret_status = print_run(printing, NULL, subject->thread.s);
 	} else
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run",
-		    (unsigned long long)subject->in.count);
+		return subject_lacks(subject, "run", err);
 	return true;
 }
 

@@ -6,8 +6,6 @@
  */
 #include "compat.h"
 
-#include <string.h>
-
 #include "cancel.h"
 #include "client.h"
 #include "die.h"
@@ -15,7 +13,6 @@
 #include "filter.h"
 #include "key.h"
 #include "opt.h"
-#include "out.h"
 
 enum { OPT_REASON = OPT_OWN, OPT_IDEMPOTENCY_KEY };
 
@@ -45,17 +42,18 @@ struct cancelling {
 };
 
 static bool
-cancel(struct cancelling *cancelling, struct err *err)
+cancel(void *payload, int *ret_status, struct err *err)
 {
+	struct cancelling *cancelling = payload;
 	struct buf key = BUF_INIT, result = BUF_INIT, line = BUF_INIT;
 	struct http_answer answer;
 	struct err why = ERR_INIT;
 	struct span value;
 	bool ok;
 
+	(void)ret_status;
 	if (!cancelling->client.subject.run.len)
-		return err_set(err, STATUS_INPUT, "unable to cancel the run of line %llu of standard input: it names none",
-		    (unsigned long long)cancelling->client.subject.in.count);
+		return subject_lacks(&cancelling->client.subject, "run", err);
 	if (cancelling->key)
 		buf_addf(&key, cancelling->count ? "%s-%u" : "%s", cancelling->key, cancelling->count);
 	else
@@ -75,39 +73,11 @@ cancel(struct cancelling *cancelling, struct err *err)
 	return ok;
 }
 
-static bool
-cancel_next(void *payload, int *ret_status, struct err *err)
-{
-	(void)ret_status;
-	return cancel(payload, err);
-}
-
-static int
-cancel_named(struct cancelling *cancelling, char **runs)
-{
-	struct err err = ERR_INIT;
-	int status = STATUS_OK;
-
-	for (; *runs; runs++) {
-		buf_reset(&cancelling->client.subject.run);
-		if (!subject_set(&cancelling->client.subject.run, "RUN", *runs, &err))
-			die_usage("%s", err.text);
-		if (!cancel(cancelling, &err)) {
-			out_flush();
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
-	return status;
-}
-
 int
 main(int argc, char *argv[])
 {
 	struct cancelling cancelling = { .count = 0 };
 	struct err err = ERR_INIT;
-	bool named;
 	int key, status;
 
 	client_begin(&cancelling.client, &cmd);
@@ -126,8 +96,7 @@ main(int argc, char *argv[])
 		}
 	if (argc && cancelling.client.subject.run.len)
 		die_usage("--run and a run as operand cannot be given together");
-	named = subject_named(&cancelling.client.subject);
 	client_open(&cancelling.client);
-	status = argc && !named ? cancel_named(&cancelling, argv) : client_each(&cancelling.client, cancel_next, NULL, &cancelling);
+	status = client_each_of(&cancelling.client, argv, &cancelling.client.subject.run, "RUN", cancel, &cancelling);
 	return client_end(&cancelling.client, status);
 }

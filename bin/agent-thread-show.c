@@ -30,12 +30,17 @@ static const struct cmd cmd = {
 };
 
 static bool
-show(struct client *client, const char *thread, struct err *err)
+show(void *payload, int *ret_status, struct err *err)
 {
+	struct client *client = payload;
+	const char *thread = client->subject.thread.s;
 	struct buf url = BUF_INIT, what = BUF_INIT;
 	struct compass_answer answer;
 	bool ok;
 
+	(void)ret_status;
+	if (!*thread)
+		return subject_lacks(&client->subject, "thread", err);
 	COMPASS_PATH(&client->api, &url, "threads", thread);
 	buf_addf(&what, "read thread '%s'", thread);
 	ok = compass_call(&client->api, "GET", url.s, NULL, "thread", what.s, &answer, err) && client_print(client, answer.object, err);
@@ -45,24 +50,11 @@ show(struct client *client, const char *thread, struct err *err)
 	return ok;
 }
 
-static bool
-show_subject(void *payload, int *ret_status, struct err *err)
-{
-	struct client *client = payload;
-
-	(void)ret_status;
-	if (!client->subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-		    (unsigned long long)client->subject.in.count);
-	return show(client, client->subject.thread.s, err);
-}
-
 int
 main(int argc, char *argv[])
 {
 	struct client client;
-	struct err err = ERR_INIT;
-	int key, status = STATUS_OK;
+	int key, status;
 
 	client_begin(&client, &cmd);
 	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
@@ -71,16 +63,6 @@ main(int argc, char *argv[])
 		client_no_operand(argv);
 	client.asks = true;
 	client_open(&client);
-
-	if (argc == 0) {
-		(void)subject_named(&client.subject);
-		status = client_each(&client, show_subject, NULL, &client);
-	}
-	for (; argc > 0; argc--, argv++)
-		if (!subject_set(&client.subject.thread, "THREAD", *argv, &err) || !show(&client, *argv, &err)) {
-			(void)client_filter(&client);
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
+	status = client_each_of(&client, argv, &client.subject.thread, "THREAD", show, &client);
 	return client_end(&client, status);
 }

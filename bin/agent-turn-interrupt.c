@@ -44,8 +44,7 @@ interrupt(void *payload, int *ret_status, struct err *err)
 
 	(void)ret_status;
 	if (!subject->thread.len)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-		    (unsigned long long)subject->in.count);
+		return subject_lacks(subject, "thread", err);
 	buf_add(&turn, subject->turn.s, subject->turn.len);
 	if (!turn.len && !compass_open_turn(&client->api, subject->thread.s, &turn, err)) {
 		buf_release(&turn);

@@ -322,8 +322,7 @@ run(void *payload, int *ret_status, struct err *err)
 	int signo;
 
 	if (!running->client.subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to run a turn: line %llu of standard input names no thread",
-		    (unsigned long long)running->client.subject.in.count);
+		return subject_lacks(&running->client.subject, "thread", err);
 	while (run_once(running, ret_status, err)) {
 		bool wait = running->limit && running->wait_for_limit && !running->interrupted && !running->err.status;
 

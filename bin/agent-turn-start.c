@@ -425,8 +425,7 @@ start(void *payload, int *ret_status, struct err *err)
 	bool ok;
 
 	if (!starting->client.subject.thread.len)
-		return err_set(err, STATUS_INPUT, "unable to start a turn: line %llu of standard input names no thread",
-		    (unsigned long long)starting->client.subject.in.count);
+		return subject_lacks(&starting->client.subject, "thread", err);
 	for (;;) {
 		ok = start_once(starting, ret_status, err);
 		if (!ok && err->status == STATUS_RETRY && err->retry_at_ms)

@@ -318,13 +318,12 @@ static void
 take_subject(struct common *common, struct input *input, struct watch **watches, size_t *n)
 {
 	const struct subject *subject = &common->client.subject;
-	unsigned long long line = subject->in.count;
 	enum kind kind = subject->run.len ? KIND_RUN : KIND_THREAD;
 	const char *id = subject->run.len ? subject->run.s : subject->thread.s, *word = kind == KIND_RUN ? "run" : "thread";
 	struct err err = ERR_INIT;
 
 	if (!*id)
-		err_set(&err, STATUS_INPUT, "unable to read line %llu of standard input: it names no run", line);
+		subject_lacks(subject, "run", &err);
 	else if (*n == WATCHES_MAX)
 		err_set(&err, STATUS_INPUT, "unable to watch %s '%s': more than %d", word, id, WATCHES_MAX);
 	else if (common->cursor_file && input->taken)

@@ -107,24 +107,46 @@ client_item(struct client *client, struct span item, const char *id)
 	return ok;
 }
 
+/* Does it for the subject that is set, unless that cannot be used. */
+static int
+do_one(struct client *client, bool usable, client_act *act, void *payload, struct err *err)
+{
+	int outcome = STATUS_OK;
+
+	if (!usable || !act(payload, &outcome, err)) {
+		(void)client_filter(client);
+		out_flush();
+		warn_err(err);
+		outcome = err->status;
+	}
+	out_flush();
+	return outcome;
+}
+
 int
 client_each(struct client *client, client_act *act, const bool *stop, void *payload)
 {
 	struct err err = ERR_INIT;
 	enum subject_result next;
-	int status = STATUS_OK, outcome;
+	int status = STATUS_OK;
 
-	while ((!stop || !*stop) && (next = subject_next(&client->subject, &err)) != SUBJECT_END) {
-		outcome = STATUS_OK;
-		if (next == SUBJECT_BAD || !act(payload, &outcome, &err)) {
-			(void)client_filter(client);
-			out_flush();
-			warn_err(&err);
-			outcome = err.status;
-		}
-		status = status_worse(status, outcome);
-		out_flush();
+	while ((!stop || !*stop) && (next = subject_next(&client->subject, &err)) != SUBJECT_END)
+		status = status_worse(status, do_one(client, next == SUBJECT_OK, act, payload, &err));
+	return status;
+}
+
+int
+client_each_of(struct client *client, char *const operands[], struct buf *field, const char *name, client_act *act, void *payload)
+{
+	struct err err = ERR_INIT;
+	int status = STATUS_OK;
+
+	if (!*operands) {
+		(void)subject_named(&client->subject);
+		return client_each(client, act, NULL, payload);
 	}
+	for (; *operands; operands++)
+		status = status_worse(status, do_one(client, subject_set(field, name, *operands, &err), act, payload, &err));
 	return status;
 }
 

@@ -58,6 +58,10 @@ typedef bool client_act(void *payload, int *ret_status, struct err *err);
  * before the next one is read. Ends early once *stop (may be NULL) is true. The worst status. */
 int client_each(struct client *client, client_act *act, const bool *stop, void *payload);
 
+/* The same for each operand (NULL-ended): it is put into `field`, which act looks at; name is what a message calls it ("THREAD"). Without any,
+ * as client_each(). */
+int client_each_of(struct client *client, char *const operands[], struct buf *field, const char *name, client_act *act, void *payload);
+
 /* Releases all; gives the program's status. */
 int client_end(struct client *client, int status);
 

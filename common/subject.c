@@ -152,6 +152,13 @@ subject_next(struct subject *subject, struct err *err)
 	}
 }
 
+bool
+subject_lacks(const struct subject *subject, const char *what, struct err *err)
+{
+	return err_set(
+	    err, STATUS_INPUT, "unable to read line %llu of standard input: it names no %s", (unsigned long long)subject->in.count, what);
+}
+
 void
 subject_pass(const struct subject *subject, struct span result, struct buf *to)
 {

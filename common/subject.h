@@ -44,6 +44,9 @@ enum subject_result { SUBJECT_OK, SUBJECT_END, SUBJECT_BAD };
  * number); reading can go on. A read error ends with SUBJECT_BAD and then SUBJECT_END. */
 enum subject_result subject_next(struct subject *subject, struct err *err) USE_RESULT;
 
+/* The current one names no `what` ("thread"), which is needed: err (STATUS_INPUT) says so, with its line. False. */
+bool subject_lacks(const struct subject *subject, const char *what, struct err *err);
+
 /* Appends `result` (an object) and the members of the subject that it has not: those of its record, or those that the options
  * named. One line, no newline. */
 void subject_pass(const struct subject *subject, struct span result, struct buf *to);

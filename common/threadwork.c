@@ -2,10 +2,8 @@
 #include "compat.h"
 
 #include "compass.h"
-#include "die.h"
 #include "err.h"
 #include "filter.h"
-#include "out.h"
 #include "threadwork.h"
 
 static bool
@@ -19,8 +17,7 @@ ask(void *payload, int *ret_status, struct err *err)
 
 	(void)ret_status;
 	if (!*thread)
-		return err_set(err, STATUS_INPUT, "unable to read line %llu of standard input: it names no thread",
-		    (unsigned long long)work->client.subject.in.count);
+		return subject_lacks(&work->client.subject, "thread", err);
 	COMPASS_PATH(&work->client.api, &url, "threads", thread, work->below);
 	buf_addf(&what, "%s thread '%s'", work->verb, thread);
 	ok = compass_call(
@@ -35,22 +32,10 @@ ask(void *payload, int *ret_status, struct err *err)
 int
 threadwork_run(struct threadwork *work, char *const operands[])
 {
-	struct subject *subject = &work->client.subject;
-	struct err err = ERR_INIT;
-	int status = STATUS_OK;
+	int status;
 
 	client_open(&work->client);
-	if (!*operands) {
-		(void)subject_named(subject);
-		status = client_each(&work->client, ask, NULL, work);
-	}
-	for (; *operands; operands++) {
-		if (!subject_set(&subject->thread, "THREAD", *operands, &err) || !ask(work, &status, &err)) {
-			warn_err(&err);
-			status = status_worse(status, err.status);
-		}
-		out_flush();
-	}
+	status = client_each_of(&work->client, operands, &work->client.subject.thread, "THREAD", ask, work);
 	buf_release(&work->body);
 	return client_end(&work->client, status);
 }

@@ -97,6 +97,8 @@ teardown() { common_teardown; }
 	run -1 agent-account-cancel "$id"
 	[ "$output" = "{\"status\":\"notFound\",\"loginId\":\"$id\"}" ]
 	run -6 agent-account-cancel <<<'{}'
+	run -2 --separate-stderr agent-account-cancel ''
+	[ "$stderr" = "agent-account-cancel: error: unable to use LOGIN '': it is empty" ]
 }
 
 @test "limits; and what a provider without accounts says" {

@@ -21,6 +21,9 @@ asked() { curl -sf "$url/__fake" | jq -c .body; }
 	ask a2 file
 	[ "$(agent-approvals "$id" --jq .kind | tr '\n' ' ')" = "command file " ]
 	[ "$(agent-approvals <thread | wc -l)" = 2 ]
+	run -2 --separate-stderr agent-approvals '' "$id"
+	[ "$stderr" = "agent-approvals: error: unable to use THREAD '': it is empty" ]
+	[ "${#lines[@]}" = 2 ]
 	[ "$(agent-approvals --thread "$id" -0 | tr '\0' ' ')" = "a1 a2 " ]
 	run -6 --separate-stderr agent-approvals "$id" --jq 'error("so")'
 	[[ $stderr == *so* ]]

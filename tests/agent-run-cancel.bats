@@ -37,8 +37,12 @@ teardown() { common_teardown; }
 	run -1 --separate-stderr agent-run-cancel --run nobody
 	[ "$stderr" = "agent-run-cancel: error: unable to cancel run 'nobody': run not found: nobody (404)" ]
 	run -6 --separate-stderr agent-run-cancel <<<'{"serviceId":"s"}'
-	[ "$stderr" = "agent-run-cancel: error: unable to cancel the run of line 1 of standard input: it names none" ]
+	[ "$stderr" = "agent-run-cancel: error: unable to read line 1 of standard input: it names no run" ]
 	run -2 agent-run-cancel --run a b
+	agent-run-create --agent echo --run c >/dev/null
+	run -2 --separate-stderr agent-run-cancel '' c
+	[ "$stderr" = "agent-run-cancel: error: unable to use RUN '': it is empty" ]
+	[ "$(jq -r .runId <<<"$output")" = c ]
 }
 
 @test "a Clarity runtime cannot do it, and that is said" {
