@@ -11,7 +11,6 @@
 #include "client.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "key.h"
 #include "opt.h"
 #include "post.h"
@@ -128,15 +127,6 @@ make_key(struct emission *emission, struct buf *to)
 	emission->count++;
 }
 
-static void
-print_line(struct emission *emission, const char *s, size_t n)
-{
-	struct err why = ERR_INIT;
-
-	if (!filter_run(emission->client.filter, s, n, filter_print, NULL, &why))
-		warn_err(&why);
-}
-
 static bool
 send_batch(struct emission *emission, struct err *err)
 {
@@ -149,7 +139,7 @@ send_batch(struct emission *emission, struct err *err)
 	make_key(emission, &key);
 	ok = uplink_send(&emission->uplink, &emission->client.api, key.s, err);
 	for (; ok && (end = strchr(at, '\n')); at = end + 1)
-		print_line(emission, at, (size_t)(end - at));
+		client_record(&emission->client, (struct span){ at, (size_t)(end - at) });
 	buf_reset(&emission->printed);
 	buf_release(&key);
 	return ok;
@@ -214,7 +204,7 @@ is_for_thread(const struct emission *emission)
 static bool
 emit(struct emission *emission, struct err *err)
 {
-	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT, result = BUF_INIT, line = BUF_INIT, kind = BUF_INIT;
+	struct buf url = BUF_INIT, body = BUF_INIT, key = BUF_INIT, result = BUF_INIT, kind = BUF_INIT;
 	struct http_answer answer;
 	struct span value;
 	bool ok;
@@ -230,23 +220,19 @@ emit(struct emission *emission, struct err *err)
 	if (!jtext_get_string(span_of(&body), "kind", &kind))
 		buf_addstr(&kind, "agent");
 	API_PATH(&emission->client.api, &url, "api", "agents", "events");
-	buf_addstr(&line, "post the event");
-	ok = post_json(&emission->client.api, url.s, &body, key.s, false, line.s, &answer, err);
+	ok = post_json(&emission->client.api, url.s, &body, key.s, false, "post the event", &answer, err);
 	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err) && jtext_type(value) == JTEXT_OBJECT) {
 		jtext_compact(&result, value);
 		buf_cut(&result, result.len - 1);
 		jtext_add_buf(&result, "kind", &kind);
 		buf_addch(&result, '}');
-		buf_reset(&line);
-		subject_pass(&emission->client.subject, span_of(&result), &line);
-		print_line(emission, line.s, line.len);
+		client_result(&emission->client, span_of(&result));
 	}
 	http_answer_release(&answer);
 	buf_release(&url);
 	buf_release(&body);
 	buf_release(&key);
 	buf_release(&result);
-	buf_release(&line);
 	buf_release(&kind);
 	return ok;
 }

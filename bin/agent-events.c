@@ -14,7 +14,6 @@
 #include "cursor.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "num.h"
 #include "opt.h"
 #include "out.h"
@@ -57,7 +56,6 @@ struct printing {
 	size_t n_kinds;
 	const char *turn; /* only this one, NULL: all */
 	uint64_t seen;	  /* events that the server gave, whatever their kind */
-	bool failed;
 	/* the last N, as a ring; NULL: all */
 	char **ring;
 	size_t ring_size, ring_next;
@@ -83,17 +81,6 @@ kind_wanted(const struct printing *printing, struct span event)
 	return wanted;
 }
 
-static void
-print_event(struct printing *printing, const char *s, size_t n)
-{
-	struct err err = ERR_INIT;
-
-	if (!filter_run(client_filter(&printing->client), s, n, filter_print, NULL, &err)) {
-		warn_err(&err);
-		printing->failed = true;
-	}
-}
-
 static bool
 on_event(struct span event, int64_t seq, void *payload)
 {
@@ -104,7 +91,7 @@ on_event(struct span event, int64_t seq, void *payload)
 	if (!kind_wanted(printing, event))
 		return true;
 	if (!printing->ring) {
-		print_event(printing, event.s, event.n);
+		client_record(&printing->client, event);
 		return true;
 	}
 	free(printing->ring[printing->ring_next]);
@@ -116,15 +103,16 @@ on_event(struct span event, int64_t seq, void *payload)
 static void
 print_ring(struct printing *printing)
 {
-	size_t i, at;
+	size_t i;
+	char **line;
 
 	for (i = 0; printing->ring && i < printing->ring_size; i++) {
-		at = (printing->ring_next + i) % printing->ring_size;
-		if (!printing->ring[at])
+		line = &printing->ring[(printing->ring_next + i) % printing->ring_size];
+		if (!*line)
 			continue;
-		print_event(printing, printing->ring[at], strlen(printing->ring[at]));
-		free(printing->ring[at]);
-		printing->ring[at] = NULL;
+		client_record(&printing->client, (struct span){ *line, strlen(*line) });
+		free(*line);
+		*line = NULL;
 	}
 }
 
@@ -251,8 +239,6 @@ main(int argc, char *argv[])
 		(void)subject_named(subject);
 		status = client_each(&printing.client, print_subject, NULL, &printing);
 	}
-	if (printing.failed)
-		status = status_worse(status, STATUS_INPUT);
 	out_flush(); /* the cursor moves only when the lines are out */
 	if (cursor_file && printing.last > printing.after && !cursor_write(cursor_file, printing.last, &err))
 		die_err(&err);

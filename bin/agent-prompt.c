@@ -27,7 +27,6 @@
 #include "err.h"
 #include "num.h"
 #include "opt.h"
-#include "out.h"
 #include "recall.h"
 #include "sig.h"
 #include "typed.h"

@@ -10,7 +10,6 @@
 #include "client.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "key.h"
 #include "opt.h"
 
@@ -45,9 +44,8 @@ static bool
 cancel(void *payload, int *ret_status, struct err *err)
 {
 	struct cancelling *cancelling = payload;
-	struct buf key = BUF_INIT, result = BUF_INIT, line = BUF_INIT;
+	struct buf key = BUF_INIT;
 	struct http_answer answer;
-	struct err why = ERR_INIT;
 	struct span value;
 	bool ok;
 
@@ -60,16 +58,10 @@ cancel(void *payload, int *ret_status, struct err *err)
 		key_add(&key);
 	cancelling->count++;
 	ok = cancel_run(&cancelling->client.api, cancelling->client.subject.run.s, cancelling->reason, key.s, &answer, err);
-	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err)) {
-		jtext_compact(&result, value);
-		subject_pass(&cancelling->client.subject, span_of(&result), &line);
-		if (!filter_run(cancelling->client.filter, line.s, line.len, filter_print, NULL, &why))
-			warn_err(&why);
-	}
+	if (ok && jtext_check(answer.body.s, answer.body.len, false, &value, err))
+		client_result(&cancelling->client, value);
 	http_answer_release(&answer);
 	buf_release(&key);
-	buf_release(&result);
-	buf_release(&line);
 	return ok;
 }
 

@@ -13,7 +13,6 @@
 #include "client.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "key.h"
 #include "opt.h"
 #include "out.h"
@@ -197,8 +196,7 @@ post_event(struct creation *creation, const char *kind, const char *run, const c
 static void
 print_run(struct creation *creation, const char *run)
 {
-	struct buf result = BUF_INIT, line = BUF_INIT;
-	struct err err = ERR_INIT;
+	struct buf result = BUF_INIT;
 
 	if (creation->ids) {
 		out_write(run, strlen(run) + 1);
@@ -209,11 +207,8 @@ print_run(struct creation *creation, const char *run)
 	jtext_add_buf(&result, "serviceId", &creation->client.subject.service);
 	jtext_add_buf(&result, "agent", &creation->client.subject.agent);
 	buf_addch(&result, '}');
-	subject_pass(&creation->client.subject, span_of(&result), &line);
-	if (!filter_run(creation->client.filter, line.s, line.len, filter_print, NULL, &err))
-		warn_err(&err);
+	client_result(&creation->client, span_of(&result));
 	buf_release(&result);
-	buf_release(&line);
 }
 
 static bool

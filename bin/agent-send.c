@@ -16,7 +16,6 @@
 #include "die.h"
 #include "err.h"
 #include "event.h"
-#include "filter.h"
 #include "follow.h"
 #include "key.h"
 #include "opt.h"
@@ -169,8 +168,7 @@ find_seq(struct sending *sending)
 static void
 print_record(struct sending *sending, struct span answer, int64_t *ret_seq)
 {
-	struct buf full = BUF_INIT, line = BUF_INIT;
-	struct err err = ERR_INIT;
+	struct buf full = BUF_INIT;
 
 	jtext_compact(&full, answer);
 	if (!jtext_get_i64(answer, "seq", ret_seq) && (*ret_seq = find_seq(sending)) >= 0) {
@@ -178,12 +176,9 @@ print_record(struct sending *sending, struct span answer, int64_t *ret_seq)
 		jtext_add_i64(&full, "seq", *ret_seq);
 		buf_addch(&full, '}');
 	}
-	subject_pass(&sending->client.subject, span_of(&full), &line);
-	if (!filter_run(sending->client.filter, line.s, line.len, filter_print, NULL, &err))
-		warn_err(&err);
+	client_result(&sending->client, span_of(&full));
 	out_flush();
 	buf_release(&full);
-	buf_release(&line);
 }
 
 /* ---- waiting for the reply */
@@ -219,13 +214,11 @@ on_event(const struct event_view *view, void *payload)
 {
 	struct waiting *waiting = payload;
 	struct reply_change change;
-	struct err err = ERR_INIT;
 
 	reply_event(waiting->reply, view->seq, view->kind.s, view->whole, &change);
 	if (view->seq <= waiting->seq)
 		return true;
-	if (!filter_run(waiting->sending->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
-		warn_err(&err);
+	client_record(&waiting->sending->client, view->whole);
 	if (change.terminal) {
 		waiting->status = event_outcome(view->kind.s);
 		return false;

@@ -43,7 +43,7 @@ static const struct cmd cmd = {
 struct listing {
 	struct client client;
 	const char *status;
-	bool ids, failed;
+	bool ids;
 	size_t count;
 };
 
@@ -56,8 +56,7 @@ print_thread(struct span item, void *payload)
 	if (listing->status && (!jtext_get(item, "status", &status) || !jtext_is_string(status, listing->status)))
 		return true;
 	listing->count++;
-	if (!client_item(&listing->client, item, listing->ids ? "threadId" : NULL))
-		listing->failed = true;
+	client_item(&listing->client, item, listing->ids ? "threadId" : NULL);
 	return true;
 }
 
@@ -78,8 +77,6 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 	buf_release(&url);
 	buf_release(&what);
 	buf_release(&limit);
-	if (listing->failed)
-		return STATUS_INPUT;
 	if (listing->count)
 		return STATUS_OK;
 	info("no such thread in workspace '%s' at %s", workspace, api->address.given.s);

@@ -21,7 +21,6 @@
 #include "content.h"
 #include "die.h"
 #include "err.h"
-#include "filter.h"
 #include "key.h"
 #include "localturn.h"
 #include "opt.h"
@@ -87,17 +86,6 @@ struct running {
 
 /* ---- events */
 
-static void
-print(struct running *running, struct span record, bool pass)
-{
-	struct err err = ERR_INIT;
-	bool ok = pass ? filter_result(running->client.filter, &running->client.subject, record, &err)
-		       : filter_run(running->client.filter, record.s, record.n, filter_print, NULL, &err);
-
-	if (!ok)
-		warn_err(&err);
-}
-
 static bool
 post(struct running *running)
 {
@@ -125,7 +113,7 @@ print_event(struct running *running, const char *method, struct span payload)
 	jtext_add_raw(&line, "payload", text.s, text.len);
 	jtext_add_time(&line, "createdAt", clock_wall_ms());
 	buf_addch(&line, '}');
-	print(running, span_of(&line), false);
+	client_record(&running->client, span_of(&line));
 	buf_release(&line);
 	buf_release(&text);
 }
@@ -329,7 +317,7 @@ run(void *payload, int *ret_status, struct err *err)
 		if (wait && api_wait_for_limit(&running->client.api, running->limit))
 			continue;
 		if (!running->stream)
-			print(running, span_of(&running->record), true);
+			client_result(&running->client, span_of(&running->record));
 		out_flush();
 		signo = wait ? sig_take() : 0; /* it ended the waiting, and no turn is in progress that could be ended */
 		if (signo)

@@ -326,12 +326,10 @@ static void
 on_event(const struct event_view *view, void *payload)
 {
 	struct starting *starting = payload;
-	struct err err = ERR_INIT;
 
 	if (view->data.s && !strcmp(view->kind.s, "turn.completed"))
 		starting->limit = compass_limit(view->data);
-	if (!filter_run(starting->client.filter, view->whole.s, view->whole.n, filter_print, NULL, &err))
-		warn_err(&err);
+	client_record(&starting->client, view->whole);
 }
 
 static void

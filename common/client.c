@@ -88,23 +88,40 @@ client_print(struct client *client, struct span object, struct err *err)
 	return ok;
 }
 
-bool
+static void
+remember(struct client *client, bool ok, const struct err *err)
+{
+	if (!ok)
+		warn_err(err);
+	client->failed |= !ok;
+}
+
+void
+client_record(struct client *client, struct span record)
+{
+	struct err err = ERR_INIT;
+
+	remember(client, filter_run(client_filter(client), record.s, record.n, filter_print, NULL, &err), &err);
+}
+
+void
+client_result(struct client *client, struct span object)
+{
+	struct err err = ERR_INIT;
+
+	remember(client, filter_result(client_filter(client), &client->subject, object, &err), &err);
+}
+
+void
 client_item(struct client *client, struct span item, const char *id)
 {
 	struct buf text = BUF_INIT;
-	struct err err = ERR_INIT;
-	bool ok = true;
 
-	if (id) {
-		if (jtext_get_string(item, id, &text))
-			out_write(text.s, text.len + 1);
-	} else {
-		ok = filter_run(client_filter(client), item.s, item.n, filter_print, NULL, &err);
-		if (!ok)
-			warn_err(&err);
-	}
+	if (!id)
+		client_record(client, item);
+	else if (jtext_get_string(item, id, &text))
+		out_write(text.s, text.len + 1);
 	buf_release(&text);
-	return ok;
 }
 
 /* Does it for the subject that is set, unless that cannot be used. */
@@ -156,5 +173,5 @@ client_end(struct client *client, int status)
 	filter_free(client_filter(client)); /* nothing was printed, maybe: it is wrong all the same */
 	subject_release(&client->subject);
 	api_release(&client->api);
-	return status_worse(status, out_close());
+	return status_worse(status_worse(status, client->failed ? STATUS_INPUT : STATUS_OK), out_close());
 }

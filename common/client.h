@@ -21,6 +21,7 @@ struct client {
 	struct filter *filter;
 	const char *program; /* of --jq */
 	bool asks;	     /* set it before client_open(): nothing is changed on the server, so that --jq is compiled while it answers */
+	bool failed;	     /* the filter, on a record */
 };
 
 void client_begin(struct client *client, const struct cmd *cmd);
@@ -47,9 +48,15 @@ void client_limit_met(int64_t until);
 /* Prints an object, in one line, through the filter. False: as filter_run(). */
 bool client_print(struct client *client, struct span object, struct err *err) USE_RESULT;
 
-/* Prints one record of a list, a line as the server gave it, through the filter; or with `id` only the text of that member and a NUL, if it
- * has one. False: the filter failed, which is said. */
-bool client_item(struct client *client, struct span item, const char *id) USE_RESULT;
+/* Prints one of several records, a line, through the filter. Where that fails it is said and remembered: client_end() gives STATUS_INPUT then,
+ * where nothing else went wrong. */
+void client_record(struct client *client, struct span record);
+
+/* The same for what came of the current subject: the object, compact, with the members of the subject that it has not. */
+void client_result(struct client *client, struct span object);
+
+/* The same for one record of a list; or with `id` only the text of that member and a NUL, if it has one. */
+void client_item(struct client *client, struct span item, const char *id);
 
 /* What is done for one subject. ret_status is that of its outcome; false: err says why there is none. */
 typedef bool client_act(void *payload, int *ret_status, struct err *err);

@@ -30,6 +30,22 @@ pipeline() { # AGENT
 	run -10 eval 'agent-run-create --agent crashing-agent | agent-send hi | timeout 30 agent-watch'
 }
 
+@test "a filter that fails on a record is status 6, also where what the record tells of was done" {
+	start_gateway
+	run -6 --separate-stderr agent-run-create --agent echo --run r --jq 'error("so")'
+	[[ $stderr == *so* ]]
+	run -6 agent-send --run r --jq 'error("so")' hi
+	run -6 agent-send --wait --run r --jq 'select(.kind) | error("so")' hi
+	run -6 agent-emit --run r --kind agent.step_started --data '{"stepId":"1"}' --jq 'error("so")'
+	run -6 agent-events r --jq 'error("so")'
+	run -6 agent-runs --jq 'error("so")'
+	run -6 agent-run-cancel --jq 'error("so")' r
+	[ "$(agent-runs r --jq .status)" = cancelled ]
+	agent-thread-create --workspace acme >thread
+	run -6 agent-turn-start --stream --jq 'error("so")' hello <thread
+	run -6 agent-emit --kind local.note --jq 'error("so")' <thread
+}
+
 @test "two records, two runs, every reply" {
 	start_clarity
 	agent-registry --jq 'select(.agent.agentId | test("^(echo|control)-"))' | agent-run-create | agent-send hi | timeout 30 agent-watch --until waiting >events || :
