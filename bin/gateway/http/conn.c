@@ -379,8 +379,9 @@ is_over(const struct conn *conn)
 	    ((conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_BODY) && !pending(conn));
 }
 
-void
-conn_turn(struct conn *conn)
+/* Looks at what has been read. */
+static void
+take_turn(struct conn *conn)
 {
 	int i;
 
@@ -432,7 +433,7 @@ static void
 on_read(struct bufferevent *bev, void *payload)
 {
 	(void)bev;
-	conn_turn(payload);
+	take_turn(payload);
 }
 
 static void
@@ -461,7 +462,7 @@ on_event(struct bufferevent *bev, short what, void *payload)
 	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR) && conn->state != CONN_STREAM && conn->state != CONN_WS &&
 	    (what & BEV_EVENT_READING)) {
 		conn->eof = true;
-		conn_turn(conn);
+		take_turn(conn);
 		return;
 	}
 	/* what it was told just before it may still hear: that it has come in, or why it must leave */

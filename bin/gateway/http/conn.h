@@ -68,7 +68,7 @@ struct conn {
 	enum request_peer peer;
 	char *peer_text;      /* NULL for unix */
 	bool eof;	      /* the client has finished sending */
-	bool in_turn;	      /* conn_turn() is running: it looks again itself */
+	bool in_turn;	      /* take_turn() is running: it looks again itself */
 	uint64_t written;     /* bytes of output so far */
 	struct request *held; /* of the stream or the WebSocket, with settings.follow_streams */
 };
@@ -114,7 +114,6 @@ struct server {
 /* conn.c */
 void conn_open(struct server *server, int fd, enum request_peer peer, char *peer_text);
 void conn_free(struct conn *conn);			/* tells a stream that it is closed */
-void conn_turn(struct conn *conn);			/* looks at what has been read */
 void conn_answered(struct conn *conn, bool keep_alive); /* the request's answer is written */
 void conn_look_again(struct conn *conn);		/* from the loop: there may be something to read that was left */
 void conn_part(struct conn *conn, int64_t ms);		/* output goes out within ms, then the end */

@@ -69,6 +69,19 @@ tell(struct runtime *runtime, struct call *call, const struct runtime_reply *rep
 	free_call(call);
 }
 
+/* Told by the next tick. */
+static void
+fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, const char *message)
+{
+	call->state = CALL_FAILED;
+	call->fault = fault;
+	if (fault == RUNTIME_FAULT_PAUSED)
+		call->retry_after_ms = deadline_left(runtime->pause_until);
+	free(call->message);
+	call->message = xstrdup(message);
+	runtime_tick(runtime);
+}
+
 void
 call_send(struct runtime *runtime, struct call *call)
 {
@@ -92,24 +105,12 @@ call_send(struct runtime *runtime, struct call *call)
 	}
 	buf_addch(line, '}');
 	if (!runtime_send(runtime, line, call->secret))
-		call_fail(runtime, call, RUNTIME_FAULT_BUSY, "the runtime does not read what it is sent");
+		fail(runtime, call, RUNTIME_FAULT_BUSY, "the runtime does not read what it is sent");
 	if (call->secret)
 		explicit_bzero(line->s, line->cap ? line->cap : 0);
 	if (call->secret && call->params.cap)
 		explicit_bzero(call->params.s, call->params.cap);
 	buf_release(&call->params);
-}
-
-void
-call_fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, const char *message)
-{
-	call->state = CALL_FAILED;
-	call->fault = fault;
-	if (fault == RUNTIME_FAULT_PAUSED)
-		call->retry_after_ms = deadline_left(runtime->pause_until);
-	free(call->message);
-	call->message = xstrdup(message);
-	runtime_tick(runtime);
 }
 
 bool
@@ -187,7 +188,7 @@ calls_fail(struct runtime *runtime, uint64_t generation, enum runtime_fault faul
 
 	for (call = runtime->call_list; call; call = call->next)
 		if (call->state != CALL_FAILED && call->generation == generation)
-			call_fail(runtime, call, fault, message);
+			fail(runtime, call, fault, message);
 }
 
 void
@@ -200,7 +201,7 @@ calls_timeout(struct runtime *runtime)
 		if (call->state != CALL_FAILED && call != runtime->greeting && !deadline_left(call->deadline)) {
 			buf_reset(&text);
 			buf_addf(&text, "the runtime gave no answer to %s within %lld ms", call->method, (long long)call->timeout_ms);
-			call_fail(runtime, call, RUNTIME_FAULT_TIMEOUT, text.s);
+			fail(runtime, call, RUNTIME_FAULT_TIMEOUT, text.s);
 		}
 	buf_release(&text);
 }
@@ -233,11 +234,11 @@ call_ask(struct runtime *runtime, const char *method, struct span params, int64_
 	call = call_new(runtime, method, &text, timeout_ms, cb, payload);
 	call->asked = true;
 	if (!good)
-		call_fail(runtime, call, RUNTIME_FAULT_INPUT, "the params are no JSON");
+		fail(runtime, call, RUNTIME_FAULT_INPUT, "the params are no JSON");
 	else if (runtime->stopping)
-		call_fail(runtime, call, RUNTIME_FAULT_STOPPING, "the runtime is being stopped");
+		fail(runtime, call, RUNTIME_FAULT_STOPPING, "the runtime is being stopped");
 	else if (calls_count(runtime, false) > RUNTIME_CALLS_MAX)
-		call_fail(runtime, call, RUNTIME_FAULT_BUSY, "there are too many calls at once");
+		fail(runtime, call, RUNTIME_FAULT_BUSY, "there are too many calls at once");
 	runtime_tick(runtime);
 	return call;
 }

@@ -51,9 +51,8 @@ struct call *call_new(
 /* As runtime_call(); the call is there until the loop runs again. */
 struct call *call_ask(
     struct runtime *runtime, const char *method, struct span params, int64_t timeout_ms, runtime_reply_cb *cb, void *payload);
-void call_send(struct runtime *runtime, struct call *call);						   /* the child must be there */
-void call_fail(struct runtime *runtime, struct call *call, enum runtime_fault fault, const char *message); /* told by the next tick */
-void call_drop(struct call *call); /* it is over, and nobody is told */
+void call_send(struct runtime *runtime, struct call *call); /* the child must be there */
+void call_drop(struct call *call);			    /* it is over, and nobody is told */
 void call_answer(struct runtime *runtime, const struct message *message);
 void calls_ready(struct runtime *runtime); /* sends those that wait */
 void calls_fail(
@@ -124,7 +123,6 @@ struct turn {
 };
 
 struct call *turn_call(struct turn *turn, const char *method, struct buf *params, int64_t timeout_ms, runtime_reply_cb *cb); /* sends it */
-void turn_proceed(struct turn *turn);						  /* the child is ready */
 void turn_fail(struct turn *turn, enum runtime_fault fault, const char *message); /* told by the next tick */
 void turn_notify(struct runtime *runtime, const struct message *message, struct span thread, struct span id);
 void turn_started(struct turn *turn, const char *method, struct span params);
@@ -134,7 +132,6 @@ void turn_stop(struct turn *turn, enum turn_stop stop);
 void turn_interrupt_now(struct turn *turn);					/* sends turn/interrupt if it can be */
 void turn_completed(struct turn *turn, const char *method, struct span params); /* params: {"turn":{...}} */
 void turn_clock(struct turn *turn);						/* stops or starts it: after open has changed */
-void turn_item(struct turn *turn, const struct message *message); /* a notification about an item, or anything else but the turn's own */
 void turn_end(struct turn *turn, enum runtime_outcome outcome, bool forced, const char *method, struct span params); /* tells, and frees */
 void turn_free(struct turn *turn);
 bool turns_tell(struct runtime *runtime); /* one that failed; false: there is none */

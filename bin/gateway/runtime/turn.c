@@ -10,6 +10,7 @@
 #include "xalloc.h"
 
 static void on_turn(const struct runtime_reply *reply, void *payload);
+static void proceed(struct turn *turn);
 
 /* ---- the list */
 
@@ -203,7 +204,7 @@ on_thread(const struct runtime_reply *reply, void *payload)
 		}
 		turn->lost = true;
 		buf_reset(&turn->thread);
-		turn_proceed(turn);
+		proceed(turn);
 		return;
 	}
 	if (reply->fault) {
@@ -217,8 +218,9 @@ on_thread(const struct runtime_reply *reply, void *payload)
 		send_turn(turn);
 }
 
-void
-turn_proceed(struct turn *turn)
+/* The child is ready. */
+static void
+proceed(struct turn *turn)
 {
 	struct buf params = BUF_INIT;
 	bool resume = turn->thread.len > 0;
@@ -249,7 +251,7 @@ turns_ready(struct runtime *runtime)
 again:
 	for (turn = runtime->turns; turn && runtime->state == RUNTIME_READY; turn = turn->next)
 		if (turn->state == TURN_WAITING) {
-			turn_proceed(turn);
+			proceed(turn);
 			goto again;
 		}
 }
@@ -289,7 +291,7 @@ on_turn(const struct runtime_reply *reply, void *payload)
 		turn->resumed = true;
 		turn->sent = false;
 		threads_drop(&turn->runtime->loaded, turn->thread.s);
-		turn_proceed(turn);
+		proceed(turn);
 	} else if (reply->fault == RUNTIME_FAULT_REFUSED) {
 		turn->sent = false;
 		refused(turn, reply);

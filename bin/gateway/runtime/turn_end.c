@@ -125,8 +125,9 @@ take_error(struct turn *turn, const struct message *message)
 	}
 }
 
-void
-turn_item(struct turn *turn, const struct message *message)
+/* A notification about an item, or anything else but the turn's own. */
+static void
+take_other(struct turn *turn, const struct message *message)
 {
 	const char *method = message->method.s;
 	struct runtime_event event = { .type = RUNTIME_NOTICE, .method = method, .params = message->params };
@@ -215,7 +216,7 @@ turn_notify(struct runtime *runtime, const struct message *message, struct span 
 		return; /* of the thread, before the turn has begun */
 	turn_started(turn, method, message->params);
 	if (turn->state == TURN_RUNNING)
-		turn_item(turn, message);
+		take_other(turn, message);
 }
 
 /* ---- the end */
