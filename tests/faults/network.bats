@@ -2,6 +2,7 @@
 # The network fails: connections that are half open, reset, stuck, cut, slow and out of order; ten thousand of them, and storms of events.
 # shellcheck disable=SC2154,SC2034
 load ../lib/common
+load ../lib/compass
 load ../lib/faulty
 
 setup() { faulty_setup; }
@@ -355,5 +356,32 @@ crowd() {
 	await 40 calm
 	for k in 0 15; do [ "$(agent-events "s$k" --jq .data.i | cksum)" = "$(seq 0 $(($(times 300 20000) - 1)) | cksum)" ]; done
 	nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -qE '__(asan|tsan)' || [ "$(awk '/VmHWM/ { print $2 }' "/proc/$gateway_pid/status")" -lt 150000 ]
+	stopped
+}
+
+@test "a storm of pieces from a runtime: the whole of each text is there, once and in order, in bounded memory" {
+	n=$(times 20000 100000)
+	printf '%s\n' '{"on":"turn","contains":"storm"}' "{\"repeat\":$n,\"steps\":[{\"delta\":\"\${i} and some more words \"}]}" '{"on":"turn"}' '{"say":"calm"}' >script
+	faulty_gateway --runtime "$mock --script $PWD/script"
+	new_thread
+	ask POST "$path/turns" '{"text":"calm"}'
+	measure before
+	for k in 1 2 3 4; do
+		new_thread
+		threads[k]=$path
+		turn storm
+		turns[k]=$turn
+	done
+	ended() { curl -sS "$url$path/turns/$turn" | jq -e '.turn.status == "completed"' >/dev/null; }
+	for k in 1 2 3 4; do
+		path=${threads[k]} turn=${turns[k]}
+		await "$(times 60 600)" ended
+		ask GET "$path/turns/$turn"
+		jq -rj .outputText body >text
+		events | jq -rj 'select(.method == "item.delta").payload.text' | cmp - text
+		[ "$(grep -o '[0-9]* and' text | cksum)" = "$(seq 0 $((n - 1)) | sed 's/$/ and/' | cksum)" ]
+	done
+	nm "$AU_BUILD/bin/agent-gateway" 2>/dev/null | grep -qE '__(asan|tsan)' || [ "$(awk '/VmHWM/ { print $2 }' "/proc/$gateway_pid/status")" -lt 150000 ]
+	await 20 given_back before --rss 32768
 	stopped
 }
