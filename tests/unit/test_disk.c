@@ -20,7 +20,7 @@
 
 /* ---- the disk */
 
-enum trouble { WELL, READS_FAIL, NOTES_FAIL, NOTES_STAY, LOG_FAILS, LOG_STANDS };
+enum trouble { WELL, READS_FAIL, NOTES_FAIL, NOTES_STAY, LOG_FAILS, LOG_STANDS, LOG_NOT_SYNCED };
 static _Atomic int trouble;
 
 static ssize_t (*real_pread)(int fd, void *to, size_t n, off_t at);
@@ -62,11 +62,12 @@ bad_pwrite(int fd, const void *from, size_t n, off_t at)
 	return real_pwrite(fd, from, n, at);
 }
 
-/* Of the notes: what was written is in the file. */
+/* What was written is in the file. */
 int
 fdatasync(int fd)
 {
-	if ((trouble == NOTES_FAIL || trouble == NOTES_STAY) && is_file(fd, "-redo")) {
+	if (((trouble == NOTES_FAIL || trouble == NOTES_STAY) && is_file(fd, "-redo")) ||
+	    (trouble == LOG_NOT_SYNCED && is_file(fd, "-wal"))) {
 		errno = EIO;
 		return -1;
 	}
@@ -382,6 +383,60 @@ refused_notes(void)
 	store_close(store);
 }
 
+/* What the next start is to run again, as the database has it. */
+static void
+read_salt(struct buf *to)
+{
+	struct buf file = BUF_INIT;
+	sqlite3_stmt *statement = NULL;
+	sqlite3 *db = NULL;
+
+	buf_addf(&file, "%s/agentutils.db", where.s);
+	if (sqlite3_open(file.s, &db) == SQLITE_OK && sqlite3_busy_timeout(db, WAIT_MS) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, "SELECT doc FROM docs WHERE key='store/redo'", -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		buf_add(to, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	buf_release(&file);
+}
+
+/* Refused, in a commit that is in SQLite's log all the same, and nothing else is asked for. A process begins with a commit of its own. */
+static int
+refused_and_idle(void)
+{
+	struct store *store = open_or_die();
+	struct buf before = BUF_INIT, now = BUF_INIT;
+	int n, i;
+
+	read_salt(&before);
+	trouble = LOG_NOT_SYNCED;
+	n = change_once(store, "run", "m");
+	trouble = WELL;
+	for (i = 0; i < WAIT_MS / 10; i++) {
+		buf_reset(&now);
+		read_salt(&now);
+		if (!buf_equal(&before, &now))
+			break;
+		poll(NULL, 0, 10);
+	}
+	return n;
+}
+
+static void
+refused_commit(void)
+{
+	struct store *store;
+	int n;
+
+	buf_addstr(&where, "x");
+	n = killed(refused_and_idle);
+	is_int(n, 0, "a disk that cannot sync a commit: refused");
+	store = open_or_die();
+	is_int(store_last_seq(store), 0, "when it can, a commit takes the place of that one, and a kill brings nothing back");
+	store_close(store);
+}
+
 /* A list of runs, in one batch with a change before it: the rows go in for it. */
 static bool
 list_after_change(struct store *store)
@@ -475,6 +530,7 @@ main(void)
 	buf_addf(&where, "%s/state", dir);
 	read_fails();
 	refused_notes();
+	refused_commit();
 	rows_without_commit();
 	list_after_failure();
 	buf_addf(&rm, "rm -rf '%s'", dir);

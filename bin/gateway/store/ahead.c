@@ -209,7 +209,8 @@ wait_until_quiet(struct store *store)
 bool
 ahead_has_more(const struct store *store)
 {
-	return db_in_transaction(store->db) || store->ahead->committing;
+	/* a commit that has failed may be on the disk all the same, until another one is in its place */
+	return db_in_transaction(store->db) || store->ahead->committing || store->ahead->direct;
 }
 
 bool

@@ -179,8 +179,8 @@ struct ahead;
 struct ahead *ahead_new(struct store *store, const char *database);
 int ahead_start(struct store *store); /* its thread; errno */
 void ahead_stop(struct store *store);
-void ahead_free(struct ahead *ahead);		/* accepts NULL */
-bool ahead_has_more(const struct store *store); /* there is something to commit, or nobody has looked yet whether it was */
+void ahead_free(struct ahead *ahead);				   /* accepts NULL */
+bool ahead_has_more(const struct store *store);			   /* there is something to commit, or it is not known whether it was */
 bool ahead_ready(struct store *store, struct err *err) USE_RESULT; /* before a batch */
 /* rows_flush(), not noted: rows are folded anew when notes are run again, and one that had its events already would get them twice. */
 bool ahead_flush(struct store *store) USE_RESULT;
