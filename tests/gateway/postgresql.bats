@@ -24,7 +24,10 @@ setup() {
 	unset AU_STORE
 	postgresql_database "t$BATS_TEST_NUMBER"
 }
-teardown() { [ -n "$why" ] || common_teardown; }
+teardown() {
+	[ -n "$why" ] || common_teardown
+	[ -z "${mounted-}" ] || umount -l "$mounted"
+}
 
 # gateway NAME [options]: one more on the same database, with a state directory of its own; its address in ${url_of[NAME]}
 declare -gA url_of pid_of log_of
@@ -347,6 +350,35 @@ settled() { # at $1: closed and answered, each once
 	postgresql_up
 	await 30 sh -c "curl -sf -H 'content-type: application/json' -d '{\"message\":\"two\"}' $url/api/agents/runs/r/messages"
 	await 20 replied r 'Echo: one;Echo: two;'
+}
+
+@test "a full disk of the database: 503, all of what was acknowledged, and more once there is room" {
+	[ "$(id -u)" = 0 ] || skip "mounting a small file system needs root"
+	mkdir "$pg_dir/small"
+	mount -t tmpfs -o size=12m tmpfs "$pg_dir/small" 2>/dev/null || skip "this machine cannot mount a tmpfs"
+	mounted=$pg_dir/small
+	chown postgres "$mounted"
+	pg_database=postgres pg_sql "CREATE TABLESPACE small LOCATION '$mounted'"
+	pg_database=postgres pg_sql "ALTER DATABASE t$BATS_TEST_NUMBER SET TABLESPACE small"
+	gateway a
+	jq -nc --arg b "$(head -c 22000 /dev/urandom | base64 -w 0)" '{kind: "agent.n", run_id: "r", data: {$b}}' >large
+	good=0
+	for _ in $(seq 400); do
+		[ "$(code -H 'content-type: application/json' --data-binary @large "$url/api/agents/events")" = 200 ] || break
+		good=$((good + 1))
+	done
+	[ "$good" -gt 5 ]
+	grep -q 'unable to store' answer || { cat answer; return 1; }
+	[ "$(code -H 'content-type: application/json' --data-binary @large "$url/api/agents/events")" = 503 ]
+	[ "$(agent-events r --jq .seq | wc -l)" = "$good" ]
+	mount -o remount,size=64m "$mounted"
+	roomy() { [ "$(code -H 'content-type: application/json' --data-binary @large "$url/api/agents/events")" = 200 ]; }
+	await 20 roomy
+	[ "$(agent-events r --jq .seq | wc -l)" = $((good + 1)) ]
+	kill "$gateway_pid"
+	await 20 gone "$gateway_pid"
+	pg_database=postgres pg_sql "DROP DATABASE t$BATS_TEST_NUMBER"
+	pg_database=postgres pg_sql 'DROP TABLESPACE small'
 }
 
 @test "data that the database does not take fails alone" {
