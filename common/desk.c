@@ -116,7 +116,7 @@ add_remote(struct hitl_list *list, struct span item, int64_t now)
 
 	if (jtext_type(item) != JTEXT_OBJECT || list->n == HITL_QUESTIONS_MAX)
 		return false;
-	list->questions = xrealloc(list->questions, (list->n + 1) * sizeof *list->questions);
+	list->questions = xgrow(list->questions, list->n, sizeof *list->questions);
 	question = &list->questions[list->n++];
 	hitl_question_init(question);
 	hitl_parse(item.s, item.n, "", now, question);

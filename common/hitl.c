@@ -217,7 +217,6 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct buf stem = BUF_INIT;
 	struct dirent *entry;
-	size_t room = 0;
 
 	*list = (struct hitl_list){ NULL, 0, false };
 	if (hitl_is_missing(hitl))
@@ -235,10 +234,7 @@ hitl_list(const struct hitl *hitl, struct hitl_list *list, struct err *err)
 			list->cut = true;
 			break;
 		}
-		if (list->n == room) {
-			room = room ? room * 2 : 16;
-			list->questions = xrealloc(list->questions, room * sizeof *list->questions);
-		}
+		list->questions = xgrow(list->questions, list->n, sizeof *list->questions);
 		hitl_question_init(&list->questions[list->n]);
 		if (hitl_read_question(hitl, stem.s, &list->questions[list->n]))
 			list->n++;

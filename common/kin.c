@@ -88,7 +88,7 @@ struct process {
 
 struct processes {
 	struct process *list;
-	size_t n, cap;
+	size_t n;
 };
 
 /* Appends what a file of /proc holds; false when it cannot be read, which is no news: the process is gone or somebody else's. */
@@ -160,10 +160,7 @@ carries(int dir, const char *pid, const char *mark)
 static void
 add(struct processes *all, const struct process *process)
 {
-	if (all->n == all->cap) {
-		all->cap = all->cap ? 2 * all->cap : 256;
-		all->list = xrealloc(all->list, all->cap * sizeof *all->list);
-	}
+	all->list = xgrow(all->list, all->n, sizeof *all->list);
 	all->list[all->n++] = *process;
 }
 

@@ -254,7 +254,7 @@ add_rule(struct secrets *secrets, char *line, struct err *err)
 		return err_set(err, STATUS_CONFIG, "expected 'name WORD' or 'pattern SHAPE'");
 	if (n == 4)
 		return add_name(secrets, rest, err);
-	secrets->shapes = xrealloc(secrets->shapes, (secrets->n_shapes + 1) * sizeof *secrets->shapes);
+	secrets->shapes = xgrow(secrets->shapes, secrets->n_shapes, sizeof *secrets->shapes);
 	return read_shape(rest, &secrets->shapes[secrets->n_shapes], err) && ++secrets->n_shapes;
 }
 

@@ -89,8 +89,7 @@ show_table_add(struct show_table *table, struct span item)
 	struct row *row;
 	size_t c;
 
-	if (!(table->n & (table->n - 1)))
-		table->rows = xrealloc(table->rows, (table->n ? 2 * table->n : 1) * sizeof *table->rows);
+	table->rows = xgrow(table->rows, table->n, sizeof *table->rows);
 	row = &table->rows[table->n++];
 	for (c = 0; c < COLUMNS; c++)
 		buf_init(&row->cells[c]);

@@ -128,7 +128,7 @@ append(struct tokens *tokens)
 {
 	struct token *token;
 
-	tokens->items = xrealloc(tokens->items, (tokens->n + 1) * sizeof *tokens->items);
+	tokens->items = xgrow(tokens->items, tokens->n, sizeof *tokens->items);
 	token = &tokens->items[tokens->n++];
 	memset(token, 0, sizeof *token);
 	token->expires_ms = token->revoked_ms = TOKEN_NEVER;
@@ -144,7 +144,7 @@ add_workspace(struct token *token, const char *s, size_t n)
 	}
 	if (!good_name(s, n) || token->n_workspaces == TOKEN_WORKSPACES_MAX)
 		return false;
-	token->workspaces = xrealloc(token->workspaces, (token->n_workspaces + 1) * sizeof *token->workspaces);
+	token->workspaces = xgrow(token->workspaces, token->n_workspaces, sizeof *token->workspaces);
 	token->workspaces[token->n_workspaces++] = xmemdup0(s, n);
 	return true;
 }

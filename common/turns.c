@@ -21,7 +21,7 @@ struct turns {
 	struct buf last; /* the turn that ended last: a second end changes nothing */
 	int outcome;
 	struct approval *approvals;
-	size_t n, size;
+	size_t n;
 };
 
 struct turns *
@@ -105,10 +105,7 @@ ask(struct turns *turns, const struct buf *id, const struct buf *turn)
 
 	if (turns->n == TURNS_APPROVALS_MAX)
 		return;
-	if (turns->n == turns->size) {
-		turns->size = turns->size ? turns->size * 2 : 4;
-		turns->approvals = xrealloc(turns->approvals, turns->size * sizeof *turns->approvals);
-	}
+	turns->approvals = xgrow(turns->approvals, turns->n, sizeof *turns->approvals);
 	approval = &turns->approvals[turns->n++];
 	buf_init(&approval->id);
 	buf_init(&approval->turn);

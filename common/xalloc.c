@@ -67,6 +67,12 @@ xrealloc(void *old, size_t size)
 	return p;
 }
 
+void *
+xgrow(void *items, size_t n, size_t size)
+{
+	return n & (n - 1) ? items : xrealloc(items, (n ? 2 * n : 1) * size);
+}
+
 char *
 xmemdup0(const void *s, size_t n)
 {

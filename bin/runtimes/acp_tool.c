@@ -139,7 +139,7 @@ tool_take(struct talk *talk, struct span call)
 		if (buf_equal(&talk->tools[i].call, &id))
 			tool = &talk->tools[i];
 	if (!tool && talk->n_tools < TOOLS_MAX) {
-		talk->tools = xrealloc(talk->tools, (talk->n_tools + 1) * sizeof *talk->tools);
+		talk->tools = xgrow(talk->tools, talk->n_tools, sizeof *talk->tools);
 		tool = &talk->tools[talk->n_tools++];
 		*tool = (struct tool){ .call = BUF_INIT, .title = BUF_INIT, .output = BUF_INIT, .changes = BUF_INIT };
 		buf_add(&tool->call, id.s, id.len);

@@ -374,7 +374,7 @@ initialize(struct mock *mock, const char *id, struct span params)
 			buf_reset(&text);
 			if (!jtext_string(name, &text))
 				continue;
-			mock->quiet = xrealloc(mock->quiet, (mock->n_quiet + 1) * sizeof *mock->quiet);
+			mock->quiet = xgrow(mock->quiet, mock->n_quiet, sizeof *mock->quiet);
 			mock->quiet[mock->n_quiet++] = xstrdup(text.s);
 		}
 	buf_release(&text);

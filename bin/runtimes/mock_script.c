@@ -23,7 +23,7 @@ get_text(struct span step, const char *key)
 static struct block *
 add_block(struct script *script)
 {
-	script->blocks = xrealloc(script->blocks, (script->n + 1) * sizeof *script->blocks);
+	script->blocks = xgrow(script->blocks, script->n, sizeof *script->blocks);
 	memset(&script->blocks[script->n], 0, sizeof *script->blocks);
 	return &script->blocks[script->n++];
 }
@@ -61,7 +61,7 @@ take(struct script *script, const char *s, size_t n, struct err *err)
 	if (!script->n)
 		add_block(script)->on = xstrdup("turn");
 	block = &script->blocks[script->n - 1];
-	block->steps = xrealloc(block->steps, (block->n + 1) * sizeof *block->steps);
+	block->steps = xgrow(block->steps, block->n, sizeof *block->steps);
 	block->steps[block->n++] = step;
 	return true;
 }

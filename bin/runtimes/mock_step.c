@@ -192,7 +192,7 @@ push(struct player *player, struct span step, int64_t rounds)
 	if (player->depth == MOCK_DEPTH_MAX || rounds < 1 || !jtext_get(step, "steps", &list) || jtext_type(list) != JTEXT_ARRAY)
 		return;
 	while (jtext_each(list, &pos, &key, &inner)) {
-		frame.steps = xrealloc(frame.steps, (frame.n + 1) * sizeof *frame.steps);
+		frame.steps = xgrow(frame.steps, frame.n, sizeof *frame.steps);
 		frame.steps[frame.n++] = inner;
 	}
 	if (frame.n)

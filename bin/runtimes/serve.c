@@ -165,7 +165,7 @@ greet(struct serve *serve, const char *request, struct span params)
 			buf_init(&text);
 			if (!jtext_string(name, &text))
 				continue;
-			serve->quiet = xrealloc(serve->quiet, (serve->n_quiet + 1) * sizeof *serve->quiet);
+			serve->quiet = xgrow(serve->quiet, serve->n_quiet, sizeof *serve->quiet);
 			serve->quiet[serve->n_quiet++] = buf_detach(&text, NULL);
 		}
 	buf_addf(&result,

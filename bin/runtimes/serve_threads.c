@@ -40,7 +40,7 @@ say(struct serve_thread *thread, const char *role, const char *s, size_t n)
 {
 	struct said_text *said;
 
-	thread->said = xrealloc(thread->said, (thread->n_said + 1) * sizeof *thread->said);
+	thread->said = xgrow(thread->said, thread->n_said, sizeof *thread->said);
 	said = &thread->said[thread->n_said++];
 	said->role = role;
 	buf_init(&said->text);

@@ -116,7 +116,7 @@ agents_put(struct agents *agents, struct agent *agent)
 	}
 	if (agents->n == AGENTS_MAX)
 		return false;
-	agents->list = xrealloc(agents->list, (agents->n + 1) * sizeof *agents->list);
+	agents->list = xgrow(agents->list, agents->n, sizeof *agents->list);
 	agents->list[agents->n++] = agent;
 	return true;
 }

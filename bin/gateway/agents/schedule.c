@@ -98,7 +98,7 @@ schedules_read(struct agent *agent, struct span declared)
 	if (!jtext_get(timer, "schedules", &list))
 		return;
 	while (jtext_each(list, &pos, NULL, &item)) {
-		agent->schedules = xrealloc(agent->schedules, (agent->n_schedules + 1) * sizeof *agent->schedules);
+		agent->schedules = xgrow(agent->schedules, agent->n_schedules, sizeof *agent->schedules);
 		read_schedule(&agent->schedules[agent->n_schedules++], item);
 	}
 }

@@ -179,7 +179,7 @@ fold_inbox(struct run *run, const struct entry *event, bool started, bool waitin
 		if (event->turn.s[0] == 't')
 			run->timer_open = event->seq;
 		if (run->n_open < RUN_OPEN_MAX) {
-			run->open = xrealloc(run->open, (run->n_open + 1) * sizeof *run->open);
+			run->open = xgrow(run->open, run->n_open, sizeof *run->open);
 			run->open[run->n_open++] = event->seq;
 		}
 	} else if (num_i64(event->turn.s, event->turn.n, &seq)) {

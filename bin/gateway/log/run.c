@@ -211,7 +211,7 @@ load_open(struct run *run, struct span open)
 
 		if (run->n_open == RUN_OPEN_MAX || !jtext_i64(value, &seq))
 			return false;
-		run->open = xrealloc(run->open, (run->n_open + 1) * sizeof *run->open);
+		run->open = xgrow(run->open, run->n_open, sizeof *run->open);
 		run->open[run->n_open++] = seq;
 	}
 	return true;

@@ -145,8 +145,7 @@ cache_touch(struct cache *cache, struct cached *c)
 	if (c->dirty)
 		return;
 	c->dirty = true;
-	if (!(cache->n_dirty & (cache->n_dirty - 1)))
-		cache->dirty = xrealloc(cache->dirty, (cache->n_dirty ? 2 * cache->n_dirty : 1) * sizeof *cache->dirty);
+	cache->dirty = xgrow(cache->dirty, cache->n_dirty, sizeof *cache->dirty);
 	cache->dirty[cache->n_dirty++] = c;
 }
 

@@ -68,9 +68,7 @@ entry_unref(struct entry *event)
 void
 events_add(struct entry ***events, size_t *n, struct entry *event)
 {
-	/* room grows in powers of two: full when the count is one */
-	if (!(*n & (*n - 1)))
-		*events = xrealloc(*events, (*n ? 2 * *n : 1) * sizeof **events);
+	*events = xgrow(*events, *n, sizeof **events);
 	(*events)[(*n)++] = event;
 }
 

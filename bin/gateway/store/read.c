@@ -15,8 +15,7 @@ add_row(struct span stream, struct span doc, void *payload)
 
 	if (!row)
 		return true;
-	if (!(rows->n_rows & (rows->n_rows - 1)))
-		rows->rows = xrealloc(rows->rows, (rows->n_rows ? 2 * rows->n_rows : 1) * sizeof *rows->rows);
+	rows->rows = xgrow(rows->rows, rows->n_rows, sizeof *rows->rows);
 	rows->rows[rows->n_rows++] = row;
 	return true;
 }
@@ -27,7 +26,7 @@ add_doc(struct span key, struct span text, void *payload)
 	struct docs *docs = payload;
 	struct doc *doc;
 
-	docs->list = xrealloc(docs->list, (docs->n + 1) * sizeof *docs->list);
+	docs->list = xgrow(docs->list, docs->n, sizeof *docs->list);
 	doc = &docs->list[docs->n++];
 	buf_init(&doc->key);
 	buf_init(&doc->text);

@@ -183,7 +183,7 @@ play_text(struct player *player, struct reader *reader, struct err *err)
 	if (!at)
 		return true;
 	buf_add(&text, at, n);
-	player->queries = xrealloc(player->queries, (player->n + 1) * sizeof(struct query *));
+	player->queries = xgrow(player->queries, player->n, sizeof(struct query *));
 	player->queries[player->n] = NULL;
 	ok = db_query(player->db, &player->queries[player->n++], text.s, err);
 	buf_release(&text);
