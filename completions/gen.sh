@@ -1,8 +1,8 @@
 #!/bin/sh
 # gen.sh DIRECTORY COMMAND...: completions for bash, zsh and fish, made from what each command says to --options
 #
-# Writes DIRECTORY/bash/NAME, DIRECTORY/zsh/_NAME and DIRECTORY/fish/NAME.fish. Ids are asked for live, for one second at most, and
-# nothing is said when there is no answer.
+# Writes DIRECTORY/bash/NAME, DIRECTORY/zsh/_NAME and DIRECTORY/fish/NAME.fish. Ids are asked for live, of the server that the line names,
+# for one second at most, and nothing is said when there is no answer.
 # shellcheck disable=SC2016 # the words are for other shells
 set -eu
 tab=$(printf '\t')
@@ -60,12 +60,19 @@ operand_of() {
 	clarity-agent) echo 'runtime-agents runtime-chat connect watch list answer cancel serve' ;;
 	esac
 }
-ask() { # KIND: the words that ask a server for ids
+# where_of COMMAND: those of its options that say which server, and as whom
+where_of() {
+	"$programs/$1" --options | awk -F "$tab" '
+		$2 ~ /^(url|token-file|cookie-file|origin|cacert|cert|key|workspace)$/ { print ($1 == "-" ? "" : "-" $1 " ") "--" $2 }' | paste -s -d ' ' -
+}
+programs=${1%/*}
+where_runs=$(where_of agent-runs) where_threads=$(where_of agent-threads) where_registry=$(where_of agent-registry)
+ask() { # KIND: the options that matter, as one word, and the words that ask a server for ids
 	case $1 in
-	run) echo 'agent-runs --null' ;;
-	thread) echo 'agent-threads --null' ;;
-	service) echo 'agent-registry --null' ;;
-	agent) echo 'agent-registry --jq .agent.agentId' ;;
+	run) echo "'$where_runs' agent-runs --null" ;;
+	thread) echo "'$where_threads' agent-threads --null" ;;
+	service) echo "'$where_registry' agent-registry --null" ;;
+	agent) echo "'$where_registry' agent-registry --jq .agent.agentId" ;;
 	esac
 }
 
@@ -84,10 +91,18 @@ bash_file() { # NAME; the table on standard input
 	function=_$(echo "$1" | tr - _)
 	cat <<-END
 		# bash completion for $1
-		_agentutils_ids() { # COMMAND...: ids, from the server that the line names
-		    local i server=()
-		    for ((i = 1; i < COMP_CWORD; i++)); do
-		        case \${COMP_WORDS[i]} in -u | --url | --token-file | --cookie-file | --workspace) server+=("\${COMP_WORDS[i]}" "\${COMP_WORDS[i + 1]}") ;; esac
+		_agentutils_ids() { # OPTIONS COMMAND...: ids, from the server that the line names; bash takes words apart at colons, the line has them
+		    local word words option= options=" \$1 " server=()
+		    shift
+		    read -ra words <<<"\${COMP_LINE:0:COMP_POINT}"
+		    for word in "\${words[@]}"; do
+		        if [ -n "\$option" ]; then
+		            server+=("\$option" "\$word") option=
+		        elif [[ \$options == *" \$word "* ]]; then
+		            option=\$word
+		        elif [[ \$word == --*=* && \$options == *" \${word%%=*} "* ]]; then
+		            server+=("\$word")
+		        fi
 		    done
 		    mapfile -t COMPREPLY < <(compgen -W "\$("\$@" "\${server[@]}" --quiet --timeout 1 2>/dev/null </dev/null | tr '\\0' '\\n')" -- "\$cur")
 		}
@@ -124,7 +139,7 @@ bash_file() { # NAME; the table on standard input
 
 zsh_action() { # KIND
 	case $1 in
-	run | service | agent | thread) printf '%s\n' "{compadd -- \${(f)\"\$($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | tr \"\\\\0\" \"\\\\n\")\"}}" ;;
+	run | service | agent | thread) echo "{_agentutils_ids $(ask "$1" | tr "'" '"')}" ;;
 	file) echo _files ;;
 	dir) echo '_files -/' ;;
 	'') echo ' ' ;;
@@ -132,7 +147,24 @@ zsh_action() { # KIND
 	esac
 }
 zsh_file() {
-	echo "#compdef $1"
+	cat <<-END
+		#compdef $1
+		_agentutils_ids() { # OPTIONS COMMAND...: ids, from the server that the line names
+		    local word option
+		    local -a options=(\${=1}) server
+		    shift
+		    for word in \${(Q)words[2,CURRENT-1]}; do
+		        if [[ -n \$option ]]; then
+		            server+=("\$option" "\$word") option=
+		        elif (( \$options[(Ie)\$word] )); then
+		            option=\$word
+		        elif (( \$options[(Ie)\${word%%=*}] )); then
+		            server+=("\$word")
+		        fi
+		    done
+		    compadd -- \${(f)"\$("\$@" \$server --quiet --timeout 1 2>/dev/null </dev/null | tr '\\0' '\\n')"}
+		}
+	END
 	printf '_arguments -s'
 	while IFS=$tab read -r key name arg help; do
 		help=$(printf %s "$help" | sed "s/[]:\\\\[]/\\\\&/g; s/'/'\\\\''/g")
@@ -155,8 +187,7 @@ zsh_file() {
 
 fish_words() { # KIND: options of complete
 	case $1 in
-	run | service | thread) echo "-x -a '($(ask "$1") --quiet --timeout 1 2>/dev/null </dev/null | string split0)'" ;;
-	agent) echo "-x -a '($(ask agent) --quiet --timeout 1 2>/dev/null </dev/null)'" ;;
+	run | service | agent | thread) echo "-x -a \"(__agentutils_ids $(ask "$1"))\"" ;;
 	file) echo '-r -F' ;;
 	dir) echo "-x -a '(__fish_complete_directories)'" ;;
 	'') echo -x ;;
@@ -164,7 +195,26 @@ fish_words() { # KIND: options of complete
 	esac
 }
 fish_file() {
-	echo "# fish completion for $1"
+	cat <<-END
+		# fish completion for $1
+		function __agentutils_ids # OPTIONS COMMAND...: ids, from the server that the line names
+		    set -l options (string split ' ' -- \$argv[1])
+		    set -l server
+		    set -l option
+		    for word in (commandline -opc)
+		        if test -n "\$option"
+		            set -a server \$option \$word
+		            set option
+		        else if contains -- \$word \$options
+		            set option \$word
+		        else if contains -- (string replace -r '=.*' '' -- \$word) \$options
+		            set -a server \$word
+		        end
+		    end
+		    set -l ask \$argv[2..]
+		    \$ask \$server --quiet --timeout 1 2>/dev/null </dev/null | tr '\\0' '\\n'
+		end
+	END
 	operand=$(operand_of "$1")
 	[ -z "$operand" ] || echo "complete -c $1 -f $(fish_words "$operand" | sed 's/^-x //')"
 	while IFS=$tab read -r key name arg help; do

@@ -5,11 +5,22 @@ load lib/common
 setup() { common_setup; }
 teardown() { common_teardown; }
 
-# complete_line WORDS...: what bash offers for the last word
+# complete_line WORDS...: what bash offers for the last word; it hands words over in parts, as it does
 complete_line() {
 	bash --norc -c '
 		. "$AU_BUILD/completions/bash/$1"
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
+		COMP_LINE="$*" COMP_POINT=${#COMP_LINE} COMP_WORDS=()
+		for word; do
+			[ -n "$word" ] || COMP_WORDS+=("")
+			while [ -n "$word" ]; do
+				part=${word%%[:=]*}
+				[ -z "$part" ] || COMP_WORDS+=("$part")
+				word=${word#"$part"}
+				[ -z "$word" ] || COMP_WORDS+=("${word:0:1}")
+				word=${word:1}
+			done
+		done
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 		compopt() { :; }
 		"_${1//-/_}"
 		printf "%s\n" "${COMPREPLY[@]}"
@@ -32,8 +43,41 @@ complete_line() {
 			grep -q -e " -l $option " "$AU_BUILD/completions/fish/$name.fish"
 		done
 	done
-	! command -v zsh >/dev/null || for file in "$AU_BUILD"/completions/zsh/*; do zsh -n "$file"; done
-	! command -v fish >/dev/null || for file in "$AU_BUILD"/completions/fish/*; do fish -n "$file"; done
+}
+
+@test "zsh: files that it reads; on a terminal a run id, live, of the server that the line names" {
+	command -v zsh >/dev/null || skip "there is no zsh"
+	for file in "$AU_BUILD"/completions/zsh/*; do zsh -n "$file"; done
+	start_clarity
+	agent-run-create --agent echo-agent --run run_tab_1 >/dev/null
+	unset AGENT_RUNTIME_URL
+	for line in "agent-watch --workspace acme --url $url run_t" "agent-send --url=$url --run run_t" "agent-send --url '$url' --run=run_t"; do
+		timeout 30 zsh -f -c '
+			zmodload zsh/zpty
+			zpty z zsh -f -i
+			zpty -w z "fpath=($AU_BUILD/completions/zsh \$fpath); autoload -Uz compinit; compinit -u -D; echo rea""dy"
+			zpty -r z said "*ready*"
+			zpty -w -n z "$1"$'"'\\t'"'
+			zpty -r z said "*run_tab_1*"
+		' zsh "$line"
+	done
+}
+
+@test "fish: files that it reads; a run id, live, of the server that the line names" {
+	command -v fish >/dev/null || skip "there is no fish"
+	for file in "$AU_BUILD"/completions/fish/*; do fish -n "$file"; done
+	start_clarity
+	agent-run-create --agent echo-agent --run run_tab_1 >/dev/null
+	unset AGENT_RUNTIME_URL
+	offered() { fish --no-config -c "source '$AU_BUILD/completions/fish/${1%% *}.fish'; complete -C '$1'" | cut -f 1; }
+	run offered "agent-watch --workspace acme --url $url run_t"
+	assert_output run_tab_1
+	run offered "agent-send --url=$url --run run_t"
+	assert_output run_tab_1
+	run offered "agent-send -u $url --agent slow"
+	assert_output slow-agent
+	run offered "agent-watch run_t"
+	assert_output ''
 }
 
 @test "bash: a run id, a service and an agent, live; words of an option; after = too" {
@@ -45,7 +89,7 @@ complete_line() {
 	assert_output run_tab_1
 	run complete_line agent-send --run run_t
 	assert_output run_tab_1
-	run complete_line agent-send --run = run_t
+	run complete_line agent-send --run=run_t
 	assert_output run_tab_1
 	run complete_line agent-run-create --service svc_00
 	assert_output svc_00echo
@@ -57,6 +101,8 @@ complete_line() {
 	assert_output runtime-chat
 	unset AGENT_RUNTIME_URL
 	run complete_line agent-watch --url "$url" run_t
+	assert_output run_tab_1
+	run complete_line agent-watch --workspace acme "--url=$url" run_t
 	assert_output run_tab_1
 }
 
