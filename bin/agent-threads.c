@@ -83,6 +83,17 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 	return STATUS_NO;
 }
 
+static bool
+is_status(const char *word)
+{
+	static const char *const words[] = { "idle", "inProgress", "completed", "interrupted", "error" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(words) && strcmp(word, words[i]); i++)
+		;
+	return i < ARRAY_LEN(words);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -103,6 +114,9 @@ main(int argc, char *argv[])
 			break;
 		case OPT_STATUS:
 			listing.status = opt_arg;
+			if (!is_status(opt_arg))
+				die_usage(
+				    "unable to use --status '%s': expected idle, inProgress, completed, interrupted or error", opt_arg);
 			break;
 		case 'n':
 			if (!num_in_range(opt_arg, 1, COMPASS_THREADS_MAX, "--limit", &n, &err))

@@ -18,6 +18,8 @@ teardown() { common_teardown; }
 	run -1 agent-runs no-such-run
 	run -2 agent-runs --limit 0
 	run -2 agent-runs --limit 2001
+	run -2 --separate-stderr agent-runs --status fail
+	[[ $stderr == *"unable to use --status 'fail': expected queued, running, waiting, completed, failed or cancelled"* ]]
 }
 
 @test "it reads a Clarity runtime's" {

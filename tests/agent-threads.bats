@@ -91,6 +91,8 @@ teardown() { common_teardown; }
 	run -1 agent-threads --status error
 	run -1 agent-threads --state archived
 	run -2 agent-threads --state none
+	run -2 --separate-stderr agent-threads --status running
+	[[ $stderr == *"unable to use --status 'running': expected idle, inProgress, completed, interrupted or error"* ]]
 	run -2 agent-threads --limit 201
 	AGENT_WORKSPACE='' run -2 agent-threads
 }
