@@ -14,9 +14,8 @@
 #include "log/log.h"
 #include "log/run.h"
 #include "store/store.h"
+#include "store_run.h"
 #include "tap.h"
-
-#define WAIT_MS 30000 /* longest wait for one result */
 
 /* ---- the disk */
 
@@ -105,22 +104,7 @@ replace(const char *wide, const char *name, void (*with)(void), void *real)
 /* ---- the store */
 
 static char dir[] = "/tmp/test_disk.XXXXXX";
-static struct buf where = BUF_INIT;
-static int finished;
 static char big[100000];
-
-static struct store *
-open_or_die(void)
-{
-	struct err err = ERR_INIT;
-	struct store *store = store_open(where.s, NULL, log_rows_ops(), &err);
-
-	if (!store) {
-		printf("Bail out! %s\n", err.text);
-		exit(1);
-	}
-	return store;
-}
 
 /* The next one has a directory of its own. */
 static struct store *
@@ -128,20 +112,6 @@ open_new(void)
 {
 	buf_addstr(&where, "x");
 	return open_or_die();
-}
-
-static void
-await(struct store *store, int n)
-{
-	while (finished < n) {
-		struct pollfd fd = { .fd = store_fd(store), .events = POLLIN };
-
-		if (poll(&fd, 1, WAIT_MS) <= 0) {
-			printf("Bail out! no result after %d ms\n", WAIT_MS);
-			exit(1);
-		}
-		store_dispatch(store);
-	}
 }
 
 static bool
@@ -153,27 +123,6 @@ apply(struct change *change, const void *row, struct change_context *context)
 	change_emit(
 	    context, SPAN_NONE, "agent.test", LEVEL_INFO, SPAN_NONE, (struct span){ message, strlen(message) }, SPAN_NONE, SPAN_NONE);
 	return true;
-}
-
-static void
-on_change(struct change *change)
-{
-	(void)change;
-	finished++;
-}
-
-static void
-on_page(struct page *page)
-{
-	(void)page;
-	finished++;
-}
-
-static void
-on_rows(struct rows *rows)
-{
-	(void)rows;
-	finished++;
 }
 
 static struct change *

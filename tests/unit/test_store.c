@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -19,47 +18,17 @@
 #include "log/run.h"
 #include "status.h"
 #include "store/store.h"
+#include "store_run.h"
 #include "tap.h"
 
-#define WAIT_MS 30000 /* longest wait for one result */
-
 static char dir[] = "/tmp/test_store.XXXXXX";
-static struct buf where = BUF_INIT, file = BUF_INIT;
-static int finished;
+static struct buf file = BUF_INIT;
 static char big[100000];
 
 static struct span
 span(const char *s)
 {
 	return s ? (struct span){ s, strlen(s) } : SPAN_NONE;
-}
-
-static struct store *
-open_or_die(void)
-{
-	struct err err = ERR_INIT;
-	struct store *store = store_open(where.s, NULL, log_rows_ops(), &err);
-
-	if (!store) {
-		printf("Bail out! %s\n", err.text);
-		exit(1);
-	}
-	return store;
-}
-
-/* Dispatches until n results have come in all. */
-static void
-await(struct store *store, int n)
-{
-	while (finished < n) {
-		struct pollfd fd = { .fd = store_fd(store), .events = POLLIN };
-
-		if (poll(&fd, 1, WAIT_MS) <= 0) {
-			printf("Bail out! no result after %d ms\n", WAIT_MS);
-			exit(1);
-		}
-		store_dispatch(store);
-	}
 }
 
 static bool
@@ -79,27 +48,6 @@ apply_no(struct change *change, const void *row, struct change_context *context)
 	(void)row;
 	(void)context;
 	return err_set(&change->err, STATUS_CONFLICT, "no");
-}
-
-static void
-on_change(struct change *change)
-{
-	(void)change;
-	finished++;
-}
-
-static void
-on_page(struct page *page)
-{
-	(void)page;
-	finished++;
-}
-
-static void
-on_rows(struct rows *rows)
-{
-	(void)rows;
-	finished++;
 }
 
 static struct change *
