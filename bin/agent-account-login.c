@@ -280,14 +280,9 @@ log_in(struct login *login)
 static void
 check_type(const struct login *login)
 {
-	static const char *const types[] = { "apiKey", "chatgpt", "chatgptDeviceCode", "chatgptAuthTokens" };
 	bool tokens = !strcmp(login->type, "chatgptAuthTokens");
-	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(types) && strcmp(login->type, types[i]) != 0; i++)
-		;
-	if (i == ARRAY_LEN(types))
-		die_usage("unable to use the type '%s': expected apiKey, chatgpt, chatgptDeviceCode or chatgptAuthTokens", login->type);
+	OPT_ONE_OF("the type", login->type, "apiKey", "chatgpt", "chatgptDeviceCode", "chatgptAuthTokens");
 	if (tokens && !login->account)
 		die_usage("chatgptAuthTokens needs --account");
 	if (!tokens && (login->account || login->plan))

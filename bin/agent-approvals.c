@@ -98,8 +98,7 @@ main(int argc, char *argv[])
 			listing.ids = true;
 		else
 			client_option(&listing.client, key);
-	if (strcmp(listing.status, "pending") && strcmp(listing.status, "resolved") && strcmp(listing.status, "all"))
-		die_usage("unable to use --status '%s': expected pending, resolved or all", listing.status);
+	OPT_ONE_OF("--status", listing.status, "pending", "resolved", "all");
 	if (listing.client.subject.thread.len)
 		client_no_operand(argv);
 	listing.client.asks = true;

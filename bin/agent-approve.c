@@ -122,14 +122,8 @@ answer_one(void *payload, int *ret_status, struct err *err)
 static void
 check(const struct answering *answering)
 {
-	static const char *const decisions[] = { "accept", "acceptForSession", "decline", "cancel" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(decisions) && strcmp(answering->decision, decisions[i]) != 0; i++)
-		;
-	if (i == ARRAY_LEN(decisions))
-		die_usage("unable to use the decision '%s': expected accept, acceptForSession, decline or cancel", answering->decision);
-	if (i > 1 && answering->n_answers)
+	OPT_ONE_OF("the decision", answering->decision, "accept", "acceptForSession", "decline", "cancel");
+	if (strncmp(answering->decision, "accept", 6) != 0 && answering->n_answers)
 		die_usage("--answer goes with accept");
 	if (!answering->approval.len != !answering->client.subject.thread.len)
 		die_usage("--thread and --approval go together");

@@ -81,17 +81,6 @@ print_run(struct span item, void *payload)
 	return true;
 }
 
-static bool
-is_status(const char *word)
-{
-	static const char *const words[] = { "queued", "running", "waiting", "completed", "failed", "cancelled" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(words) && strcmp(word, words[i]); i++)
-		;
-	return i < ARRAY_LEN(words);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -110,9 +99,7 @@ main(int argc, char *argv[])
 			break;
 		case OPT_STATUS:
 			listing.status = opt_arg;
-			if (!is_status(opt_arg))
-				die_usage("unable to use --status '%s': expected queued, running, waiting, completed, failed or cancelled",
-				    opt_arg);
+			OPT_ONE_OF("--status", opt_arg, "queued", "running", "waiting", "completed", "failed", "cancelled");
 			break;
 		case OPT_KEY_AGENT:
 			listing.agent = opt_arg;

@@ -387,8 +387,7 @@ main(int argc, char *argv[])
 		default:
 			client_option(&sending.client, key);
 		}
-	if (strcmp(sending.role, "user") && strcmp(sending.role, "assistant") && strcmp(sending.role, "system"))
-		die_usage("unable to use --role '%s': expected user, assistant or system", sending.role);
+	OPT_ONE_OF("--role", sending.role, "user", "assistant", "system");
 	if (!sending.client.subject.run.len && (sending.client.subject.service.len || sending.client.subject.agent.len))
 		die_usage("--service and --agent need --run");
 	take_text(&sending, file, argv, subject_named(&sending.client.subject));

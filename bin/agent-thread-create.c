@@ -140,8 +140,8 @@ main(int argc, char *argv[])
 	client_no_operand(argv);
 	if (!wanted.workspace || !*wanted.workspace)
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
-	if (wanted.mode && strcmp(wanted.mode, "cloud") && strcmp(wanted.mode, "local"))
-		die_usage("unable to use --mode '%s': expected cloud or local", wanted.mode);
+	if (wanted.mode)
+		OPT_ONE_OF("--mode", wanted.mode, "cloud", "local");
 	wanted.cwd = absolute(wanted.cwd, &cwd);
 	client_open(&client);
 	create(&client, &wanted, id_only);

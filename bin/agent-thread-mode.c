@@ -50,8 +50,7 @@ main(int argc, char *argv[])
 		die_usage("no mode: give cloud or local");
 	if (argc > 1)
 		die_usage("unexpected operand '%s'", argv[1]);
-	if (strcmp(*argv, "cloud") && strcmp(*argv, "local"))
-		die_usage("unable to use the mode '%s': expected cloud or local", *argv);
+	OPT_ONE_OF("the mode", *argv, "cloud", "local");
 	work.method = "PATCH";
 	work.below = "mode";
 	work.member = "thread";

@@ -83,17 +83,6 @@ list(struct api *api, struct listing *listing, const char *workspace, const char
 	return STATUS_NO;
 }
 
-static bool
-is_status(const char *word)
-{
-	static const char *const words[] = { "idle", "inProgress", "completed", "interrupted", "error" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(words) && strcmp(word, words[i]); i++)
-		;
-	return i < ARRAY_LEN(words);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -114,9 +103,7 @@ main(int argc, char *argv[])
 			break;
 		case OPT_STATUS:
 			listing.status = opt_arg;
-			if (!is_status(opt_arg))
-				die_usage(
-				    "unable to use --status '%s': expected idle, inProgress, completed, interrupted or error", opt_arg);
+			OPT_ONE_OF("--status", opt_arg, "idle", "inProgress", "completed", "interrupted", "error");
 			break;
 		case 'n':
 			if (!num_in_range(opt_arg, 1, COMPASS_THREADS_MAX, "--limit", &n, &err))
@@ -131,8 +118,7 @@ main(int argc, char *argv[])
 	client_no_operand(argv);
 	if (!workspace || !*workspace)
 		die_usage("no workspace: give --workspace or AGENT_WORKSPACE");
-	if (strcmp(state, "regular") && strcmp(state, "archived") && strcmp(state, "all"))
-		die_usage("unable to use --state '%s': expected regular, archived or all", state);
+	OPT_ONE_OF("--state", state, "regular", "archived", "all");
 	listing.client.asks = true;
 	client_open(&listing.client);
 	status = list(&listing.client.api, &listing, workspace, state, n);

@@ -192,3 +192,21 @@ opt_next(const struct cmd *cmd, int *argc, char ***argv)
 		}
 	}
 }
+
+void
+opt_one_of(const char *what, const char *word, const char *const words[])
+{
+	struct buf list = BUF_INIT;
+	const char *const *at;
+
+	for (at = words; *at && strcmp(word, *at) != 0; at++)
+		;
+	if (*at)
+		return;
+	for (at = words; *at; at++) {
+		if (at != words)
+			buf_addstr(&list, at[1] ? ", " : " or ");
+		buf_addstr(&list, *at);
+	}
+	die_usage("unable to use %s '%s': expected %s", what, word, list.s);
+}

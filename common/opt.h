@@ -95,4 +95,8 @@ void cmd_init(const struct cmd *cmd);
  * wrong options, -q, -v and --errors itself. Call with main's own argc and argv. */
 int opt_next(const struct cmd *cmd, int *argc, char ***argv);
 
+/* A usage error unless the word is one of these (NULL ends them): "unable to use WHAT 'WORD': expected A, B or C". */
+void opt_one_of(const char *what, const char *word, const char *const words[]);
+#define OPT_ONE_OF(what, word, ...) opt_one_of(what, word, (const char *const[]){ __VA_ARGS__, NULL })
+
 #endif
