@@ -1,6 +1,8 @@
 /* hitl_news.h - what changed between two looks at the questions
  *
  * A question is the same one as before when its stem, key, time and file are the same; else the old one is gone and a new one was asked.
+ * Who heard of an answer while a look was on its way, which may have passed by before the answer came, says so: a known question that is
+ * answered and told stays answered at that look.
  * Pure.
  */
 #ifndef HITL_NEWS_H

@@ -71,7 +71,16 @@ main(void)
 	ok(!strcmp(known.questions[0].key.s, "d"), "the order of time");
 	hitl_news_by_stem(&known);
 	ok(!strcmp(known.questions[0].key.s, "c"), "and back");
-	step(&known, "", "-c -d ");
+	hitl_news_find(&known, "d")->answered = hitl_news_find(&known, "d")->told = true;
+	step(&known, "c4 d2", "");
+	ok(hitl_news_find(&known, "d")->answered, "a look that had begun before an answer does not take it back");
+	step(&known, "c4 d2", "");
+	ok(!hitl_news_find(&known, "d")->answered, "the next one says how it is");
+	step(&known, "c4 d2!", "!d ");
+	hitl_news_find(&known, "c")->answered = hitl_news_find(&known, "c")->told = true;
+	step(&known, "c5 d2!", "+c ");
+	ok(!hitl_news_find(&known, "c")->answered, "nor is another question's answer its own");
+	step(&known, "", "-c ");
 	hitl_list_release(&known);
 	buf_release(&told);
 	return done();

@@ -120,6 +120,7 @@ hearers_answered(struct hearers *hearers, const char *stem)
 	if (!question || question->answered)
 		return;
 	question->answered = true;
+	question->told = hearers->scanning;
 	publish(hearers, "answered", question);
 }
 
