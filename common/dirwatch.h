@@ -1,7 +1,7 @@
 /* dirwatch.h - wait until something changes in a directory
  *
  * inotify where there is one, and a look every so often beside it (network file systems tell nobody); without it, or when
- * CLARITY_HITL_POLL is set (for tests), only the looks. Spurious wake-ups are normal: the caller looks for itself.
+ * CLARITY_HITL_POLL is set, only the looks. Spurious wake-ups are normal: the caller looks for itself.
  */
 #ifndef DIRWATCH_H
 #define DIRWATCH_H
