@@ -38,6 +38,7 @@
 #include "program.h"
 #include "provider.h"
 #include "record.h"
+#include "rest.h"
 #include "secrets.h"
 #include "services/services.h"
 #include "settings.h"
@@ -64,6 +65,7 @@ struct gateway {
 	struct services *services;
 	struct chat *chat;
 	struct timers *timers;
+	struct rest *rest;
 	struct clarity *clarity;
 	struct compass *compass;
 	struct broker *broker;
@@ -479,6 +481,7 @@ start(struct gateway *gateway)
 	timers.chat = gateway->chat;
 	timers.agents = gateway->agents;
 	gateway->timers = timers_new(&timers);
+	gateway->rest = rest_new(gateway->daemon.base, gateway->log, gateway->chat);
 	daemon_ready(&gateway->daemon);
 }
 
@@ -490,6 +493,7 @@ finish(struct gateway *gateway)
 	compass_free(gateway->compass);
 	provider_release(&gateway->provider);
 	clarity_free(gateway->clarity);
+	rest_free(gateway->rest);
 	timers_free(gateway->timers);
 	chat_free(gateway->chat);
 	log_close(gateway->log);

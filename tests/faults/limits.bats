@@ -122,3 +122,19 @@ memory_ends() {
 	holds
 	stopped
 }
+
+@test "a gateway that rests gives back what it kept to be faster, and answers as before" {
+	faulty_gateway
+	measure before
+	"$AU_BUILD/tests/bench/bench-http" -m POST -b '{"message":"what is kept","service_id":"svc_echo","agent":"echo"}' -n 40000 256 \
+		'/api/agents/runs/r%c/messages' "$url" >load
+	[ "$(jq '.refused' load)" = 0 ]
+	calm() { given_back before --rss 8192; }
+	await 40 calm
+	# a run that is talked to again has all that was said
+	n=$(curl -sS "$url/api/agents/runs/r1/events?limit=2000" | jq '.items | length')
+	agent-send --run r1 --service svc_echo --wait again >/dev/null
+	[ "$(curl -sS "$url/api/agents/runs/r1/events?limit=2000" | jq '.items | length')" -eq $((n + 5)) ]
+	curl -sS "$url/api/agents/runs/r1/events?limit=2000" | jq -e '[.items[] | select(.kind == "agent.chat.user_message")] | length >= 100' >/dev/null
+	stopped
+}

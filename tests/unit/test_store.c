@@ -657,7 +657,7 @@ blocks(void)
 	store_close(store);
 }
 
-/* Rows that are held back are there for whoever asks, at any number of them. */
+/* Rows that are held back are there for whoever asks, at any number of them; so is what was in memory before a rest. */
 static void
 among_writes(void)
 {
@@ -673,6 +673,8 @@ among_writes(void)
 	for (i = 0; i < CHANGES; i++) {
 		/* a large one goes in at once */
 		changes[i] = ask_change(store, "r", i % 5 ? NULL : "same", 0, i % 7 ? "{}" : big, apply_one);
+		if (i % 3 == 2)
+			store_rest(store);
 		pages[i] = ask_page(store, i % 2 ? "r" : "", NULL, 0, STORE_PAGE_MAX, false);
 	}
 	await(store, 2 * CHANGES);

@@ -281,8 +281,7 @@ on_news_failed(const struct err *err, void *payload)
 	(void)err;
 	log_unsubscribe(chat->news);
 	chat->news = NULL;
-	recent_free(chat->recent);
-	chat->recent = recent_new();
+	recent_forget(chat->recent);
 }
 
 const struct subscription_events chat_news = { .event = on_said, .failed = on_news_failed };

@@ -275,6 +275,12 @@ chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void 
 }
 
 void
+chat_rest(struct chat *chat)
+{
+	recent_forget(chat->recent);
+}
+
+void
 chat_free(struct chat *chat)
 {
 	size_t i;

@@ -108,12 +108,17 @@ recent_new(void)
 }
 
 void
-recent_free(struct recent *recent)
+recent_forget(struct recent *recent)
 {
-	if (!recent)
-		return;
 	while (recent->oldest)
 		drop(recent, find(recent, span_of(&recent->oldest->run)));
+}
+
+void
+recent_free(struct recent *recent)
+{
+	if (recent)
+		recent_forget(recent);
 	free(recent);
 }
 

@@ -19,7 +19,8 @@ struct said;
 #define RECENT_BYTES_MAX (32u * 1024 * 1024) /* of all texts that are kept */
 
 struct recent *recent_new(void);
-void recent_free(struct recent *recent); /* accepts NULL */
+void recent_free(struct recent *recent);   /* accepts NULL */
+void recent_forget(struct recent *recent); /* all runs */
 
 /* The newest events of the run, as read: all its events when `all`, else its newest ones. */
 void recent_take(struct recent *recent, struct span run, struct entry *const *events, size_t n, bool all);

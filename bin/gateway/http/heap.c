@@ -148,6 +148,14 @@ keeps_much(void)
 }
 
 void
+server_heap_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+void
 heap_watch(struct heap *heap, size_t connections)
 {
 	bool much = ++heap->looks % LOOKS == 0 && keeps_much();
@@ -159,7 +167,5 @@ heap_watch(struct heap *heap, size_t connections)
 		return;
 	heap->crowd = connections;
 	heap->calm = 0;
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
+	server_heap_trim();
 }

@@ -63,6 +63,7 @@ void server_settings_init(struct server_settings *settings); /* the defaults */
 /* Sets up how memory is kept and given back (http/heap.c says why): once, before anything else is asked of libevent. Servers work without
  * it. */
 void server_heap(void);
+void server_heap_trim(void); /* whatever is free goes back to the system */
 
 /* One finished request. */
 typedef void server_request_cb(struct request *request, void *payload);

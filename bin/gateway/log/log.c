@@ -242,6 +242,12 @@ log_close(struct log *log)
 	free(log);
 }
 
+void
+log_rest(struct log *log)
+{
+	store_rest(log->store);
+}
+
 int64_t
 log_last_seq(const struct log *log)
 {

@@ -24,8 +24,8 @@
 #include "worker.h"
 #include "xalloc.h"
 
-#define AHEAD_MS 20	   /* how long a transaction is open; more gives the disk more at once, which whoever waits for a sync then feels */
-#define NOTES_KEPT 1048576 /* bytes of memory that notes leave behind */
+#define AHEAD_MS 20	  /* how long a transaction is open; more gives the disk more at once, which whoever waits for a sync then feels */
+#define NOTES_KEPT 131072 /* bytes of memory that notes leave behind */
 #define AHEAD_RETRY_MS 1000 /* between two attempts to commit when nothing else is asked for */
 
 struct ahead {

@@ -56,7 +56,7 @@ ask(struct store *store, enum op_kind kind, void *what)
 		op->u.page = what;
 	else if (kind == OP_ROWS)
 		op->u.rows = what;
-	else
+	else if (kind == OP_DOCS)
 		op->u.docs = what;
 	store->in_flight++;
 	queue_push(&store->gathered, op);
@@ -94,6 +94,12 @@ void
 store_docs(struct store *store, struct docs *docs)
 {
 	ask(store, OP_DOCS, docs);
+}
+
+void
+store_rest(struct store *store)
+{
+	ask(store, OP_REST, NULL);
 }
 
 int
@@ -150,6 +156,8 @@ finish(struct store *store, struct op *op)
 	case OP_DOCS:
 		op->u.docs->done(op->u.docs);
 		break;
+	case OP_REST:
+		break;
 	case OP_NEWS:
 	case OP_TAKEN:
 	case OP_FENCED:
@@ -175,7 +183,7 @@ store_dispatch(struct store *store)
 	store->last_seq_seen = store->last_seq_done;
 	pthread_mutex_unlock(&store->lock);
 	while ((op = queue_pop(&ready))) {
-		if (op->kind <= OP_DOCS)
+		if (op->kind <= OP_REST)
 			store->in_flight--;
 		finish(store, op);
 	}

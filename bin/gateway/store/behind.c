@@ -204,6 +204,14 @@ behind_wait(struct behind *behind, struct err *err)
 }
 
 void
+behind_rest(struct behind *behind)
+{
+	pthread_mutex_lock(&behind->lock);
+	lots_trim(&behind->done);
+	pthread_mutex_unlock(&behind->lock);
+}
+
+void
 behind_drop(struct behind *behind)
 {
 	pthread_mutex_lock(&behind->lock);

@@ -26,6 +26,7 @@ void behind_allow(struct behind *behind, const struct err *why);
 /* False: something has failed (err). *ret_committed: the last commit that was given is done. */
 bool behind_look(struct behind *behind, bool *ret_committed, struct err *err) USE_RESULT;
 bool behind_wait(struct behind *behind, struct err *err) USE_RESULT; /* until all is done; false: something has failed */
+void behind_rest(struct behind *behind);			     /* the empty lots are freed */
 void behind_drop(struct behind *behind);			     /* what has not been run yet is not; what has failed is forgotten */
 
 #endif

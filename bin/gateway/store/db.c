@@ -157,6 +157,13 @@ db_note(struct db *db, struct note *note)
 		db->ops->note(db, note);
 }
 
+void
+db_rest(struct db *db)
+{
+	if (db->ops->rest)
+		db->ops->rest(db);
+}
+
 /* ---- shared ones */
 
 bool

@@ -43,6 +43,7 @@ struct db_ops {
 	void (*allow)(struct db *db, const struct err *why);
 	bool (*look)(struct db *db, bool *ret_committed, struct err *err);
 	void (*note)(struct db *db, struct note *note);
+	void (*rest)(struct db *db);
 	/* shared databases only */
 	void (*stream)(struct query *query);
 	int (*fd)(const struct db *db);
@@ -74,6 +75,7 @@ bool db_begin(struct db *db, struct err *err) USE_RESULT;
 bool db_commit(struct db *db, struct err *err) USE_RESULT;
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
+void db_rest(struct db *db); /* what it keeps in memory to be faster goes, as far as it can */
 
 /* Makes the statement in *query when it is not there yet, and resets it: all parameters are to be bound again. text: static storage. */
 bool db_query(struct db *db, struct query **query, const char *text, struct err *err) USE_RESULT;

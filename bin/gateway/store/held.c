@@ -137,16 +137,25 @@ lot_new(struct lots *lots, struct held *held, int n)
 }
 
 void
+lots_trim(struct lots *lots)
+{
+	struct lot *lot;
+
+	while ((lot = lots->spare)) {
+		lots->spare = lot->next;
+		lot_free(lot);
+	}
+	lots->n_spare = 0;
+}
+
+void
 lots_release(struct lots *lots)
 {
 	struct lot *lot;
 
 	while ((lot = lots_take(lots)))
 		lot_free(lot);
-	while ((lot = lots->spare)) {
-		lots->spare = lot->next;
-		lot_free(lot);
-	}
+	lots_trim(lots);
 }
 
 /* ---- one INSERT */

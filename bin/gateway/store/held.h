@@ -37,6 +37,7 @@ struct lot *lots_take(struct lots *lots);	      /* the first one; NULL: there is
 void lots_spare(struct lots *lots, struct lot *lot);  /* it is empty; too many are freed */
 void lots_drop(struct lots *lots, struct lots *to);   /* what is in them; the lots are empty ones of `to`, which may be the same */
 void lots_spares(struct lots *to, struct lots *from); /* moves those that are empty to where there are none */
+void lots_trim(struct lots *lots);		      /* those that are empty are freed */
 void lots_release(struct lots *lots);
 
 struct held *held_new(struct sqlite3 *handle, const char *text); /* text: as query_gather() has it; static storage */

@@ -76,7 +76,7 @@ void thread_db_free(struct thread_db *threads); /* before the database is closed
 /* ---- the store itself */
 
 /* the last three are the store's own word to the loop: what others wrote (a page), that their work is ours now, that ours is theirs */
-enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS, OP_DOCS, OP_NEWS, OP_TAKEN, OP_FENCED };
+enum op_kind { OP_CHANGE, OP_PAGE, OP_ROWS, OP_DOCS, OP_REST, OP_NEWS, OP_TAKEN, OP_FENCED };
 
 struct op {
 	enum op_kind kind;

@@ -275,6 +275,7 @@ drop(const struct store *store, struct op *op)
 	case OP_NEWS:
 		page_free(op->u.page);
 		break;
+	case OP_REST:
 	case OP_TAKEN:
 	case OP_FENCED:
 		break;

@@ -79,6 +79,11 @@ read_run(struct store *store, struct op *op)
 {
 	struct err err = ERR_INIT;
 
+	if (op->kind == OP_REST) {
+		cache_drop_all(store->cache);
+		db_rest(store->db);
+		return;
+	}
 	if (op->kind == OP_PAGE) {
 		events_free(&op->u.page->events, &op->u.page->n_events);
 		op->u.page->more = false;

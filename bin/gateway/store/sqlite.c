@@ -418,6 +418,17 @@ sqlite_in_transaction(const struct db *db)
 }
 
 static void
+sqlite_rest(struct db *db)
+{
+	struct sqlite *s = sqlite_of(db);
+
+	own(s);
+	(void)sqlite3_db_release_memory(s->handle);
+	lots_trim(&s->lots);
+	behind_rest(s->behind);
+}
+
+static void
 sqlite_close(struct db *db)
 {
 	struct sqlite *s = sqlite_of(db);
@@ -448,7 +459,8 @@ static const struct db_ops sqlite_ops = { .close = sqlite_close,
 	.commit_behind = sqlite_commit_behind,
 	.allow = sqlite_allow,
 	.look = sqlite_look,
-	.note = sqlite_note };
+	.note = sqlite_note,
+	.rest = sqlite_rest };
 
 /* ---- opening */
 

@@ -213,6 +213,8 @@ void store_change(struct store *store, struct change *change);
 void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
+/* Nothing is going on: what is kept of the database in memory goes, in its turn. Reading it again is all that it costs. */
+void store_rest(struct store *store);
 
 /* From now on the thread is told of several of these at once: `later` is called with the first of them, and store_send() is to follow on the
  * loop, when what has come in together was read. */
