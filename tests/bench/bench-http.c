@@ -141,5 +141,6 @@ main(int argc, char **argv)
 	printf("{\"rate\":%.0f,\"n\":%ld,\"refused\":%ld,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
 	    (double)answered * 1e6 / (double)(end - begin), answered, refused, load_percentile_ms(took, (size_t)answered, 50),
 	    load_percentile_ms(took, (size_t)answered, 99), load_percentile_ms(took, (size_t)answered, 100));
+	free(askers);
 	return refused && refused == answered ? STATUS_NO : STATUS_OK;
 }
