@@ -162,7 +162,7 @@ zsh_file() {
 		            server+=("\$word")
 		        fi
 		    done
-		    compadd -- \${(f)"\$("\$@" \$server --quiet --timeout 1 2>/dev/null </dev/null | tr '\\0' '\\n')"}
+		    compadd -- \${(0)"\$("\$@" \$server --quiet --timeout 1 2>/dev/null </dev/null)"} # a pipe here can hang in zsh 5.9
 		}
 	END
 	printf '_arguments -s'

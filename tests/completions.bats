@@ -55,7 +55,8 @@ complete_line() {
 		timeout 30 zsh -f -c '
 			zmodload zsh/zpty
 			zpty z zsh -f -i
-			zpty -w z "fpath=($AU_BUILD/completions/zsh \$fpath); autoload -Uz compinit; compinit -u -D; echo rea""dy"
+			# the prompt is what it says here only when it is asked for, and not while this line is typed
+			zpty -w z "fpath=($AU_BUILD/completions/zsh \$fpath); autoload -Uz compinit; compinit -u -D; PS1=rea\dy"
 			zpty -r z said "*ready*"
 			zpty -w -n z "$1"$'"'\\t'"'
 			zpty -r z said "*run_tab_1*"
