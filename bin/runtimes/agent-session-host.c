@@ -69,6 +69,11 @@ struct serve {
 	struct server *server;
 };
 
+#define SERVE_INIT                                                                                                                         \
+	{                                                                                                                                  \
+		.daemon = DAEMON_INIT, .address = BUF_INIT, .codex = BUF_INIT                                                              \
+	}
+
 static void
 on_request(struct request *request, void *payload)
 {
@@ -254,21 +259,29 @@ take_option(struct serve *serve, int key)
 	}
 }
 
+/* What the options and the environment say. */
+static void
+configure(struct serve *serve, int argc, char *argv[])
+{
+	int key;
+
+	serve->daemon.grace_ms = GRACE_MS;
+	serve->daemon.stop = stop;
+	serve->daemon.listening = listening;
+	serve->daemon.payload = serve;
+	cmd_init(&cmd);
+	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
+		take_option(serve, key);
+	read_environment(serve);
+	read_command(serve, argc, argv);
+}
+
 int
 main(int argc, char *argv[])
 {
-	struct serve serve = { .daemon = DAEMON_INIT, .address = BUF_INIT, .codex = BUF_INIT };
-	int key;
+	struct serve serve = SERVE_INIT;
 
-	serve.daemon.grace_ms = GRACE_MS;
-	serve.daemon.stop = stop;
-	serve.daemon.listening = listening;
-	serve.daemon.payload = &serve;
-	cmd_init(&cmd);
-	while ((key = opt_next(&cmd, &argc, &argv)) != -1)
-		take_option(&serve, key);
-	read_environment(&serve);
-	read_command(&serve, argc, argv);
+	configure(&serve, argc, argv);
 	start(&serve);
 	daemon_run(&serve.daemon);
 	finish(&serve);
