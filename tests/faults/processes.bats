@@ -158,8 +158,7 @@ killed_at_steps() {
 		more 5
 		kill -9 $(head -n 1 "$pg_dir/data/postmaster.pid") # and with it, soon, its processes
 		await 30 no_server
-		rm -f "$pg_dir/data/postmaster.pid" "$pg_dir"/.s.PGSQL.*
-		postgresql_up
+		await 30 up_again
 		more 5
 		ask POST "$path/turns/$turn/interrupt"
 		await 60 ended
@@ -204,4 +203,9 @@ killed_at_steps() {
 	holds
 	stopped
 }
-no_server() { ! pgrep -f "^postgres: .*" -s 0 >/dev/null && ! psql -X -h "$pg_dir" -U agent -d postgres -c 'select 1' >/dev/null 2>&1; }
+no_server() { ! psql -X -h "$pg_dir" -U agent -d postgres -c 'select 1' >/dev/null 2>&1; }
+# it does not start before the last of its processes has seen that it is gone
+up_again() {
+	rm -f "$pg_dir/data/postmaster.pid" "$pg_dir"/.s.PGSQL.*
+	postgresql_up 2>/dev/null
+}

@@ -103,6 +103,8 @@ replies() { agent-events "$1" | jq -r 'select(.kind == "agent.chat.assistant_mes
 	TRACEPARENT=$parent TRACESTATE=$state agent-runs >/dev/null || [ $? = 1 ] # there are none
 	TRACEPARENT=$parent timeout 20 agent-watch --all --until agent.run_created >/dev/null &
 	watching=$!
+	streams() { curl -sS "$url/metrics" | grep -qF 'agent_gateway_http_streams{kind="sse"} 1'; }
+	await 20 streams # else it may find the run in what there was before
 	TRACEPARENT="$parent"$'\r\nx-evil: 1' agent-registry >/dev/null
 	agent-run-create --agent echo >/dev/null
 	wait "$watching"
