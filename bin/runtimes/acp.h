@@ -121,11 +121,8 @@ void talk_go_on(struct talk *talk); /* with what was said while it worked: the s
 void talk_cancel(struct talk *talk);
 void talk_end(struct talk *talk, const char *message, const char *info, const char *details); /* as serve_end(); frees it */
 
-/* Of struct serve_engine. */
-void acp_on_turn(struct serve_turn *turn);
-void acp_on_steer(struct serve_turn *turn, struct span text);
-void acp_on_interrupt(struct serve_turn *turn);
-void acp_on_forget(struct serve_thread *thread);
+/* Turns go to the agent. The key is the caller's affair. */
+struct serve_engine acp_engine(struct acp *acp);
 
 /* ---- acp_heard.c */
 

@@ -160,8 +160,8 @@ talk_cancel(struct talk *talk)
 	talk->deadline = deadline_in(CANCEL_MS);
 }
 
-void
-acp_on_interrupt(struct serve_turn *turn)
+static void
+on_interrupt(struct serve_turn *turn)
 {
 	struct talk *talk = turn->engine;
 
@@ -171,8 +171,8 @@ acp_on_interrupt(struct serve_turn *turn)
 		talk_end(talk, NULL, NULL, NULL);
 }
 
-void
-acp_on_steer(struct serve_turn *turn, struct span text)
+static void
+on_steer(struct serve_turn *turn, struct span text)
 {
 	struct talk *talk = turn->engine;
 
@@ -181,8 +181,8 @@ acp_on_steer(struct serve_turn *turn, struct span text)
 	buf_add(&talk->steered, text.s, text.n);
 }
 
-void
-acp_on_turn(struct serve_turn *turn)
+static void
+on_turn(struct serve_turn *turn)
 {
 	struct acp *acp = serve_engine_payload(turn->serve);
 	struct talk *talk = xcalloc(1, sizeof *talk);
@@ -208,12 +208,24 @@ acp_on_turn(struct serve_turn *turn)
 		talk_open(talk);
 }
 
-void
-acp_on_forget(struct serve_thread *thread)
+static void
+on_forget(struct serve_thread *thread)
 {
 	struct session *session = thread->engine;
 
 	if (session)
 		buf_release(&session->cwd);
 	free(session);
+}
+
+struct serve_engine
+acp_engine(struct acp *acp)
+{
+	return (struct serve_engine){ .name = "acp",
+		.model = "",
+		.turn = on_turn,
+		.steer = on_steer,
+		.interrupt = on_interrupt,
+		.forget = on_forget,
+		.payload = acp };
 }

@@ -171,13 +171,7 @@ int
 main(int argc, char *argv[])
 {
 	struct acp acp = { .start_ms = START_MS, .turn_ms = TURN_MS, .held = BUF_INIT, .dying = BUF_INIT };
-	struct serve_engine engine = { .name = "acp",
-		.model = "",
-		.turn = acp_on_turn,
-		.steer = acp_on_steer,
-		.interrupt = acp_on_interrupt,
-		.forget = acp_on_forget,
-		.payload = &acp };
+	struct serve_engine engine = acp_engine(&acp);
 	const char *words[WORDS_MAX + 1], *state = getenv("AGENT_RUNTIME_STATE");
 	char *command = NULL;
 	struct err err = ERR_INIT;

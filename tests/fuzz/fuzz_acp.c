@@ -70,13 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	/* a process that cannot be: nothing here ends it */
 	struct acp acp = { .start_ms = 60000, .turn_ms = 60000, .held = BUF_INIT, .dying = BUF_INIT, .pid = INT_MAX, .agent = 1 };
-	struct serve_engine engine = { .name = "acp",
-		.model = "",
-		.turn = acp_on_turn,
-		.steer = acp_on_steer,
-		.interrupt = acp_on_interrupt,
-		.forget = acp_on_forget,
-		.payload = &acp };
+	struct serve_engine engine = acp_engine(&acp);
 	const char *s = (const char *)bytes, *stop_at = s + n, *stop;
 	struct buf params = BUF_INIT;
 	struct err err = ERR_INIT;
