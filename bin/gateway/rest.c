@@ -16,7 +16,8 @@ struct rest {
 	struct chat *chat;
 	struct event *tick;
 	int64_t seq;	/* of the newest event at the last look */
-	unsigned quiet; /* looks in a row that found no newer one; no more than the last one that counts */
+	uint64_t asked; /* of the log, by the last rest */
+	unsigned quiet; /* looks in a row that found no newer event; REST_S: it rests */
 };
 
 static void
@@ -27,19 +28,16 @@ on_tick(evutil_socket_t fd, short what, void *payload)
 
 	(void)fd;
 	(void)what;
-	if (seq != rest->seq) {
+	if (seq != rest->seq || (rest->quiet == REST_S && log_asked(rest->log) != rest->asked)) {
 		rest->seq = seq;
 		rest->quiet = 0;
 		return;
 	}
-	if (rest->quiet > REST_S)
+	if (rest->quiet == REST_S || ++rest->quiet < REST_S)
 		return;
-	rest->quiet++;
-	if (rest->quiet == REST_S) {
-		chat_rest(rest->chat);
-		log_rest(rest->log);
-	} else if (rest->quiet > REST_S)
-		server_heap_trim();
+	rest->asked = log_asked(rest->log);
+	chat_rest(rest->chat);
+	log_rest(rest->log, server_heap_trim);
 }
 
 struct rest *

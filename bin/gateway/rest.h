@@ -1,7 +1,8 @@
 /* rest.h - a gateway in which nothing happens needs little memory
  *
  * What is kept to answer faster (what was said of late, the database's pages, the rows of runs) can be read again. When nothing was stored
- * for REST_S it goes, and what is free goes back to the system a moment later. The next message costs a read more.
+ * for REST_S it goes, and what is free goes back to the system; and so does, after as long again, what was read since. The next message
+ * costs a read more.
  */
 #ifndef REST_H
 #define REST_H

@@ -29,7 +29,7 @@ rested() {
 	local deadline=$((SECONDS + 15))
 	busy_kib=$(resident "$gateway")
 	full_kib=$busy_kib
-	until [ -n "$quick" ] || [ $((full_kib - empty_kib)) -le 10240 ] || [ $SECONDS -gt $deadline ]; do full_kib=$(resident "$gateway"); done
+	until [ -n "$quick" ] || [ $((full_kib - empty_kib)) -le 10240 ] || [ $SECONDS -gt $deadline ]; do sleep 0.1 && full_kib=$(resident "$gateway"); done
 }
 
 # a log that grows, then started again, then read from its beginning

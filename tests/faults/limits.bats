@@ -126,7 +126,7 @@ memory_ends() {
 @test "a gateway that rests gives back what it kept to be faster, and answers as before" {
 	faulty_gateway
 	measure before
-	"$AU_BUILD/tests/bench/bench-http" -m POST -b '{"message":"what is kept","service_id":"svc_echo","agent":"echo"}' -n 40000 256 \
+	"$AU_BUILD/tests/bench/bench-http" -m POST -b '{"message":"what is kept","service_id":"svc_echo","agent":"echo"}' -n 40000 -t 60 256 \
 		'/api/agents/runs/r%c/messages' "$url" >load
 	[ "$(jq '.refused' load)" = 0 ]
 	calm() { given_back before --rss 8192; }

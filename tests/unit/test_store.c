@@ -65,6 +65,15 @@ ask_change(struct store *store, const char *stream, const char *key, uint64_t pr
 	return change;
 }
 
+/* How often the database was let go. */
+static size_t rests;
+
+static void
+on_rest(void)
+{
+	rests++;
+}
+
 static struct page *
 ask_page(struct store *store, const char *stream, const char *prefix, int64_t after, int limit, bool last)
 {
@@ -674,7 +683,7 @@ among_writes(void)
 		/* a large one goes in at once */
 		changes[i] = ask_change(store, "r", i % 5 ? NULL : "same", 0, i % 7 ? "{}" : big, apply_one);
 		if (i % 3 == 2)
-			store_rest(store);
+			store_rest(store, on_rest);
 		pages[i] = ask_page(store, i % 2 ? "r" : "", NULL, 0, STORE_PAGE_MAX, false);
 	}
 	await(store, 2 * CHANGES);
@@ -687,6 +696,7 @@ among_writes(void)
 	}
 	is_int(good, 2 * CHANGES, "what was asked for between changes has all before it, and a key is known at once");
 	is_int(events_of(store, "r"), n, "and so has the row");
+	is_int(rests, CHANGES / 3, "each rest was told of");
 	store_close(store);
 }
 

@@ -71,7 +71,7 @@ void chat_recover(struct chat *chat); /* after the log is open, and whenever ano
 void chat_heard(struct chat *chat, const struct entry *event);
 /* Takes no new work; handlers that run get `grace_ms`, then their process groups are killed; cb when all is quiet. */
 void chat_drain(struct chat *chat, int64_t grace_ms, void (*cb)(void *payload), void *payload);
-void chat_rest(struct chat *chat); /* nothing is going on: what is kept of what was said goes */
+void chat_rest(struct chat *chat); /* what is kept of what was said goes */
 void chat_free(struct chat *chat);
 
 /* Conversations with a message that is not answered yet, and handlers that are programs, at work and waiting for their turn. */

@@ -178,11 +178,15 @@ hearers_scan(struct hearers *hearers)
 void
 hearers_scanned(struct hearers *hearers, struct errand *errand)
 {
+	size_t i;
+
 	hearers->scanning = false;
 	if (errand->http == 200) {
 		hitl_news(&hearers->known, &errand->list, on_news, hearers);
 		welcome(hearers, hearers->scans);
-	}
+	} else
+		for (i = 0; i < hearers->known.n; i++)
+			hearers->known.questions[i].told = false; /* the next look begins later */
 	if (hearers->again)
 		hearers_scan(hearers);
 }

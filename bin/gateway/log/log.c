@@ -243,9 +243,15 @@ log_close(struct log *log)
 }
 
 void
-log_rest(struct log *log)
+log_rest(struct log *log, void (*done)(void))
 {
-	store_rest(log->store);
+	store_rest(log->store, done);
+}
+
+uint64_t
+log_asked(const struct log *log)
+{
+	return store_asked(log->store);
 }
 
 int64_t

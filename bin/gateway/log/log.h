@@ -23,10 +23,11 @@ void log_close(struct log *log);				  /* commits what is queued; accepts NULL */
 
 void log_change(struct log *log, struct change *change); /* as store_change(); publishes the events, then runs done() */
 void log_page(struct log *log, struct page *page);
-void log_rows(struct log *log, struct rows *rows); /* rows are struct run */
-void log_docs(struct log *log, struct docs *docs); /* as store_docs() */
-const struct derived_ops *log_rows_ops(void);	   /* for rows_free() */
-void log_rest(struct log *log);			   /* as store_rest() */
+void log_rows(struct log *log, struct rows *rows);  /* rows are struct run */
+void log_docs(struct log *log, struct docs *docs);  /* as store_docs() */
+const struct derived_ops *log_rows_ops(void);	    /* for rows_free() */
+void log_rest(struct log *log, void (*done)(void)); /* as store_rest() */
+uint64_t log_asked(const struct log *log);	    /* as store_asked() */
 int64_t log_last_seq(const struct log *log);
 int64_t log_gateway(const struct log *log); /* this one's number among those that share the store, 0: alone */
 size_t log_queued(const struct log *log);

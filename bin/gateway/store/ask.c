@@ -50,6 +50,7 @@ ask(struct store *store, enum op_kind kind, void *what)
 	struct op *op = xmalloc(sizeof *op);
 
 	op->kind = kind;
+	store->asked_for += kind != OP_REST;
 	if (kind == OP_CHANGE)
 		op->u.change = what;
 	else if (kind == OP_PAGE)
@@ -97,9 +98,21 @@ store_docs(struct store *store, struct docs *docs)
 }
 
 void
-store_rest(struct store *store)
+store_rest(struct store *store, void (*done)(void))
 {
+	/* what is shared is not kept here, and may be away: nobody is to wait for it because nothing is going on */
+	if (store->share) {
+		done();
+		return;
+	}
+	store->rested = done;
 	ask(store, OP_REST, NULL);
+}
+
+uint64_t
+store_asked(const struct store *store)
+{
+	return store->asked_for;
 }
 
 int
@@ -157,6 +170,7 @@ finish(struct store *store, struct op *op)
 		op->u.docs->done(op->u.docs);
 		break;
 	case OP_REST:
+		store->rested();
 		break;
 	case OP_NEWS:
 	case OP_TAKEN:

@@ -113,6 +113,8 @@ struct store {
 	void *later_payload;
 	int64_t last_seq_seen;
 	size_t in_flight;
+	uint64_t asked_for;
+	void (*rested)(void);
 	const struct store_others *others;
 	void *others_payload;
 	/* the thread's own */

@@ -213,8 +213,8 @@ void store_change(struct store *store, struct change *change);
 void store_page(struct store *store, struct page *page);
 void store_rows(struct store *store, struct rows *rows);
 void store_docs(struct store *store, struct docs *docs);
-/* Nothing is going on: what is kept of the database in memory goes, in its turn. Reading it again is all that it costs. */
-void store_rest(struct store *store);
+/* What is kept of the database in memory goes, in its turn; done() then. Reading it again is all that it costs. */
+void store_rest(struct store *store, void (*done)(void));
 
 /* From now on the thread is told of several of these at once: `later` is called with the first of them, and store_send() is to follow on the
  * loop, when what has come in together was read. */
@@ -236,6 +236,7 @@ int store_fd(const struct store *store);	   /* readable when results wait */
 void store_dispatch(struct store *store);	   /* runs done() of everything that is finished, in order */
 int64_t store_last_seq(const struct store *store); /* as of the last dispatch */
 int64_t store_gateway(const struct store *store);  /* as change_gateway() */
+uint64_t store_asked(const struct store *store);   /* operations ever asked for, but for rests */
 size_t store_queued(const struct store *store);	   /* operations not yet dispatched */
 
 #endif
