@@ -7,6 +7,7 @@
 #include "acp.h"
 #include "die.h"
 #include "err.h"
+#include "utf8.h"
 
 /* ---- what the agent answers */
 
@@ -246,7 +247,7 @@ acp_take_line(struct acp *acp, const char *s, size_t n)
 		params = (struct span){ "{}", 2 };
 	if (jtext_get_string(message, "method", &method)) {
 		if (id.n) {
-			buf_add(&text, id.s, id.n);
+			(void)utf8_repair(&text, id.s, id.n); /* what it gets back is JSON in any case */
 			acp_take_request(acp, text.s, method.s, params);
 		} else if (!strcmp(method.s, "session/update") && (talk = talk_of(acp, params)) && jtext_get(params, "update", &update))
 			take_update(talk, update);
