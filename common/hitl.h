@@ -42,7 +42,7 @@ struct hitl_question {
 	int64_t pid;			/* -1: not given */
 	bool named;			/* it has a key of its own */
 	bool answered;
-	bool told; /* hitl_news.h */
+	bool told; /* answered, and hitl_news.h */
 	bool gone; /* it was asked on this host by a process that is no more */
 	int64_t mtime_ns;
 	uint64_t inode;

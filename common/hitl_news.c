@@ -62,7 +62,7 @@ walk(struct hitl_list *known, struct hitl_list *fresh, struct hitl_question **ca
 		int order = !old ? 1 : !now ? -1 : compare(old, now);
 		bool same = order == 0 && is_same(old, now);
 
-		if (same && old->answered && old->told)
+		if (same && old->told)
 			now->answered = true;
 		i += order <= 0;
 		k += order >= 0;

@@ -77,10 +77,8 @@ begin(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	if (!gateway.server) {
-		make_top();
-		begin_quietly(begin);
-	}
+	if (!gateway.server)
+		begin_server(begin);
 	if (n <= BYTES_MAX && (alone || (!memmem(bytes, n, "mote_mcp", 8) && !memmem(bytes, n, "\\u", 2))))
 		server_takes(gateway.server, gateway.daemon.base, bytes, n);
 	return 0;

@@ -35,10 +35,8 @@ begin(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	if (!serve.server) {
-		make_top();
-		begin_quietly(begin);
-	}
+	if (!serve.server)
+		begin_server(begin);
 	if (n <= BYTES_MAX)
 		server_takes(serve.server, serve.daemon.base, bytes, n);
 	return 0;

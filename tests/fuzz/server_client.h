@@ -45,20 +45,15 @@ remove_top(void)
 	(void)nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Makes it, and begins a server there, whose one record would stand among the tests' lines. */
 static inline void
-make_top(void)
-{
-	if (!mkdtemp(top))
-		abort();
-	atexit(remove_top);
-}
-
-/* Begins a server whose one record would stand among the tests' lines. */
-static inline void
-begin_quietly(void (*begin)(void))
+begin_server(void (*begin)(void))
 {
 	int out = dup(STDOUT_FILENO);
 
+	if (!mkdtemp(top))
+		abort();
+	atexit(remove_top);
 	if (out < 0 || !freopen("/dev/null", "w", stdout))
 		abort();
 	begin();

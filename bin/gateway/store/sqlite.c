@@ -7,7 +7,6 @@
 #include "compat.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 
